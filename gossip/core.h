@@ -1,0 +1,58 @@
+/* core: what one member is made of. Each part has its own file; g ties them together. */
+#ifndef GOSSIP_CORE_H
+#define GOSSIP_CORE_H
+
+#include "gossip/gossip.h"
+#include "gossip/health.h"
+#include "gossip/join.h"
+#include "gossip/member.h"
+#include "gossip/outbox.h"
+#include "gossip/probe.h"
+#include "gossip/rng.h"
+#include "gossip/spread.h"
+#include "gossip/suspicion.h"
+#include "gossip/sync.h"
+#include "gossip/wire.h"
+
+struct gossip {
+    struct gossip_timing timing;
+    struct gossip_stats stats;
+    struct rng rng;
+    int64_t now_us;            /* of the call being served */
+    int64_t deadline_us;       /* as the host was last told */
+    uint32_t cluster;          /* hash of its name */
+    uint32_t self;             /* our row */
+    uint64_t key;              /* our own */
+    uint64_t first_generation; /* the one we started with: who started later must yield */
+    uint64_t view;             /* sum of sync_term over live rows */
+    bool refused;              /* told once that we must stop */
+    int64_t left_us;           /* leaving: when to be gone; 0 while staying */
+    bool gone;
+    int64_t reap_us; /* next look for members to forget */
+    struct member_table members;
+    struct outbox outbox;
+    struct health health;
+    struct probe probe;
+    struct suspicions suspicions;
+    struct spread spread;
+    struct sync sync;
+    struct joins joins;
+    uint8_t scratch[GOSSIP_FRAME_BYTES_MAX];
+};
+
+static inline struct member *core_member(struct gossip *g, uint32_t row)
+{
+    return &g->members.rows[row];
+}
+
+static inline int64_t core_ms(uint32_t ms)
+{
+    return (int64_t)ms * 1000;
+}
+
+static inline int64_t core_min(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+#endif

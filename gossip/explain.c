@@ -1,0 +1,85 @@
+/* explain: what the core knows, read out for people. Changes nothing. */
+#include "gossip/core.h"
+
+struct gossip_member gossip_self(const struct gossip *g)
+{
+    return member_public(&g->members.rows[g->self]);
+}
+
+bool gossip_next_member(const struct gossip *g, size_t *cursor, struct gossip_member *member)
+{
+    for (; *cursor < g->members.used; (*cursor)++) {
+        const struct member *m = &g->members.rows[*cursor];
+        if (!m->profile || m->hidden)
+            continue;
+        *member = member_public(m);
+        (*cursor)++;
+        return true;
+    }
+    return false;
+}
+
+static uint32_t find_shown(const struct gossip *g, const char *name)
+{
+    uint32_t row = member_by_name(&g->members, name);
+    return row != MEMBER_NONE && g->members.rows[row].hidden ? MEMBER_NONE : row;
+}
+
+bool gossip_find(const struct gossip *g, const char *name, struct gossip_member *member)
+{
+    uint32_t row = find_shown(g, name);
+    if (row == MEMBER_NONE)
+        return false;
+    *member = member_public(&g->members.rows[row]);
+    return true;
+}
+
+const struct gossip_timing *gossip_get_timing(const struct gossip *g)
+{
+    return &g->timing;
+}
+
+void gossip_get_stats(const struct gossip *g, struct gossip_stats *stats)
+{
+    *stats = g->stats;
+    stats->news_waiting = g->spread.waiting;
+    stats->members_alive =
+        g->members.by_status[GOSSIP_ALIVE] + g->members.by_status[GOSSIP_SUSPECT];
+    stats->members_failed = g->members.by_status[GOSSIP_FAILED];
+    stats->members_left = g->members.by_status[GOSSIP_LEAVING] + g->members.by_status[GOSSIP_LEFT];
+}
+
+static void explain_edge(const struct edge *e, int64_t now_us, struct gossip_explanation *x)
+{
+    x->watched = true;
+    x->phi = phi_at(&e->phi, now_us);
+    x->loss = e->phi.loss;
+    x->rtt_us = e->answered_us == INT64_MIN ? -1 : (int64_t)e->phi.srtt_us;
+    x->last_ack_age_us = e->answered_us == INT64_MIN ? -1 : now_us - e->answered_us;
+    x->pings_unanswered = e->phi.unanswered;
+    x->tcp_only = e->tcp_only;
+}
+
+enum gossip_error gossip_explain(const struct gossip *g, int64_t now_us, const char *name,
+                                 struct gossip_explanation *x)
+{
+    uint32_t row = find_shown(g, name);
+    if (row == MEMBER_NONE)
+        return GOSSIP_ERROR_UNKNOWN;
+    *x = (struct gossip_explanation){.member = member_public(&g->members.rows[row])};
+    const struct edge *e = probe_edge(g, row);
+    if (e)
+        explain_edge(e, now_us, x);
+    const struct suspicion *s = suspicion_of(g, row);
+    if (s) {
+        x->suspicion = true;
+        x->suspicion_ours = s->mode == SUSPICION_OURS;
+        x->confirmations = s->accusers_count;
+        x->suspicion_left_us = s->deadline_us - now_us;
+    }
+    uint32_t observers[RING_EDGES];
+    x->observers_count = ring_observers(&g->members, row, MEMBER_NONE, observers);
+    for (size_t i = 0; i < x->observers_count; i++)
+        x->observers[i] = g->members.rows[observers[i]].profile;
+    return GOSSIP_OK;
+}

@@ -1,0 +1,269 @@
+#include "gossip/gossip.h"
+
+#include "gossip/core.h"
+#include "gossip/profile.h"
+#include "gossip/view.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+const char *gossip_error_text(enum gossip_error error)
+{
+#define ERROR_TEXT(name, text) text,
+    static const char *const texts[] = {GOSSIP_ERRORS(ERROR_TEXT)};
+#undef ERROR_TEXT
+    return texts[error];
+}
+
+/* How each timing follows from detect; gossip/gossip.h says why in its essay. */
+enum gossip_error gossip_timing_derive(uint32_t detect_ms, struct gossip_timing *timing)
+{
+    if (detect_ms < GOSSIP_DETECT_MS_MIN || detect_ms > GOSSIP_DETECT_MS_MAX)
+        return GOSSIP_ERROR_DETECT;
+    *timing = (struct gossip_timing){
+        .detect_ms = detect_ms,
+        .ping_period_ms = detect_ms * 9 / 20,
+        .sweep_period_ms = detect_ms * 2 / 3,
+        .reping_ms = detect_ms / 30,
+        .suspicion_max_ms = detect_ms * 3 / 5,
+        .suspicion_min_ms = detect_ms * 3 / 10,
+        .gossip_period_ms = detect_ms / 15,
+        .redial_period_ms = detect_ms * 2 / 3,
+        .sync_delay_ms = detect_ms / 2,
+        .leave_ms = detect_ms / 5,
+        .reap_s = 24 * 3600,
+    };
+    return GOSSIP_OK;
+}
+
+/* Time moves to now_us; what this host slept through is excused first. */
+static void begin(struct gossip *g, int64_t now_us)
+{
+    assert(now_us >= g->now_us);
+    g->now_us = now_us;
+    health_wake(g);
+}
+
+/* When there is something to do next; the host holds on to it until the next call. */
+static void end(struct gossip *g)
+{
+    int64_t deadline_us = core_min(probe_deadline(g), suspicion_deadline(g));
+    deadline_us = core_min(deadline_us, core_min(spread_deadline(g), join_deadline(g)));
+    deadline_us = core_min(deadline_us, g->reap_us);
+    if (g->left_us && !g->gone)
+        deadline_us = core_min(deadline_us, g->left_us);
+    g->deadline_us = deadline_us > g->now_us ? deadline_us : g->now_us;
+}
+
+int64_t gossip_deadline(const struct gossip *g)
+{
+    return g->deadline_us;
+}
+
+struct gossip *gossip_new(const struct gossip_config *config, int64_t now_us,
+                          enum gossip_error *error)
+{
+    struct gossip_timing timing;
+    *error = profile_check(&config->self);
+    if (*error == GOSSIP_OK)
+        *error = gossip_timing_derive(config->detect_ms, &timing);
+    if (*error != GOSSIP_OK)
+        return NULL;
+    *error = GOSSIP_ERROR_MEMORY;
+    struct gossip *g = calloc(1, sizeof *g);
+    const struct gossip_profile *self = profile_new(&config->self);
+    if (!g || !self || !member_table_init(&g->members)) {
+        gossip_profile_release(self);
+        free(g);
+        return NULL;
+    }
+    g->timing = timing;
+    g->now_us = g->deadline_us = now_us;
+    g->cluster = wire_cluster_hash(config->cluster);
+    g->key = profile_key(self->id);
+    g->first_generation = self->generation;
+    g->reap_us = now_us;
+    g->joins.redial_us = now_us;
+    rng_seed(&g->rng, config->seed);
+    outbox_init(&g->outbox);
+    spread_init(&g->spread);
+    probe_init(g);
+    g->self = member_add(&g->members, self);
+    g->view = sync_term(core_member(g, g->self));
+    core_member(g, g->self)->since_us = now_us;
+    gossip_profile_release(self);
+    *error = GOSSIP_OK;
+    return g;
+}
+
+void gossip_free(struct gossip *g)
+{
+    if (!g)
+        return;
+    outbox_free(&g->outbox);
+    suspicion_free(&g->suspicions);
+    member_table_free(&g->members);
+    free(g);
+}
+
+/* If the sender is held for anything but alive, it is told so: it will contradict. */
+static void tell_sender(struct gossip *g, struct wire_writer *w, uint64_t sender)
+{
+    uint32_t row = member_by_key(&g->members, sender);
+    if (row != MEMBER_NONE && core_member(g, row)->status != GOSSIP_ALIVE)
+        spread_put(g, w, row);
+}
+
+static void receive_ping(struct gossip *g, const struct wire_message *m,
+                         const struct gossip_route *from)
+{
+    if (m->ping.target != g->key)
+        return;
+    struct wire_writer w = outbox_begin(g, WIRE_ACK, from->via);
+    wire_put(&w, m->ping.seq, 4);
+    if (g->spread.waiting && core_member(g, g->self)->news_lane != SPREAD_IDLE)
+        spread_put(g, &w, g->self);
+    tell_sender(g, &w, m->sender);
+    if (from->via == GOSSIP_DATAGRAM)
+        spread_fill(g, &w);
+    outbox_send(g, from, &w);
+}
+
+/* Another agent runs with our id, and has started before us. */
+static void receive_refuse(struct gossip *g, const struct wire_message *m,
+                           const struct gossip_route *from)
+{
+    if (g->refused || m->sender != g->key || m->refuse.generation >= g->first_generation)
+        return;
+    g->refused = true;
+    outbox_event(g, GOSSIP_EVENT_ID_TAKEN, NULL, &from->addr);
+}
+
+static void receive_news(struct gossip *g, const struct wire_message *m,
+                         const struct gossip_route *from)
+{
+    (void)g, (void)m, (void)from;
+}
+
+static void (*const receivers[WIRE_KINDS])(struct gossip *, const struct wire_message *,
+                                           const struct gossip_route *) = {
+    [WIRE_PING] = receive_ping, [WIRE_ACK] = probe_answered,    [WIRE_EVIDENCE] = probe_evidence,
+    [WIRE_NEWS] = receive_news, [WIRE_JOIN] = join_request,     [WIRE_DIGEST] = sync_digest,
+    [WIRE_DELTA] = sync_delta,  [WIRE_REFUSE] = receive_refuse,
+};
+
+static void hear_records(struct gossip *g, const struct wire_message *m,
+                         const struct gossip_route *from)
+{
+    struct view_source source = {from, m->sender, m->kind == WIRE_DELTA};
+    struct wire_reader records = m->records;
+    struct wire_record record;
+    while (wire_next_record(&records, &record))
+        view_hear(g, &record, &source);
+}
+
+static void receive(struct gossip *g, const struct wire_message *m, const struct gossip_route *from)
+{
+    hear_records(g, m, from);
+    receivers[m->kind](g, m, from);
+    uint32_t row = member_by_key(&g->members, m->sender);
+    if (row == MEMBER_NONE || row == g->self || m->kind == WIRE_JOIN || m->kind == WIRE_DELTA)
+        return;
+    sync_compare(g, m->view, from);
+}
+
+enum gossip_error gossip_receive(struct gossip *g, int64_t now_us, const struct gossip_route *from,
+                                 const uint8_t *bytes, size_t len)
+{
+    struct wire_message m;
+    enum gossip_error error = wire_decode(bytes, len, g->cluster, &m);
+    begin(g, now_us);
+    g->stats.packets_received++;
+    g->stats.bytes_received += len;
+    if (error == GOSSIP_ERROR_MALFORMED)
+        g->stats.packets_malformed++;
+    else if (error != GOSSIP_OK)
+        g->stats.packets_foreign++;
+    else if (!g->gone)
+        receive(g, &m, from);
+    end(g);
+    return error;
+}
+
+static void leave_tick(struct gossip *g)
+{
+    struct member *self = core_member(g, g->self);
+    if (!g->left_us || g->gone || g->now_us < g->left_us)
+        return;
+    if (self->status == GOSSIP_LEAVING) {
+        view_set(g, g->self, self->incarnation, GOSSIP_LEFT);
+        g->left_us = g->now_us + core_ms(g->timing.leave_ms) / 2;
+        return;
+    }
+    g->gone = true;
+    outbox_event(g, GOSSIP_EVENT_GONE, NULL, NULL);
+}
+
+void gossip_tick(struct gossip *g, int64_t now_us)
+{
+    begin(g, now_us);
+    if (!g->gone) {
+        leave_tick(g);
+        suspicion_tick(g);
+        probe_tick(g);
+        join_tick(g);
+        view_reap(g);
+        spread_tick(g);
+    }
+    end(g);
+}
+
+void gossip_leave(struct gossip *g, int64_t now_us)
+{
+    begin(g, now_us);
+    if (!g->left_us) {
+        bool alone = member_live_count(&g->members) == 1;
+        g->joins.count = 0;
+        g->left_us = now_us + (alone ? 0 : core_ms(g->timing.leave_ms) / 2);
+        view_restate_self(g, 0, GOSSIP_LEAVING);
+    }
+    end(g);
+}
+
+enum gossip_error gossip_forget(struct gossip *g, int64_t now_us, const char *name, bool prune)
+{
+    uint32_t row = member_by_name(&g->members, name);
+    if (row == MEMBER_NONE || core_member(g, row)->hidden)
+        return GOSSIP_ERROR_UNKNOWN;
+    if (member_is_live(core_member(g, row)))
+        return GOSSIP_ERROR_ALIVE;
+    begin(g, now_us);
+    struct member *m = core_member(g, row);
+    if (m->status == GOSSIP_FAILED)
+        view_set(g, row, m->incarnation, GOSSIP_LEFT);
+    if (prune)
+        view_hide(g, row);
+    end(g);
+    return GOSSIP_OK;
+}
+
+enum gossip_error gossip_set_tags(struct gossip *g, int64_t now_us, const char *tags,
+                                  uint16_t tags_bytes)
+{
+    if (!profile_tags_valid(tags, tags_bytes))
+        return GOSSIP_ERROR_TAGS;
+    if (g->left_us)
+        return GOSSIP_ERROR_LEAVING;
+    struct gossip_profile changed = *core_member(g, g->self)->profile;
+    changed.tags = tags;
+    changed.tags_bytes = tags_bytes;
+    const struct gossip_profile *profile = profile_new(&changed);
+    if (!profile)
+        return GOSSIP_ERROR_MEMORY;
+    begin(g, now_us);
+    view_reprofile_self(g, profile);
+    outbox_event(g, GOSSIP_EVENT_UPDATE, core_member(g, g->self), NULL);
+    end(g);
+    return GOSSIP_OK;
+}

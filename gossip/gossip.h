@@ -1,0 +1,275 @@
+/* gossip: the public surface of libgossip.a, and the protocol in one essay. */
+#ifndef GOSSIP_GOSSIP_H
+#define GOSSIP_GOSSIP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Limits. Every one is checked where bytes enter; over it, the input is refused and nothing
+ * that was known is lost. */
+#define GOSSIP_ID_BYTES 16
+#define GOSSIP_NAME_BYTES_MAX 128    /* longer than a label (63), shorter than any packet */
+#define GOSSIP_CLUSTER_BYTES_MAX 128 /* the cluster's name, only its hash travels */
+#define GOSSIP_TAG_KEY_BYTES_MAX 64  /* becomes an environment variable's name */
+#define GOSSIP_TAGS_BYTES_MAX 512    /* all keys and values with their NULs; Serf's limit too */
+#define GOSSIP_PACKET_BYTES_MAX 1400 /* fits an Ethernet frame below IPv6, UDP and sealing */
+#define GOSSIP_FRAME_BYTES_MAX 16384 /* one message on a stream */
+#define GOSSIP_MEMBERS_MAX 16384     /* table rows, remembered failed and left ones included */
+#define GOSSIP_JOINS_MAX 64          /* addresses being dialled at one time */
+#define GOSSIP_DETECT_MS_MIN 200
+#define GOSSIP_DETECT_MS_MAX 60000
+#define GOSSIP_DETECT_MS_DEFAULT 1500
+
+/* What can go wrong, with its text. None of these changes any state. */
+#define GOSSIP_ERRORS(X)                                                                           \
+    X(GOSSIP_OK, "ok")                                                                             \
+    X(GOSSIP_ERROR_NAME, "a name is 1 to 128 letters, digits, '.', '_' or '-'")                    \
+    X(GOSSIP_ERROR_TAGS, "tags are KEY=VALUE, keys of letters, digits, '_', '.' or '-' (at most "  \
+                         "64), values printable UTF-8, together at most 512 bytes")                \
+    X(GOSSIP_ERROR_ADDRESS, "not an address that others could reach")                              \
+    X(GOSSIP_ERROR_DETECT, "detect is between 200 ms and 60 s")                                    \
+    X(GOSSIP_ERROR_MEMORY, "out of memory")                                                        \
+    X(GOSSIP_ERROR_FULL, "no room: a limit is reached")                                            \
+    X(GOSSIP_ERROR_MALFORMED, "malformed packet")                                                  \
+    X(GOSSIP_ERROR_VERSION, "packet of another protocol version")                                  \
+    X(GOSSIP_ERROR_CLUSTER, "packet of another cluster")                                           \
+    X(GOSSIP_ERROR_UNKNOWN, "no such member")                                                      \
+    X(GOSSIP_ERROR_ALIVE, "the member is alive")                                                   \
+    X(GOSSIP_ERROR_LEAVING, "this member is leaving")
+
+#define GOSSIP_ERROR_ENUM(name, text) name,
+enum gossip_error { GOSSIP_ERRORS(GOSSIP_ERROR_ENUM) };
+#undef GOSSIP_ERROR_ENUM
+
+/* The text of an error, for people. Never NULL; static storage. */
+const char *gossip_error_text(enum gossip_error error);
+
+/* A member's status, weakest fact first: at equal generation and incarnation the later one wins
+ * (SWIM section 4.2, with the graceful leave added). */
+enum gossip_status {
+    GOSSIP_ALIVE,
+    GOSSIP_SUSPECT,
+    GOSSIP_LEAVING,
+    GOSSIP_FAILED,
+    GOSSIP_LEFT,
+};
+
+/* "alive", "suspect", "leaving", "failed" or "left". Static storage. */
+const char *gossip_status_text(enum gossip_status status);
+
+/* Where a member listens, UDP and TCP: an IPv6 address, or IPv4 mapped into it (RFC 4291 2.5.5.2),
+ * in network order; the port in host order. */
+struct gossip_addr {
+    uint8_t ip[16];
+    uint16_t port;
+};
+
+/* What a member says of itself. Changes only with a higher (generation, incarnation).
+ * tags: KEY NUL VALUE NUL ..., sorted by key, tags_bytes in all; walk it with gossip_tag_next. */
+struct gossip_profile {
+    uint8_t id[GOSSIP_ID_BYTES];
+    uint64_t generation;
+    struct gossip_addr addr;
+    const char *name;
+    const char *tags;
+    uint16_t tags_bytes;
+};
+
+/* One row of the view, copied out. profile is borrowed: valid until the next call that takes
+ * `now_us`, unless held with gossip_profile_hold. */
+struct gossip_member {
+    const struct gossip_profile *profile;
+    uint32_t incarnation;
+    enum gossip_status status;
+    int64_t since_us; /* when this status was learned, on the caller's clock */
+};
+
+/* Keeps a profile that came out of this library; released with gossip_profile_release. */
+const struct gossip_profile *gossip_profile_hold(const struct gossip_profile *profile);
+void gossip_profile_release(const struct gossip_profile *profile);
+
+/* Walks encoded tags: *at starts NULL; true with the key and value borrowed, false at the end. */
+bool gossip_tag_next(const char *tags, size_t tags_bytes, const char **at, const char **key,
+                     const char **value);
+
+/* Encoded tags from parts. `into` holds GOSSIP_TAGS_BYTES_MAX bytes, *bytes what is used (start at
+ * 0). Setting replaces, keeps the order sorted; removing what is not there is no error.
+ * GOSSIP_ERROR_TAGS: over a limit, or a character that has no place there; nothing changed. */
+enum gossip_error gossip_tags_set(char *into, uint16_t *bytes, const char *key, const char *value);
+void gossip_tags_remove(char *into, uint16_t *bytes, const char *key);
+
+/* True if NAME may be a member's name. `bytes` without the NUL. */
+bool gossip_name_valid(const char *name, size_t bytes);
+
+/* Every timing, derived from the one number that the operator sets. */
+struct gossip_timing {
+    uint32_t detect_ms;        /* a crash is failed everywhere within this, at the median */
+    uint32_t ping_period_ms;   /* each ring edge is pinged once in this time */
+    uint32_t sweep_period_ms;  /* one more ping, round-robin over everybody */
+    uint32_t reping_ms;        /* between pings while an answer is missing */
+    uint32_t suspicion_max_ms; /* a suspect's time to refute, with nobody confirming */
+    uint32_t suspicion_min_ms; /* ... with every observer confirming */
+    uint32_t gossip_period_ms; /* between packets that only carry news */
+    uint32_t redial_period_ms; /* one remembered failed member is dialled in this time */
+    uint32_t sync_delay_ms;    /* a differing view hash is left alone this long */
+    uint32_t leave_ms;         /* from announcing `leaving` to being gone */
+    uint32_t reap_s;           /* failed and left members are remembered this long */
+};
+
+/* Fills `timing` from detect. GOSSIP_ERROR_DETECT: outside its range, nothing filled. */
+enum gossip_error gossip_timing_derive(uint32_t detect_ms, struct gossip_timing *timing);
+
+struct gossip_config {
+    const char *cluster;        /* copied */
+    struct gossip_profile self; /* copied, strings too; generation: higher at each start */
+    uint32_t detect_ms;
+    uint64_t seed; /* every random choice follows from it */
+};
+
+struct gossip;
+
+/* A member that knows nobody yet. now_us: the caller's monotonic clock in microseconds, any
+ * origin, never falling; every later call takes the same clock.
+ * NULL with *error set: NAME, TAGS, ADDRESS, DETECT, MEMORY. Freed with gossip_free. */
+struct gossip *gossip_new(const struct gossip_config *config, int64_t now_us,
+                          enum gossip_error *error);
+void gossip_free(struct gossip *g);
+
+/* How bytes travel. A stream is a TCP connection: each frame on it one message. */
+enum gossip_via { GOSSIP_DATAGRAM, GOSSIP_STREAM };
+
+/* Where a message came from or goes to. conn: the caller's own name for an open connection, 0 for
+ * none: a STREAM packet with conn 0 wants a new connection to addr, one with conn set is an answer
+ * on that connection, dropped if it has closed since. */
+struct gossip_route {
+    struct gossip_addr addr;
+    enum gossip_via via;
+    uint32_t conn;
+};
+
+/* A packet to send. bytes: borrowed, valid until the next call on g. */
+struct gossip_packet {
+    struct gossip_route route;
+    const uint8_t *bytes;
+    size_t len; /* at most GOSSIP_PACKET_BYTES_MAX, on a stream GOSSIP_FRAME_BYTES_MAX */
+};
+
+/* Takes in one datagram or frame. Anything but GOSSIP_OK (MALFORMED, VERSION, CLUSTER): the
+ * packet changed nothing and is never answered. */
+enum gossip_error gossip_receive(struct gossip *g, int64_t now_us, const struct gossip_route *from,
+                                 const uint8_t *bytes, size_t len);
+
+/* Does what is due. Call it at gossip_deadline or soon after, once everything that waits in the
+ * sockets has gone through gossip_receive: lateness is measured here, and held against nobody. */
+void gossip_tick(struct gossip *g, int64_t now_us);
+
+/* When gossip_tick wants to be called next, in microseconds on the caller's clock. */
+int64_t gossip_deadline(const struct gossip *g);
+
+/* Takes out the next packet to send. False: none waits. Drain after every call. */
+bool gossip_next_packet(struct gossip *g, struct gossip_packet *packet);
+
+enum gossip_event_kind {
+    GOSSIP_EVENT_JOIN,       /* a member is new, or back from failed or left */
+    GOSSIP_EVENT_SUSPECT,    /* a member is suspected */
+    GOSSIP_EVENT_FAILED,     /* a member is gone */
+    GOSSIP_EVENT_LEAVE,      /* a member left in good order, or was made to (forget) */
+    GOSSIP_EVENT_UPDATE,     /* new tags or address; or a suspicion was refuted; or leaving */
+    GOSSIP_EVENT_REAP,       /* a failed or left member is remembered no longer */
+    GOSSIP_EVENT_JOINED,     /* a gossip_join was answered: addr */
+    GOSSIP_EVENT_NAME_TAKEN, /* an earlier member has our name: member; this one must stop */
+    GOSSIP_EVENT_ID_TAKEN,   /* another agent runs with our id: addr; this one must stop */
+    GOSSIP_EVENT_GONE,       /* gossip_leave is done: stop now */
+};
+
+struct gossip_event {
+    enum gossip_event_kind kind;
+    struct gossip_member member; /* as of the change; its profile valid until the next call */
+    struct gossip_addr addr;     /* JOINED, ID_TAKEN */
+};
+
+/* Takes out the next event, oldest first. False: none waits. Drain after every call. */
+bool gossip_next_event(struct gossip *g, struct gossip_event *event);
+
+/* Dials addr until somebody there answers (GOSSIP_EVENT_JOINED) or gossip_join_stop. Dialling an
+ * address twice is one dial. GOSSIP_ERROR_FULL, GOSSIP_ERROR_ADDRESS, GOSSIP_ERROR_LEAVING. */
+enum gossip_error gossip_join(struct gossip *g, int64_t now_us, const struct gossip_addr *addr);
+void gossip_join_stop(struct gossip *g, const struct gossip_addr *addr);
+
+/* Announces the leave; GOSSIP_EVENT_GONE follows within timing.leave_ms. */
+void gossip_leave(struct gossip *g, int64_t now_us);
+
+/* Makes a failed member `left` everywhere; with prune, forgets it here at once. UNKNOWN, ALIVE. */
+enum gossip_error gossip_forget(struct gossip *g, int64_t now_us, const char *name, bool prune);
+
+/* Replaces our own tags (encoded, copied) and tells everybody. TAGS, LEAVING, MEMORY. */
+enum gossip_error gossip_set_tags(struct gossip *g, int64_t now_us, const char *tags,
+                                  uint16_t tags_bytes);
+
+/* Ourselves, as others should see us. */
+struct gossip_member gossip_self(const struct gossip *g);
+
+/* Walks all members, ourselves included: *cursor starts 0. Order is stable between changes. */
+bool gossip_next_member(const struct gossip *g, size_t *cursor, struct gossip_member *member);
+
+/* The member of that name. False: none. */
+bool gossip_find(const struct gossip *g, const char *name, struct gossip_member *member);
+
+const struct gossip_timing *gossip_get_timing(const struct gossip *g);
+
+/* Counters since gossip_new, and a few levels. X(name, meaning) */
+#define GOSSIP_STATS(X)                                                                            \
+    X(packets_received, "datagrams and frames taken in")                                           \
+    X(bytes_received, "their bytes")                                                               \
+    X(packets_sent, "datagrams and frames handed out")                                             \
+    X(bytes_sent, "their bytes")                                                                   \
+    X(packets_malformed, "refused: not understood")                                                \
+    X(packets_foreign, "refused: another cluster or protocol version")                             \
+    X(pings_sent, "direct pings")                                                                  \
+    X(pings_missed, "pings not answered when they should have been")                               \
+    X(acks_received, "answers that matched a ping")                                                \
+    X(notices_sent, "observers asked to ping a subject now")                                       \
+    X(suspicions, "suspicions raised by this member")                                              \
+    X(refutations, "times this member contradicted a suspicion of itself")                         \
+    X(convictions, "members this member called failed first-hand")                                 \
+    X(syncs, "delta exchanges started")                                                            \
+    X(stalls, "times this member's own loop was late")                                             \
+    X(stalled_ms, "by how much in all, milliseconds")                                              \
+    X(news_waiting, "facts still being spread")                                                    \
+    X(members_alive, "members now alive or suspect, this one included")                            \
+    X(members_failed, "members now failed")                                                        \
+    X(members_left, "members now leaving or left")
+
+#define GOSSIP_STATS_FIELD(name, meaning) uint64_t name;
+struct gossip_stats {
+    GOSSIP_STATS(GOSSIP_STATS_FIELD)
+};
+#undef GOSSIP_STATS_FIELD
+
+void gossip_get_stats(const struct gossip *g, struct gossip_stats *stats);
+
+/* What this member knows about another and why: for `muster explain`. */
+#define GOSSIP_EXPLAIN_OBSERVERS_MAX 8
+struct gossip_explanation {
+    struct gossip_member member;
+    bool watched;            /* we ping it as one of its observers; the next fields hold then */
+    double phi;              /* our evidence that it is gone, now */
+    double loss;             /* measured loss on the way there and back, 0..1 */
+    int64_t rtt_us;          /* smoothed round trip; -1 while unmeasured */
+    int64_t last_ack_age_us; /* since its last direct answer; -1 for never */
+    unsigned pings_unanswered;
+    bool tcp_only;          /* it answers on streams, and not on datagrams */
+    bool suspicion;         /* a suspicion runs here; the next three hold then */
+    bool suspicion_ours;    /* raised here, from first-hand evidence */
+    unsigned confirmations; /* distinct accusers heard of */
+    int64_t suspicion_left_us;
+    size_t observers_count; /* who watches it, by our view; borrowed as in gossip_member */
+    const struct gossip_profile *observers[GOSSIP_EXPLAIN_OBSERVERS_MAX];
+};
+
+/* GOSSIP_ERROR_UNKNOWN: no such member, nothing filled. */
+enum gossip_error gossip_explain(const struct gossip *g, int64_t now_us, const char *name,
+                                 struct gossip_explanation *explanation);
+
+#endif

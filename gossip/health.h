@@ -1,0 +1,25 @@
+/* health: how far this member can trust its own judgement. A host that was suspended, or starved of
+ * CPU, missed answers that came: its silence-counting is wrong for a while, and it must neither
+ * accuse nor have its vote counted (Lifeguard's local health, from measured stalls). */
+#ifndef GOSSIP_HEALTH_H
+#define GOSSIP_HEALTH_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct gossip;
+
+#define HEALTH_LATE_US 5000 /* lateness below this is every scheduler's grain */
+
+struct health {
+    int64_t ill_until_us;
+};
+
+/* Compares the time of this call with the deadline that the host had been given. Time slept is
+ * taken out of every running measurement. */
+void health_wake(struct gossip *g);
+
+/* True for some time after a stall. */
+bool health_is_ill(const struct gossip *g);
+
+#endif

@@ -1,0 +1,123 @@
+#include "gossip/join.h"
+
+#include "gossip/core.h"
+#include "gossip/profile.h"
+
+enum gossip_error gossip_join(struct gossip *g, int64_t now_us, const struct gossip_addr *addr)
+{
+    struct joins *j = &g->joins;
+    struct gossip_profile probe = {.addr = *addr, .name = "x"};
+    if (profile_check(&probe) != GOSSIP_OK)
+        return GOSSIP_ERROR_ADDRESS;
+    if (g->left_us)
+        return GOSSIP_ERROR_LEAVING;
+    for (uint32_t i = 0; i < j->count; i++)
+        if (profile_addr_equal(&j->targets[i].addr, addr))
+            return GOSSIP_OK;
+    if (j->count == GOSSIP_JOINS_MAX)
+        return GOSSIP_ERROR_FULL;
+    uint32_t token = (uint32_t)rng_next(&g->rng) | 1;
+    j->targets[j->count++] = (struct join_target){*addr, token, 0, now_us};
+    g->deadline_us = core_min(g->deadline_us, now_us);
+    return GOSSIP_OK;
+}
+
+static void drop_target(struct joins *j, uint32_t at)
+{
+    j->targets[at] = j->targets[--j->count];
+}
+
+void gossip_join_stop(struct gossip *g, const struct gossip_addr *addr)
+{
+    for (uint32_t i = 0; i < g->joins.count; i++)
+        if (profile_addr_equal(&g->joins.targets[i].addr, addr)) {
+            drop_target(&g->joins, i);
+            return;
+        }
+}
+
+void join_answered(struct gossip *g, uint32_t token)
+{
+    for (uint32_t i = 0; i < g->joins.count; i++) {
+        if (g->joins.targets[i].token != token)
+            continue;
+        outbox_event(g, GOSSIP_EVENT_JOINED, NULL, &g->joins.targets[i].addr);
+        drop_target(&g->joins, i);
+        return;
+    }
+}
+
+void join_request(struct gossip *g, const struct wire_message *m, const struct gossip_route *from)
+{
+    if (m->sender == g->key) {
+        /* We have dialled ourselves: a list of seeds may well be the same on every host. */
+        join_answered(g, m->join.token);
+        return;
+    }
+    uint32_t row = member_by_key(&g->members, m->sender);
+    if (row == MEMBER_NONE)
+        return;
+    bool knows_nobody = m->view == sync_term(core_member(g, row));
+    sync_welcome(g, from, m->join.token, !knows_nobody);
+}
+
+static int64_t retry_us(struct gossip *g, unsigned tries)
+{
+    int64_t ms = JOIN_RETRY_MS_MAX;
+    if (tries < 5)
+        ms = core_min(ms, (int64_t)JOIN_RETRY_MS_MIN << tries);
+    return core_ms((uint32_t)ms) * 3 / 4 + rng_below(&g->rng, (uint32_t)ms * 500);
+}
+
+/* By turns as a datagram and by stream: a firewall may pass only one of them. */
+static void dial(struct gossip *g, struct join_target *t)
+{
+    struct gossip_route to = {.addr = t->addr,
+                              .via = t->tries % 2 ? GOSSIP_STREAM : GOSSIP_DATAGRAM};
+    struct wire_writer w = outbox_begin(g, WIRE_JOIN, to.via);
+    wire_put(&w, t->token, 4);
+    spread_put(g, &w, g->self);
+    outbox_send(g, &to, &w);
+    t->next_us = g->now_us + retry_us(g, t->tries);
+    t->tries++;
+}
+
+void join_redial(struct gossip *g, uint32_t row)
+{
+    probe_ask(g, row);
+}
+
+static void redial_one(struct gossip *g)
+{
+    if (g->members.by_status[GOSSIP_FAILED] == 0)
+        return;
+    uint32_t start = rng_below(&g->rng, g->members.used);
+    for (uint32_t i = 0; i < g->members.used; i++) {
+        uint32_t row = (start + i) % g->members.used;
+        const struct member *m = core_member(g, row);
+        if (m->profile && m->status == GOSSIP_FAILED) {
+            join_redial(g, row);
+            return;
+        }
+    }
+}
+
+void join_tick(struct gossip *g)
+{
+    struct joins *j = &g->joins;
+    for (uint32_t i = 0; i < j->count; i++)
+        if (g->now_us >= j->targets[i].next_us)
+            dial(g, &j->targets[i]);
+    if (g->now_us >= j->redial_us) {
+        j->redial_us = g->now_us + core_ms(g->timing.redial_period_ms);
+        redial_one(g);
+    }
+}
+
+int64_t join_deadline(const struct gossip *g)
+{
+    int64_t deadline_us = g->joins.redial_us;
+    for (uint32_t i = 0; i < g->joins.count; i++)
+        deadline_us = core_min(deadline_us, g->joins.targets[i].next_us);
+    return deadline_us;
+}

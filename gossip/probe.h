@@ -1,0 +1,76 @@
+/* probe: pings. Every member pings the few that it watches (ring.h), one more in turn so that the
+ * whole table is swept, and for a while whoever it is asked to look at; and weighs the silence of
+ * each, its own and what the other observers report, until it accuses (suspicion.h). */
+#ifndef GOSSIP_PROBE_H
+#define GOSSIP_PROBE_H
+
+#include "gossip/phi.h"
+#include "gossip/ring.h"
+#include "gossip/wire.h"
+
+#define PROBE_GUESTS 16 /* subjects that others asked us to look at, at one time */
+#define PROBE_SWEEP RING_EDGES
+#define PROBE_EDGES (RING_EDGES + 1 + PROBE_GUESTS)
+#define PROBE_VOTES_MAX 8
+
+/* Extra packets while answers are missing (pings anew, evidence) come from a bucket that refills,
+ * so that a brown-out of the network is not made worse. */
+#define PROBE_TOKENS_MAX 64
+#define PROBE_TOKEN_US 20000
+
+/* What another observer says of a subject. */
+struct vote {
+    uint64_t observer;
+    double phi;
+    int64_t heard_us;
+    uint8_t flags; /* WIRE_REACHED, WIRE_ILL */
+};
+
+struct edge {
+    uint32_t row;        /* the subject; MEMBER_NONE: the place is free */
+    uint32_t repings;    /* since the first miss */
+    bool tcp_only;       /* datagrams go unanswered, streams do not */
+    int64_t next_us;     /* the next ping; INT64_MAX: none unless something is missing */
+    int64_t missing_us;  /* since when an answer is late; 0: none is */
+    int64_t until_us;    /* guests leave then */
+    int64_t answered_us; /* last direct answer; INT64_MIN: never */
+    struct phi phi;
+    unsigned votes_count;
+    struct vote votes[PROBE_VOTES_MAX];
+};
+
+struct probe {
+    struct edge edges[PROBE_EDGES];
+    uint32_t seq;
+    uint32_t subjects[RING_EDGES]; /* as of the last look at the rings */
+    bool rings_changed;
+    int64_t sweep_us;
+    uint32_t sweep_at, sweep_left, sweep_step; /* a walk over the table in scattered order */
+    double prior_srtt_us, prior_loss;          /* over all edges: what a new one starts with */
+    double tokens;
+    int64_t tokens_us;
+};
+
+void probe_init(struct gossip *g);
+
+/* A row came to life, or ceased to be live. */
+void probe_view_changed(struct gossip *g, uint32_t row);
+
+void probe_answered(struct gossip *g, const struct wire_message *ack,
+                    const struct gossip_route *from);
+void probe_evidence(struct gossip *g, const struct wire_message *evidence,
+                    const struct gossip_route *from);
+
+/* Asks a member that is said to be dead, telling it so; only its contradiction matters. */
+void probe_ask(struct gossip *g, uint32_t row);
+
+/* True if the row has answered us directly after `since_us`. */
+bool probe_answered_since(const struct gossip *g, uint32_t row, int64_t since_us);
+/* The edge to a row; NULL if we do not ping it. */
+const struct edge *probe_edge(const struct gossip *g, uint32_t row);
+
+void probe_excuse(struct gossip *g, int64_t slept_us);
+void probe_tick(struct gossip *g);
+int64_t probe_deadline(const struct gossip *g);
+
+#endif

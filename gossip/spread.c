@@ -1,0 +1,166 @@
+#include "gossip/spread.h"
+
+#include "gossip/core.h"
+
+/* Of the smallest records, more than these never fit a packet. */
+enum { RECORDS_MAX = GOSSIP_PACKET_BYTES_MAX / 29 };
+
+void spread_init(struct spread *s)
+{
+    *s = (struct spread){0};
+    for (int lane = 0; lane < SPREAD_LANES; lane++)
+        for (int sends = 0; sends < SPREAD_SENDS_MAX; sends++)
+            s->heads[lane][sends] = MEMBER_NONE;
+}
+
+static void list_push(struct gossip *g, uint32_t row)
+{
+    struct member *m = core_member(g, row);
+    uint32_t *head = &g->spread.heads[m->news_lane][m->news_sends];
+    m->news_prev = MEMBER_NONE;
+    m->news_next = *head;
+    if (*head != MEMBER_NONE)
+        core_member(g, *head)->news_prev = row;
+    *head = row;
+}
+
+static void list_drop(struct gossip *g, uint32_t row)
+{
+    struct member *m = core_member(g, row);
+    if (m->news_prev != MEMBER_NONE)
+        core_member(g, m->news_prev)->news_next = m->news_next;
+    else
+        g->spread.heads[m->news_lane][m->news_sends] = m->news_next;
+    if (m->news_next != MEMBER_NONE)
+        core_member(g, m->news_next)->news_prev = m->news_prev;
+}
+
+void spread_forget(struct gossip *g, uint32_t row)
+{
+    struct member *m = core_member(g, row);
+    if (m->news_lane == SPREAD_IDLE)
+        return;
+    list_drop(g, row);
+    m->news_lane = SPREAD_IDLE;
+    g->spread.waiting--;
+}
+
+void spread_news(struct gossip *g, uint32_t row, enum spread_lane lane)
+{
+    struct spread *s = &g->spread;
+    spread_forget(g, row);
+    struct member *m = core_member(g, row);
+    if (s->waiting == 0)
+        s->next_us = g->now_us + core_ms(g->timing.gossip_period_ms);
+    s->waiting++;
+    s->eager |= lane == SPREAD_URGENT;
+    m->news_lane = (uint8_t)lane;
+    m->news_sends = 0;
+    list_push(g, row);
+}
+
+static unsigned sends_wanted(const struct gossip *g)
+{
+    unsigned log2 = 1;
+    while ((1u << log2) < member_live_count(&g->members) + 1)
+        log2++;
+    unsigned wanted = SPREAD_LAMBDA * log2;
+    return wanted < SPREAD_SENDS_MAX ? wanted : SPREAD_SENDS_MAX;
+}
+
+static void count_sent(struct gossip *g, uint32_t row, unsigned wanted)
+{
+    struct member *m = core_member(g, row);
+    if (m->news_sends + 1u >= wanted) {
+        spread_forget(g, row);
+        return;
+    }
+    list_drop(g, row);
+    m->news_sends++;
+    list_push(g, row);
+}
+
+bool spread_put(struct gossip *g, struct wire_writer *w, uint32_t row)
+{
+    const struct member *m = core_member(g, row);
+    if (m->status == GOSSIP_ALIVE || m->status == GOSSIP_LEAVING)
+        return wire_put_full(w, m);
+    return wire_put_short(w, m, suspicion_accuser(g, row));
+}
+
+/* Writes one list's facts; the rows written are noted in `sent`. False: the packet is full. */
+static bool fill_from(struct gossip *g, struct wire_writer *w, uint32_t head, uint32_t *sent,
+                      size_t *count)
+{
+    for (uint32_t row = head; row != MEMBER_NONE; row = core_member(g, row)->news_next) {
+        if (*count == RECORDS_MAX || !spread_put(g, w, row))
+            return false;
+        sent[(*count)++] = row;
+    }
+    return true;
+}
+
+void spread_fill(struct gossip *g, struct wire_writer *w)
+{
+    if (g->spread.waiting == 0)
+        return;
+    /* Counting moves a fact to the next list, so it waits until all are written. */
+    uint32_t sent[RECORDS_MAX];
+    size_t count = 0;
+    unsigned wanted = sends_wanted(g);
+    bool room = true;
+    for (int lane = 0; lane < SPREAD_LANES && room; lane++)
+        for (unsigned sends = 0; sends < SPREAD_SENDS_MAX && room; sends++)
+            room = fill_from(g, w, g->spread.heads[lane][sends], sent, &count);
+    for (size_t i = 0; i < count; i++)
+        count_sent(g, sent[i], wanted);
+}
+
+void spread_tell(struct gossip *g, const struct gossip_route *to, uint32_t row)
+{
+    struct wire_writer w = outbox_begin(g, WIRE_NEWS, to->via);
+    if (spread_put(g, &w, row))
+        outbox_send(g, to, &w);
+}
+
+/* The fanout's members are drawn anew each round. */
+static void send_round(struct gossip *g, int fanout)
+{
+    for (int i = 0; i < fanout && g->spread.waiting; i++) {
+        uint32_t row = member_random_live(&g->members, &g->rng, g->self);
+        if (row == MEMBER_NONE)
+            return;
+        struct wire_writer w = outbox_begin(g, WIRE_NEWS, GOSSIP_DATAGRAM);
+        spread_fill(g, &w);
+        struct gossip_route to = outbox_to(core_member(g, row));
+        outbox_send(g, &to, &w);
+    }
+}
+
+static int64_t eager_us(const struct spread *s)
+{
+    return s->last_eager_us + SPREAD_EAGER_GAP_US;
+}
+
+void spread_tick(struct gossip *g)
+{
+    struct spread *s = &g->spread;
+    if (s->waiting && s->eager && g->now_us >= eager_us(s)) {
+        s->eager = false;
+        s->last_eager_us = g->now_us;
+        s->next_us = g->now_us + core_ms(g->timing.gossip_period_ms);
+        send_round(g, SPREAD_EAGER_FANOUT);
+    } else if (s->waiting && g->now_us >= s->next_us) {
+        s->next_us = g->now_us + core_ms(g->timing.gossip_period_ms);
+        send_round(g, SPREAD_FANOUT);
+    }
+    g->stats.news_waiting = s->waiting;
+}
+
+int64_t spread_deadline(const struct gossip *g)
+{
+    const struct spread *s = &g->spread;
+    if (s->waiting == 0)
+        return INT64_MAX;
+    return s->eager ? core_min(eager_us(s), s->next_us) : s->next_us;
+}

@@ -1,0 +1,216 @@
+#include "gossip/suspicion.h"
+
+#include "gossip/core.h"
+#include "gossip/view.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+enum {
+    ASKS = 4,                    /* direct questions within one verification */
+    PATIENCE = 6,                /* times suspicion_max that others' suspicions are left to them */
+    CONFIRMERS = RING_EDGES - 1, /* as many as a member has observers beside the first */
+};
+
+void suspicion_free(struct suspicions *s)
+{
+    free(s->all);
+}
+
+const struct suspicion *suspicion_of(const struct gossip *g, uint32_t row)
+{
+    uint32_t at = g->members.rows[row].suspicion;
+    return at == MEMBER_NONE ? NULL : &g->suspicions.all[at];
+}
+
+uint64_t suspicion_accuser(const struct gossip *g, uint32_t row)
+{
+    const struct suspicion *s = suspicion_of(g, row);
+    return s && s->accusers_count ? s->accusers[s->accusers_count - 1] : 0;
+}
+
+/* A new suspicion, in VERIFYING or HEARD; NULL: out of memory. */
+static struct suspicion *start(struct gossip *g, uint32_t row, enum suspicion_mode mode)
+{
+    struct suspicions *all = &g->suspicions;
+    if (all->count == all->capacity) {
+        uint32_t capacity = all->capacity ? 2 * all->capacity : 8;
+        struct suspicion *grown = realloc(all->all, capacity * sizeof *grown);
+        if (!grown)
+            return NULL;
+        all->all = grown;
+        all->capacity = capacity;
+    }
+    core_member(g, row)->suspicion = all->count;
+    struct suspicion *s = &all->all[all->count++];
+    *s = (struct suspicion){.row = row, .mode = mode, .started_us = g->now_us, .ask_us = INT64_MAX};
+    return s;
+}
+
+void suspicion_end(struct gossip *g, uint32_t row)
+{
+    struct suspicions *all = &g->suspicions;
+    uint32_t at = core_member(g, row)->suspicion;
+    if (at == MEMBER_NONE)
+        return;
+    core_member(g, row)->suspicion = MEMBER_NONE;
+    all->all[at] = all->all[--all->count];
+    if (at < all->count)
+        core_member(g, all->all[at].row)->suspicion = at;
+}
+
+static void add_accuser(struct suspicion *s, uint64_t accuser)
+{
+    for (unsigned i = 0; i < s->accusers_count; i++)
+        if (s->accusers[i] == accuser)
+            return;
+    if (accuser && s->accusers_count < SUSPICION_ACCUSERS_MAX)
+        s->accusers[s->accusers_count++] = accuser;
+}
+
+/* Lifeguard's shrinking timeout: from max to min, by the logarithm of the confirmations. */
+static int64_t window_us(const struct gossip *g, const struct suspicion *s)
+{
+    double max = g->timing.suspicion_max_ms, min = g->timing.suspicion_min_ms;
+    uint32_t others = member_live_count(&g->members) - 2;
+    double expected = others < CONFIRMERS ? others : CONFIRMERS;
+    double confirmed = s->accusers_count > 1 ? s->accusers_count - 1 : 0;
+    double shrink = expected > 0 ? log1p(confirmed) / log1p(expected) : 0;
+    return (int64_t)(1000 * fmax(min, max - (max - min) * shrink));
+}
+
+static void set_deadline(const struct gossip *g, struct suspicion *s)
+{
+    if (s->mode == SUSPICION_OURS)
+        s->deadline_us = s->started_us + window_us(g, s);
+    else if (s->mode == SUSPICION_HEARD)
+        s->deadline_us = s->started_us + PATIENCE * core_ms(g->timing.suspicion_max_ms);
+}
+
+void suspicion_accuse(struct gossip *g, uint32_t row)
+{
+    struct member *m = core_member(g, row);
+    bool was_suspect = m->status == GOSSIP_SUSPECT;
+    if (suspicion_of(g, row) && suspicion_of(g, row)->mode == SUSPICION_OURS)
+        return;
+    if (m->status == GOSSIP_ALIVE)
+        view_set(g, row, m->incarnation, GOSSIP_SUSPECT);
+    if (m->suspicion == MEMBER_NONE && !start(g, row, SUSPICION_OURS))
+        return;
+    struct suspicion *s = &g->suspicions.all[m->suspicion];
+    /* A quiet check that was under way gave the member no public chance to contradict. */
+    if (!was_suspect)
+        s->started_us = g->now_us;
+    s->mode = SUSPICION_OURS;
+    s->ask_us = INT64_MAX;
+    add_accuser(s, g->key);
+    set_deadline(g, s);
+    g->stats.suspicions++;
+}
+
+void suspicion_hear(struct gossip *g, uint32_t row, uint64_t accuser)
+{
+    if (core_member(g, row)->suspicion == MEMBER_NONE && !start(g, row, SUSPICION_HEARD))
+        return;
+    struct suspicion *s = &g->suspicions.all[core_member(g, row)->suspicion];
+    add_accuser(s, accuser);
+    set_deadline(g, s);
+}
+
+bool suspicion_allows_failed(const struct gossip *g, uint32_t row, const struct fact *heard)
+{
+    const struct member *m = &g->members.rows[row];
+    const struct suspicion *s = suspicion_of(g, row);
+    if (m->status == GOSSIP_LEAVING)
+        return true;
+    if (!member_is_live(m)) /* dead before, dead again in a later life that we missed */
+        return true;
+    if (m->status != GOSSIP_SUSPECT || !s || heard->incarnation != m->incarnation ||
+        heard->generation != m->profile->generation)
+        return false;
+    return g->now_us - s->started_us >= core_ms(g->timing.suspicion_min_ms) / 2 &&
+           !probe_answered_since(g, row, s->started_us);
+}
+
+void suspicion_verify(struct gossip *g, uint32_t row)
+{
+    const struct suspicion *held = suspicion_of(g, row);
+    if (held && held->mode != SUSPICION_HEARD)
+        return;
+    if (!held && !start(g, row, SUSPICION_VERIFYING))
+        return;
+    struct suspicion *s = &g->suspicions.all[core_member(g, row)->suspicion];
+    s->mode = SUSPICION_VERIFYING;
+    s->started_us = s->ask_us = g->now_us;
+    s->deadline_us = g->now_us + core_ms(g->timing.suspicion_max_ms);
+}
+
+void suspicion_excuse(struct gossip *g, int64_t slept_us)
+{
+    for (uint32_t i = 0; i < g->suspicions.count; i++)
+        g->suspicions.all[i].deadline_us += slept_us;
+}
+
+/* A member that had announced its leave, and is gone, has left. */
+static void convict(struct gossip *g, uint32_t row)
+{
+    const struct member *m = core_member(g, row);
+    view_set(g, row, m->incarnation, m->status == GOSSIP_LEAVING ? GOSSIP_LEFT : GOSSIP_FAILED);
+}
+
+static void expire_ours(struct gossip *g, struct suspicion *s)
+{
+    if (probe_answered_since(g, s->row, s->started_us)) {
+        /* It lives; its contradiction must be on the way. */
+        s->mode = SUSPICION_HEARD;
+        s->started_us = g->now_us;
+        set_deadline(g, s);
+    } else if (health_is_ill(g)) {
+        s->deadline_us = g->now_us + core_ms(g->timing.suspicion_min_ms);
+    } else {
+        g->stats.convictions++;
+        convict(g, s->row);
+    }
+}
+
+static void expire(struct gossip *g, struct suspicion *s)
+{
+    switch (s->mode) {
+    case SUSPICION_OURS:
+        expire_ours(g, s);
+        return;
+    case SUSPICION_HEARD:
+        suspicion_verify(g, s->row);
+        return;
+    case SUSPICION_VERIFYING:
+        if (health_is_ill(g))
+            s->deadline_us = g->now_us + core_ms(g->timing.suspicion_min_ms);
+        else
+            convict(g, s->row);
+        return;
+    }
+}
+
+void suspicion_tick(struct gossip *g)
+{
+    /* From the end: a suspicion that ends is replaced by the last one, already looked at. */
+    for (uint32_t i = g->suspicions.count; i > 0; i--) {
+        struct suspicion *s = &g->suspicions.all[i - 1];
+        if (g->now_us >= s->deadline_us) {
+            expire(g, s);
+        } else if (g->now_us >= s->ask_us) {
+            s->ask_us = g->now_us + core_ms(g->timing.suspicion_max_ms) / ASKS;
+            probe_ask(g, s->row);
+        }
+    }
+}
+
+int64_t suspicion_deadline(const struct gossip *g)
+{
+    int64_t deadline_us = INT64_MAX;
+    for (uint32_t i = 0; i < g->suspicions.count; i++) {
+        const struct suspicion *s = &g->suspicions.all[i];
+        deadline_us = core_min(deadline_us, core_min(s->deadline_us, s->ask_us));
+    }
+    return deadline_us;
+}

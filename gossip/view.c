@@ -1,0 +1,327 @@
+#include "gossip/view.h"
+
+#include "gossip/core.h"
+#include "gossip/profile.h"
+#include "gossip/ring.h"
+
+#include <string.h>
+
+/* What a change of status is called; a member counts as live while suspect or leaving. */
+static void tell_change(struct gossip *g, const struct member *m, enum gossip_status old)
+{
+    bool was_live = old <= GOSSIP_LEAVING;
+    if (m->key == g->key)
+        return;
+    if (m->status == GOSSIP_LEFT)
+        outbox_event(g, GOSSIP_EVENT_LEAVE, m, NULL);
+    else if (m->status == GOSSIP_FAILED)
+        outbox_event(g, GOSSIP_EVENT_FAILED, m, NULL);
+    else if (!was_live)
+        outbox_event(g, GOSSIP_EVENT_JOIN, m, NULL);
+    else if (m->status == GOSSIP_SUSPECT)
+        outbox_event(g, GOSSIP_EVENT_SUSPECT, m, NULL);
+    else
+        outbox_event(g, GOSSIP_EVENT_UPDATE, m, NULL);
+}
+
+static void set_fact(struct gossip *g, uint32_t row, uint32_t incarnation,
+                     enum gossip_status status)
+{
+    struct member *m = core_member(g, row);
+    bool was_live = member_is_live(m);
+    if (was_live)
+        g->view -= sync_term(m);
+    m->incarnation = incarnation;
+    if (status != (enum gossip_status)m->status)
+        member_set_status(&g->members, row, status, g->now_us);
+    if (member_is_live(m))
+        g->view += sync_term(m);
+    if (member_is_live(m) != was_live)
+        probe_view_changed(g, row);
+    if (status != GOSSIP_SUSPECT)
+        suspicion_end(g, row);
+    if (status <= GOSSIP_LEAVING)
+        m->hidden = false;
+}
+
+static enum spread_lane lane_of(enum gossip_status old, enum gossip_status status)
+{
+    return status == GOSSIP_ALIVE && old != GOSSIP_SUSPECT ? SPREAD_ORDINARY : SPREAD_URGENT;
+}
+
+void view_set(struct gossip *g, uint32_t row, uint32_t incarnation, enum gossip_status status)
+{
+    struct member *m = core_member(g, row);
+    enum gossip_status old = (enum gossip_status)m->status;
+    set_fact(g, row, incarnation, status);
+    if (status != old)
+        tell_change(g, m, old);
+    spread_news(g, row, lane_of(old, status));
+}
+
+void view_restate_self(struct gossip *g, uint32_t above, enum gossip_status status)
+{
+    struct member *self = core_member(g, g->self);
+    uint32_t highest = above > self->incarnation ? above : self->incarnation;
+    set_fact(g, g->self, highest < WIRE_INCARNATION_MAX ? highest + 1 : highest, status);
+    spread_news(g, g->self, SPREAD_URGENT);
+}
+
+void view_reprofile_self(struct gossip *g, const struct gossip_profile *profile)
+{
+    struct member *self = core_member(g, g->self);
+    /* Out of the hash while the generation may change under it. */
+    g->view -= sync_term(self);
+    member_set_profile(&g->members, g->self, profile);
+    g->view += sync_term(self);
+    view_restate_self(g, 0, (enum gossip_status)self->status);
+}
+
+/* True if the profile says something new beside its generation. */
+static bool profile_differs(const struct gossip_profile *a, const struct gossip_profile *b)
+{
+    return strcmp(a->name, b->name) != 0 || !profile_addr_equal(&a->addr, &b->addr) ||
+           a->tags_bytes != b->tags_bytes || memcmp(a->tags, b->tags, a->tags_bytes) != 0;
+}
+
+/* Takes on a full record that has won. */
+static void take_record(struct gossip *g, uint32_t row, const struct wire_record *record)
+{
+    struct member *m = core_member(g, row);
+    enum gossip_status old = (enum gossip_status)m->status, status = record->fact.status;
+    const struct gossip_profile *profile = profile_new(&record->profile);
+    if (!profile)
+        return;
+    bool differs =
+        profile_differs(m->profile, profile) || m->profile->generation != profile->generation;
+    if (member_is_live(m))
+        g->view -= sync_term(m);
+    member_set_profile(&g->members, row, profile);
+    if (member_is_live(m))
+        g->view += sync_term(m);
+    set_fact(g, row, record->fact.incarnation, status);
+    m->hidden = status == GOSSIP_LEFT && record->hidden;
+    if (status != old || differs)
+        tell_change(g, m, old);
+    if (m->hidden)
+        outbox_event(g, GOSSIP_EVENT_REAP, m, NULL);
+    spread_news(g, row, lane_of(old, status));
+}
+
+static void forget_row(struct gossip *g, uint32_t row)
+{
+    struct member *m = core_member(g, row);
+    if (member_is_live(m)) {
+        g->view -= sync_term(m);
+        member_set_status(&g->members, row, GOSSIP_LEFT, g->now_us);
+        probe_view_changed(g, row);
+    }
+    suspicion_end(g, row);
+    spread_forget(g, row);
+    if (!m->hidden)
+        outbox_event(g, GOSSIP_EVENT_REAP, m, NULL);
+    member_remove(&g->members, row);
+}
+
+/* Of two with one name the earlier start keeps it; the id breaks a tie. A newer start at the very
+ * same address is the same host, installed anew. */
+static bool heard_keeps_name(const struct wire_record *heard, const struct member *held)
+{
+    const struct gossip_profile *profile = held->profile;
+    if (profile_addr_equal(&heard->profile.addr, &profile->addr))
+        return heard->fact.generation > profile->generation;
+    if (heard->fact.generation != profile->generation)
+        return heard->fact.generation < profile->generation;
+    return heard->key < held->key;
+}
+
+static bool heard_is_live(const struct wire_record *record)
+{
+    return record->fact.status <= GOSSIP_LEAVING;
+}
+
+/* Another member says our own name. */
+static void hear_namesake(struct gossip *g, const struct wire_record *record,
+                          const struct view_source *source)
+{
+    struct member *self = core_member(g, g->self);
+    if (!heard_is_live(record))
+        return;
+    if (!heard_keeps_name(record, self)) {
+        if (source->sender == record->key)
+            spread_tell(g, source->route, g->self);
+        return;
+    }
+    const struct gossip_profile *profile = profile_new(&record->profile);
+    if (g->refused || !profile) {
+        gossip_profile_release(profile);
+        return;
+    }
+    g->refused = true;
+    struct member holder = {.profile = profile,
+                            .incarnation = record->fact.incarnation,
+                            .status = (uint8_t)record->fact.status,
+                            .since_us = g->now_us};
+    outbox_event(g, GOSSIP_EVENT_NAME_TAKEN, &holder, NULL);
+    gossip_profile_release(profile);
+}
+
+/* True if a new member may have its name here; whoever had it before is forgotten then. */
+static bool name_is_free(struct gossip *g, const struct wire_record *record,
+                         const struct view_source *source)
+{
+    uint32_t row = member_by_name(&g->members, record->profile.name);
+    if (row == MEMBER_NONE)
+        return true;
+    if (row == g->self) {
+        hear_namesake(g, record, source);
+        return false;
+    }
+    const struct member *held = core_member(g, row);
+    if (!heard_is_live(record))
+        return false;
+    if (member_is_live(held) && !heard_keeps_name(record, held)) {
+        if (source->sender == record->key)
+            spread_tell(g, source->route, row);
+        return false;
+    }
+    forget_row(g, row);
+    return true;
+}
+
+static void hear_unknown(struct gossip *g, const struct wire_record *record,
+                         const struct view_source *source)
+{
+    if (!record->full || !name_is_free(g, record, source))
+        return;
+    const struct gossip_profile *profile = profile_new(&record->profile);
+    uint32_t row = profile ? member_add(&g->members, profile) : MEMBER_NONE;
+    gossip_profile_release(profile);
+    if (row == MEMBER_NONE)
+        return;
+    struct member *m = core_member(g, row);
+    m->incarnation = record->fact.incarnation;
+    m->hidden = record->hidden && record->fact.status == GOSSIP_LEFT;
+    member_set_status(&g->members, row, record->fact.status, g->now_us);
+    /* A member that was dead before we heard of it is history: remembered, not told. */
+    if (!member_is_live(m))
+        return;
+    g->view += sync_term(m);
+    probe_view_changed(g, row);
+    outbox_event(g, GOSSIP_EVENT_JOIN, m, NULL);
+    if (m->status == GOSSIP_SUSPECT)
+        suspicion_hear(g, row, record->accuser);
+    spread_news(g, row, SPREAD_ORDINARY);
+}
+
+/* Somebody says something of us. Whatever is not what we say ourselves is contradicted (SWIM 4.2);
+ * a higher generation than ours is another agent with our id. */
+static void hear_self(struct gossip *g, const struct wire_record *record)
+{
+    const struct member *self = core_member(g, g->self);
+    struct fact held = member_fact(self);
+    if (record->fact.generation > held.generation) {
+        if (!record->full)
+            return;
+        struct gossip_route route = {.addr = record->profile.addr, .via = GOSSIP_DATAGRAM};
+        struct wire_writer w = outbox_begin(g, WIRE_REFUSE, GOSSIP_DATAGRAM);
+        wire_put(&w, g->first_generation, 8);
+        outbox_send(g, &route, &w);
+        struct gossip_profile again = *self->profile;
+        if (record->fact.generation < WIRE_GENERATION_MAX)
+            again.generation = record->fact.generation + 1;
+        const struct gossip_profile *profile = profile_new(&again);
+        if (profile)
+            view_reprofile_self(g, profile);
+        return;
+    }
+    if (self->status == GOSSIP_ALIVE && member_fact_beats(&record->fact, &held)) {
+        g->stats.refutations++;
+        view_restate_self(g, record->fact.incarnation, GOSSIP_ALIVE);
+    }
+}
+
+/* What we hold is newer than what the sender says. News of it may have missed the sender; and in a
+ * state exchange, "alive" about one that we hold for failed says that it lives on the other side of
+ * a partition. */
+static void hear_stale(struct gossip *g, uint32_t row, const struct wire_record *record,
+                       const struct view_source *source)
+{
+    const struct member *held = core_member(g, row);
+    if (held->status == GOSSIP_FAILED && heard_is_live(record) && source->settled)
+        join_redial(g, row);
+    else if (record->fact.status == GOSSIP_SUSPECT || record->fact.status == GOSSIP_FAILED)
+        spread_tell(g, source->route, row);
+}
+
+static void hear_known(struct gossip *g, uint32_t row, const struct wire_record *record,
+                       const struct view_source *source)
+{
+    struct member *m = core_member(g, row);
+    struct fact held = member_fact(m);
+    bool same_version =
+        record->fact.generation == held.generation && record->fact.incarnation == held.incarnation;
+    if (!member_fact_beats(&record->fact, &held)) {
+        if (same_version && record->fact.status == held.status) {
+            if (held.status == GOSSIP_SUSPECT)
+                suspicion_hear(g, row, record->accuser);
+            if (held.status == GOSSIP_LEFT && record->hidden && !m->hidden)
+                view_hide(g, row);
+        } else if (member_fact_beats(&held, &record->fact)) {
+            hear_stale(g, row, record, source);
+        }
+        return;
+    }
+    /* Without its profile, a newer version cannot be taken on: the state exchange brings it. */
+    if (!record->full && !same_version)
+        return;
+    if (record->fact.status == GOSSIP_FAILED && !suspicion_allows_failed(g, row, &record->fact)) {
+        suspicion_verify(g, row);
+        return;
+    }
+    if (record->full && strcmp(record->profile.name, m->profile->name) != 0 &&
+        !name_is_free(g, record, source))
+        return;
+    if (record->full)
+        take_record(g, row, record);
+    else
+        view_set(g, row, record->fact.incarnation, record->fact.status);
+    if (record->fact.status == GOSSIP_SUSPECT)
+        suspicion_hear(g, row, record->accuser);
+}
+
+void view_hear(struct gossip *g, const struct wire_record *record, const struct view_source *source)
+{
+    if (record->key == g->key) {
+        hear_self(g, record);
+        return;
+    }
+    uint32_t row = member_by_key(&g->members, record->key);
+    if (row == MEMBER_NONE)
+        hear_unknown(g, record, source);
+    else
+        hear_known(g, row, record, source);
+}
+
+void view_hide(struct gossip *g, uint32_t row)
+{
+    struct member *m = core_member(g, row);
+    m->hidden = true;
+    outbox_event(g, GOSSIP_EVENT_REAP, m, NULL);
+    spread_news(g, row, SPREAD_ORDINARY);
+}
+
+enum { REAP_LOOK_S = 60 };
+
+void view_reap(struct gossip *g)
+{
+    if (g->now_us < g->reap_us)
+        return;
+    g->reap_us = g->now_us + core_ms(REAP_LOOK_S * 1000);
+    int64_t before_us = g->now_us - core_ms(1000) * g->timing.reap_s;
+    for (uint32_t row = 0; row < g->members.used; row++) {
+        const struct member *m = core_member(g, row);
+        if (m->profile && !member_is_live(m) && row != g->self && m->since_us <= before_us)
+            forget_row(g, row);
+    }
+}

@@ -1,0 +1,35 @@
+/* view: hears facts about members and changes their rows: the one place where a row changes, with
+ * everything that follows from it (events, rings, the view's hash, news to pass on). */
+#ifndef GOSSIP_VIEW_H
+#define GOSSIP_VIEW_H
+
+#include "gossip/wire.h"
+
+/* Where a record came from. settled: it is part of a state exchange, old by now perhaps, and not
+ * the latest news. */
+struct view_source {
+    const struct gossip_route *route;
+    uint64_t sender;
+    bool settled;
+};
+
+/* Weighs a record by the precedence rule and acts on it. */
+void view_hear(struct gossip *g, const struct wire_record *record,
+               const struct view_source *source);
+
+/* Changes a row's fact, as first-hand knowledge or after weighing, and passes it on as news. */
+void view_set(struct gossip *g, uint32_t row, uint32_t incarnation, enum gossip_status status);
+
+/* Ourselves with a higher incarnation than `above`, and `status` (ALIVE, LEAVING). */
+void view_restate_self(struct gossip *g, uint32_t above, enum gossip_status status);
+
+/* Replaces our own profile (taken) and restates us. */
+void view_reprofile_self(struct gossip *g, const struct gossip_profile *profile);
+
+/* Marks a left member as not to be shown, and passes it on. */
+void view_hide(struct gossip *g, uint32_t row);
+
+/* Forgets members that have been failed or left for long enough. */
+void view_reap(struct gossip *g);
+
+#endif

@@ -1,0 +1,264 @@
+#include "gossip/wire.h"
+
+#include "gossip/profile.h"
+
+#include <assert.h>
+#include <string.h>
+
+enum {
+    RECORD_STATUS = 0x07,
+    RECORD_FULL = 0x08,
+    RECORD_IPV6 = 0x10,
+    RECORD_HIDDEN = 0x20,
+    RECORD_UNUSED = 0xc0,
+};
+
+static const uint8_t v4_mapped[12] = {[10] = 0xff, [11] = 0xff};
+
+static const uint8_t *take(struct wire_reader *r, size_t bytes)
+{
+    if (r->bad || (size_t)(r->end - r->at) < bytes) {
+        r->bad = true;
+        return NULL;
+    }
+    const uint8_t *at = r->at;
+    r->at += bytes;
+    return at;
+}
+
+static uint64_t take_integer(struct wire_reader *r, size_t bytes)
+{
+    const uint8_t *at = take(r, bytes);
+    uint64_t value = 0;
+    for (size_t i = 0; at && i < bytes; i++)
+        value = value << 8 | at[i];
+    return value;
+}
+
+static void take_bytes(struct wire_reader *r, void *into, size_t bytes)
+{
+    const uint8_t *at = take(r, bytes);
+    if (at)
+        memcpy(into, at, bytes);
+}
+
+static void take_profile(struct wire_reader *r, struct wire_record *record, bool ipv6)
+{
+    struct gossip_profile *p = &record->profile;
+    if (ipv6) {
+        take_bytes(r, p->addr.ip, 16);
+    } else {
+        memcpy(p->addr.ip, v4_mapped, sizeof v4_mapped);
+        take_bytes(r, p->addr.ip + sizeof v4_mapped, 4);
+    }
+    p->addr.port = (uint16_t)take_integer(r, 2);
+    size_t name_bytes = take_integer(r, 1);
+    if (name_bytes > GOSSIP_NAME_BYTES_MAX)
+        r->bad = true;
+    else
+        take_bytes(r, record->name, name_bytes);
+    p->tags_bytes = (uint16_t)take_integer(r, 2);
+    if (p->tags_bytes > sizeof record->tags)
+        r->bad = true;
+    else
+        take_bytes(r, record->tags, p->tags_bytes);
+    if (r->bad)
+        return;
+    record->name[name_bytes] = '\0';
+    p->name = record->name;
+    p->tags = record->tags;
+    if (strlen(record->name) != name_bytes || profile_check(p) != GOSSIP_OK)
+        r->bad = true;
+}
+
+static void take_record(struct wire_reader *r, struct wire_record *record)
+{
+    uint8_t flags = (uint8_t)take_integer(r, 1);
+    if ((flags & RECORD_UNUSED) || (flags & RECORD_STATUS) > GOSSIP_LEFT)
+        r->bad = true;
+    record->full = flags & RECORD_FULL;
+    record->hidden = flags & RECORD_HIDDEN;
+    record->fact.status = (enum gossip_status)(flags & RECORD_STATUS);
+    if (record->full) {
+        memset(record->profile.id, 0, sizeof record->profile.id);
+        take_bytes(r, record->profile.id, GOSSIP_ID_BYTES);
+        record->key = profile_key(record->profile.id);
+    } else {
+        record->key = take_integer(r, 8);
+    }
+    record->fact.generation = record->profile.generation = take_integer(r, 8);
+    record->fact.incarnation = (uint32_t)take_integer(r, 4);
+    record->accuser = record->full ? 0 : take_integer(r, 8);
+    if (record->full)
+        take_profile(r, record, flags & RECORD_IPV6);
+    if (record->fact.incarnation > WIRE_INCARNATION_MAX ||
+        record->fact.generation > WIRE_GENERATION_MAX || record->key == 0)
+        r->bad = true;
+}
+
+bool wire_next_record(struct wire_reader *records, struct wire_record *record)
+{
+    if (records->bad || records->at == records->end)
+        return false;
+    take_record(records, record);
+    return !records->bad;
+}
+
+static void take_digest(struct wire_reader *r, struct wire_message *m)
+{
+    m->digest.log2 = (uint8_t)take_integer(r, 1);
+    if (m->digest.log2 > WIRE_BUCKETS_LOG2_MAX) {
+        r->bad = true;
+        return;
+    }
+    for (size_t i = 0; i < (size_t)1 << m->digest.log2; i++)
+        m->digest.hashes[i] = take_integer(r, 8);
+}
+
+static void take_delta(struct wire_reader *r, struct wire_message *m)
+{
+    m->delta.token = (uint32_t)take_integer(r, 4);
+    m->delta.flags = (uint8_t)take_integer(r, 1);
+    m->delta.log2 = (uint8_t)take_integer(r, 1);
+    if (m->delta.log2 > WIRE_BUCKETS_LOG2_MAX) {
+        r->bad = true;
+        return;
+    }
+    take_bytes(r, m->delta.bits, (((size_t)1 << m->delta.log2) + 7) / 8);
+}
+
+static void take_evidence(struct wire_reader *r, struct wire_message *m)
+{
+    m->evidence.subject = take_integer(r, 8);
+    m->evidence.phi = (double)take_integer(r, 2) / 100;
+    m->evidence.flags = (uint8_t)take_integer(r, 1);
+}
+
+static void take_body(struct wire_reader *r, struct wire_message *m)
+{
+    switch (m->kind) {
+    case WIRE_PING:
+        m->ping.seq = (uint32_t)take_integer(r, 4);
+        m->ping.target = take_integer(r, 8);
+        return;
+    case WIRE_ACK:
+        m->ack.seq = (uint32_t)take_integer(r, 4);
+        return;
+    case WIRE_EVIDENCE:
+        take_evidence(r, m);
+        return;
+    case WIRE_NEWS:
+        return;
+    case WIRE_JOIN:
+        m->join.token = (uint32_t)take_integer(r, 4);
+        return;
+    case WIRE_DIGEST:
+        take_digest(r, m);
+        return;
+    case WIRE_DELTA:
+        take_delta(r, m);
+        return;
+    case WIRE_REFUSE:
+        m->refuse.generation = take_integer(r, 8);
+        return;
+    case WIRE_KINDS:
+        break;
+    }
+    r->bad = true;
+}
+
+enum gossip_error wire_decode(const uint8_t *bytes, size_t len, uint32_t cluster,
+                              struct wire_message *message)
+{
+    struct wire_reader r = {bytes, bytes + len, false};
+    bool ours = take_integer(&r, 2) == ('m' << 8 | 'u');
+    uint64_t version = take_integer(&r, 1);
+    if (r.bad || !ours)
+        return GOSSIP_ERROR_MALFORMED;
+    if (version != WIRE_VERSION)
+        return GOSSIP_ERROR_VERSION;
+    message->kind = (enum wire_kind)take_integer(&r, 1);
+    uint64_t cluster_heard = take_integer(&r, 4);
+    message->sender = take_integer(&r, 8);
+    message->view = take_integer(&r, 8);
+    if (r.bad || message->sender == 0)
+        return GOSSIP_ERROR_MALFORMED;
+    if (cluster_heard != cluster)
+        return GOSSIP_ERROR_CLUSTER;
+    take_body(&r, message);
+    message->records = r;
+    struct wire_record record;
+    while (wire_next_record(&r, &record))
+        continue;
+    return r.bad ? GOSSIP_ERROR_MALFORMED : GOSSIP_OK;
+}
+
+void wire_put(struct wire_writer *w, uint64_t value, size_t bytes)
+{
+    assert((size_t)(w->end - w->at) >= bytes);
+    for (size_t i = bytes; i > 0; i--)
+        *w->at++ = (uint8_t)(value >> (8 * (i - 1)));
+}
+
+static void put_bytes(struct wire_writer *w, const void *from, size_t bytes)
+{
+    assert((size_t)(w->end - w->at) >= bytes);
+    if (bytes)
+        memcpy(w->at, from, bytes);
+    w->at += bytes;
+}
+
+struct wire_writer wire_begin(uint8_t *buffer, size_t bytes, enum wire_kind kind, uint32_t cluster,
+                              uint64_t sender, uint64_t view)
+{
+    struct wire_writer w = {buffer, buffer, buffer + bytes};
+    wire_put(&w, 'm' << 8 | 'u', 2);
+    wire_put(&w, WIRE_VERSION, 1);
+    wire_put(&w, kind, 1);
+    wire_put(&w, cluster, 4);
+    wire_put(&w, sender, 8);
+    wire_put(&w, view, 8);
+    return w;
+}
+
+bool wire_put_short(struct wire_writer *w, const struct member *m, uint64_t accuser)
+{
+    if (w->end - w->at < 1 + 8 + 8 + 4 + 8)
+        return false;
+    wire_put(w, m->status | (m->hidden ? RECORD_HIDDEN : 0), 1);
+    wire_put(w, m->key, 8);
+    wire_put(w, m->profile->generation, 8);
+    wire_put(w, m->incarnation, 4);
+    wire_put(w, accuser, 8);
+    return true;
+}
+
+bool wire_put_full(struct wire_writer *w, const struct member *m)
+{
+    const struct gossip_profile *p = m->profile;
+    bool ipv6 = memcmp(p->addr.ip, v4_mapped, sizeof v4_mapped) != 0;
+    size_t ip_bytes = ipv6 ? 16 : 4, name_bytes = strlen(p->name);
+    size_t bytes = 1 + GOSSIP_ID_BYTES + 8 + 4 + ip_bytes + 2 + 1 + name_bytes + 2 + p->tags_bytes;
+    if ((size_t)(w->end - w->at) < bytes)
+        return false;
+    wire_put(
+        w, m->status | RECORD_FULL | (ipv6 ? RECORD_IPV6 : 0) | (m->hidden ? RECORD_HIDDEN : 0), 1);
+    put_bytes(w, p->id, sizeof p->id);
+    wire_put(w, p->generation, 8);
+    wire_put(w, m->incarnation, 4);
+    put_bytes(w, p->addr.ip + 16 - ip_bytes, ip_bytes);
+    wire_put(w, p->addr.port, 2);
+    wire_put(w, name_bytes, 1);
+    put_bytes(w, p->name, name_bytes);
+    wire_put(w, p->tags_bytes, 2);
+    put_bytes(w, p->tags, p->tags_bytes);
+    return true;
+}
+
+uint32_t wire_cluster_hash(const char *cluster)
+{
+    uint32_t h = 2166136261u; /* FNV-1a, 32 bits */
+    for (; *cluster; cluster++)
+        h = (h ^ (unsigned char)*cluster) * 16777619u;
+    return h;
+}

@@ -1,0 +1,151 @@
+/* wire: what a packet looks like, and its limits.
+ *
+ * All integers are big-endian. Every packet and every frame on a stream is a header, a body that
+ * its kind fixes, and records up to the end:
+ *
+ *      0               2       3       4                               8
+ *     +---------------+-------+-------+-------------------------------+
+ *     |    "mu"       |version| kind  |  hash of the cluster's name   |
+ *     +---------------+-------+-------+-------------------------------+
+ *     |                     sender's key (id, first 8)                |
+ *     +---------------------------------------------------------------+
+ *     |                     hash of the sender's view                 |
+ *     +---------------------------------------------------------------+
+ *
+ *     PING      seq 4, target's key 8        who has another key does not answer
+ *     ACK       seq 4
+ *     EVIDENCE  subject's key 8, phi 2 (hundredths), flags 1
+ *     NEWS      -
+ *     JOIN      token 4
+ *     DIGEST    log2 of the bucket count 1, bucket hashes 8 each
+ *     DELTA     token 4, flags 1, log2 of the bucket count 1, a bit per bucket (whole bytes)
+ *     REFUSE    generation that the refuser started with 8: your id is mine
+ *
+ * A record is one fact about one member, short when the profile need not travel:
+ *
+ *     +-------+-----------------------+------------------+-------------+-----------------+
+ *     | flags |        key  8         |   generation 8   |incarnation 4|    accuser 8    |
+ *     +-------+-----------------------+------------------+-------------+-----------------+
+ *     flags: status (3 bits), FULL, IPV6, HIDDEN; the others zero
+ *
+ *     +-------+-----------------------+------------------+-------------+--------+------+
+ *     | flags |        id  16         |   generation 8   |incarnation 4|ip 4, 16|port 2|
+ *     +-------+-----------------------+------------------+-------------+--------+------+
+ *     | name length 1 | name | tags length 2 | tags: KEY NUL VALUE NUL ... |
+ *     +---------------+------+---------------+-----------------------------+
+ *
+ * Plain fields and not msgpack: a ping is 36 bytes, decoding allocates nothing, and each field is
+ * checked in the one place that reads it.
+ */
+#ifndef GOSSIP_WIRE_H
+#define GOSSIP_WIRE_H
+
+#include "gossip/gossip.h"
+#include "gossip/member.h"
+
+#define WIRE_VERSION 1
+#define WIRE_BUCKETS_LOG2_MAX 7
+#define WIRE_BUCKETS_MAX (1 << WIRE_BUCKETS_LOG2_MAX)
+#define WIRE_HEADER_BYTES 24
+#define WIRE_RECORD_BYTES_MAX                                                                      \
+    (1 + GOSSIP_ID_BYTES + 8 + 4 + 16 + 2 + 1 + GOSSIP_NAME_BYTES_MAX + 2 + GOSSIP_TAGS_BYTES_MAX)
+/* More is never true of a cluster in order, and one step further would overflow. */
+#define WIRE_INCARNATION_MAX 0x7fffffff
+#define WIRE_GENERATION_MAX ((UINT64_C(1) << 62) - 1)
+
+_Static_assert(WIRE_HEADER_BYTES + 16 + WIRE_RECORD_BYTES_MAX < GOSSIP_PACKET_BYTES_MAX,
+               "any one record fits a packet");
+_Static_assert(WIRE_HEADER_BYTES + 1 + 8 * WIRE_BUCKETS_MAX < GOSSIP_PACKET_BYTES_MAX,
+               "a digest fits a packet");
+
+enum wire_kind {
+    WIRE_PING = 1,
+    WIRE_ACK,
+    WIRE_EVIDENCE,
+    WIRE_NEWS,
+    WIRE_JOIN,
+    WIRE_DIGEST,
+    WIRE_DELTA,
+    WIRE_REFUSE,
+    WIRE_KINDS
+};
+
+/* EVIDENCE's flags: what the sender says of the subject, and of itself. */
+enum { WIRE_REACHED = 1, WIRE_ACCUSING = 2, WIRE_ILL = 4 };
+/* DELTA's: send me yours of these buckets too. */
+enum { WIRE_WANT_BACK = 1 };
+
+struct wire_record {
+    struct fact fact;
+    bool full, hidden;
+    uint64_t key;
+    uint64_t accuser;              /* short: who says so, 0 for nobody */
+    struct gossip_profile profile; /* full: strings point into the buffers below */
+    char name[GOSSIP_NAME_BYTES_MAX + 1];
+    char tags[GOSSIP_TAGS_BYTES_MAX];
+};
+
+struct wire_reader {
+    const uint8_t *at, *end;
+    bool bad; /* read past the end, or a value that cannot be */
+};
+
+struct wire_message {
+    enum wire_kind kind;
+    uint64_t sender, view;
+    union {
+        struct {
+            uint32_t seq;
+            uint64_t target;
+        } ping;
+        struct {
+            uint32_t seq;
+        } ack;
+        struct {
+            uint64_t subject;
+            double phi;
+            uint8_t flags;
+        } evidence;
+        struct {
+            uint32_t token;
+        } join;
+        struct {
+            uint8_t log2;
+            uint64_t hashes[WIRE_BUCKETS_MAX];
+        } digest;
+        struct {
+            uint32_t token;
+            uint8_t flags, log2;
+            uint8_t bits[WIRE_BUCKETS_MAX / 8];
+        } delta;
+        struct {
+            uint64_t generation;
+        } refuse;
+    };
+    struct wire_reader records;
+};
+
+/* Reads and checks a whole packet, its records too. MALFORMED, VERSION or CLUSTER; `message` is
+ * then undefined. It borrows `bytes`. */
+enum gossip_error wire_decode(const uint8_t *bytes, size_t len, uint32_t cluster,
+                              struct wire_message *message);
+
+/* The next record of a decoded message. False: that was the last. */
+bool wire_next_record(struct wire_reader *records, struct wire_record *record);
+
+struct wire_writer {
+    uint8_t *start, *at, *end;
+};
+
+/* Starts a packet in `buffer`; the body follows by wire_put, then records. */
+struct wire_writer wire_begin(uint8_t *buffer, size_t bytes, enum wire_kind kind, uint32_t cluster,
+                              uint64_t sender, uint64_t view);
+/* Bodies are small and fixed: it is a bug if one does not fit. */
+void wire_put(struct wire_writer *w, uint64_t value, size_t bytes);
+/* False: it did not fit, and nothing was written. */
+bool wire_put_short(struct wire_writer *w, const struct member *m, uint64_t accuser);
+bool wire_put_full(struct wire_writer *w, const struct member *m);
+
+uint32_t wire_cluster_hash(const char *cluster);
+
+#endif
