@@ -26,7 +26,7 @@ struct gossip {
     uint64_t first_generation; /* the one we started with: who started later must yield */
     uint64_t view;             /* sum of sync_term over live rows */
     bool refused;              /* told once that we must stop */
-    int64_t left_us;           /* leaving: when to be gone; 0 while staying */
+    int64_t left_us;           /* leaving: when to be gone; INT64_MAX while staying */
     bool gone;
     int64_t reap_us; /* next look for members to forget */
     struct member_table members;
@@ -43,6 +43,11 @@ struct gossip {
 static inline struct member *core_member(struct gossip *g, uint32_t row)
 {
     return &g->members.rows[row];
+}
+
+static inline bool core_is_leaving(const struct gossip *g)
+{
+    return g->left_us != INT64_MAX;
 }
 
 static inline int64_t core_ms(uint32_t ms)

@@ -57,7 +57,7 @@ static void explain_edge(const struct edge *e, int64_t now_us, struct gossip_exp
     x->rtt_us = e->answered_us == INT64_MIN ? -1 : (int64_t)e->phi.srtt_us;
     x->last_ack_age_us = e->answered_us == INT64_MIN ? -1 : now_us - e->answered_us;
     x->pings_unanswered = e->phi.unanswered;
-    x->tcp_only = e->tcp_only;
+    x->tcp_only = probe_is_stream_only(e);
 }
 
 enum gossip_error gossip_explain(const struct gossip *g, int64_t now_us, const char *name,

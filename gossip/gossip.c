@@ -50,9 +50,9 @@ static void end(struct gossip *g)
 {
     int64_t deadline_us = core_min(probe_deadline(g), suspicion_deadline(g));
     deadline_us = core_min(deadline_us, core_min(spread_deadline(g), join_deadline(g)));
-    deadline_us = core_min(deadline_us, g->reap_us);
-    if (g->left_us && !g->gone)
-        deadline_us = core_min(deadline_us, g->left_us);
+    deadline_us = core_min(deadline_us, core_min(g->reap_us, g->left_us));
+    if (g->gone)
+        deadline_us = INT64_MAX;
     g->deadline_us = deadline_us > g->now_us ? deadline_us : g->now_us;
 }
 
@@ -83,6 +83,7 @@ struct gossip *gossip_new(const struct gossip_config *config, int64_t now_us,
     g->cluster = wire_cluster_hash(config->cluster);
     g->key = profile_key(self->id);
     g->first_generation = self->generation;
+    g->left_us = INT64_MAX;
     g->reap_us = now_us;
     g->joins.redial_us = now_us;
     rng_seed(&g->rng, config->seed);
@@ -125,8 +126,7 @@ static void receive_ping(struct gossip *g, const struct wire_message *m,
     if (g->spread.waiting && core_member(g, g->self)->news_lane != SPREAD_IDLE)
         spread_put(g, &w, g->self);
     tell_sender(g, &w, m->sender);
-    if (from->via == GOSSIP_DATAGRAM)
-        spread_fill(g, &w);
+    spread_fill(g, &w);
     outbox_send(g, from, &w);
 }
 
@@ -194,7 +194,7 @@ enum gossip_error gossip_receive(struct gossip *g, int64_t now_us, const struct 
 static void leave_tick(struct gossip *g)
 {
     struct member *self = core_member(g, g->self);
-    if (!g->left_us || g->gone || g->now_us < g->left_us)
+    if (g->now_us < g->left_us)
         return;
     if (self->status == GOSSIP_LEAVING) {
         view_set(g, g->self, self->incarnation, GOSSIP_LEFT);
@@ -222,7 +222,7 @@ void gossip_tick(struct gossip *g, int64_t now_us)
 void gossip_leave(struct gossip *g, int64_t now_us)
 {
     begin(g, now_us);
-    if (!g->left_us) {
+    if (!core_is_leaving(g)) {
         bool alone = member_live_count(&g->members) == 1;
         g->joins.count = 0;
         g->left_us = now_us + (alone ? 0 : core_ms(g->timing.leave_ms) / 2);
@@ -253,7 +253,7 @@ enum gossip_error gossip_set_tags(struct gossip *g, int64_t now_us, const char *
 {
     if (!profile_tags_valid(tags, tags_bytes))
         return GOSSIP_ERROR_TAGS;
-    if (g->left_us)
+    if (core_is_leaving(g))
         return GOSSIP_ERROR_LEAVING;
     struct gossip_profile changed = *core_member(g, g->self)->profile;
     changed.tags = tags;

@@ -1,4 +1,64 @@
-/* gossip: the public surface of libgossip.a, and the protocol in one essay. */
+/* gossip: the public surface of libgossip.a, and the protocol in one essay.
+ *
+ * THE SHAPE. A core is one member of a cluster, as a state machine. It never reads a clock, draws
+ * its own randomness, opens a socket or writes a line: its host hands it bytes, the time and a
+ * seed, and takes out packets to send, events to tell and the time of the next deadline. musterd
+ * (agent/), the virtual network (gossip/sim/) and examples/embed.c are three such hosts.
+ *
+ * THE VIEW (member.h, view.h). Every member holds a row for every other: id, generation (higher at
+ * each start of the agent), incarnation (raised by the member itself, to contradict what is said of
+ * it or to change what it says), status. One rule says which of two facts wins: generation, then
+ * incarnation, then status, later in the enum below winning (SWIM section 4.2, with the graceful
+ * leave added). Facts travel as records (wire.h); rows change in one place, view.c.
+ *
+ * WATCHING (ring.h, probe.h, phi.h). SWIM's one random probe a period samples a given pair once in
+ * N periods, so that nothing can be learnt of the pair. Here each member pings the same few: its
+ * successors on RING_EDGES hash rings. The cost is constant in N, each edge's round trip and loss
+ * are known, and each member has about RING_EDGES observers that everybody can name. One more ping
+ * a period walks over the whole table, for whoever diverging views leave unwatched. The evidence
+ * that a subject is gone is phi: for every unanswered ping the improbability of that silence, given
+ * the edge's measured answer times and loss. Only a direct answer to the very ping counts as life;
+ * relayed heartbeats hide broken links.
+ *
+ * THE FIRST MISS. A late answer starts three things at once: pings anew in quick succession, one of
+ * them over TCP; and evidence to the subject's other observers, who ping it at once by their own
+ * paths and answer with what they see. That takes the place of SWIM's indirect ping: the helpers
+ * are those that know the subject's edge best. An observer accuses when its own evidence and the
+ * pooled evidence suffice (of two observers at the least, or far more of its own when no other is
+ * heard), and never while another observer has reached the subject: then the fault lies between.
+ *
+ * SUSPICION (suspicion.h). The accused is suspect everywhere, and is told so by everyone who pings
+ * it; it contradicts with a higher incarnation, or is failed when the window ends. The window
+ * shrinks with each independent accuser (Lifeguard). Unlike SWIM only those who accuse first-hand
+ * decide, and nobody believes a FAILED of a member that was not suspected for a while before: such
+ * a claim is put to the member itself first. So a host that returns from isolation with news of
+ * everybody's death does no harm, and neither does the merging of two halves.
+ *
+ * KNOWING ONE'S OWN STATE (health.h). Time that this host slept is not evidence against anyone:
+ * lateness against the deadline we had asked for is taken out of every measurement, and after a
+ * real stall a member neither accuses nor is its vote counted for a while.
+ *
+ * SPREADING (spread.h). News rides on pings and answers, and on packets of its own while there is
+ * any; urgent news (suspicions, failures, contradictions) goes out to a few members the moment it
+ * is learnt, which makes it an epidemic of a few milliseconds. Each fact is told lambda * log2 N
+ * times.
+ *
+ * AGREEING (sync.h). Every packet carries a hash of the sender's view. Hashes that differ for
+ * longer than news needs start an exchange: bucket hashes, then the rows of the buckets that
+ * differ, by datagrams if few, by stream if many. What arrives so may be old: an "alive" of one
+ * held for failed makes us ask it, a "failed" of one held for alive likewise; the member itself
+ * settles it.
+ *
+ * COMING AND GOING (join.h). A newcomer dials addresses until one answers, by datagram and stream
+ * in turn, and gets the whole state. Failed members are dialled again, one a second, for as long as
+ * they are remembered, so that a partition merges by itself. Who leaves says so, stays a moment to
+ * be heard, and is `left`. Two hosts with one name: the earlier start keeps it, and the later is
+ * told to stop.
+ *
+ * TIMING. Everything follows from `detect`, in gossip_timing_derive. A crash is first missed after
+ * a quarter of the ping period (three observers, each with its own phase), accused some three quick
+ * pings later, failed at the end of the shrunken window: at the default about 0.17 + 0.15 + 0.45 s.
+ */
 #ifndef GOSSIP_GOSSIP_H
 #define GOSSIP_GOSSIP_H
 
@@ -9,6 +69,8 @@
 /* Limits. Every one is checked where bytes enter; over it, the input is refused and nothing
  * that was known is lost. */
 #define GOSSIP_ID_BYTES 16
+/* Starts of an agent, or its clock in ms: never reached, and one step further cannot overflow. */
+#define GOSSIP_GENERATION_MAX ((UINT64_C(1) << 62) - 1)
 #define GOSSIP_NAME_BYTES_MAX 128    /* longer than a label (63), shorter than any packet */
 #define GOSSIP_CLUSTER_BYTES_MAX 128 /* the cluster's name, only its hash travels */
 #define GOSSIP_TAG_KEY_BYTES_MAX 64  /* becomes an environment variable's name */
@@ -164,23 +226,26 @@ enum gossip_error gossip_receive(struct gossip *g, int64_t now_us, const struct 
  * sockets has gone through gossip_receive: lateness is measured here, and held against nobody. */
 void gossip_tick(struct gossip *g, int64_t now_us);
 
-/* When gossip_tick wants to be called next, in microseconds on the caller's clock. */
+/* When gossip_tick wants to be called next, in microseconds on the caller's clock; INT64_MAX once
+ * GOSSIP_EVENT_GONE was told. */
 int64_t gossip_deadline(const struct gossip *g);
 
 /* Takes out the next packet to send. False: none waits. Drain after every call. */
 bool gossip_next_packet(struct gossip *g, struct gossip_packet *packet);
 
 enum gossip_event_kind {
-    GOSSIP_EVENT_JOIN,       /* a member is new, or back from failed or left */
-    GOSSIP_EVENT_SUSPECT,    /* a member is suspected */
-    GOSSIP_EVENT_FAILED,     /* a member is gone */
-    GOSSIP_EVENT_LEAVE,      /* a member left in good order, or was made to (forget) */
-    GOSSIP_EVENT_UPDATE,     /* new tags or address; or a suspicion was refuted; or leaving */
-    GOSSIP_EVENT_REAP,       /* a failed or left member is remembered no longer */
-    GOSSIP_EVENT_JOINED,     /* a gossip_join was answered: addr */
-    GOSSIP_EVENT_NAME_TAKEN, /* an earlier member has our name: member; this one must stop */
-    GOSSIP_EVENT_ID_TAKEN,   /* another agent runs with our id: addr; this one must stop */
-    GOSSIP_EVENT_GONE,       /* gossip_leave is done: stop now */
+    GOSSIP_EVENT_JOIN,           /* a member is new, or back from failed or left */
+    GOSSIP_EVENT_SUSPECT,        /* a member is suspected */
+    GOSSIP_EVENT_FAILED,         /* a member is gone */
+    GOSSIP_EVENT_LEAVE,          /* a member left in good order, or was made to (forget) */
+    GOSSIP_EVENT_UPDATE,         /* new tags or address; or a suspicion was refuted; or leaving */
+    GOSSIP_EVENT_REAP,           /* a failed or left member is remembered no longer */
+    GOSSIP_EVENT_DATAGRAMS_LOST, /* a member that we watch answers on streams only */
+    GOSSIP_EVENT_DATAGRAMS_PASS, /* ... and on datagrams again */
+    GOSSIP_EVENT_JOINED,         /* a gossip_join was answered: addr */
+    GOSSIP_EVENT_NAME_TAKEN,     /* an earlier member has our name: member; this one must stop */
+    GOSSIP_EVENT_ID_TAKEN,       /* another agent runs with our id: addr; this one must stop */
+    GOSSIP_EVENT_GONE,           /* gossip_leave is done: stop now */
 };
 
 struct gossip_event {

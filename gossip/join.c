@@ -9,7 +9,7 @@ enum gossip_error gossip_join(struct gossip *g, int64_t now_us, const struct gos
     struct gossip_profile probe = {.addr = *addr, .name = "x"};
     if (profile_check(&probe) != GOSSIP_OK)
         return GOSSIP_ERROR_ADDRESS;
-    if (g->left_us)
+    if (core_is_leaving(g))
         return GOSSIP_ERROR_LEAVING;
     for (uint32_t i = 0; i < j->count; i++)
         if (profile_addr_equal(&j->targets[i].addr, addr))
@@ -87,6 +87,17 @@ void join_redial(struct gossip *g, uint32_t row)
     probe_ask(g, row);
 }
 
+/* The dead are not in the view's hash; so somebody else is told what we hold of this one, and knows
+ * better if it has left, or lives. */
+static void compare_failed(struct gossip *g, uint32_t row)
+{
+    uint32_t other = member_random_live(&g->members, &g->rng, g->self);
+    if (other == MEMBER_NONE)
+        return;
+    struct gossip_route to = outbox_to(core_member(g, other));
+    spread_tell(g, &to, row);
+}
+
 static void redial_one(struct gossip *g)
 {
     if (g->members.by_status[GOSSIP_FAILED] == 0)
@@ -97,6 +108,7 @@ static void redial_one(struct gossip *g)
         const struct member *m = core_member(g, row);
         if (m->profile && m->status == GOSSIP_FAILED) {
             join_redial(g, row);
+            compare_failed(g, row);
             return;
         }
     }

@@ -22,14 +22,16 @@ struct member {
     const struct gossip_profile *profile; /* held; NULL: the row is free */
     uint64_t key;
     int64_t since_us;
+    int64_t believed_us; /* until then its last contradiction weighs more than silence (probe.c) */
     uint32_t incarnation;
     uint32_t name_hash;
     uint32_t suspicion;            /* its place in suspicions, MEMBER_NONE if there is none */
     uint32_t news_next, news_prev; /* spread's list; rows */
     uint8_t news_sends;
-    uint8_t news_lane; /* SPREAD_IDLE: nothing to tell */
-    uint8_t status;    /* enum gossip_status */
-    bool hidden;       /* pruned: kept only so that old news cannot bring it back */
+    uint8_t news_lane;      /* SPREAD_IDLE: nothing to tell */
+    uint8_t status;         /* enum gossip_status */
+    uint8_t contradictions; /* of suspicions, with no direct answer in between */
+    bool hidden;            /* pruned: kept only so that old news cannot bring it back */
 };
 
 struct index {

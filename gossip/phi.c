@@ -82,6 +82,12 @@ bool phi_answered(struct phi *phi, uint32_t seq, int64_t now_us)
     return true;
 }
 
+void phi_forget(struct phi *phi)
+{
+    phi->count = phi->unanswered = 0;
+    phi->folded = 0;
+}
+
 double phi_at(const struct phi *phi, int64_t now_us)
 {
     double sum = phi->folded;

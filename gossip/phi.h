@@ -40,6 +40,9 @@ void phi_sent(struct phi *phi, uint32_t seq, int64_t now_us);
 /* True if seq is out: it and all sent before it are settled, the earlier ones counted as lost. */
 bool phi_answered(struct phi *phi, uint32_t seq, int64_t now_us);
 
+/* Drops what is out: another path has shown that the subject lives. */
+void phi_forget(struct phi *phi);
+
 /* The evidence at `now_us`; never negative, never NaN. */
 double phi_at(const struct phi *phi, int64_t now_us);
 

@@ -14,7 +14,9 @@
 
 enum {
     REPINGS_FAST = 8,  /* then each waits twice as long as the last */
-    GUEST_WINDOWS = 3, /* times suspicion_max that a guest stays without an answer */
+    GUEST_WINDOWS = 3, /* times suspicion_max that a guest stays without an answer; and that a
+                          member is believed once it has contradicted */
+    BELIEF_DOUBLINGS_MAX = 3, /* of how long a contradiction is believed */
 };
 
 void probe_init(struct gossip *g)
@@ -97,11 +99,28 @@ static void send_ping(struct gossip *g, struct edge *e, enum gossip_via via)
     struct gossip_route to = outbox_to(core_member(g, e->row));
     to.via = via;
     struct wire_writer w = begin_ping(g, e->row, ++g->probe.seq, via);
-    if (via == GOSSIP_DATAGRAM)
-        spread_fill(g, &w);
+    spread_fill(g, &w);
     outbox_send(g, &to, &w);
     phi_sent(&e->phi, g->probe.seq, g->now_us);
     g->stats.pings_sent++;
+}
+
+bool probe_is_stream_only(const struct edge *e)
+{
+    return e->stream_answers >= PROBE_STREAM_ANSWERS;
+}
+
+static void ping(struct gossip *g, struct edge *e)
+{
+    if (!probe_is_stream_only(e)) {
+        send_ping(g, e, GOSSIP_DATAGRAM);
+        return;
+    }
+    send_ping(g, e, GOSSIP_STREAM);
+    e->datagram_seq = ++g->probe.seq;
+    struct wire_writer w = begin_ping(g, e->row, e->datagram_seq, GOSSIP_DATAGRAM);
+    struct gossip_route to = outbox_to(core_member(g, e->row));
+    outbox_send(g, &to, &w);
 }
 
 void probe_ask(struct gossip *g, uint32_t row)
@@ -189,7 +208,8 @@ static void judge(struct gossip *g, struct edge *e)
     double own = phi_at(&e->phi, g->now_us);
     double sum = fmin(own, PHI_CAP);
     unsigned voters = 1;
-    if (!e->missing_us || own < PHI_OWN_MIN || health_is_ill(g) || !pool_votes(g, e, &sum, &voters))
+    if (!e->missing_us || own < PHI_OWN_MIN || health_is_ill(g) ||
+        g->now_us < core_member(g, e->row)->believed_us || !pool_votes(g, e, &sum, &voters))
         return;
     if (own >= PHI_ALONE || (voters >= 2 && sum >= PHI_POOLED))
         suspicion_accuse(g, e->row);
@@ -202,7 +222,7 @@ static void begin_missing(struct gossip *g, struct edge *e)
     e->repings = 0;
     e->next_us = g->now_us;
     g->stats.pings_missed++;
-    if (take_token(g))
+    if (!probe_is_stream_only(e))
         send_ping(g, e, GOSSIP_STREAM);
 }
 
@@ -211,7 +231,7 @@ static void ping_again(struct gossip *g, struct edge *e)
     e->repings++;
     e->next_us = g->now_us + reping_us(g, e);
     if (e->repings > REPINGS_FAST || take_token(g)) {
-        send_ping(g, e, GOSSIP_DATAGRAM);
+        ping(g, e);
         share_evidence(g, e);
     }
 }
@@ -237,7 +257,7 @@ static void edge_tick(struct gossip *g, struct edge *e)
         judge(g, e);
     } else {
         e->next_us = g->now_us + period_us(g);
-        send_ping(g, e, GOSSIP_DATAGRAM);
+        ping(g, e);
     }
 }
 
@@ -259,24 +279,71 @@ static void report_reached(struct gossip *g, struct edge *e)
     e->votes_count = 0;
 }
 
-void probe_answered(struct gossip *g, const struct wire_message *ack,
-                    const struct gossip_route *from)
+/* Notes by which path the subject answers, and tells when that changes. */
+static void note_path(struct gossip *g, struct edge *e, enum gossip_via via)
 {
-    uint32_t row = member_by_key(&g->members, ack->sender);
-    struct edge *e = row == MEMBER_NONE ? NULL : find_edge(g, row);
-    if (!e || !phi_answered(&e->phi, ack->ack.seq, g->now_us))
-        return;
+    bool was_stream_only = probe_is_stream_only(e);
+    e->stream_answers = via == GOSSIP_STREAM ? e->stream_answers + 1 : 0;
+    if (probe_is_stream_only(e) != was_stream_only && e - g->probe.edges < RING_EDGES)
+        outbox_event(g, was_stream_only ? GOSSIP_EVENT_DATAGRAMS_PASS : GOSSIP_EVENT_DATAGRAMS_LOST,
+                     core_member(g, e->row), NULL);
+}
+
+static void settle(struct gossip *g, struct edge *e)
+{
     g->stats.acks_received++;
     e->answered_us = g->now_us;
-    e->tcp_only = from->via == GOSSIP_STREAM;
     e->missing_us = 0;
-    learn_prior(g, e);
+    core_member(g, e->row)->contradictions = 0;
+    core_member(g, e->row)->believed_us = 0;
     report_reached(g, e);
     size_t place = (size_t)(e - g->probe.edges);
     if (place < RING_EDGES)
         e->next_us = g->now_us + period_us(g);
     else if (place == PROBE_SWEEP)
         e->next_us = INT64_MAX;
+}
+
+void probe_answered(struct gossip *g, const struct wire_message *ack,
+                    const struct gossip_route *from)
+{
+    uint32_t row = member_by_key(&g->members, ack->sender);
+    struct edge *e = row == MEMBER_NONE ? NULL : find_edge(g, row);
+    if (!e)
+        return;
+    if (from->via == GOSSIP_DATAGRAM && e->stream_answers && ack->ack.seq == e->datagram_seq) {
+        note_path(g, e, GOSSIP_DATAGRAM);
+        return;
+    }
+    if (!phi_answered(&e->phi, ack->ack.seq, g->now_us))
+        return;
+    note_path(g, e, from->via);
+    if (from->via == GOSSIP_STREAM)
+        phi_forget(&e->phi); /* datagrams still out say nothing more: it lives */
+    else
+        learn_prior(g, e);
+    settle(g, e);
+}
+
+static int64_t belief_us(const struct gossip *g, unsigned contradictions)
+{
+    return GUEST_WINDOWS * core_ms(g->timing.suspicion_max_ms) << contradictions;
+}
+
+/* Else a member that is cut off from its observers and not from others would be accused, contradict
+ * and be accused again without end. Each time it is believed for twice as long, until it answers,
+ * or was not accused for long. */
+void probe_contradicted(struct gossip *g, uint32_t row)
+{
+    struct member *m = core_member(g, row);
+    struct edge *e = find_edge(g, row);
+    if (e)
+        phi_forget(&e->phi);
+    if (g->now_us - m->believed_us > belief_us(g, BELIEF_DOUBLINGS_MAX))
+        m->contradictions = 0;
+    m->believed_us = g->now_us + belief_us(g, m->contradictions);
+    if (m->contradictions < BELIEF_DOUBLINGS_MAX)
+        m->contradictions++;
 }
 
 static struct edge *open_guest(struct gossip *g, uint32_t row)
@@ -331,8 +398,25 @@ void probe_evidence(struct gossip *g, const struct wire_message *m, const struct
     if (m->evidence.flags & WIRE_REACHED)
         return;
     if (!pinged_lately(g, e))
-        send_ping(g, e, GOSSIP_DATAGRAM);
+        ping(g, e);
     judge(g, e);
+}
+
+/* Makes a ring's edge one to `row`. If we ping that row already, in another ring's place or as a
+ * guest, the edge moves with all that is known of it: two edges would take each other's answers. */
+static void edge_watch(struct gossip *g, struct edge *e, uint32_t row)
+{
+    struct edge *known = find_edge(g, row), old = *e;
+    edge_open(g, e, row);
+    if (known) {
+        *e = *known;
+        *known = old;
+        if (known >= g->probe.edges + RING_EDGES)
+            edge_close(known);
+    }
+    int64_t first_us = g->now_us + core_ms(rng_below(&g->rng, g->timing.ping_period_ms));
+    e->next_us = core_min(e->next_us, first_us);
+    e->until_us = INT64_MAX;
 }
 
 /* Keeps the edges whose subject is still ours, and opens those that are new. */
@@ -349,12 +433,10 @@ static void follow_rings(struct gossip *g)
                 row = MEMBER_NONE;
         if (row == e->row)
             continue;
-        if (row == MEMBER_NONE) {
+        if (row == MEMBER_NONE)
             edge_close(e);
-            continue;
-        }
-        edge_open(g, e, row);
-        e->next_us = g->now_us + rng_below(&g->rng, g->timing.ping_period_ms) * INT64_C(1000);
+        else
+            edge_watch(g, e, row);
     }
 }
 

@@ -18,6 +18,11 @@
 #define PROBE_TOKENS_MAX 64
 #define PROBE_TOKEN_US 20000
 
+/* So many answers by stream in a row, while datagrams are lost, and the subject is pinged by
+ * stream: it lives, and only datagrams do not pass. A datagram beside each such ping sees when they
+ * do. */
+#define PROBE_STREAM_ANSWERS 3
+
 /* What another observer says of a subject. */
 struct vote {
     uint64_t observer;
@@ -27,13 +32,14 @@ struct vote {
 };
 
 struct edge {
-    uint32_t row;        /* the subject; MEMBER_NONE: the place is free */
-    uint32_t repings;    /* since the first miss */
-    bool tcp_only;       /* datagrams go unanswered, streams do not */
-    int64_t next_us;     /* the next ping; INT64_MAX: none unless something is missing */
-    int64_t missing_us;  /* since when an answer is late; 0: none is */
-    int64_t until_us;    /* guests leave then */
-    int64_t answered_us; /* last direct answer; INT64_MIN: never */
+    uint32_t row;            /* the subject; MEMBER_NONE: the place is free */
+    uint32_t repings;        /* since the first miss */
+    unsigned stream_answers; /* in a row, with no datagram answered in between */
+    uint32_t datagram_seq;   /* while pinged by stream: the datagram sent beside it */
+    int64_t next_us;         /* the next ping; INT64_MAX: none unless something is missing */
+    int64_t missing_us;      /* since when an answer is late; 0: none is */
+    int64_t until_us;        /* guests leave then */
+    int64_t answered_us;     /* last direct answer; INT64_MIN: never */
     struct phi phi;
     unsigned votes_count;
     struct vote votes[PROBE_VOTES_MAX];
@@ -61,11 +67,16 @@ void probe_answered(struct gossip *g, const struct wire_message *ack,
 void probe_evidence(struct gossip *g, const struct wire_message *evidence,
                     const struct gossip_route *from);
 
+/* A suspect has contradicted: it lives, whether it answers us or not. */
+void probe_contradicted(struct gossip *g, uint32_t row);
+
 /* Asks a member that is said to be dead, telling it so; only its contradiction matters. */
 void probe_ask(struct gossip *g, uint32_t row);
 
 /* True if the row has answered us directly after `since_us`. */
 bool probe_answered_since(const struct gossip *g, uint32_t row, int64_t since_us);
+/* True if datagrams to the subject go unanswered, and streams do not. */
+bool probe_is_stream_only(const struct edge *e);
 /* The edge to a row; NULL if we do not ping it. */
 const struct edge *probe_edge(const struct gossip *g, uint32_t row);
 

@@ -116,9 +116,8 @@ static bool is_printable_utf8(const char *text, size_t bytes)
 bool gossip_tag_next(const char *tags, size_t tags_bytes, const char **at, const char **key,
                      const char **value)
 {
-    const char *end = tags + tags_bytes;
     const char *next = *at ? *at : tags;
-    if (tags_bytes == 0 || next >= end)
+    if (tags_bytes == 0 || next >= tags + tags_bytes)
         return false;
     *key = next;
     *value = next + strlen(next) + 1;
@@ -128,6 +127,8 @@ bool gossip_tag_next(const char *tags, size_t tags_bytes, const char **at, const
 
 bool profile_tags_valid(const char *tags, size_t tags_bytes)
 {
+    if (tags_bytes == 0)
+        return true;
     if (tags_bytes > GOSSIP_TAGS_BYTES_MAX)
         return false;
     const char *last = NULL;

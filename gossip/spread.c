@@ -2,8 +2,12 @@
 
 #include "gossip/core.h"
 
-/* Of the smallest records, more than these never fit a packet. */
-enum { RECORDS_MAX = GOSSIP_PACKET_BYTES_MAX / 29 };
+enum {
+    RECORDS_MAX = GOSSIP_PACKET_BYTES_MAX / 29, /* of the smallest, more never fit a packet */
+    DRAWS_MAX = 16, /* for a member not yet told in a round: so often in vain means none is left */
+};
+
+_Static_assert(SPREAD_EAGER_FANOUT >= SPREAD_FANOUT, "send_round remembers the larger");
 
 void spread_init(struct spread *s)
 {
@@ -83,9 +87,9 @@ static void count_sent(struct gossip *g, uint32_t row, unsigned wanted)
 bool spread_put(struct gossip *g, struct wire_writer *w, uint32_t row)
 {
     const struct member *m = core_member(g, row);
-    if (m->status == GOSSIP_ALIVE || m->status == GOSSIP_LEAVING)
-        return wire_put_full(w, m);
-    return wire_put_short(w, m, suspicion_accuser(g, row));
+    if (m->status == GOSSIP_SUSPECT || m->status == GOSSIP_FAILED)
+        return wire_put_short(w, m, suspicion_accuser(g, row));
+    return wire_put_full(w, m);
 }
 
 /* Writes one list's facts; the rows written are noted in `sent`. False: the packet is full. */
@@ -123,11 +127,26 @@ void spread_tell(struct gossip *g, const struct gossip_route *to, uint32_t row)
         outbox_send(g, to, &w);
 }
 
+/* Any other live member, but for those drawn already, if there are more. */
+static uint32_t draw(struct gossip *g, const uint32_t *drawn, int count)
+{
+    uint32_t row = MEMBER_NONE;
+    bool again = true;
+    for (int tries = 0; again && tries < DRAWS_MAX; tries++) {
+        row = member_random_live(&g->members, &g->rng, g->self);
+        again = false;
+        for (int i = 0; i < count; i++)
+            again |= drawn[i] == row;
+    }
+    return again ? MEMBER_NONE : row;
+}
+
 /* The fanout's members are drawn anew each round. */
 static void send_round(struct gossip *g, int fanout)
 {
+    uint32_t drawn[SPREAD_EAGER_FANOUT];
     for (int i = 0; i < fanout && g->spread.waiting; i++) {
-        uint32_t row = member_random_live(&g->members, &g->rng, g->self);
+        uint32_t row = drawn[i] = draw(g, drawn, i);
         if (row == MEMBER_NONE)
             return;
         struct wire_writer w = outbox_begin(g, WIRE_NEWS, GOSSIP_DATAGRAM);

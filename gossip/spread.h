@@ -38,7 +38,8 @@ void spread_forget(struct gossip *g, uint32_t row);
 void spread_fill(struct gossip *g, struct wire_writer *w);
 
 /* Appends one row's fact in the form that it needs: short for what is only said of a member, full
- * for what it says of itself. False: no room. */
+ * for what it says of itself, and so may be of a version that the hearer does not hold. False: no
+ * room. */
 bool spread_put(struct gossip *g, struct wire_writer *w, uint32_t row);
 
 /* Sends one row's fact to one place, now. */

@@ -75,7 +75,8 @@ static int64_t window_us(const struct gossip *g, const struct suspicion *s)
     uint32_t others = member_live_count(&g->members) - 2;
     double expected = others < CONFIRMERS ? others : CONFIRMERS;
     double confirmed = s->accusers_count > 1 ? s->accusers_count - 1 : 0;
-    double shrink = expected > 0 ? log1p(confirmed) / log1p(expected) : 0;
+    /* Of two members nobody can confirm; the one has weighed far more evidence of its own. */
+    double shrink = expected > 0 ? log1p(confirmed) / log1p(expected) : 0.5;
     return (int64_t)(1000 * fmax(min, max - (max - min) * shrink));
 }
 

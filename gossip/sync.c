@@ -60,13 +60,18 @@ void sync_compare(struct gossip *g, uint64_t view, const struct gossip_route *fr
 {
     struct sync *s = &g->sync;
     int64_t delay_us = core_ms(g->timing.sync_delay_ms);
+    if (s->view != g->view) {
+        s->view = g->view;
+        s->changed_us = g->now_us;
+    }
     if (view == g->view) {
         s->differs_since_us = 0;
         return;
     }
     if (s->differs_since_us == 0)
         s->differs_since_us = g->now_us;
-    if (g->now_us - s->differs_since_us < delay_us || g->now_us - s->exchanged_us < delay_us)
+    int64_t since_us = core_min(s->differs_since_us, s->changed_us);
+    if (g->now_us - since_us < delay_us || g->now_us - s->exchanged_us < delay_us)
         return;
     s->exchanged_us = g->now_us;
     send_digest(g, from);

@@ -14,6 +14,8 @@
 
 struct sync {
     int64_t differs_since_us; /* 0: the last view that we saw was ours */
+    uint64_t view;            /* ours, as of the last comparison */
+    int64_t changed_us;       /* when it came to be that */
     int64_t exchanged_us;     /* the last exchange begun */
 };
 
@@ -22,7 +24,10 @@ struct sync {
  * are the dead, which members forget at different times. */
 uint64_t sync_term(const struct member *m);
 
-/* Compares a packet's hash with ours; starts an exchange when they have differed for too long. */
+/* Compares a packet's hash with ours; starts an exchange when they differ for longer than news
+ * takes: either all hashes that came have been others for so long, or ours has been the same for so
+ * long, so that no news is on its way to us. The first finds the one that lags behind all others,
+ * the second two camps, where half of what anybody hears is its own view. */
 void sync_compare(struct gossip *g, uint64_t view, const struct gossip_route *from);
 
 void sync_digest(struct gossip *g, const struct wire_message *digest,

@@ -67,14 +67,21 @@ void view_restate_self(struct gossip *g, uint32_t above, enum gossip_status stat
     spread_news(g, g->self, SPREAD_URGENT);
 }
 
+/* Takes the profile on; its generation is part of the view's hash. */
+static void set_profile(struct gossip *g, uint32_t row, const struct gossip_profile *profile)
+{
+    struct member *m = core_member(g, row);
+    if (member_is_live(m))
+        g->view -= sync_term(m);
+    member_set_profile(&g->members, row, profile);
+    if (member_is_live(m))
+        g->view += sync_term(m);
+}
+
 void view_reprofile_self(struct gossip *g, const struct gossip_profile *profile)
 {
-    struct member *self = core_member(g, g->self);
-    /* Out of the hash while the generation may change under it. */
-    g->view -= sync_term(self);
-    member_set_profile(&g->members, g->self, profile);
-    g->view += sync_term(self);
-    view_restate_self(g, 0, (enum gossip_status)self->status);
+    set_profile(g, g->self, profile);
+    view_restate_self(g, 0, (enum gossip_status)core_member(g, g->self)->status);
 }
 
 /* True if the profile says something new beside its generation. */
@@ -92,14 +99,15 @@ static void take_record(struct gossip *g, uint32_t row, const struct wire_record
     const struct gossip_profile *profile = profile_new(&record->profile);
     if (!profile)
         return;
-    bool differs =
-        profile_differs(m->profile, profile) || m->profile->generation != profile->generation;
-    if (member_is_live(m))
-        g->view -= sync_term(m);
-    member_set_profile(&g->members, row, profile);
-    if (member_is_live(m))
-        g->view += sync_term(m);
+    bool restarted = m->profile->generation != profile->generation;
+    bool differs = restarted || profile_differs(m->profile, profile);
+    /* What counted against an earlier version does not count against this one. */
+    if (restarted || m->incarnation != record->fact.incarnation)
+        suspicion_end(g, row);
+    set_profile(g, row, profile);
     set_fact(g, row, record->fact.incarnation, status);
+    if (old == GOSSIP_SUSPECT && status == GOSSIP_ALIVE)
+        probe_contradicted(g, row);
     m->hidden = status == GOSSIP_LEFT && record->hidden;
     if (status != old || differs)
         tell_change(g, m, old);
@@ -214,9 +222,11 @@ static void hear_unknown(struct gossip *g, const struct wire_record *record,
     spread_news(g, row, SPREAD_ORDINARY);
 }
 
-/* Somebody says something of us. Whatever is not what we say ourselves is contradicted (SWIM 4.2);
- * a higher generation than ours is another agent with our id. */
-static void hear_self(struct gossip *g, const struct wire_record *record)
+/* Somebody says something of us. Whatever is not what we say ourselves is contradicted (SWIM 4.2),
+ * to the sender only if we have contradicted it before; a higher generation than ours is another
+ * agent with our id. */
+static void hear_self(struct gossip *g, const struct wire_record *record,
+                      const struct view_source *source)
 {
     const struct member *self = core_member(g, g->self);
     struct fact held = member_fact(self);
@@ -228,7 +238,7 @@ static void hear_self(struct gossip *g, const struct wire_record *record)
         wire_put(&w, g->first_generation, 8);
         outbox_send(g, &route, &w);
         struct gossip_profile again = *self->profile;
-        if (record->fact.generation < WIRE_GENERATION_MAX)
+        if (record->fact.generation < GOSSIP_GENERATION_MAX)
             again.generation = record->fact.generation + 1;
         const struct gossip_profile *profile = profile_new(&again);
         if (profile)
@@ -238,6 +248,8 @@ static void hear_self(struct gossip *g, const struct wire_record *record)
     if (self->status == GOSSIP_ALIVE && member_fact_beats(&record->fact, &held)) {
         g->stats.refutations++;
         view_restate_self(g, record->fact.incarnation, GOSSIP_ALIVE);
+    } else if (record->fact.status != GOSSIP_ALIVE && member_fact_beats(&held, &record->fact)) {
+        spread_tell(g, source->route, g->self);
     }
 }
 
@@ -288,17 +300,25 @@ static void hear_known(struct gossip *g, uint32_t row, const struct wire_record 
         view_set(g, row, record->fact.incarnation, record->fact.status);
     if (record->fact.status == GOSSIP_SUSPECT)
         suspicion_hear(g, row, record->accuser);
+    if (record->fact.status == GOSSIP_LEFT && record->hidden && !m->hidden)
+        view_hide(g, row);
+}
+
+/* Rows go by the short form of the id: who shares it with one that is held cannot be held too. */
+static bool is_same_id(const struct member *held, const struct wire_record *record)
+{
+    return !record->full || memcmp(held->profile->id, record->profile.id, GOSSIP_ID_BYTES) == 0;
 }
 
 void view_hear(struct gossip *g, const struct wire_record *record, const struct view_source *source)
 {
-    if (record->key == g->key) {
-        hear_self(g, record);
-        return;
-    }
     uint32_t row = member_by_key(&g->members, record->key);
     if (row == MEMBER_NONE)
         hear_unknown(g, record, source);
+    else if (!is_same_id(core_member(g, row), record))
+        return;
+    else if (row == g->self)
+        hear_self(g, record, source);
     else
         hear_known(g, row, record, source);
 }

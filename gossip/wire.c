@@ -76,6 +76,8 @@ static void take_record(struct wire_reader *r, struct wire_record *record)
     uint8_t flags = (uint8_t)take_integer(r, 1);
     if ((flags & RECORD_UNUSED) || (flags & RECORD_STATUS) > GOSSIP_LEFT)
         r->bad = true;
+    if ((flags & RECORD_IPV6) && !(flags & RECORD_FULL))
+        r->bad = true;
     record->full = flags & RECORD_FULL;
     record->hidden = flags & RECORD_HIDDEN;
     record->fact.status = (enum gossip_status)(flags & RECORD_STATUS);
@@ -92,7 +94,7 @@ static void take_record(struct wire_reader *r, struct wire_record *record)
     if (record->full)
         take_profile(r, record, flags & RECORD_IPV6);
     if (record->fact.incarnation > WIRE_INCARNATION_MAX ||
-        record->fact.generation > WIRE_GENERATION_MAX || record->key == 0)
+        record->fact.generation > GOSSIP_GENERATION_MAX || record->key == 0)
         r->bad = true;
 }
 

@@ -51,7 +51,6 @@
     (1 + GOSSIP_ID_BYTES + 8 + 4 + 16 + 2 + 1 + GOSSIP_NAME_BYTES_MAX + 2 + GOSSIP_TAGS_BYTES_MAX)
 /* More is never true of a cluster in order, and one step further would overflow. */
 #define WIRE_INCARNATION_MAX 0x7fffffff
-#define WIRE_GENERATION_MAX ((UINT64_C(1) << 62) - 1)
 
 _Static_assert(WIRE_HEADER_BYTES + 16 + WIRE_RECORD_BYTES_MAX < GOSSIP_PACKET_BYTES_MAX,
                "any one record fits a packet");

@@ -7,7 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { KINDS = GOSSIP_EVENT_GONE + 1 };
+enum {
+    KINDS = GOSSIP_EVENT_GONE + 1,
+    BACKLOG_MAX = 256, /* datagrams that wait for a paused node: about what a socket holds */
+};
 
 struct node {
     struct gossip *core; /* NULL: not running */
@@ -17,6 +20,7 @@ struct node {
     uint32_t named; /* whose name it bears */
     uint64_t timer; /* the one valid timer in the heap */
     bool paused;
+    uint32_t backlog; /* datagrams that came while paused */
     bool blocked[GOSSIP_STREAM + 1];
     uint32_t told[KINDS]; /* events of which this node is the subject */
 };
@@ -40,6 +44,8 @@ struct net {
     bool *cuts; /* nodes * nodes: from, to */
     struct happening *heap;
     size_t heap_count, heap_capacity;
+    struct happening *waiting; /* for paused nodes, in order */
+    size_t waiting_count, waiting_capacity;
     uint64_t packets, bytes;
     uint32_t counts[KINDS];
     int64_t last_us[KINDS];
@@ -52,13 +58,20 @@ static bool sooner(const struct happening *a, const struct happening *b)
     return a->at_us != b->at_us ? a->at_us < b->at_us : a->order < b->order;
 }
 
+/* Room for one more. */
+static struct happening *grow(struct happening *all, size_t count, size_t *capacity)
+{
+    if (count < *capacity)
+        return all;
+    *capacity = *capacity ? 2 * *capacity : 1024;
+    all = realloc(all, *capacity * sizeof *all);
+    assert(all);
+    return all;
+}
+
 static void heap_push(struct net *net, struct happening h)
 {
-    if (net->heap_count == net->heap_capacity) {
-        net->heap_capacity = net->heap_capacity ? 2 * net->heap_capacity : 1024;
-        net->heap = realloc(net->heap, net->heap_capacity * sizeof *net->heap);
-        assert(net->heap);
-    }
+    net->heap = grow(net->heap, net->heap_count, &net->heap_capacity);
     h.order = ++net->order;
     size_t at = net->heap_count++;
     for (; at > 0 && sooner(&h, &net->heap[(at - 1) / 2]); at = (at - 1) / 2)
@@ -126,7 +139,10 @@ void net_free(struct net *net)
         gossip_free(net->nodes[i].core);
     while (net->heap_count)
         free(heap_pop(net).bytes);
+    while (net->waiting_count)
+        free(net->waiting[--net->waiting_count].bytes);
     free(net->heap);
+    free(net->waiting);
     free(net->nodes);
     free(net->cuts);
     free(net->history);
@@ -198,11 +214,18 @@ static uint32_t node_by_id(const struct net *net, const struct gossip_profile *p
 }
 
 static const char *const kind_texts[KINDS] = {
-    [GOSSIP_EVENT_JOIN] = "join",         [GOSSIP_EVENT_SUSPECT] = "suspect",
-    [GOSSIP_EVENT_FAILED] = "failed",     [GOSSIP_EVENT_LEAVE] = "leave",
-    [GOSSIP_EVENT_UPDATE] = "update",     [GOSSIP_EVENT_REAP] = "reap",
-    [GOSSIP_EVENT_JOINED] = "joined",     [GOSSIP_EVENT_NAME_TAKEN] = "name-taken",
-    [GOSSIP_EVENT_ID_TAKEN] = "id-taken", [GOSSIP_EVENT_GONE] = "gone",
+    [GOSSIP_EVENT_JOIN] = "join",
+    [GOSSIP_EVENT_SUSPECT] = "suspect",
+    [GOSSIP_EVENT_FAILED] = "failed",
+    [GOSSIP_EVENT_LEAVE] = "leave",
+    [GOSSIP_EVENT_UPDATE] = "update",
+    [GOSSIP_EVENT_REAP] = "reap",
+    [GOSSIP_EVENT_DATAGRAMS_LOST] = "datagrams-lost",
+    [GOSSIP_EVENT_DATAGRAMS_PASS] = "datagrams-pass",
+    [GOSSIP_EVENT_JOINED] = "joined",
+    [GOSSIP_EVENT_NAME_TAKEN] = "name-taken",
+    [GOSSIP_EVENT_ID_TAKEN] = "id-taken",
+    [GOSSIP_EVENT_GONE] = "gone",
 };
 
 static void note(struct net *net, uint32_t node, const struct gossip_event *event)
@@ -221,8 +244,17 @@ static void note(struct net *net, uint32_t node, const struct gossip_event *even
         net->history_bytes += (size_t)len;
 }
 
+/* The core is woken at that time, or at its next deadline if that is later. */
+static void wake(struct net *net, uint32_t node, int64_t at_us)
+{
+    int64_t deadline_us = gossip_deadline(net->nodes[node].core);
+    heap_push(net,
+              (struct happening){.at_us = deadline_us > at_us ? deadline_us : at_us, .node = node});
+    net->nodes[node].timer = net->order;
+}
+
 /* Everything a core has to say goes out, and its next deadline is noted. */
-static void settle(struct net *net, uint32_t node)
+void net_settle(struct net *net, uint32_t node)
 {
     struct node *n = &net->nodes[node];
     struct gossip_packet packet;
@@ -239,8 +271,7 @@ static void settle(struct net *net, uint32_t node)
         net_crash(net, node);
         return;
     }
-    heap_push(net, (struct happening){.at_us = gossip_deadline(n->core), .node = node});
-    n->timer = net->order;
+    wake(net, node, net->now_us);
 }
 
 void net_start(struct net *net, uint32_t node, uint32_t seed)
@@ -261,15 +292,15 @@ void net_start(struct net *net, uint32_t node, uint32_t seed)
     enum gossip_error error;
     n->core = gossip_new(&config, net->now_us, &error);
     assert(n->core);
-    n->paused = false;
     gossip_join(n->core, net->now_us, &net->nodes[seed].addr);
-    settle(net, node);
+    net_settle(net, node);
 }
 
 void net_crash(struct net *net, uint32_t node)
 {
     gossip_free(net->nodes[node].core);
     net->nodes[node].core = NULL;
+    net_resume(net, node);
 }
 
 void net_pause(struct net *net, uint32_t node)
@@ -277,20 +308,43 @@ void net_pause(struct net *net, uint32_t node)
     net->nodes[node].paused = true;
 }
 
+/* What waited is served first, then the clock is looked at: as a host does that drains its sockets
+ * before it ticks. */
 void net_resume(struct net *net, uint32_t node)
 {
+    size_t kept = 0;
     net->nodes[node].paused = false;
+    net->nodes[node].backlog = 0;
+    for (size_t i = 0; i < net->waiting_count; i++) {
+        struct happening h = net->waiting[i];
+        if (h.node != node) {
+            net->waiting[kept++] = h;
+            continue;
+        }
+        h.at_us = net->now_us;
+        if (h.bytes)
+            heap_push(net, h);
+    }
+    net->waiting_count = kept;
+    if (net->nodes[node].core)
+        wake(net, node, net->now_us);
 }
 
 void net_leave(struct net *net, uint32_t node)
 {
     gossip_leave(net->nodes[node].core, net->now_us);
-    settle(net, node);
+    net_settle(net, node);
 }
 
 void net_reinstall(struct net *net, uint32_t node)
 {
     new_id(net, &net->nodes[node]);
+}
+
+void net_clone(struct net *net, uint32_t node, uint32_t like)
+{
+    memcpy(net->nodes[node].id, net->nodes[like].id, GOSSIP_ID_BYTES);
+    net->nodes[node].named = net->nodes[like].named;
 }
 
 void net_readdress(struct net *net, uint32_t node)
@@ -327,25 +381,33 @@ void net_set_loss(struct net *net, double loss)
     net->config.loss = loss;
 }
 
+static void wait(struct net *net, const struct happening *h)
+{
+    struct node *n = &net->nodes[h->node];
+    bool datagram = h->bytes && h->from.via == GOSSIP_DATAGRAM;
+    if (datagram && ++n->backlog > BACKLOG_MAX) {
+        free(h->bytes);
+        return;
+    }
+    net->waiting = grow(net->waiting, net->waiting_count, &net->waiting_capacity);
+    net->waiting[net->waiting_count++] = *h;
+}
+
 static void happen(struct net *net, const struct happening *h)
 {
     struct node *n = &net->nodes[h->node];
-    if (!n->core || (!h->bytes && h->order != n->timer))
-        return;
-    if (n->paused) {
-        /* Looked at again in a millisecond: what waits is served late, in order. */
-        struct happening later = *h;
-        later.at_us = net->now_us + 1000;
-        heap_push(net, later);
-        if (!h->bytes)
-            n->timer = net->order;
+    bool is_current = h->bytes || h->order == n->timer;
+    if (n->core && n->paused && is_current) {
+        wait(net, h);
         return;
     }
-    if (h->bytes)
+    if (n->core && h->bytes)
         gossip_receive(n->core, net->now_us, &h->from, h->bytes, h->len);
-    else
+    else if (n->core && is_current)
         gossip_tick(n->core, net->now_us);
-    settle(net, h->node);
+    free(h->bytes);
+    if (n->core && is_current)
+        net_settle(net, h->node);
 }
 
 static void run_until_us(struct net *net, int64_t end_us)
@@ -353,10 +415,7 @@ static void run_until_us(struct net *net, int64_t end_us)
     while (net->heap_count && net->heap[0].at_us <= end_us) {
         struct happening h = heap_pop(net);
         net->now_us = h.at_us > net->now_us ? h.at_us : net->now_us;
-        bool waits = h.bytes && net->nodes[h.node].core && net->nodes[h.node].paused;
         happen(net, &h);
-        if (!waits)
-            free(h.bytes);
     }
     net->now_us = end_us;
 }
@@ -440,6 +499,8 @@ void net_forget_counts(struct net *net)
         for (uint32_t i = 0; i < net->config.nodes; i++)
             net->nodes[i].told[kind] = 0;
     }
+    net->history[0] = '\0';
+    net->history_bytes = 0;
 }
 
 const char *net_history(const struct net *net)

@@ -27,12 +27,14 @@ void net_free(struct net *net);
 void net_start(struct net *net, uint32_t node, uint32_t seed);
 /* Gone without a word. */
 void net_crash(struct net *net, uint32_t node);
-/* Stopped, its packets waiting; then it goes on. */
+/* Stopped, its packets waiting as far as a socket holds them; then it goes on. */
 void net_pause(struct net *net, uint32_t node);
 void net_resume(struct net *net, uint32_t node);
 void net_leave(struct net *net, uint32_t node);
 /* A new id under the same name, as after an installation anew. */
 void net_reinstall(struct net *net, uint32_t node);
+/* Gives a node that is not running another's id and name: its state folder was copied. */
+void net_clone(struct net *net, uint32_t node, uint32_t like);
 /* Moves a node that is not running to a new address. */
 void net_readdress(struct net *net, uint32_t node);
 /* Gives a node that is not running another's name. */
@@ -53,9 +55,10 @@ void net_run_ms(struct net *net, uint32_t ms);
 int64_t net_run_until_agreed_ms(struct net *net, uint32_t ms);
 int64_t net_now_us(const struct net *net);
 
-/* The core, for whatever else a test wants; NULL while it is not running. Drained by the next run.
- */
+/* The core, for whatever else a test wants; NULL while it is not running. After a call that may
+ * have left it something to say or to do, net_settle. */
 struct gossip *net_core(struct net *net, uint32_t node);
+void net_settle(struct net *net, uint32_t node);
 
 /* What `node` holds of `subject`; -1 if it does not know it. */
 int net_status(struct net *net, uint32_t node, uint32_t subject);
@@ -65,6 +68,7 @@ uint32_t net_count(const struct net *net, enum gossip_event_kind kind);
 uint32_t net_count_of(const struct net *net, enum gossip_event_kind kind, uint32_t subject);
 /* When the last of these came, in microseconds; -1: never. */
 int64_t net_last_us(const struct net *net, enum gossip_event_kind kind);
+/* Counts, and the history, begin anew. */
 void net_forget_counts(struct net *net);
 
 /* The events told, a line each: "1234 n3 failed n1". */
