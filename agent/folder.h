@@ -1,0 +1,25 @@
+/* folder: a folder that one agent at a time may use, made if it is missing. */
+#ifndef MUSTER_FOLDER_H
+#define MUSTER_FOLDER_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#define FOLDER_ERROR_BYTES 512
+
+struct folder {
+    const char *path; /* borrowed */
+    int dir_fd, lock_fd;
+};
+
+/* Opens and locks `path`; mode is for a new one, its parents get 0755. `option` is the command-line
+ * option that chooses another, for the error text. The lock goes with the process, however it ends.
+ * False with `error` filled, naming the path, the other agent's pid, and what would do. */
+bool folder_open(struct folder *f, const char *path, mode_t mode, const char *option, char *error);
+void folder_close(struct folder *f);
+
+/* A listening, non-blocking Unix socket in the folder, in place of whatever a dead agent left. mode
+ * for the socket, group -1 for the process's own. -1 with `error` filled. */
+int folder_listen(const struct folder *f, const char *name, mode_t mode, gid_t group, char *error);
+
+#endif
