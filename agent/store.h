@@ -1,0 +1,44 @@
+/* store: the state folder: who we are, and whom we knew. Text files, written whole, off the loop:
+ * write to a new file, fsync, rename, fsync the folder. */
+#ifndef MUSTER_STORE_H
+#define MUSTER_STORE_H
+
+#include "agent/worker.h"
+#include "gossip/gossip.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define STORE_PEERS_MAX 64 /* addresses kept to rejoin by; any one is enough */
+#define STORE_ERROR_BYTES 512
+
+struct store;
+
+struct store_identity {
+    uint8_t id[GOSSIP_ID_BYTES];
+    uint64_t generation;
+};
+
+/* Opens the folder (made if missing, 0700; parents too) and locks it against a second agent.
+ * NULL with `error` filled, naming the path and what would do. */
+struct store *store_open(const char *state_dir, char *error);
+void store_free(struct store *s);
+
+/* The identity to run with, and already on disk when this returns: the id found or a new random
+ * one, the generation above every earlier one (the larger of last + 1 and the wall clock in ms, so
+ * that it also grows over a folder restored from a backup). A file that is truncated, flipped or
+ * from a later version is set aside as FILE.bad, with a warning in the log, and a new one is made.
+ * Blocks; for start-up. False with `error` filled: nothing could be written. */
+bool store_identity(struct store *s, struct store_identity *identity, char *error);
+
+/* The addresses kept, at most STORE_PEERS_MAX; a bad file is set aside as above and counts as
+ * none. Blocks; for start-up. */
+size_t store_peers(struct store *s, struct gossip_addr *peers);
+
+/* Writes the addresses on the worker; at most one write at a time, the newest list wins. A write
+ * that fails is said once in the log, and once when it works again. */
+void store_save_peers(struct store *s, struct worker *w, const struct gossip_addr *peers,
+                      size_t count);
+
+#endif
