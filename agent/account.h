@@ -1,0 +1,27 @@
+/* account: the user that a script runs as. */
+#ifndef MUSTER_AGENT_ACCOUNT_H
+#define MUSTER_AGENT_ACCOUNT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+struct account {
+    uid_t uid;
+    gid_t gid;
+    gid_t *groups; /* supplementary, gid included */
+    size_t groups_count;
+};
+
+/* Looks a user up. Blocks as long as the name service takes: for start-up and reloads, which read
+ * files anyway. Not for the time of a run: the loop must not wait, and a child of a process with
+ * threads may call nothing that takes a lock.
+ * NULL with *error set, static text: no such user, not permitted to become it, out of memory. */
+struct account *account_find(const char *user, const char **error);
+void account_free(struct account *a);
+
+/* Becomes the account for good. For a child between fork and exec; does nothing if we are it.
+ * False with errno set. */
+bool account_become(const struct account *a);
+
+#endif

@@ -1,0 +1,70 @@
+/* journal: every change the agent tells of, numbered, as data and as its JSON line; the last ones
+ * are kept for readers that come late or read slowly. */
+#ifndef MUSTER_JOURNAL_H
+#define MUSTER_JOURNAL_H
+
+#include "gossip/gossip.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define JOURNAL_ENTRIES_MAX 4096    /* kept, at the most */
+#define JOURNAL_BYTES_MAX (1 << 20) /* and their lines' bytes together */
+
+/* Names as in events.sock, `on = {...}` and MUSTER_EVENT. */
+#define JOURNAL_KINDS(X)                                                                           \
+    X(JOURNAL_JOIN, "member-join")                                                                 \
+    X(JOURNAL_LEAVE, "member-leave")                                                               \
+    X(JOURNAL_FAILED, "member-failed")                                                             \
+    X(JOURNAL_UPDATE, "member-update")                                                             \
+    X(JOURNAL_REAP, "member-reap")                                                                 \
+    X(JOURNAL_SUSPECT, "member-suspect")
+
+#define JOURNAL_KIND_ENUM(name, text) name,
+enum journal_kind { JOURNAL_KINDS(JOURNAL_KIND_ENUM) JOURNAL_KINDS_COUNT };
+#undef JOURNAL_KIND_ENUM
+
+const char *journal_kind_text(enum journal_kind kind);
+/* False: no event has that name. */
+bool journal_kind_parse(const char *text, enum journal_kind *kind);
+
+/* One change. Shared by everyone who queues it: held and released, never changed. */
+struct journal_entry {
+    uint64_t seq;
+    int64_t time_ms; /* wall clock, for people only */
+    enum journal_kind kind;
+    struct gossip_member member; /* its profile is held by the entry */
+    const char *line;            /* the JSON object and its newline */
+    size_t line_bytes;
+    unsigned holds;
+};
+
+struct journal;
+
+struct journal *journal_new(void);
+void journal_free(struct journal *j);
+
+/* Numbers and keeps a change; the entry is borrowed from the journal (hold it to keep it).
+ * NULL: out of memory; the number is used up, so that readers see a gap and not a silent hole. */
+const struct journal_entry *journal_append(struct journal *j, int64_t time_ms,
+                                           enum journal_kind kind,
+                                           const struct gossip_member *member);
+
+/* The last number given; 0 before the first change. */
+uint64_t journal_newest(const struct journal *j);
+/* The lowest number still kept; newest + 1 when nothing is. */
+uint64_t journal_oldest(const struct journal *j);
+/* The entry of that number, borrowed; NULL if it is not kept. */
+const struct journal_entry *journal_at(const struct journal *j, uint64_t seq);
+
+const struct journal_entry *journal_hold(const struct journal_entry *entry);
+void journal_release(const struct journal_entry *entry);
+
+struct json;
+/* The member object of INTERFACE.md: name, id, addr, port, status, incarnation, tags. */
+void journal_member_json(struct json *j, const char *key, const struct gossip_member *member);
+/* "2026-11-20T12:00:00.123Z", into at least 25 bytes. */
+void journal_time_text(int64_t time_ms, char *into);
+
+#endif
