@@ -1,0 +1,232 @@
+#include "agent/control_command.h"
+
+#include <ctype.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#define VALUE_BYTES 256
+
+#ifndef PACKAGE_VERSION
+#define PACKAGE_VERSION "unreleased"
+#endif
+
+/* ---- sections: `stats` and `info` are maps of them, each a map of texts ---- */
+
+struct section {
+    struct rpc_out *out;
+    size_t place, count;
+};
+
+static struct section section_begin(struct rpc_out *out, const char *name)
+{
+    return (struct section){.out = out, .place = rpc_map_begin(out, name)};
+}
+
+static void section_end(const struct section *s)
+{
+    rpc_end(s->out, s->place, s->count);
+}
+
+static void put_text(struct section *s, const char *key, const char *value)
+{
+    rpc_put_text(s->out, key, value);
+    s->count++;
+}
+
+static void put(struct section *s, const char *key, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+static void put(struct section *s, const char *key, const char *format, ...)
+{
+    char value[VALUE_BYTES];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(value, sizeof value, format, arguments);
+    va_end(arguments);
+    put_text(s, key, value);
+}
+
+static void put_unsigned(struct section *s, const char *key, uint64_t value)
+{
+    put(s, key, "%" PRIu64, value);
+}
+
+/* ---- stats: the sections and keys that Serf's clients know ---- */
+
+static void put_runtime(struct rpc_out *out)
+{
+    struct utsname system = {0};
+    struct section s = section_begin(out, "runtime");
+    uname(&system);
+    for (char *c = system.sysname; *c; c++)
+        *c = (char)tolower((unsigned char)*c);
+    put_text(&s, "os", system.sysname);
+    put_text(&s, "arch", system.machine);
+    put_text(&s, "version", system.release);
+    put(&s, "cpu_count", "%ld", sysconf(_SC_NPROCESSORS_ONLN));
+    section_end(&s);
+}
+
+static void put_serf(struct rpc_out *out, const struct agent *a)
+{
+    /* What Serf counts and we have nothing of, at Serf's value for nothing. */
+    static const char *const nothing[] = {"health_score", "event_time", "query_time", "event_queue",
+                                          "query_queue"};
+    struct gossip_stats stats;
+    struct section s = section_begin(out, "serf");
+    gossip_get_stats(a->gossip, &stats);
+    put_unsigned(&s, "members", stats.members_alive + stats.members_failed + stats.members_left);
+    put_unsigned(&s, "failed", stats.members_failed);
+    put_unsigned(&s, "left", stats.members_left);
+    put_unsigned(&s, "member_time", journal_newest(a->journal));
+    put_unsigned(&s, "intent_queue", stats.news_waiting);
+    for (size_t i = 0; i < sizeof nothing / sizeof nothing[0]; i++)
+        put_text(&s, nothing[i], "0");
+    put_text(&s, "encrypted", "false");
+    section_end(&s);
+}
+
+static void put_event_handlers(struct rpc_out *out, const struct config *config)
+{
+    struct section s = section_begin(out, "event_handlers");
+    for (size_t i = 0; i < config->handlers_count; i++)
+        put_text(&s, config->handlers[i].name, config->handlers[i].run);
+    section_end(&s);
+}
+
+const char *control_info_stats(struct control_request *r)
+{
+    const struct agent *a = r->agent;
+    const struct gossip_profile *self = gossip_self(a->gossip).profile;
+    struct rpc_out *out = control_client_begin(r->client, r->seq, "");
+    rpc_put_map(out, NULL, 5);
+    struct section s = section_begin(out, "agent");
+    put_text(&s, "name", self->name);
+    section_end(&s);
+    put_runtime(out);
+    put_serf(out, a);
+    control_members_put_tags(out, "tags", self);
+    put_event_handlers(out, a->config);
+    control_client_send(r->client);
+    return CONTROL_ANSWERED;
+}
+
+/* ---- info ---- */
+
+static void put_agent(struct rpc_out *out, const struct control *c)
+{
+    const struct agent *a = c->agent;
+    struct gossip_member self = gossip_self(a->gossip);
+    char addr[CONFIG_ADDR_TEXT_BYTES], id[CONTROL_ID_TEXT_BYTES];
+    struct section s = section_begin(out, "agent");
+    put_text(&s, "name", self.profile->name);
+    put_text(&s, "version", PACKAGE_VERSION);
+    put_text(&s, "cluster", a->config->cluster);
+    put_text(&s, "addr", config_addr_text(&self.profile->addr, addr));
+    put_text(&s, "status", gossip_status_text(self.status));
+    put_text(&s, "id", control_members_id_text(self.profile, id));
+    put_unsigned(&s, "generation", self.profile->generation);
+    put_unsigned(&s, "incarnation", self.incarnation);
+    put(&s, "pid", "%ld", (long)getpid());
+    put(&s, "uptime_s", "%" PRId64, (agent_now_us() - a->started_us) / 1000000);
+    put_text(&s, "config", a->config->file ? a->config->file : "");
+    put_text(&s, "run_dir", a->config->run_dir);
+    put_text(&s, "state_dir", a->config->state_dir);
+    put_unsigned(&s, "last_event", journal_newest(a->journal));
+    put_unsigned(&s, "event_readers", events_readers(a->events));
+    put_unsigned(&s, "control_clients", control_clients(c));
+    section_end(&s);
+}
+
+static void put_timing(struct rpc_out *out, const struct gossip_timing *timing)
+{
+    struct section s = section_begin(out, "timing");
+    put_unsigned(&s, "detect_ms", timing->detect_ms);
+    put_unsigned(&s, "ping_period_ms", timing->ping_period_ms);
+    put_unsigned(&s, "sweep_period_ms", timing->sweep_period_ms);
+    put_unsigned(&s, "reping_ms", timing->reping_ms);
+    put_unsigned(&s, "suspicion_max_ms", timing->suspicion_max_ms);
+    put_unsigned(&s, "suspicion_min_ms", timing->suspicion_min_ms);
+    put_unsigned(&s, "gossip_period_ms", timing->gossip_period_ms);
+    put_unsigned(&s, "redial_period_ms", timing->redial_period_ms);
+    put_unsigned(&s, "sync_delay_ms", timing->sync_delay_ms);
+    put_unsigned(&s, "leave_ms", timing->leave_ms);
+    put_unsigned(&s, "reap_s", timing->reap_s);
+    section_end(&s);
+}
+
+static void put_counters(struct rpc_out *out, const struct gossip *g)
+{
+    struct gossip_stats stats;
+    struct section s = section_begin(out, "counters");
+    gossip_get_stats(g, &stats);
+#define PUT(name, meaning) put_unsigned(&s, #name, stats.name);
+    GOSSIP_STATS(PUT)
+#undef PUT
+    section_end(&s);
+}
+
+static void put_handlers(struct rpc_out *out, const struct handlers *handlers)
+{
+    struct handler_stats h;
+    struct section s = section_begin(out, "handlers");
+    for (size_t i = 0; handlers_stats(handlers, i, &h); i++) {
+        char last[64] = "not run yet";
+        if (h.last_status >= 0)
+            snprintf(last, sizeof last, "last status %d after %" PRId64 " ms", h.last_status,
+                     h.last_duration_us / 1000);
+        put(&s, h.name,
+            "%s, %s; runs %" PRIu64 ", failures %" PRIu64 ", timeouts %" PRIu64
+            ", waiting %zu, collapsed %" PRIu64 ", dropped %" PRIu64,
+            h.running ? "running" : "idle", last, h.runs, h.failures, h.timeouts, h.waiting,
+            h.collapsed, h.dropped);
+    }
+    section_end(&s);
+}
+
+const char *control_info_info(struct control_request *r)
+{
+    struct rpc_out *out = control_client_begin(r->client, r->seq, "");
+    rpc_put_map(out, NULL, 4);
+    put_agent(out, r->client->control);
+    put_timing(out, gossip_get_timing(r->agent->gossip));
+    put_counters(out, r->agent->gossip);
+    put_handlers(out, r->agent->handlers);
+    control_client_send(r->client);
+    return CONTROL_ANSWERED;
+}
+
+/* ---- explain ---- */
+
+const char *control_info_explain(struct control_request *r)
+{
+    char name[GOSSIP_NAME_BYTES_MAX + 1] = "";
+    struct gossip_explanation e;
+    /* A name too long to be one is nobody's. */
+    enum gossip_error error = GOSSIP_ERROR_UNKNOWN;
+    if (rpc_get_string(r->body, "Node", name, sizeof name))
+        error = gossip_explain(r->agent->gossip, agent_now_us(), name, &e);
+    if (error != GOSSIP_OK)
+        return gossip_error_text(error);
+    struct rpc_out *out = control_client_begin(r->client, r->seq, "");
+    rpc_put_map(out, NULL, 12);
+    control_members_put(out, "Member", &e.member);
+    rpc_put_boolean(out, "Watched", e.watched);
+    rpc_put_number(out, "Phi", e.phi);
+    rpc_put_number(out, "Loss", e.loss);
+    rpc_put_signed(out, "RTT", e.rtt_us);
+    rpc_put_signed(out, "LastAck", e.last_ack_age_us);
+    rpc_put_unsigned(out, "Unanswered", e.pings_unanswered);
+    rpc_put_boolean(out, "Suspicion", e.suspicion);
+    rpc_put_boolean(out, "SuspicionOurs", e.suspicion_ours);
+    rpc_put_unsigned(out, "Confirmations", e.confirmations);
+    rpc_put_signed(out, "SuspicionLeft", e.suspicion_left_us);
+    rpc_put_array(out, "Observers", e.observers_count);
+    for (size_t i = 0; i < e.observers_count; i++)
+        rpc_put_text(out, NULL, e.observers[i]->name);
+    control_client_send(r->client);
+    return CONTROL_ANSWERED;
+}

@@ -1,0 +1,98 @@
+/* rpc: the msgpack of the control protocol: where an object ends, before anything is allocated for
+ * it; reading fields out of maps; writing maps. */
+#ifndef MUSTER_RPC_H
+#define MUSTER_RPC_H
+
+#include <msgpack.h>
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define RPC_DEPTH_MAX 8 /* nesting in one object; a Members answer has 4 */
+
+/* ---- where an object ends ---- */
+
+enum rpc_skimmed {
+    RPC_WHOLE,     /* the object is the first skim->at bytes */
+    RPC_PARTIAL,   /* more must come */
+    RPC_TOO_LARGE, /* it has, or says that it will have, more than bytes_max */
+    RPC_TOO_DEEP,  /* nested deeper than RPC_DEPTH_MAX */
+    RPC_MALFORMED, /* not msgpack */
+};
+
+/* How far an object has been looked through. Start with {0}, and again after each object. */
+struct rpc_skim {
+    size_t at; /* bytes whose elements are complete */
+    bool begun;
+    unsigned depth;
+    size_t left[RPC_DEPTH_MAX + 1]; /* elements still to come, by depth */
+};
+
+/* Looks for the end of the object that `bytes` begin with. Call it with the same bytes and those
+ * that came behind them until it says anything but RPC_PARTIAL: it goes on where it was, so that an
+ * object that comes byte by byte costs no more. Allocates nothing, and takes no length's word for
+ * more than bytes_max. */
+enum rpc_skimmed rpc_skim(struct rpc_skim *skim, const uint8_t *bytes, size_t len,
+                          size_t bytes_max);
+
+/* The object of exactly `len` bytes, as skimmed, on the zone; strings are borrowed from `bytes`.
+ * False: out of memory. */
+bool rpc_unpack(const uint8_t *bytes, size_t len, msgpack_zone *zone, msgpack_object *object);
+
+/* ---- reading ----
+ * From a map, or from NULL as from an empty one. A field that is missing or nil leaves `into` as it
+ * was; false: it is there and of another type, or out of range. Integers may have any width, texts
+ * may be of the str or bin family, fields nobody asks for are skipped. All is borrowed. */
+
+struct rpc_text {
+    const char *bytes;
+    size_t len;
+};
+
+bool rpc_as_text(const msgpack_object *object, struct rpc_text *into);
+/* As a C string. False: also for one with a NUL inside, or that does not fit. */
+bool rpc_as_string(const msgpack_object *object, char *into, size_t into_bytes);
+
+bool rpc_get_text(const msgpack_object *map, const char *name, struct rpc_text *into);
+bool rpc_get_string(const msgpack_object *map, const char *name, char *into, size_t into_bytes);
+bool rpc_get_unsigned(const msgpack_object *map, const char *name, uint64_t *into);
+bool rpc_get_signed(const msgpack_object *map, const char *name, int64_t *into);
+bool rpc_get_boolean(const msgpack_object *map, const char *name, bool *into);
+bool rpc_get_array(const msgpack_object *map, const char *name, msgpack_object_array *into);
+bool rpc_get_map(const msgpack_object *map, const char *name, msgpack_object_map *into);
+
+/* True if there is such a field, nil or not. */
+bool rpc_has(const msgpack_object *map, const char *name);
+
+/* ---- writing ---- */
+
+/* Objects being written. `failed` is set, and stays until the reset, when memory ran out. */
+struct rpc_out {
+    msgpack_sbuffer bytes;
+    msgpack_packer packer; /* refers to the struct: it must not move */
+    bool failed;
+};
+
+void rpc_out_init(struct rpc_out *out);
+void rpc_out_free(struct rpc_out *out);
+/* Empties it; keeps the memory unless it has grown beyond what is usual. */
+void rpc_out_reset(struct rpc_out *out);
+
+/* key NULL: an array's element, a map's key, or the top. `count` pairs or elements must follow. */
+void rpc_put_map(struct rpc_out *out, const char *key, size_t count);
+void rpc_put_array(struct rpc_out *out, const char *key, size_t count);
+void rpc_put_text(struct rpc_out *out, const char *key, const char *value);
+void rpc_put_text_part(struct rpc_out *out, const char *key, const char *value, size_t len);
+void rpc_put_bytes(struct rpc_out *out, const char *key, const void *value, size_t len);
+void rpc_put_unsigned(struct rpc_out *out, const char *key, uint64_t value);
+void rpc_put_signed(struct rpc_out *out, const char *key, int64_t value);
+void rpc_put_number(struct rpc_out *out, const char *key, double value);
+void rpc_put_boolean(struct rpc_out *out, const char *key, bool value);
+
+/* A map or array whose count is known only at its end: begin returns its place, for rpc_end. */
+size_t rpc_map_begin(struct rpc_out *out, const char *key);
+size_t rpc_array_begin(struct rpc_out *out, const char *key);
+void rpc_end(struct rpc_out *out, size_t place, size_t count);
+
+#endif
