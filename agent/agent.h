@@ -1,0 +1,84 @@
+/* agent: one running musterd: what the modules are to each other, and the few things that one asks
+ * of another. Everything here runs on the loop's thread. */
+#ifndef MUSTER_AGENT_H
+#define MUSTER_AGENT_H
+
+#include "agent/config.h"
+#include "agent/events.h"
+#include "agent/handler.h"
+#include "agent/journal.h"
+#include "agent/store.h"
+#include "agent/worker.h"
+#include "gossip/gossip.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+struct control;
+struct dials;
+struct event;
+struct event_base;
+struct reload;
+struct stream;
+struct udp;
+
+struct agent {
+    struct event_base *base;
+    struct config *config;
+    struct config_options options; /* for reloads */
+    struct gossip *gossip;
+    struct journal *journal;
+    struct events *events;
+    struct handlers *handlers;
+    struct control *control;
+    struct dials *dials;
+    LIST_HEAD(, reload) reloads; /* being read */
+    struct store *store;
+    struct worker *worker;
+    struct udp *udp;
+    struct stream *stream;
+    struct event *deadline;   /* a timerfd, set to deadline_us */
+    struct event *save;       /* the members' addresses, a moment after a change */
+    struct event *watchdog;   /* systemd's; NULL without */
+    struct event *signals[3]; /* SIGTERM, SIGINT, SIGHUP */
+    int64_t deadline_us;
+    int64_t started_us;
+    bool leaving;
+    int exit_status;
+};
+
+/* Starts everything that `config` says (taken). False with `error` filled (AGENT_ERROR_BYTES); the
+ * agent is then only to be stopped. */
+#define AGENT_ERROR_BYTES 512
+bool agent_start(struct agent *a, struct config *config, const struct config_options *options,
+                 char *error);
+/* Runs until a leave is done or the agent must stop; returns the exit status. */
+int agent_run(struct agent *a);
+void agent_stop(struct agent *a);
+
+/* Microseconds on CLOCK_BOOTTIME: suspended time counts, so that waking up is seen as a stall. */
+int64_t agent_now_us(void);
+
+/* Sends what the core wants sent, tells what it has to tell, arms its next deadline. Call after
+ * every gossip_ call that takes now_us. */
+void agent_settle(struct agent *a);
+
+/* How something asked for has ended, told once; error: text, borrowed, when not ok. */
+typedef void agent_done_fn(void *arg, bool ok, const char *error);
+
+/* Looks HOST[:PORT] up off the loop and dials it: ok after an answer from there, at the latest
+ * after AGENT_JOIN_TIMEOUT_MS. */
+#define AGENT_JOIN_TIMEOUT_MS 5000
+void agent_join(struct agent *a, const char *host, agent_done_fn *done, void *arg);
+
+/* As SIGHUP: reads the configuration off the loop and takes it on. Not ok: the old one stays. */
+void agent_reload(struct agent *a, agent_done_fn *done, void *arg);
+
+/* Forgets everyone who waits with this arg; done is not called for them. */
+void agent_forget(struct agent *a, const void *arg);
+
+/* Begins the graceful leave; the loop ends when it is done. */
+void agent_leave(struct agent *a);
+
+#endif

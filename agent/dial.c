@@ -1,0 +1,269 @@
+#include "agent/dial.h"
+
+#include "agent/net.h"
+
+#include <assert.h>
+#include <event2/event.h>
+#include <netdb.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/queue.h>
+
+enum { HOST_BYTES = 256 };
+
+/* One host being looked up or dialled. */
+struct dial {
+    LIST_ENTRY(dial) entry;
+    struct dials *dials;
+    char host[HOST_BYTES + 8];
+    bool persistent;
+    bool complained;
+    agent_done_fn *done; /* NULL: nobody waits */
+    void *arg;
+    struct lookup *lookup; /* under way; it outlives the dial if need be */
+    struct gossip_addr addrs[DIAL_ADDRESSES_MAX];
+    size_t count;
+    struct event *timer; /* look up again, or give up */
+};
+
+/* What the worker has; `dial` is only touched on the loop. */
+struct lookup {
+    struct dial *dial; /* NULL: nobody wants the result any more */
+    char host[HOST_BYTES];
+    uint16_t port;
+    int error;
+    struct gossip_addr addrs[DIAL_ADDRESSES_MAX];
+    size_t count;
+};
+
+struct dials {
+    struct agent *agent;
+    size_t count;
+    LIST_HEAD(, dial) all;
+    struct gossip_addr peers[STORE_PEERS_MAX];
+    size_t peers_count;
+};
+
+struct dials *dial_new(struct agent *a)
+{
+    struct dials *d = calloc(1, sizeof *d);
+    assert(d);
+    d->agent = a;
+    LIST_INIT(&d->all);
+    return d;
+}
+
+static void drop(struct dial *d)
+{
+    if (d->lookup)
+        d->lookup->dial = NULL;
+    LIST_REMOVE(d, entry);
+    d->dials->count--;
+    event_free(d->timer);
+    free(d);
+}
+
+void dial_free(struct dials *d)
+{
+    if (!d)
+        return;
+    while (!LIST_EMPTY(&d->all))
+        drop(LIST_FIRST(&d->all));
+    free(d);
+}
+
+static void finish(struct dial *d, bool ok, const char *error)
+{
+    agent_done_fn *done = d->done;
+    void *arg = d->arg;
+    drop(d);
+    if (done)
+        done(arg, ok, error);
+}
+
+static void complain(struct dial *d, const char *why)
+{
+    if (!d->complained)
+        log_warn("join %s: %s; still trying", d->host, why);
+    d->complained = true;
+}
+
+/* On the worker's thread. */
+static void look_up(void *arg)
+{
+    struct lookup *l = arg;
+    struct addrinfo hints = {.ai_socktype = SOCK_DGRAM, .ai_flags = AI_NUMERICSERV}, *found = NULL;
+    char port[8];
+    snprintf(port, sizeof port, "%u", l->port);
+    l->error = getaddrinfo(l->host, port, &hints, &found);
+    for (struct addrinfo *i = found; i && l->count < DIAL_ADDRESSES_MAX; i = i->ai_next) {
+        struct sockaddr_storage sa = {0};
+        memcpy(&sa, i->ai_addr, i->ai_addrlen);
+        l->count += net_addr(&sa, &l->addrs[l->count]);
+    }
+    if (found)
+        freeaddrinfo(found);
+}
+
+static void dial_addresses(struct dial *d)
+{
+    struct agent *a = d->dials->agent;
+    for (size_t i = 0; i < d->count; i++) {
+        enum gossip_error error = gossip_join(a->gossip, agent_now_us(), &d->addrs[i]);
+        if (error != GOSSIP_OK)
+            log_debug("join %s: %s", d->host, gossip_error_text(error));
+    }
+    agent_settle(a);
+}
+
+static void on_found(void *arg)
+{
+    struct lookup *l = arg;
+    struct dial *d = l->dial;
+    if (d) {
+        d->lookup = NULL;
+        d->count = l->count;
+        memcpy(d->addrs, l->addrs, sizeof d->addrs);
+        const char *why = l->error ? gai_strerror(l->error) : "no usable address";
+        if (d->count)
+            dial_addresses(d);
+        else if (d->persistent)
+            complain(d, why);
+        else
+            finish(d, false, why);
+    }
+    free(l);
+}
+
+static bool begin_lookup(struct dial *d)
+{
+    struct lookup *l = calloc(1, sizeof *l);
+    assert(l);
+    l->dial = d;
+    l->port = CONFIG_DEFAULT_PORT;
+    if (config_host_parse(d->host, l->host, sizeof l->host, &l->port) &&
+        worker_submit(d->dials->agent->worker, look_up, on_found, l)) {
+        d->lookup = l;
+        return true;
+    }
+    free(l);
+    return false;
+}
+
+static void stop_dialling(struct dial *d)
+{
+    for (size_t i = 0; i < d->count; i++)
+        gossip_join_stop(d->dials->agent->gossip, &d->addrs[i]);
+}
+
+static void on_timer(int fd, short what, void *arg)
+{
+    struct dial *d = arg;
+    (void)fd, (void)what;
+    if (!d->persistent) {
+        stop_dialling(d);
+        finish(d, false, d->lookup ? "its name could not be looked up in time" : "no answer");
+        return;
+    }
+    if (d->count)
+        complain(d, "no answer yet");
+    /* Its name may mean another address by now. */
+    if (!d->lookup) {
+        stop_dialling(d);
+        begin_lookup(d);
+    }
+    event_add(d->timer, &(struct timeval){.tv_sec = DIAL_RETRY_S});
+}
+
+/* NULL: no room, or not a host. */
+static struct dial *begin(struct dials *all, const char *host, bool persistent)
+{
+    char name[HOST_BYTES];
+    uint16_t port = CONFIG_DEFAULT_PORT;
+    if (all->count == DIAL_MAX || !config_host_parse(host, name, sizeof name, &port))
+        return NULL;
+    struct dial *d = calloc(1, sizeof *d);
+    assert(d);
+    d->dials = all;
+    d->persistent = persistent;
+    snprintf(d->host, sizeof d->host, "%s", host);
+    d->timer = evtimer_new(all->agent->base, on_timer, d);
+    assert(d->timer);
+    LIST_INSERT_HEAD(&all->all, d, entry);
+    all->count++;
+    return d;
+}
+
+void dial_persist(struct dials *all, const char *host)
+{
+    struct dial *d = begin(all, host, true);
+    if (!d)
+        return;
+    begin_lookup(d);
+    event_add(d->timer, &(struct timeval){.tv_sec = DIAL_RETRY_S});
+}
+
+void dial_once(struct dials *all, const char *host, agent_done_fn *done, void *arg)
+{
+    struct dial *d = begin(all, host, false);
+    if (!d) {
+        done(arg, false,
+             all->count == DIAL_MAX ? "too many joins at one time"
+                                    : "not an address: HOST, HOST:PORT or [IPV6]:PORT");
+        return;
+    }
+    d->done = done;
+    d->arg = arg;
+    event_add(d->timer, &(struct timeval){.tv_sec = AGENT_JOIN_TIMEOUT_MS / 1000});
+    if (!begin_lookup(d))
+        finish(d, false, "too many look-ups at one time");
+}
+
+void dial_forget(struct dials *all, const void *arg)
+{
+    struct dial *d, *next;
+    for (d = LIST_FIRST(&all->all); d; d = next) {
+        next = LIST_NEXT(d, entry);
+        if (d->done && d->arg == arg)
+            drop(d);
+    }
+}
+
+static bool has_addr(const struct dial *d, const struct gossip_addr *addr)
+{
+    for (size_t i = 0; i < d->count; i++)
+        if (d->addrs[i].port == addr->port && memcmp(d->addrs[i].ip, addr->ip, 16) == 0)
+            return true;
+    return false;
+}
+
+void dial_peers(struct dials *all, const struct gossip_addr *peers, size_t count)
+{
+    assert(count <= STORE_PEERS_MAX);
+    memcpy(all->peers, peers, count * sizeof *peers);
+    all->peers_count = count;
+    for (size_t i = 0; i < count; i++)
+        gossip_join(all->agent->gossip, agent_now_us(), &peers[i]);
+}
+
+static struct dial *find(const struct dials *all, const struct gossip_addr *addr)
+{
+    struct dial *d;
+    LIST_FOREACH(d, &all->all, entry)
+    if (has_addr(d, addr))
+        return d;
+    return NULL;
+}
+
+void dial_answered(struct dials *all, const struct gossip_addr *addr)
+{
+    for (; all->peers_count > 0; all->peers_count--)
+        gossip_join_stop(all->agent->gossip, &all->peers[all->peers_count - 1]);
+    /* From the start each time: whoever is told may take others off the list. */
+    for (struct dial *d; (d = find(all, addr)) != NULL;) {
+        log_info("join %s: done", d->host);
+        stop_dialling(d);
+        finish(d, true, NULL);
+    }
+}

@@ -1,0 +1,129 @@
+#include "agent/reload.h"
+
+#include "agent/dial.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { VALUE_BYTES = 256 };
+
+/* One reading of the file. */
+struct reload {
+    LIST_ENTRY(reload) entry;
+    struct agent *agent;
+    agent_done_fn *done; /* NULL: nobody waits any more */
+    void *arg;
+    struct config *config; /* NULL: `error` says why */
+    char error[CONFIG_ERROR_BYTES];
+};
+
+static const char *text_or_none(const char *text)
+{
+    return text ? text : "(none)";
+}
+
+/* The settings that a running agent keeps, as text. */
+static void fixed_value(const struct config *c, size_t which, char *into)
+{
+    char addr[CONFIG_ADDR_TEXT_BYTES];
+    const char *texts[] = {
+        c->name, c->cluster, c->run_dir, c->state_dir, text_or_none(c->control_group),
+    };
+    if (which < sizeof texts / sizeof *texts) {
+        snprintf(into, VALUE_BYTES, "%s", texts[which]);
+        return;
+    }
+    const struct gossip_addr *addrs[] = {&c->bind, &c->advertise, &c->rpc};
+    which -= sizeof texts / sizeof *texts;
+    if (which < sizeof addrs / sizeof *addrs)
+        snprintf(into, VALUE_BYTES, "%s", config_addr_text(addrs[which], addr));
+    else
+        snprintf(into, VALUE_BYTES, "%" PRIu32 "ms", c->detect_ms);
+}
+
+static void name_what_cannot(const struct config *old, const struct config *new)
+{
+    static const char *const keys[] = {
+        "name", "cluster",   "run folder",  "state folder", "control group",
+        "bind", "advertise", "control rpc", "detect",
+    };
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+        char before[VALUE_BYTES], after[VALUE_BYTES];
+        fixed_value(old, i, before);
+        fixed_value(new, i, after);
+        if (strcmp(before, after) != 0)
+            log_warn("reload: %s cannot change while running: stays %s until the next start, then "
+                     "%s",
+                     keys[i], before, after);
+    }
+}
+
+static void dial_new_hosts(struct agent *a, const struct config *old, const struct config *new)
+{
+    for (size_t i = 0; i < new->join_count; i++) {
+        size_t at = 0;
+        while (at < old->join_count && strcmp(old->join[at], new->join[i]) != 0)
+            at++;
+        if (at == old->join_count)
+            dial_persist(a->dials, new->join[i]);
+    }
+}
+
+static void take_on(struct agent *a, struct config *new)
+{
+    struct config *old = a->config;
+    name_what_cannot(old, new);
+    log_set_level(new->log_level);
+    handlers_configure(a->handlers, new->handlers, new->handlers_count);
+    dial_new_hosts(a, old, new);
+    if (new->tags_bytes != old->tags_bytes || memcmp(new->tags, old->tags, old->tags_bytes) != 0)
+        gossip_set_tags(a->gossip, agent_now_us(), new->tags, new->tags_bytes);
+    agent_settle(a);
+    a->config = new;
+    config_free(old);
+    log_info("reloaded %s", text_or_none(new->file));
+}
+
+/* On the worker's thread; it runs one job at a time, as config_load wants it. */
+static void read_file(void *arg)
+{
+    struct reload *r = arg;
+    r->config = config_load(&r->agent->options, r->error);
+}
+
+static void on_read(void *arg)
+{
+    struct reload *r = arg;
+    LIST_REMOVE(r, entry);
+    if (r->config)
+        take_on(r->agent, r->config);
+    if (r->done)
+        r->done(r->arg, r->config != NULL, r->error);
+    free(r);
+}
+
+void reload_begin(struct agent *a, agent_done_fn *done, void *arg)
+{
+    struct reload *r = calloc(1, sizeof *r);
+    if (!r) {
+        done(arg, false, "out of memory");
+        return;
+    }
+    *r = (struct reload){.agent = a, .done = done, .arg = arg};
+    LIST_INSERT_HEAD(&a->reloads, r, entry);
+    if (worker_submit(a->worker, read_file, on_read, r))
+        return;
+    LIST_REMOVE(r, entry);
+    free(r);
+    done(arg, false, "too many reloads at one time");
+}
+
+void reload_forget(struct agent *a, const void *arg)
+{
+    struct reload *r;
+    LIST_FOREACH(r, &a->reloads, entry)
+    if (r->arg == arg)
+        r->done = NULL;
+}

@@ -1,0 +1,25 @@
+/* stream: TCP between agents, for what does not fit a datagram and for where datagrams do not pass.
+ * A frame is its length (4 bytes, big-endian) and one message of the core. */
+#ifndef MUSTER_STREAM_H
+#define MUSTER_STREAM_H
+
+#include "gossip/gossip.h"
+
+#include <stdbool.h>
+
+#define STREAM_CONNECTIONS_MAX 256
+#define STREAM_IDLE_S 10 /* a connection with nothing to say is closed */
+#define STREAM_PENDING_BYTES_MAX                                                                   \
+    (16 << 20) /* more than any cluster's whole state; then it is cut */
+
+struct agent;
+struct stream;
+
+/* Listens at addr. NULL with `error` filled (NET_ERROR_BYTES). */
+struct stream *stream_new(struct agent *a, const struct gossip_addr *addr, bool ipv6, char *error);
+void stream_free(struct stream *s);
+
+/* Sends a frame on packet->route.conn, or on a connection to its address, made if there is none. */
+void stream_send(struct stream *s, const struct gossip_packet *packet);
+
+#endif
