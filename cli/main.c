@@ -1,0 +1,103 @@
+#include "cli/cli.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+static int help_run(struct cli *cli, int argc, char **argv);
+
+static const struct cli_command commands[] = {
+    {"members", "[--status STATUS] [--tag KEY=VALUE]... [--format TEMPLATE]",
+     "list the members of the cluster", members_run},
+    {"watch", "[--on EVENT,...] [--from SEQ]", "print changes as they happen", watch_run},
+    {"wait", "[--alive N] [--failed NAME]... [--timeout TIME]",
+     "wait until so many members are alive, or some have failed", wait_run},
+    {"info", "", "show what this agent is and does, with every timing", info_run},
+    {"explain", "NAME", "show what this agent knows of a member, and why", explain_run},
+    {"join", "ADDRESS...", "join a cluster through any of its members", admin_join_run},
+    {"leave", "", "leave the cluster in good order and stop the agent", admin_leave_run},
+    {"forget", "NAME", "take a failed member out of every list", admin_forget_run},
+    {"tags", "[KEY=VALUE]... [-d KEY]...", "show this agent's tags, or change them",
+     admin_tags_run},
+    {"reload", "", "read the agent's configuration again", admin_reload_run},
+    {"version", "", "show the versions of this command and of the agent", info_version_run},
+    {"help", "[COMMAND]", "show how a command is used", help_run},
+};
+#define COMMANDS_COUNT (sizeof commands / sizeof commands[0])
+
+static const struct cli_command *find(const char *name)
+{
+    for (size_t i = 0; i < COMMANDS_COUNT; i++)
+        if (strcmp(commands[i].name, name) == 0)
+            return &commands[i];
+    return NULL;
+}
+
+static void overview(const struct cli *cli, FILE *out)
+{
+    cli_usage(cli, out);
+    fputs("\nCommands:\n", out);
+    for (size_t i = 0; i < COMMANDS_COUNT; i++)
+        fprintf(out, "  %-8s  %s\n", commands[i].name, commands[i].summary);
+    fputs("\nOptions, before the command or after it:\n"
+          "  -r, --run-dir RUN_DIR   ask the agent of this run folder ($MUSTER_RUN_DIR, "
+          "/run/muster)\n"
+          "  -s, --socket SOCKET     ask at this socket\n"
+          "  -o, --output text|json  how to answer\n"
+          "  -h, --help              show this, or how a command is used\n"
+          "\nExit status: 0 yes or done, 1 no, 2 wrong usage, 3 the agent could not be asked, "
+          "4 timed out.\n",
+          out);
+}
+
+static int help_run(struct cli *cli, int argc, char **argv)
+{
+    const char *name = *cli_arguments(cli, argc, argv, 0, 1);
+    const struct cli_command *command = name ? find(name) : NULL;
+    if (name && !command)
+        cli_wrong(cli, "there is no command \"%s\"; muster help lists them", name);
+    cli->command = command;
+    if (!command) {
+        overview(cli, stdout);
+        return CLI_YES;
+    }
+    cli_usage(cli, stdout);
+    printf("%s\n", command->summary);
+    return CLI_YES;
+}
+
+static int run(struct cli *cli, int argc, char **argv)
+{
+    cli->command = find(argv[0]);
+    if (!cli->command)
+        cli_wrong(cli, "there is no command \"%s\"; muster help lists them", argv[0]);
+    snprintf(cli->title, sizeof cli->title, "muster %s", argv[0]);
+    argv[0] = cli->title; /* getopt's messages begin with it */
+    optind = 0;           /* getopt begins anew */
+    return cli->command->run(cli, argc, argv);
+}
+
+static int finish(const struct cli *cli, int status)
+{
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return status;
+    cli_say(cli, "standard output: %s", strerror(errno));
+    return status == CLI_YES ? CLI_UNASKED : status;
+}
+
+int main(int argc, char **argv)
+{
+    static const struct option options[] = {CLI_OPTIONS};
+    struct cli cli;
+    cli_init(&cli);
+    argv[0] = cli.title;
+    if (cli_option(&cli, argc, argv, "+" CLI_LETTERS, options) == 'h') {
+        overview(&cli, stdout);
+        return finish(&cli, CLI_YES);
+    }
+    if (optind >= argc) {
+        overview(&cli, stderr);
+        return CLI_USAGE;
+    }
+    return finish(&cli, run(&cli, argc - optind, argv + optind));
+}

@@ -1,0 +1,114 @@
+#include "agent/config.h"
+#include "cli/cli.h"
+#include "cli/member.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define FAILED_MAX 64 /* --failed options */
+
+/* What can make a condition true. */
+#define EVENTS "member-join,member-leave,member-failed,member-update,member-reap,member-suspect"
+
+struct conditions {
+    unsigned long alive;
+    const char *failed[FAILED_MAX];
+    size_t failed_count;
+    int64_t deadline_ms;
+};
+
+static unsigned long read_alive(const struct cli *cli, const char *text)
+{
+    char *end;
+    unsigned long number = strtoul(text, &end, 10);
+    if (*text < '0' || *text > '9' || *end || number == 0 || number > INT32_MAX)
+        cli_wrong(cli, "--alive \"%s\": not a number of members, such as 3", text);
+    return number;
+}
+
+static int64_t read_deadline(const struct cli *cli, const char *text)
+{
+    uint32_t timeout_ms;
+    if (!config_duration_parse(text, &timeout_ms) || timeout_ms == 0)
+        cli_wrong(cli,
+                  "--timeout \"%s\": not a time of up to 30 days, such as \"250ms\", \"5s\" or "
+                  "\"2m\"",
+                  text);
+    return client_now_ms() + timeout_ms;
+}
+
+static void add_failed(const struct cli *cli, struct conditions *conditions, const char *name)
+{
+    if (conditions->failed_count == FAILED_MAX)
+        cli_wrong(cli, "more than %d members to wait for", FAILED_MAX);
+    conditions->failed[conditions->failed_count++] = name;
+}
+
+static void read_options(struct cli *cli, int argc, char **argv, struct conditions *conditions)
+{
+    static const struct option options[] = {{"alive", required_argument, NULL, 'A'},
+                                            {"failed", required_argument, NULL, 'F'},
+                                            {"timeout", required_argument, NULL, 'T'},
+                                            CLI_OPTIONS};
+    int option;
+    while ((option = cli_option(cli, argc, argv, CLI_LETTERS, options)) != -1) {
+        if (option == 'A')
+            conditions->alive = read_alive(cli, optarg);
+        else if (option == 'F')
+            add_failed(cli, conditions, optarg);
+        else
+            conditions->deadline_ms = read_deadline(cli, optarg);
+    }
+    cli_rest(cli, argc, argv, 0, 0);
+    if (conditions->alive == 0 && conditions->failed_count == 0)
+        cli_wrong(cli, "nothing to wait for: name --alive or --failed");
+}
+
+static bool is_failed(const struct member *rows, size_t count, const char *name)
+{
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(rows[i].name, name) == 0)
+            return strcmp(rows[i].status, "failed") == 0;
+    return false;
+}
+
+static bool hold(const struct conditions *conditions, const struct member *rows, size_t count)
+{
+    size_t alive = 0;
+    for (size_t i = 0; i < count; i++)
+        alive += strcmp(rows[i].status, "alive") == 0;
+    if (alive < conditions->alive)
+        return false;
+    for (size_t i = 0; i < conditions->failed_count; i++)
+        if (!is_failed(rows, count, conditions->failed[i]))
+            return false;
+    return true;
+}
+
+/* The stream runs before the first question, so no change falls between: one that comes before an
+ * answer is in it (member_list drops its record), one that comes after it wakes us. However many
+ * changes there are, one question at a time is under way. */
+static bool wait_until(struct client *client, const struct conditions *conditions)
+{
+    const struct member *rows;
+    size_t count;
+    client_watch(client, EVENTS, 0);
+    while (client->status == CLIENT_OK && member_list(client, &rows, &count) == CLIENT_OK) {
+        if (hold(conditions, rows, count))
+            return true;
+        client_record(client);
+    }
+    return false;
+}
+
+int wait_run(struct cli *cli, int argc, char **argv)
+{
+    struct conditions conditions = {.deadline_ms = CLIENT_NO_DEADLINE};
+    read_options(cli, argc, argv, &conditions);
+
+    struct client client;
+    client_open(&client, cli->socket, conditions.deadline_ms);
+    int status = wait_until(&client, &conditions) ? CLI_YES : cli_failed(cli, &client, NULL);
+    client_close(&client);
+    return status;
+}
