@@ -1,0 +1,57 @@
+#!/usr/bin/env bash
+# Looks at the sources without running them; each check can fail. From the top of the tree.
+set -u
+cd "$(dirname "$0")/../.." || exit
+mapfile -t files < <(find agent cli gossip examples tests -name '*.[ch]' | sort)
+mapfile -t sources < <(printf '%s\n' "${files[@]}" | grep '\.c$')
+mapfile -t scripts < <(find .ci examples tests -type f \( -name '*.sh' -o -name run \) | sort; echo autogen.sh)
+flags=(-D_GNU_SOURCE -I. "-DPACKAGE_VERSION=\"0\"")
+failed=0
+
+check() {
+    local what=$1
+    shift
+    if "$@"; then echo "ok - $what"; else
+        echo "not ok - $what"
+        failed=1
+    fi
+}
+# With this .clang-format, a function's body begins and ends with a brace in the first column.
+function_lines() {
+    awk 'FNR == 1 { start = 0 }
+        /^\{/ { start = FNR }
+        /^\}/ { if (start && FNR - start - 1 > 70) {
+                    printf "%s:%d: %d lines in one function\n", FILENAME, start, FNR - start - 1
+                    bad = 1 }
+                start = 0 }
+        END { exit bad }' "$@"
+}
+file_lines() {
+    awk 'FNR > 600 && !said[FILENAME]++ { print FILENAME ": over 600 lines"; bad = 1 }
+        END { exit bad }' "$@"
+}
+self_test() {
+    local t status=0
+    t=$(mktemp -d)
+    { echo 'int f(void)'; echo '{'; seq -f '/* %g */' 71; echo '}'; } >"$t/f.c"
+    seq -f '/* %g */' 601 >"$t/g.c"
+    ! function_lines "$t/f.c" >/dev/null || status=1
+    ! file_lines "$t/g.c" >/dev/null || status=1
+    ! clang-format --style=file:.clang-format --dry-run -Werror "$t/f.c" 2>/dev/null || status=1
+    rm -rf "$t"
+    return "$status"
+}
+tidy() {
+    printf '%s\n' "${sources[@]}" | xargs -P "$(nproc)" -I{} clang-tidy --quiet {} -- -std=c11 "${flags[@]}"
+}
+
+check 'the checks on length and format can fail' self_test
+check 'functions have at most 70 lines' function_lines "${files[@]}"
+check 'files have at most 600 lines' file_lines "${files[@]}"
+check 'clang-format' clang-format --dry-run -Werror "${files[@]}"
+check 'cppcheck' cppcheck --quiet --std=c11 --enable=warning,performance,portability --inline-suppr \
+    --error-exitcode=1 --suppressions-list=tests/lint/cppcheck.txt -j "$(nproc)" "${flags[@]}" \
+    "${sources[@]}"
+check 'clang-tidy' tidy 2>/dev/null
+check 'shellcheck' shellcheck "${scripts[@]}"
+exit $failed

@@ -1,0 +1,113 @@
+#!/usr/bin/env bash
+# Builds and runs every test; ends with "N passed, N failed", exit 1 if any failed.
+# usage: tests/run.sh [--quick | --all]
+#   --quick  one build, unit tests, lint, the shortest real-process tests
+#   --all    fuzzers for a minute each, 128 agents
+set -u
+cd "$(dirname "$0")/.." || exit
+# shellcheck source=tests/setup.sh
+. tests/setup.sh
+
+mode=${1:---full}
+case $mode in
+--quick) fuzz_s=0 agents=8 partition_s=5 ;;
+--full) fuzz_s=20 agents=32 partition_s=15 ;;
+--all) fuzz_s=60 agents=128 partition_s=60 ;;
+*)
+    sed -n 's/^# usage: /usage: /p' "$0" >&2
+    exit 2
+    ;;
+esac
+need_packages "${BUILD_PACKAGES[@]}" "${TEST_PACKAGES[@]}"
+prepare_tree || exit 1
+
+logs=build/logs
+rm -rf "$logs"
+mkdir -p "$logs"
+passed=0 failed=0 current=
+jobs=$(nproc)
+trap '[ -z "$current" ] || kill "$current" 2>/dev/null; exit 130' INT TERM
+
+# Counts a log's tests: "ok - " and "not ok - " lines, automake's results of scripts, and
+# Check's "100%: Checks: 12, Failures: 0, Errors: 0" in what make check leaves behind.
+count() {
+    cat "$@" | awk '
+        /^ok - / { good++ }
+        /^not ok - / { bad++ }
+        /%: Checks: / { gsub(/[^0-9 ]/, ""); bad += $3 + $4; good += $2 - $3 - $4 }
+        END { print good + 0, bad + 0 }'
+}
+
+# step NAME SECONDS COMMAND...: runs it, with what it says in a log, shown if it fails. A step
+# that names no tests of its own is one.
+step() {
+    local name=$1 seconds=$2 begun=$SECONDS log=$logs/$1.log good bad status
+    shift 2
+    timeout -k 20 "$seconds" "$@" >"$log" 2>&1 </dev/null &
+    current=$!
+    wait "$current"
+    status=$?
+    current=
+    read -r good bad < <(count "$log" ${also_count:+$also_count/tests/unit/*.log $also_count/tests/sim/*.log})
+    if [ "$status" -ne 0 ] && [ "$bad" -eq 0 ]; then bad=1; fi
+    if [ "$status" -eq 0 ] && [ "$((good + bad))" -eq 0 ]; then good=1; fi
+    passed=$((passed + good)) failed=$((failed + bad))
+    if [ "$bad" -eq 0 ]; then
+        echo "$name: ok ($good passed, $((SECONDS - begun)) s)"
+        grep -h '^\(skipped - \|# \)' "$log" | sed 's/^/    /'
+        return 0
+    fi
+    [ "$status" -ne 124 ] || echo "stopped after $seconds s" >>"$log"
+    echo "$name: FAILED ($good passed, $bad failed, exit $status); the end of $log:"
+    tail -n 100 "$log" | sed 's/^/    | /'
+    return 1
+}
+
+# real FOLDER SCRIPT [ARGUMENT...]: a test with real processes against that build.
+real() {
+    local folder=$1 script=$2
+    shift 2
+    MUSTER_BUILD=build/$folder step "real-$folder-$script" 180 "tests/real/$script.sh" "$@"
+}
+
+build_and_check() {
+    local folder=$1
+    shift
+    step "configure-$folder" 60 bash -c '. tests/setup.sh; configure_in "$@"' - "build/$folder" "$@" &&
+        step "build-$folder" 300 make -C "build/$folder" -j"$jobs" all &&
+        also_count=build/$folder step "check-$folder" 300 make -C "build/$folder" -j"$jobs" check
+}
+
+have_gcc=false have_asan=false
+build_and_check gcc --enable-werror && have_gcc=true
+[ -x build/gcc/musterd ] && [ -x build/gcc/muster ] && have_gcc=true
+if [ "$mode" != --quick ]; then
+    build_and_check asan CC=clang --enable-werror --enable-sanitizers
+    [ -x build/asan/musterd ] && [ -x build/asan/muster ] && have_asan=true
+fi
+step lint 300 tests/lint/lint.sh
+
+real_tests='two_agents restart bad_input reload handlers serf_cli ipv6 embed'
+if $have_gcc; then
+    if [ "$mode" = --quick ]; then real_tests='two_agents restart'; fi
+    for script in $real_tests; do real gcc "$script"; done
+    real gcc many "$agents" "$partition_s"
+    if [ "$mode" != --quick ]; then
+        real gcc watchers
+        real gcc hooks
+        real gcc readme
+    fi
+fi
+if $have_asan; then
+    for script in $real_tests; do real asan "$script"; done
+    real asan many 6 5
+fi
+if [ "$mode" != --quick ]; then
+    also_count=build/gcc step valgrind 400 make -C build/gcc -j"$jobs" check-valgrind
+    step configure-fuzz 60 bash -c '. tests/setup.sh; configure_in "$@"' - build/fuzz CC=clang --enable-fuzzers &&
+        step fuzz $((fuzz_s * 3 + 200)) make -C build/fuzz -j"$jobs" fuzz "FUZZ_SECONDS=$fuzz_s"
+    step distcheck 400 make -C build/gcc distcheck
+fi
+
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ]

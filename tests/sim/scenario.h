@@ -1,0 +1,109 @@
+/* scenario: what the scenarios of virtual clusters share. MUSTER_SEEDS: how many seeds each is
+ * run with, in place of its own number; MUSTER_FIRST_SEED: the first of them. */
+#ifndef MUSTER_SCENARIO_H
+#define MUSTER_SCENARIO_H
+
+#include "gossip/sim/net.h"
+
+#include "tests/unit/unit.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define SCENARIO_TIMEOUT_S 1200 /* no judgement on speed: with sanitizers and many seeds */
+#define SCENARIO_DETECT_MS GOSSIP_DETECT_MS_DEFAULT
+#define SCENARIO_HISTORY_SHOWN 4000
+
+static struct net *scenario_net; /* of the seed that runs */
+static uint64_t scenario_seed;
+
+static inline uint64_t scenario_number(const char *variable, uint64_t otherwise)
+{
+    const char *text = getenv(variable);
+    return text ? strtoull(text, NULL, 10) : otherwise;
+}
+
+static inline uint64_t scenario_first(void)
+{
+    return scenario_number("MUSTER_FIRST_SEED", 1);
+}
+
+static inline uint64_t scenario_last(uint64_t usual)
+{
+    return scenario_first() + scenario_number("MUSTER_SEEDS", usual) - 1;
+}
+
+/* for_seeds(20) { ... }: the body makes its net with scenario_start and leaves it to be freed. */
+#define for_seeds(usual)                                                                           \
+    for (scenario_seed = scenario_first(); scenario_seed <= scenario_last(usual);                  \
+         scenario_seed++, net_free(scenario_net), scenario_net = NULL)
+
+static inline void scenario_fail(const char *what)
+{
+    const char *history = net_history(scenario_net);
+    size_t bytes = strlen(history);
+    printf("%s",
+           bytes < SCENARIO_HISTORY_SHOWN ? history : history + bytes - SCENARIO_HISTORY_SHOWN);
+    fflush(stdout);
+    ck_abort_msg("%s at %lld ms, seed %llu", what, (long long)(net_now_us(scenario_net) / 1000),
+                 (unsigned long long)scenario_seed);
+}
+
+/* The failing seed stands in the last line of the test's output, the history's end before it. */
+#define expect(condition)                                                                          \
+    do {                                                                                           \
+        if (!(condition))                                                                          \
+            scenario_fail(#condition);                                                             \
+    } while (0)
+
+/* A network of a local kind, nobody running. */
+static inline struct net *scenario_lan(uint32_t nodes)
+{
+    struct net_config config = {.nodes = nodes,
+                                .detect_ms = SCENARIO_DETECT_MS,
+                                .seed = scenario_seed,
+                                .delay_us = 100,
+                                .jitter_us = 300};
+    scenario_net = net_new(&config);
+    return scenario_net;
+}
+
+/* All but the last `spare` nodes run, and have found each other through node 0. */
+static inline struct net *scenario_start(uint32_t nodes, uint32_t spare)
+{
+    struct net *net = scenario_lan(nodes);
+    for (uint32_t node = 0; node < nodes - spare; node++)
+        net_start(net, node, 0);
+    expect(net_run_until_agreed_ms(net, 5000) >= 0);
+    net_run_ms(net, 2000);
+    expect(net_count(net, GOSSIP_EVENT_SUSPECT) == 0);
+    net_forget_counts(net);
+    return net;
+}
+
+/* How often `teller` told that kind of event of `subject`, since the counts were forgotten; with
+ * SCENARIO_ANY, anybody. */
+#define SCENARIO_ANY UINT32_MAX
+static inline uint32_t scenario_told(struct net *net, uint32_t teller, const char *kind,
+                                     uint32_t subject)
+{
+    uint32_t count = 0;
+    for (const char *line = net_history(net); *line; line = strchr(line, '\n') + 1) {
+        unsigned by, of;
+        char what[16];
+        if (sscanf(line, "%*d n%u %15s n%u\n", &by, what, &of) == 3 && strcmp(what, kind) == 0)
+            count += (teller == SCENARIO_ANY || by == teller) &&
+                     (subject == SCENARIO_ANY || of == subject);
+    }
+    return count;
+}
+
+/* All who run see each other alive, within that time; and nobody thinks otherwise a while later. */
+static inline void scenario_settles(struct net *net, uint32_t ms)
+{
+    expect(net_run_until_agreed_ms(net, ms) >= 0);
+    net_run_ms(net, 3000);
+    expect(net_run_until_agreed_ms(net, 0) == 0);
+}
+
+#endif

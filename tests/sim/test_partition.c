@@ -1,0 +1,363 @@
+/* Networks that fall apart and heal, wholly or in part. */
+#include "tests/sim/scenario.h"
+
+/* Cuts or mends whatever lies between nodes whose group differs. */
+static void split_by(struct net *net, uint32_t nodes, const uint32_t *groups, bool cut)
+{
+    for (uint32_t a = 0; a < nodes; a++)
+        for (uint32_t b = 0; b < nodes; b++)
+            if (groups[a] != groups[b])
+                net_cut(net, a, b, cut);
+}
+
+/* Everybody holds his own group for alive and nobody else. */
+static void expect_apart(struct net *net, uint32_t nodes, const uint32_t *groups)
+{
+    for (uint32_t a = 0; a < nodes; a++)
+        for (uint32_t b = 0; b < nodes; b++)
+            expect((net_status(net, a, b) == GOSSIP_ALIVE) == (groups[a] == groups[b]));
+}
+
+/* Healed, all become one view within 5 s; from then on nobody is called failed by anybody. */
+static void expect_heals(struct net *net)
+{
+    net_forget_counts(net);
+    expect(net_run_until_agreed_ms(net, 5000) >= 0);
+    net_run_ms(net, 15000);
+    expect(net_run_until_agreed_ms(net, 0) == 0);
+    expect(net_count(net, GOSSIP_EVENT_FAILED) == 0);
+}
+
+static void split_and_heal(uint32_t nodes, const uint32_t *groups, uint32_t seconds)
+{
+    for_seeds(5)
+    {
+        struct net *net = scenario_start(nodes, 0);
+        split_by(net, nodes, groups, true);
+        net_run_ms(net, seconds * 1000);
+        expect_apart(net, nodes, groups);
+        split_by(net, nodes, groups, false);
+        expect_heals(net);
+    }
+}
+
+START_TEST(a_split_of_half_heals_to_one_view_within_5_s)
+{
+    static const uint32_t sizes[] = {2, 4, 6, 32, 64};
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        uint32_t groups[64];
+        for (uint32_t node = 0; node < sizes[i]; node++)
+            groups[node] = node < sizes[i] / 2;
+        split_and_heal(sizes[i], groups, 60);
+    }
+}
+END_TEST
+
+START_TEST(a_split_of_a_third_heals)
+{
+    uint32_t groups[30];
+    for (uint32_t node = 0; node < 30; node++)
+        groups[node] = node < 10;
+    split_and_heal(30, groups, 60);
+}
+END_TEST
+
+START_TEST(a_split_in_three_heals)
+{
+    uint32_t groups[30];
+    for (uint32_t node = 0; node < 30; node++)
+        groups[node] = node % 3;
+    split_and_heal(30, groups, 60);
+}
+END_TEST
+
+START_TEST(three_members_all_apart_find_together_again)
+{
+    static const uint32_t groups[] = {0, 1, 2};
+    split_and_heal(3, groups, 60);
+}
+END_TEST
+
+START_TEST(eight_members_all_apart_find_together_again)
+{
+    static const uint32_t groups[] = {0, 1, 2, 3, 4, 5, 6, 7};
+    split_and_heal(8, groups, 60);
+}
+END_TEST
+
+START_TEST(a_split_of_an_hour_heals_as_one_of_a_minute)
+{
+    uint32_t groups[12];
+    for (uint32_t node = 0; node < 12; node++)
+        groups[node] = node < 6;
+    split_and_heal(12, groups, 3600);
+}
+END_TEST
+
+START_TEST(one_that_returns_from_isolation_gets_nobody_called_failed)
+{
+    static const double losses[] = {0, 0.05};
+    for (size_t i = 0; i < 2; i++)
+        for_seeds(10)
+        {
+            struct net *net = scenario_start(32, 0);
+            uint32_t groups[32] = {[9] = 1};
+            split_by(net, 32, groups, true);
+            net_run_ms(net, 30000);
+            expect_apart(net, 32, groups);
+            net_set_loss(net, losses[i]);
+            split_by(net, 32, groups, false);
+            expect_heals(net);
+        }
+}
+END_TEST
+
+START_TEST(a_split_that_heals_through_loss)
+{
+    for_seeds(10)
+    {
+        struct net *net = scenario_start(24, 0);
+        net_split(net, 12, true);
+        net_run_ms(net, 20000);
+        net_set_loss(net, 0.1);
+        net_split(net, 12, false);
+        net_run_ms(net, 5000);
+        net_forget_counts(net);
+        expect(net_run_until_agreed_ms(net, 10000) >= 0);
+        net_run_ms(net, 30000);
+        expect(net_count(net, GOSSIP_EVENT_FAILED) == 0);
+    }
+}
+END_TEST
+
+START_TEST(a_link_that_comes_and_goes_ends_in_one_view)
+{
+    for_seeds(10)
+    {
+        struct net *net = scenario_start(16, 0);
+        for (uint32_t i = 0; i < 30; i++) {
+            net_split(net, 6, i % 2 == 0);
+            net_run_ms(net, 200 + (uint32_t)(scenario_seed * 7919 + i * 104729) % 3000);
+        }
+        net_split(net, 6, false);
+        scenario_settles(net, 6000);
+    }
+}
+END_TEST
+
+START_TEST(a_gap_of_a_fifth_of_detect_calls_nobody_failed)
+{
+    for_seeds(20)
+    {
+        struct net *net = scenario_start(24, 0);
+        net_run_ms(net, (uint32_t)scenario_seed * 31 % 700);
+        net_split(net, 12, true);
+        net_run_ms(net, SCENARIO_DETECT_MS / 5);
+        net_split(net, 12, false);
+        net_run_ms(net, 10000);
+        expect(net_count(net, GOSSIP_EVENT_FAILED) == 0);
+        expect(net_run_until_agreed_ms(net, 0) == 0);
+    }
+}
+END_TEST
+
+START_TEST(changes_on_both_sides_of_a_split_are_known_to_all_afterwards)
+{
+    for_seeds(10)
+    {
+        struct net *net = scenario_start(20, 2);
+        net_split(net, 10, true);
+        net_run_ms(net, 5000);
+        net_crash(net, 2);
+        net_leave(net, 12);
+        net_start(net, 18, 11);
+        net_crash(net, 3);
+        net_start(net, 3, 1);
+        net_run_ms(net, 10000);
+        net_split(net, 10, false);
+        scenario_settles(net, 5000);
+        for (uint32_t node = 0; node < 19; node++)
+            if (net_core(net, node))
+                expect(net_status(net, node, 2) == GOSSIP_FAILED &&
+                       net_status(net, node, 12) == GOSSIP_LEFT);
+    }
+}
+END_TEST
+
+/* Events of that kind told by and of anybody but `node`. */
+static uint32_t told_of_others(struct net *net, const char *kind, uint32_t nodes, uint32_t node)
+{
+    uint32_t count = 0;
+    for (uint32_t other = 0; other < nodes; other++)
+        if (other != node)
+            count += scenario_told(net, SCENARIO_ANY, kind, other) -
+                     scenario_told(net, node, kind, other);
+    return count;
+}
+
+START_TEST(a_member_that_hears_nobody_takes_nobody_with_it)
+{
+    for_seeds(10)
+    {
+        struct net *net = scenario_start(24, 0);
+        for (uint32_t node = 0; node < 24; node++)
+            net_cut(net, node, 4, true);
+        net_run_ms(net, 60000);
+        for (uint32_t node = 0; node < 24; node++)
+            expect(node == 4 || net_status(net, node, 4) == GOSSIP_FAILED);
+        expect(told_of_others(net, "failed", 24, 4) == 0);
+        for (uint32_t node = 0; node < 24; node++)
+            net_cut(net, node, 4, false);
+        expect_heals(net);
+    }
+}
+END_TEST
+
+START_TEST(a_member_that_nobody_hears_takes_nobody_with_it)
+{
+    for_seeds(10)
+    {
+        struct net *net = scenario_start(24, 0);
+        for (uint32_t node = 0; node < 24; node++)
+            net_cut(net, 4, node, true);
+        net_run_ms(net, 60000);
+        for (uint32_t node = 0; node < 24; node++)
+            expect(node == 4 || net_status(net, node, 4) == GOSSIP_FAILED);
+        expect(told_of_others(net, "failed", 24, 4) == 0);
+        expect(told_of_others(net, "suspect", 24, 4) == 0);
+        for (uint32_t node = 0; node < 24; node++)
+            net_cut(net, 4, node, false);
+        expect_heals(net);
+    }
+}
+END_TEST
+
+START_TEST(two_that_cannot_hear_each_other_are_not_failed)
+{
+    for_seeds(10)
+    {
+        struct net *net = scenario_start(12, 0);
+        net_cut(net, 1, 2, true);
+        if (scenario_seed % 2)
+            net_cut(net, 2, 1, true);
+        net_run_ms(net, 60000);
+        expect(net_count(net, GOSSIP_EVENT_FAILED) == 0);
+        expect(net_run_until_agreed_ms(net, 5000) >= 0);
+    }
+}
+END_TEST
+
+START_TEST(of_three_two_that_cannot_hear_each_other_are_not_failed)
+{
+    for_seeds(10)
+    {
+        struct net *net = scenario_start(3, 0);
+        net_cut(net, 1, 2, true);
+        if (scenario_seed % 2)
+            net_cut(net, 2, 1, true);
+        net_run_ms(net, 60000);
+        expect(net_count(net, GOSSIP_EVENT_FAILED) == 0);
+    }
+}
+END_TEST
+
+/* Half of the others do not reach it, the other half do. It may suspect some whom it cannot reach,
+ * but learns to believe them when they contradict; and so do those who cannot reach it. */
+START_TEST(a_half_connected_member_does_not_flap_and_takes_nobody_with_it)
+{
+    for_seeds(10)
+    {
+        struct net *net = scenario_start(24, 0);
+        for (uint32_t node = 0; node < 24; node += 2) {
+            net_cut(net, node, 5, true);
+            net_cut(net, 5, node, true);
+        }
+        net_run_ms(net, 300000);
+        expect(net_count(net, GOSSIP_EVENT_FAILED) == 0);
+        expect(scenario_told(net, 5, "suspect", SCENARIO_ANY) <= 40);
+        expect(net_count_of(net, GOSSIP_EVENT_SUSPECT, 5) <= 30 * 23);
+        for (uint32_t node = 0; node < 24; node += 2) {
+            net_cut(net, node, 5, false);
+            net_cut(net, 5, node, false);
+        }
+        expect_heals(net);
+    }
+}
+END_TEST
+
+START_TEST(a_member_without_datagrams_is_not_failed)
+{
+    for_seeds(10)
+    {
+        struct net *net = scenario_start(16, 0);
+        net_block(net, 5, GOSSIP_DATAGRAM, true);
+        net_run_ms(net, 120000);
+        expect(net_count(net, GOSSIP_EVENT_FAILED) == 0);
+        net_block(net, 5, GOSSIP_DATAGRAM, false);
+        scenario_settles(net, 5000);
+    }
+}
+END_TEST
+
+START_TEST(a_member_without_streams_is_not_noticed)
+{
+    for_seeds(5)
+    {
+        struct net *net = scenario_start(16, 0);
+        net_block(net, 5, GOSSIP_STREAM, true);
+        net_run_ms(net, 120000);
+        expect(net_count(net, GOSSIP_EVENT_FAILED) == 0);
+        expect(net_count(net, GOSSIP_EVENT_SUSPECT) == 0);
+        expect(net_run_until_agreed_ms(net, 0) == 0);
+    }
+}
+END_TEST
+
+START_TEST(a_newcomer_gets_in_by_streams_alone_or_by_datagrams_alone)
+{
+    for_seeds(10)
+    {
+        struct net *net = scenario_start(12, 1);
+        net_block(net, 11, scenario_seed % 2 ? GOSSIP_DATAGRAM : GOSSIP_STREAM, true);
+        net_start(net, 11, 0);
+        expect(net_run_until_agreed_ms(net, 10000) >= 0);
+        expect(net_count(net, GOSSIP_EVENT_FAILED) == 0);
+    }
+}
+END_TEST
+
+static TCase *add_case(Suite *s, const char *name)
+{
+    TCase *t = tcase_create(name);
+    tcase_set_timeout(t, SCENARIO_TIMEOUT_S);
+    suite_add_tcase(s, t);
+    return t;
+}
+
+int main(void)
+{
+    Suite *s = suite_create("partition");
+    TCase *t = add_case(s, "split");
+    tcase_add_test(t, a_split_of_half_heals_to_one_view_within_5_s);
+    tcase_add_test(t, a_split_of_a_third_heals);
+    tcase_add_test(t, a_split_in_three_heals);
+    tcase_add_test(t, three_members_all_apart_find_together_again);
+    tcase_add_test(t, eight_members_all_apart_find_together_again);
+    tcase_add_test(t, a_split_of_an_hour_heals_as_one_of_a_minute);
+    tcase_add_test(t, one_that_returns_from_isolation_gets_nobody_called_failed);
+    tcase_add_test(t, a_split_that_heals_through_loss);
+    tcase_add_test(t, a_link_that_comes_and_goes_ends_in_one_view);
+    tcase_add_test(t, a_gap_of_a_fifth_of_detect_calls_nobody_failed);
+    tcase_add_test(t, changes_on_both_sides_of_a_split_are_known_to_all_afterwards);
+    t = add_case(s, "one way");
+    tcase_add_test(t, a_member_that_hears_nobody_takes_nobody_with_it);
+    tcase_add_test(t, a_member_that_nobody_hears_takes_nobody_with_it);
+    tcase_add_test(t, two_that_cannot_hear_each_other_are_not_failed);
+    tcase_add_test(t, of_three_two_that_cannot_hear_each_other_are_not_failed);
+    tcase_add_test(t, a_half_connected_member_does_not_flap_and_takes_nobody_with_it);
+    t = add_case(s, "blocked");
+    tcase_add_test(t, a_member_without_datagrams_is_not_failed);
+    tcase_add_test(t, a_member_without_streams_is_not_noticed);
+    tcase_add_test(t, a_newcomer_gets_in_by_streams_alone_or_by_datagrams_alone);
+    return unit_run(s);
+}

@@ -1,0 +1,230 @@
+#include "tests/unit/fake_core.h"
+
+#include "agent/control.h"
+#include "gossip/profile.h"
+
+#include <assert.h>
+#include <event2/event.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MEMBERS_MAX 4096
+#define TIME_MS INT64_C(1795176000123)
+
+struct gossip {
+    struct gossip_member members[MEMBERS_MAX];
+    size_t count;
+    bool changed; /* ourselves, since the last agent_settle */
+};
+
+struct fake_core fake;
+
+/* ---- for tests ---- */
+
+void fake_core_start(void)
+{
+    static char name[] = "a", cluster[] = "test", run_dir[] = "/run/a", state_dir[] = "/state/a";
+    fake = (struct fake_core){.now_us = 1000000000};
+    fake.config = (struct config){
+        .name = name, .cluster = cluster, .run_dir = run_dir, .state_dir = state_dir};
+    fake.agent.base = event_base_new();
+    fake.agent.config = &fake.config;
+    fake.agent.journal = journal_new();
+    fake.agent.gossip = calloc(1, sizeof *fake.agent.gossip);
+    assert(fake.agent.base && fake.agent.journal && fake.agent.gossip);
+    fake_member_add("a", GOSSIP_ALIVE, "role\0web", sizeof "role\0web");
+}
+
+void fake_core_stop(void)
+{
+    struct gossip *g = fake.agent.gossip;
+    while (g->count > 0)
+        gossip_profile_release(g->members[--g->count].profile);
+    free(g);
+    journal_free(fake.agent.journal);
+    event_base_free(fake.agent.base);
+}
+
+const struct gossip_member *fake_member_add(const char *name, enum gossip_status status,
+                                            const char *tags, size_t tags_bytes)
+{
+    struct gossip *g = fake.agent.gossip;
+    size_t number = g->count + 1, id_bytes = strlen(name);
+    struct gossip_profile p = {
+        .generation = 5,
+        .addr = {.ip = {[10] = 0xff, 0xff, 10, 0, (uint8_t)(number >> 8), (uint8_t)number},
+                 .port = 7949},
+        .name = name,
+        .tags = tags,
+        .tags_bytes = (uint16_t)tags_bytes,
+    };
+    memcpy(p.id, name, id_bytes < sizeof p.id ? id_bytes : sizeof p.id);
+    assert(g->count < MEMBERS_MAX);
+    struct gossip_member *m = &g->members[g->count++];
+    *m = (struct gossip_member){.profile = profile_new(&p), .incarnation = 3, .status = status};
+    assert(m->profile);
+    return m;
+}
+
+void fake_change(const struct gossip_member *member, enum journal_kind kind)
+{
+    assert(journal_append(fake.agent.journal, TIME_MS, kind, member));
+    if (fake.agent.control)
+        control_notify(fake.agent.control);
+}
+
+void fake_join_end(size_t n, bool ok, const char *error)
+{
+    assert(n < fake.joins_count && fake.joins[n].done);
+    agent_done_fn *done = fake.joins[n].done;
+    fake.joins[n].done = NULL;
+    done(fake.joins[n].arg, ok, error);
+}
+
+/* ---- the agent ---- */
+
+int64_t agent_now_us(void)
+{
+    return fake.now_us += fake.step_us;
+}
+
+void agent_settle(struct agent *a)
+{
+    fake.settles++;
+    if (a->gossip->changed)
+        fake_change(&a->gossip->members[0], JOURNAL_UPDATE);
+    a->gossip->changed = false;
+}
+
+void agent_join(struct agent *a, const char *host, agent_done_fn *done, void *arg)
+{
+    (void)a;
+    if (fake.joins_count == FAKE_JOINS_MAX) {
+        done(arg, false, "no room");
+        return;
+    }
+    struct fake_join *j = &fake.joins[fake.joins_count++];
+    *j = (struct fake_join){.done = done, .arg = arg};
+    snprintf(j->host, sizeof j->host, "%s", host);
+    if (strcmp(host, "at once") == 0)
+        fake_join_end(fake.joins_count - 1, false, "not a host");
+}
+
+void agent_forget(struct agent *a, const void *arg)
+{
+    (void)a;
+    for (size_t i = 0; i < fake.joins_count; i++)
+        if (fake.joins[i].arg == arg)
+            fake.joins[i].done = NULL;
+}
+
+void agent_leave(struct agent *a)
+{
+    a->leaving = true;
+    fake.leaves++;
+}
+
+void agent_reload(struct agent *a, agent_done_fn *done, void *arg)
+{
+    (void)a;
+    done(arg, !fake.reload_error, fake.reload_error);
+}
+
+size_t events_readers(const struct events *e)
+{
+    (void)e;
+    return 17;
+}
+
+bool handlers_stats(const struct handlers *h, size_t index, struct handler_stats *stats)
+{
+    (void)h;
+    *stats = (struct handler_stats){
+        .name = "page", .runs = 9, .failures = 1, .last_status = 3, .last_duration_us = 4000};
+    return index == 0;
+}
+
+/* ---- the core ---- */
+
+#define TEXT(name, text) [name] = text,
+const char *gossip_error_text(enum gossip_error error)
+{
+    static const char *const texts[] = {GOSSIP_ERRORS(TEXT)};
+    return texts[error];
+}
+
+const char *gossip_status_text(enum gossip_status status)
+{
+    static const char *const texts[] = {"alive", "suspect", "leaving", "failed", "left"};
+    return texts[status];
+}
+
+bool gossip_next_member(const struct gossip *g, size_t *cursor, struct gossip_member *member)
+{
+    if (*cursor >= g->count)
+        return false;
+    *member = g->members[(*cursor)++];
+    return true;
+}
+
+struct gossip_member gossip_self(const struct gossip *g)
+{
+    return g->members[0];
+}
+
+enum gossip_error gossip_forget(struct gossip *g, int64_t now_us, const char *name, bool prune)
+{
+    (void)g, (void)now_us;
+    snprintf(fake.forgotten, sizeof fake.forgotten, "%s%s", name, prune ? " prune" : "");
+    return fake.forget_error;
+}
+
+enum gossip_error gossip_set_tags(struct gossip *g, int64_t now_us, const char *tags,
+                                  uint16_t tags_bytes)
+{
+    (void)now_us;
+    if (fake.set_tags_error != GOSSIP_OK)
+        return fake.set_tags_error;
+    struct gossip_profile changed = *g->members[0].profile;
+    changed.tags = tags;
+    changed.tags_bytes = tags_bytes;
+    const struct gossip_profile *profile = profile_new(&changed);
+    assert(profile);
+    gossip_profile_release(g->members[0].profile);
+    g->members[0].profile = profile;
+    g->changed = true;
+    return GOSSIP_OK;
+}
+
+enum gossip_error gossip_explain(const struct gossip *g, int64_t now_us, const char *name,
+                                 struct gossip_explanation *explanation)
+{
+    (void)now_us;
+    for (size_t i = 0; i < g->count; i++) {
+        if (strcmp(g->members[i].profile->name, name) != 0)
+            continue;
+        *explanation = fake.explanation;
+        explanation->member = g->members[i];
+        return GOSSIP_OK;
+    }
+    return GOSSIP_ERROR_UNKNOWN;
+}
+
+const struct gossip_timing *gossip_get_timing(const struct gossip *g)
+{
+    static const struct gossip_timing timing = {.detect_ms = 1500, .reap_s = 86400};
+    (void)g;
+    return &timing;
+}
+
+void gossip_get_stats(const struct gossip *g, struct gossip_stats *stats)
+{
+    *stats = (struct gossip_stats){.packets_sent = 12, .news_waiting = 4};
+    for (size_t i = 0; i < g->count; i++) {
+        stats->members_alive += g->members[i].status <= GOSSIP_SUSPECT;
+        stats->members_failed += g->members[i].status == GOSSIP_FAILED;
+        stats->members_left +=
+            g->members[i].status == GOSSIP_LEAVING || g->members[i].status == GOSSIP_LEFT;
+    }
+}

@@ -1,0 +1,291 @@
+#include "gossip/member.h"
+
+#include "gossip/profile.h"
+#include "gossip/rng.h"
+
+#include "tests/unit/unit.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define COUNT(array) (sizeof(array) / sizeof *(array))
+
+/* Every fact over three generations, three incarnations and all statuses. */
+enum { FACTS = 3 * 3 * (GOSSIP_LEFT + 1) };
+
+static void all_facts(struct fact facts[FACTS])
+{
+    static const uint64_t generations[] = {0, 1, UINT64_MAX};
+    static const uint32_t incarnations[] = {0, 1, UINT32_MAX};
+    size_t n = 0;
+    for (size_t g = 0; g < COUNT(generations); g++)
+        for (size_t i = 0; i < COUNT(incarnations); i++)
+            for (int status = GOSSIP_ALIVE; status <= GOSSIP_LEFT; status++)
+                facts[n++] =
+                    (struct fact){generations[g], incarnations[i], (enum gossip_status)status};
+    ck_assert_uint_eq(n, FACTS);
+}
+
+START_TEST(a_later_generation_then_incarnation_then_status_wins)
+{
+    /* all_facts counts up in the very order of precedence: the later of two wins, by the rule. */
+    struct fact facts[FACTS];
+    all_facts(facts);
+    for (size_t a = 0; a < FACTS; a++)
+        for (size_t b = 0; b < FACTS; b++)
+            ck_assert_msg(member_fact_beats(&facts[a], &facts[b]) == (a > b), "facts %zu, %zu", a,
+                          b);
+}
+END_TEST
+
+START_TEST(no_two_facts_beat_each_other)
+{
+    struct fact facts[FACTS];
+    all_facts(facts);
+    for (size_t a = 0; a < FACTS; a++)
+        for (size_t b = 0; b < FACTS; b++)
+            ck_assert_int_eq(member_fact_beats(&facts[a], &facts[b]) +
+                                 member_fact_beats(&facts[b], &facts[a]),
+                             a != b);
+}
+END_TEST
+
+START_TEST(what_beats_the_winner_beats_the_loser)
+{
+    struct fact f[FACTS];
+    all_facts(f);
+    for (size_t a = 0; a < FACTS; a++)
+        for (size_t b = 0; b < FACTS; b++)
+            for (size_t c = 0; c < FACTS; c++)
+                if (member_fact_beats(&f[a], &f[b]) && member_fact_beats(&f[b], &f[c]))
+                    ck_assert(member_fact_beats(&f[a], &f[c]));
+}
+END_TEST
+
+START_TEST(each_status_has_its_text)
+{
+    static const char *const texts[] = {"alive", "suspect", "leaving", "failed", "left"};
+    for (int status = GOSSIP_ALIVE; status <= GOSSIP_LEFT; status++)
+        ck_assert_str_eq(gossip_status_text((enum gossip_status)status), texts[status]);
+}
+END_TEST
+
+/* A profile whose name and id follow from `number`; name and id may differ. */
+static const struct gossip_profile *profile_of(uint32_t number, uint32_t named)
+{
+    char name[32];
+    struct gossip_profile p = {.name = name, .generation = 1};
+    snprintf(name, sizeof name, "host-%u", named);
+    for (int i = 0; i < 4; i++)
+        p.id[4 + i] = (uint8_t)(number >> (24 - 8 * i));
+    p.id[0] = 1;
+    const struct gossip_profile *made = profile_new(&p);
+    ck_assert_ptr_nonnull(made);
+    return made;
+}
+
+static uint64_t key_of(uint32_t number)
+{
+    return UINT64_C(1) << 56 | number;
+}
+
+static uint32_t add(struct member_table *t, uint32_t number)
+{
+    const struct gossip_profile *p = profile_of(number, number);
+    uint32_t row = member_add(t, p);
+    gossip_profile_release(p);
+    return row;
+}
+
+static uint32_t find_name(const struct member_table *t, uint32_t named)
+{
+    char name[32];
+    snprintf(name, sizeof name, "host-%u", named);
+    return member_by_name(t, name);
+}
+
+START_TEST(rows_are_found_by_key_and_by_name)
+{
+    struct member_table t;
+    ck_assert(member_table_init(&t));
+    for (uint32_t i = 0; i < 3000; i++)
+        ck_assert_uint_eq(add(&t, i), i);
+    for (uint32_t i = 0; i < 3000; i++) {
+        ck_assert_uint_eq(member_by_key(&t, key_of(i)), i);
+        ck_assert_uint_eq(find_name(&t, i), i);
+    }
+    ck_assert_uint_eq(member_by_key(&t, key_of(3000)), MEMBER_NONE);
+    ck_assert_uint_eq(find_name(&t, 3000), MEMBER_NONE);
+    ck_assert_uint_eq(member_by_name(&t, ""), MEMBER_NONE);
+    member_table_free(&t);
+}
+END_TEST
+
+/* Against a plain list of which members there are. */
+START_TEST(adding_and_removing_at_random_loses_nobody)
+{
+    enum { NUMBERS = 3000, STEPS = 60000 };
+    static uint32_t rows[NUMBERS];
+    struct member_table t;
+    struct rng rng;
+    uint32_t present = 0;
+    rng_seed(&rng, 7);
+    memset(rows, 0xff, sizeof rows);
+    ck_assert(member_table_init(&t));
+    for (uint32_t step = 0; step < STEPS; step++) {
+        uint32_t i = rng_below(&rng, NUMBERS);
+        if (rows[i] == MEMBER_NONE) {
+            rows[i] = add(&t, i);
+            present++;
+        } else {
+            member_remove(&t, rows[i]);
+            rows[i] = MEMBER_NONE;
+            present--;
+        }
+        ck_assert_uint_eq(t.count, present);
+        uint32_t look = rng_below(&rng, NUMBERS);
+        ck_assert_uint_eq(member_by_key(&t, key_of(look)), rows[look]);
+        ck_assert_uint_eq(find_name(&t, look), rows[look]);
+    }
+    for (uint32_t i = 0; i < NUMBERS; i++)
+        ck_assert_uint_eq(member_by_key(&t, key_of(i)), rows[i]);
+    member_table_free(&t);
+}
+END_TEST
+
+START_TEST(freed_rows_are_used_again_before_new_ones)
+{
+    struct member_table t;
+    ck_assert(member_table_init(&t));
+    for (uint32_t i = 0; i < 1000; i++)
+        add(&t, i);
+    for (uint32_t i = 0; i < 1000; i += 3)
+        member_remove(&t, i);
+    for (uint32_t i = 0; i < 1000; i += 3)
+        ck_assert_uint_lt(add(&t, 5000 + i), 1000);
+    ck_assert_uint_eq(t.used, 1000);
+    ck_assert_uint_eq(add(&t, 9999), 1000);
+    member_table_free(&t);
+}
+END_TEST
+
+START_TEST(a_full_table_refuses_and_keeps_what_it_has)
+{
+    struct member_table t;
+    ck_assert(member_table_init(&t));
+    for (uint32_t i = 0; i < GOSSIP_MEMBERS_MAX; i++)
+        ck_assert_uint_eq(add(&t, i), i);
+    ck_assert_uint_eq(add(&t, GOSSIP_MEMBERS_MAX), MEMBER_NONE);
+    ck_assert_uint_eq(t.count, GOSSIP_MEMBERS_MAX);
+    ck_assert_uint_eq(member_live_count(&t), GOSSIP_MEMBERS_MAX);
+    ck_assert_uint_eq(find_name(&t, GOSSIP_MEMBERS_MAX), MEMBER_NONE);
+    for (uint32_t i = 0; i < GOSSIP_MEMBERS_MAX; i++)
+        ck_assert_uint_eq(find_name(&t, i), i);
+    member_remove(&t, 77);
+    ck_assert_uint_eq(add(&t, GOSSIP_MEMBERS_MAX), 77);
+    member_table_free(&t);
+}
+END_TEST
+
+START_TEST(a_new_profile_renames_the_row)
+{
+    struct member_table t;
+    ck_assert(member_table_init(&t));
+    for (uint32_t i = 0; i < 100; i++)
+        add(&t, i);
+    for (uint32_t i = 0; i < 100; i++)
+        member_set_profile(&t, i, profile_of(i, 1000 + i));
+    for (uint32_t i = 0; i < 100; i++) {
+        ck_assert_uint_eq(find_name(&t, i), MEMBER_NONE);
+        ck_assert_uint_eq(find_name(&t, 1000 + i), i);
+        ck_assert_uint_eq(member_by_key(&t, key_of(i)), i);
+    }
+    member_table_free(&t);
+}
+END_TEST
+
+START_TEST(members_are_counted_by_status)
+{
+    struct member_table t;
+    ck_assert(member_table_init(&t));
+    for (uint32_t i = 0; i < 50; i++)
+        add(&t, i);
+    for (uint32_t i = 0; i < 50; i++)
+        member_set_status(&t, i, (enum gossip_status)(i % 5), 12);
+    for (int status = GOSSIP_ALIVE; status <= GOSSIP_LEFT; status++)
+        ck_assert_uint_eq(t.by_status[status], 10);
+    ck_assert_uint_eq(member_live_count(&t), 30);
+    for (uint32_t i = 0; i < 50; i++)
+        ck_assert_int_eq(member_is_live(&t.rows[i]), i % 5 <= 2);
+    ck_assert_int_eq(t.rows[4].since_us, 12);
+    member_remove(&t, 0);
+    member_remove(&t, 4);
+    ck_assert_uint_eq(t.by_status[GOSSIP_ALIVE], 9);
+    ck_assert_uint_eq(t.by_status[GOSSIP_LEFT], 9);
+    member_table_free(&t);
+}
+END_TEST
+
+START_TEST(random_live_members_are_drawn_from_all_of_them_and_no_others)
+{
+    struct member_table t;
+    struct rng rng;
+    unsigned drawn[40] = {0};
+    rng_seed(&rng, 3);
+    ck_assert(member_table_init(&t));
+    for (uint32_t i = 0; i < 40; i++) {
+        add(&t, i);
+        if (i % 4 == 0)
+            member_set_status(&t, i, GOSSIP_FAILED, 0);
+    }
+    member_remove(&t, 5);
+    for (int i = 0; i < 20000; i++)
+        drawn[member_random_live(&t, &rng, 6)]++;
+    for (uint32_t i = 0; i < 40; i++) {
+        if (i % 4 == 0 || i == 5 || i == 6)
+            ck_assert_uint_eq(drawn[i], 0);
+        else
+            ck_assert_uint_gt(drawn[i], 20000 / 28 / 2);
+    }
+    member_table_free(&t);
+}
+END_TEST
+
+START_TEST(the_only_live_member_is_found_among_many_dead)
+{
+    struct member_table t;
+    struct rng rng;
+    rng_seed(&rng, 3);
+    ck_assert(member_table_init(&t));
+    for (uint32_t i = 0; i < 2000; i++) {
+        add(&t, i);
+        if (i != 1234)
+            member_set_status(&t, i, GOSSIP_LEFT, 0);
+    }
+    ck_assert_uint_eq(member_random_live(&t, &rng, MEMBER_NONE), 1234);
+    ck_assert_uint_eq(member_random_live(&t, &rng, 1234), MEMBER_NONE);
+    member_table_free(&t);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *s = suite_create("member");
+    TCase *c = tcase_create("precedence");
+    tcase_add_test(c, a_later_generation_then_incarnation_then_status_wins);
+    tcase_add_test(c, no_two_facts_beat_each_other);
+    tcase_add_test(c, what_beats_the_winner_beats_the_loser);
+    tcase_add_test(c, each_status_has_its_text);
+    suite_add_tcase(s, c);
+    c = tcase_create("table");
+    tcase_add_test(c, rows_are_found_by_key_and_by_name);
+    tcase_add_test(c, adding_and_removing_at_random_loses_nobody);
+    tcase_add_test(c, freed_rows_are_used_again_before_new_ones);
+    tcase_add_test(c, a_full_table_refuses_and_keeps_what_it_has);
+    tcase_add_test(c, a_new_profile_renames_the_row);
+    tcase_add_test(c, members_are_counted_by_status);
+    tcase_add_test(c, random_live_members_are_drawn_from_all_of_them_and_no_others);
+    tcase_add_test(c, the_only_live_member_is_found_among_many_dead);
+    suite_add_tcase(s, c);
+    return unit_run(s);
+}

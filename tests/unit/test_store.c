@@ -1,0 +1,303 @@
+#include "tests/unit/store_fixture.h"
+
+#include <inttypes.h>
+
+/* ---- the folder ---- */
+
+START_TEST(folder_is_made_with_its_parents_for_its_owner_only)
+{
+    struct stat st;
+
+    snprintf(state, sizeof state, "%s/a/b//c/", dir);
+    store_free(must_open());
+    ck_assert_int_eq(stat(state, &st), 0);
+    ck_assert_int_eq(st.st_mode & 0777, 0700);
+}
+END_TEST
+
+START_TEST(second_agent_on_a_folder_is_told_of_the_first)
+{
+    struct store *s = must_open();
+    char pid[32];
+
+    snprintf(pid, sizeof pid, "another agent, pid %d;", (int)getpid());
+    ck_assert_ptr_null(store_open(state, error));
+    assert_refused(state, pid);
+    store_free(s);
+    store_free(must_open()); /* the first one's end frees it */
+}
+END_TEST
+
+START_TEST(lock_without_a_readable_pid_still_holds)
+{
+    struct store *s = must_open();
+
+    write_file("lock", "\xff\n!", 3);
+    ck_assert_ptr_null(store_open(state, error));
+    assert_refused(state, "another agent; stop");
+    store_free(s);
+}
+END_TEST
+
+START_TEST(folder_that_is_a_file_is_refused)
+{
+    snprintf(state, sizeof state, "%s", dir);
+    write_file("state", "x", 1);
+    snprintf(state, sizeof state, "%s/state", dir);
+    ck_assert_ptr_null(store_open(state, error));
+    assert_refused(state, "Not a directory");
+    snprintf(state, sizeof state, "%s/state/below", dir);
+    ck_assert_ptr_null(store_open(state, error));
+    assert_refused(state, "Not a directory");
+}
+END_TEST
+
+START_TEST(folder_without_permission_is_refused)
+{
+    if (geteuid() == 0)
+        ck_assert_int_eq(seteuid(65534), 0);
+    else
+        chmod(dir, 0500);
+    ck_assert_ptr_null(store_open(state, error));
+    assert_refused(state, "Permission denied");
+    chmod(dir, 0700);
+    if (getuid() == 0)
+        ck_assert_int_eq(seteuid(0), 0);
+}
+END_TEST
+
+/* ---- identity ---- */
+
+START_TEST(identity_stays_and_its_generation_grows)
+{
+    ck_assert_uint_eq(start(), 0);
+    struct store_identity first = identity;
+    for (int i = 0; i < 20; i++) { /* many within a millisecond */
+        uint64_t before = identity.generation;
+        start();
+        ck_assert_mem_eq(identity.id, first.id, GOSSIP_ID_BYTES);
+        ck_assert_uint_gt(identity.generation, before);
+    }
+}
+END_TEST
+
+START_TEST(identities_of_two_folders_differ)
+{
+    start();
+    struct store_identity first = identity;
+    snprintf(state, sizeof state, "%s/other", dir);
+    start();
+    ck_assert_mem_ne(identity.id, first.id, GOSSIP_ID_BYTES);
+}
+END_TEST
+
+/* As the agent itself would have written it. */
+static void write_identity(int version, uint64_t generation)
+{
+    static struct statefile f;
+
+    f.len = 0;
+    statefile_add(&f, "muster-state %d\nid 00112233445566778899aabbccddeeff\n", version);
+    statefile_add(&f, "generation %" PRIu64 "\n", generation);
+    statefile_seal(&f);
+    mkdir(state, 0700);
+    write_file("identity", f.bytes, f.len);
+}
+
+START_TEST(identity_is_read_as_written)
+{
+    static const uint8_t id[] = {0x00, 0x11, 0x22, 0x33, 0x44, 0x55, 0x66, 0x77,
+                                 0x88, 0x99, 0xaa, 0xbb, 0xcc, 0xdd, 0xee, 0xff};
+    struct stat st;
+
+    write_identity(1, 7);
+    start();
+    ck_assert_mem_eq(identity.id, id, sizeof id);
+    ck_assert_uint_gt(identity.generation, 1700000000000u); /* the wall clock is ahead of 7 */
+    ck_assert_int_eq(stat(path_of("identity"), &st), 0);
+    ck_assert_int_eq(st.st_mode & 0777, 0600);
+    ck_assert(!exists("identity.new"));
+    ck_assert(!exists("identity.bad"));
+}
+END_TEST
+
+START_TEST(generation_grows_though_the_clock_is_behind)
+{
+    write_identity(1, 1ull << 60);
+    start();
+    ck_assert_uint_eq(identity.generation, (1ull << 60) + 1);
+}
+END_TEST
+
+START_TEST(generation_that_could_not_grow_is_damage)
+{
+    write_identity(1, UINT64_MAX);
+    start();
+    ck_assert_uint_lt(identity.generation, 1ull << 60);
+    ck_assert(logged("identity: damaged; set aside as identity.bad"));
+}
+END_TEST
+
+START_TEST(identity_of_a_later_version_is_set_aside_and_named_so)
+{
+    write_identity(2, 7);
+    start();
+    ck_assert_int_ne(identity.id[1], 0x11);
+    ck_assert(exists("identity.bad"));
+    ck_assert(logged("identity: written by a later version; set aside as identity.bad"));
+}
+END_TEST
+
+/* Starts an agent on a damaged identity: it must run with a new one, and the old one be kept. */
+static void assert_identity_replaced(const char *bytes, size_t len, const uint8_t *id)
+{
+    char aside[FILE_BYTES];
+
+    write_file("identity", bytes, len);
+    start();
+    ck_assert_mem_ne(identity.id, id, GOSSIP_ID_BYTES);
+    ck_assert_uint_eq(read_file("identity.bad", aside), len);
+    ck_assert_mem_eq(aside, bytes, len);
+}
+
+START_TEST(identity_truncated_at_any_byte_is_set_aside)
+{
+    char bytes[FILE_BYTES];
+
+    start();
+    struct store_identity first = identity;
+    size_t len = read_file("identity", bytes);
+    for (size_t cut = 0; cut < len; cut++)
+        assert_identity_replaced(bytes, cut, first.id);
+    ck_assert(logged("set aside"));
+}
+END_TEST
+
+START_TEST(identity_with_any_bit_flipped_is_set_aside)
+{
+    char bytes[FILE_BYTES];
+
+    start();
+    struct store_identity first = identity;
+    size_t len = read_file("identity", bytes);
+    for (size_t bit = 0; bit < 8 * len; bit++) {
+        bytes[bit / 8] = (char)(bytes[bit / 8] ^ 1 << bit % 8);
+        assert_identity_replaced(bytes, len, first.id);
+        bytes[bit / 8] = (char)(bytes[bit / 8] ^ 1 << bit % 8);
+    }
+}
+END_TEST
+
+START_TEST(identity_with_more_behind_it_is_set_aside)
+{
+    char bytes[FILE_BYTES];
+
+    start();
+    struct store_identity first = identity;
+    size_t len = read_file("identity", bytes);
+    memset(bytes + len, 0, sizeof bytes - len);
+    assert_identity_replaced(bytes, len + 1, first.id);
+    assert_identity_replaced(bytes, sizeof bytes, first.id);
+    memset(bytes, 'x', sizeof bytes);
+    assert_identity_replaced(bytes, sizeof bytes, first.id);
+    ck_assert_int_eq(truncate(path_of("identity"), 1 << 30), 0); /* larger than anything of ours */
+    start();
+    ck_assert(exists("identity.bad"));
+}
+END_TEST
+
+START_TEST(identity_that_is_no_file_is_set_aside)
+{
+    mkdir(state, 0700);
+    mkdir(path_of("identity"), 0700);
+    start();
+    ck_assert_int_eq(rmdir(path_of("identity.bad")), 0);
+    unlink(path_of("identity"));
+    ck_assert_int_eq(mkfifo(path_of("identity"), 0600), 0);
+    start();
+    unlink(path_of("identity"));
+    ck_assert_int_eq(symlink("/etc/passwd", path_of("identity")), 0);
+    start();
+    struct store_identity first = identity;
+    start();
+    ck_assert_mem_eq(identity.id, first.id, GOSSIP_ID_BYTES);
+}
+END_TEST
+
+START_TEST(identity_that_cannot_be_set_aside_is_an_error)
+{
+    mkdir(state, 0700);
+    write_file("identity", "x", 1);
+    mkdir(path_of("identity.bad"), 0700);
+    struct store *s = must_open();
+    ck_assert(!store_identity(s, &identity, error));
+    assert_refused(path_of("identity"), "cannot be set aside: ");
+    store_free(s);
+    ck_assert(exists("identity"));
+}
+END_TEST
+
+START_TEST(identity_that_cannot_be_written_is_an_error_and_the_old_one_stays)
+{
+    char before[FILE_BYTES], after[FILE_BYTES];
+
+    start();
+    size_t len = read_file("identity", before);
+    mkdir(path_of("identity.new"), 0700);
+    struct store *s = must_open();
+    ck_assert(!store_identity(s, &identity, error));
+    assert_refused(path_of("identity"), "cannot be written: ");
+    store_free(s);
+    ck_assert_uint_eq(read_file("identity", after), len);
+    ck_assert_mem_eq(before, after, len);
+}
+END_TEST
+
+START_TEST(identity_that_may_not_be_read_is_an_error_and_stays)
+{
+    start();
+    struct store *s = must_open();
+    chmod(path_of("identity"), 0);
+    if (geteuid() == 0) {
+        chmod(state, 0777);
+        chmod(dir, 0777);
+        ck_assert_int_eq(seteuid(65534), 0);
+    }
+    ck_assert(!store_identity(s, &identity, error));
+    assert_refused(path_of("identity"), "Permission denied");
+    if (getuid() == 0)
+        ck_assert_int_eq(seteuid(0), 0);
+    store_free(s);
+    ck_assert(exists("identity"));
+    ck_assert(!exists("identity.bad"));
+}
+END_TEST
+
+int main(void)
+{
+    Suite *s = suite_create("store");
+    TCase *t = tcase_create("folder and identity");
+
+    tcase_add_checked_fixture(t, setup, teardown);
+    tcase_set_timeout(t, 60);
+    tcase_add_test(t, folder_is_made_with_its_parents_for_its_owner_only);
+    tcase_add_test(t, second_agent_on_a_folder_is_told_of_the_first);
+    tcase_add_test(t, lock_without_a_readable_pid_still_holds);
+    tcase_add_test(t, folder_that_is_a_file_is_refused);
+    tcase_add_test(t, folder_without_permission_is_refused);
+    tcase_add_test(t, identity_stays_and_its_generation_grows);
+    tcase_add_test(t, identities_of_two_folders_differ);
+    tcase_add_test(t, identity_is_read_as_written);
+    tcase_add_test(t, generation_grows_though_the_clock_is_behind);
+    tcase_add_test(t, generation_that_could_not_grow_is_damage);
+    tcase_add_test(t, identity_of_a_later_version_is_set_aside_and_named_so);
+    tcase_add_test(t, identity_truncated_at_any_byte_is_set_aside);
+    tcase_add_test(t, identity_with_any_bit_flipped_is_set_aside);
+    tcase_add_test(t, identity_with_more_behind_it_is_set_aside);
+    tcase_add_test(t, identity_that_is_no_file_is_set_aside);
+    tcase_add_test(t, identity_that_cannot_be_set_aside_is_an_error);
+    tcase_add_test(t, identity_that_cannot_be_written_is_an_error_and_the_old_one_stays);
+    tcase_add_test(t, identity_that_may_not_be_read_is_an_error_and_stays);
+    suite_add_tcase(s, t);
+    return unit_run(s);
+}

@@ -1,0 +1,367 @@
+/* What a core makes of the facts that it hears. */
+#include "gossip/view.h"
+
+#include "tests/unit/invariant.h"
+#include "tests/unit/lone.h"
+
+static struct lone *l;
+static struct peer a, b, c, d;
+
+/* Ourselves as a peer would hold us. */
+static struct peer self_peer(void)
+{
+    struct peer self;
+    peer_init(&self, 200);
+    return self;
+}
+
+static void setup(void)
+{
+    l = lone_new();
+    lone_meet(l, &a, 1, true);
+    lone_meet(l, &b, 2, true);
+    lone_meet(l, &c, 3, true);
+    lone_meet(l, &d, 4, true);
+    lone_run_ms(l, 3000);
+    lone_forget(l);
+}
+
+static void teardown(void)
+{
+    invariant_check(l->g);
+    lone_free(l);
+}
+
+static void hear_of_self(struct peer *self, enum gossip_status status)
+{
+    struct wire_writer w = lone_begin(l, &a, WIRE_NEWS);
+    struct member row = self->row;
+    row.profile = &self->profile;
+    row.status = (uint8_t)status;
+    ck_assert(wire_put_short(&w, &row, a.row.key));
+    lone_hear(l, &a, &w);
+}
+
+START_TEST(a_suspicion_of_oneself_is_refuted_with_a_higher_incarnation)
+{
+    static const enum gossip_status claims[] = {GOSSIP_SUSPECT, GOSSIP_LEAVING, GOSSIP_FAILED,
+                                                GOSSIP_LEFT};
+    struct peer self = self_peer();
+    for (size_t i = 0; i < sizeof claims / sizeof *claims; i++) {
+        self.row.incarnation = gossip_self(l->g).incarnation;
+        hear_of_self(&self, claims[i]);
+        ck_assert_uint_eq(gossip_self(l->g).incarnation, self.row.incarnation + 1);
+        ck_assert_int_eq(gossip_self(l->g).status, GOSSIP_ALIVE);
+    }
+    struct gossip_stats stats;
+    gossip_get_stats(l->g, &stats);
+    ck_assert_uint_eq(stats.refutations, 4);
+    ck_assert_uint_eq(l->told_count, 0);
+}
+END_TEST
+
+START_TEST(a_refutation_is_sent_at_once_and_lies_above_the_claim)
+{
+    struct peer self = self_peer();
+    self.row.incarnation = 40;
+    hear_of_self(&self, GOSSIP_SUSPECT);
+    ck_assert_uint_eq(gossip_self(l->g).incarnation, 41);
+    lone_run_ms(l, SPREAD_EAGER_GAP_US / 1000 + 1);
+    size_t told = 0;
+    struct wire_record r;
+    for (size_t i = 0; i < l->sent_count; i++)
+        told += sent_record(&l->sent[i], self.row.key, &r) && r.full && r.fact.incarnation == 41 &&
+                r.fact.status == GOSSIP_ALIVE;
+    ck_assert_uint_ge(told, SPREAD_EAGER_FANOUT);
+}
+END_TEST
+
+START_TEST(an_outdated_claim_of_oneself_is_answered_but_raises_nothing)
+{
+    struct peer self = self_peer();
+    self.row.incarnation = 40;
+    hear_of_self(&self, GOSSIP_SUSPECT);
+    lone_run_ms(l, 5000);
+    lone_forget(l);
+    self.row.incarnation = 39;
+    hear_of_self(&self, GOSSIP_FAILED);
+    ck_assert_uint_eq(gossip_self(l->g).incarnation, 41);
+    ck_assert_msg(lone_told_peer(l, &a, self.row.key, GOSSIP_ALIVE),
+                  "whoever holds us for dead since long learns that we live");
+}
+END_TEST
+
+START_TEST(the_highest_incarnation_does_not_overflow)
+{
+    struct peer self = self_peer();
+    self.row.incarnation = WIRE_INCARNATION_MAX;
+    hear_of_self(&self, GOSSIP_FAILED);
+    ck_assert_uint_eq(gossip_self(l->g).incarnation, WIRE_INCARNATION_MAX);
+    ck_assert_int_eq(gossip_self(l->g).status, GOSSIP_ALIVE);
+}
+END_TEST
+
+START_TEST(repeated_news_is_told_once)
+{
+    for (int i = 0; i < 5; i++) {
+        lone_hear_said(l, &a, &b, GOSSIP_SUSPECT);
+        lone_hear_full(l, &a, &b, GOSSIP_SUSPECT, WIRE_DELTA);
+    }
+    ck_assert_uint_eq(l->told_count, 1);
+    ck_assert_uint_eq(lone_told(l, GOSSIP_EVENT_SUSPECT, "p2"), 1);
+    b.row.incarnation = 2;
+    for (int i = 0; i < 5; i++) {
+        lone_hear_full(l, &a, &b, GOSSIP_ALIVE, WIRE_NEWS);
+        lone_hear_full(l, &a, &b, GOSSIP_ALIVE, WIRE_DELTA);
+    }
+    ck_assert_uint_eq(l->told_count, 2);
+    ck_assert_uint_eq(lone_told(l, GOSSIP_EVENT_UPDATE, "p2"), 1);
+    for (int i = 0; i < 5; i++)
+        lone_hear_full(l, &b, &b, GOSSIP_LEAVING, WIRE_NEWS);
+    for (int i = 0; i < 5; i++)
+        lone_hear_said(l, &b, &b, GOSSIP_LEFT);
+    ck_assert_uint_eq(l->told_count, 4);
+    ck_assert_uint_eq(lone_told(l, GOSSIP_EVENT_UPDATE, "p2"), 2);
+    ck_assert_uint_eq(lone_told(l, GOSSIP_EVENT_LEAVE, "p2"), 1);
+}
+END_TEST
+
+START_TEST(older_facts_change_nothing)
+{
+    b.row.incarnation = 5;
+    lone_hear_full(l, &b, &b, GOSSIP_ALIVE, WIRE_NEWS);
+    lone_forget(l);
+    b.row.incarnation = 4;
+    for (int status = GOSSIP_ALIVE; status <= GOSSIP_LEFT; status++) {
+        lone_hear_said(l, &a, &b, (enum gossip_status)status);
+        lone_hear_full(l, &a, &b, (enum gossip_status)status, WIRE_NEWS);
+        ck_assert_int_eq(lone_status(l, &b), GOSSIP_ALIVE);
+    }
+    b.row.incarnation = 9;
+    b.profile.generation--;
+    for (int status = GOSSIP_ALIVE; status <= GOSSIP_LEFT; status++)
+        lone_hear_full(l, &a, &b, (enum gossip_status)status, WIRE_NEWS);
+    ck_assert_int_eq(lone_status(l, &b), GOSSIP_ALIVE);
+    ck_assert_uint_eq(l->told_count, 0);
+}
+END_TEST
+
+START_TEST(who_believes_an_outdated_suspicion_is_told_better)
+{
+    b.row.incarnation = 5;
+    lone_hear_full(l, &b, &b, GOSSIP_ALIVE, WIRE_NEWS);
+    lone_forget(l);
+    b.row.incarnation = 4;
+    lone_hear_said(l, &a, &b, GOSSIP_SUSPECT);
+    ck_assert(lone_told_peer(l, &a, b.row.key, GOSSIP_ALIVE));
+}
+END_TEST
+
+START_TEST(a_newer_version_is_not_taken_on_without_its_profile)
+{
+    b.row.incarnation = 7;
+    lone_hear_said(l, &a, &b, GOSSIP_SUSPECT);
+    lone_hear_said(l, &a, &b, GOSSIP_LEFT);
+    ck_assert_int_eq(lone_status(l, &b), GOSSIP_ALIVE);
+    ck_assert_uint_eq(l->told_count, 0);
+}
+END_TEST
+
+START_TEST(new_tags_and_addresses_are_told_as_updates)
+{
+    b.row.incarnation = 2;
+    b.profile.tags = "role\0db\0";
+    b.profile.tags_bytes = 8;
+    lone_hear_full(l, &a, &b, GOSSIP_ALIVE, WIRE_NEWS);
+    ck_assert_uint_eq(lone_told(l, GOSSIP_EVENT_UPDATE, "p2"), 1);
+    struct gossip_member m;
+    ck_assert(gossip_find(l->g, "p2", &m));
+    ck_assert_mem_eq(m.profile->tags, "role\0db\0", 8);
+    b.row.incarnation = 3;
+    b.profile.addr.port = 8000;
+    lone_hear_full(l, &a, &b, GOSSIP_ALIVE, WIRE_NEWS);
+    ck_assert_uint_eq(lone_told(l, GOSSIP_EVENT_UPDATE, "p2"), 2);
+    ck_assert(gossip_find(l->g, "p2", &m));
+    ck_assert_uint_eq(m.profile->addr.port, 8000);
+}
+END_TEST
+
+START_TEST(a_restart_with_another_name_renames_the_member)
+{
+    b.profile.generation++;
+    b.profile.name = "renamed";
+    lone_hear_full(l, &b, &b, GOSSIP_ALIVE, WIRE_NEWS);
+    ck_assert_int_eq(lone_status(l, &b), GOSSIP_ALIVE);
+    struct gossip_member m;
+    ck_assert(!gossip_find(l->g, "p2", &m));
+}
+END_TEST
+
+START_TEST(a_member_that_was_dead_before_is_remembered_and_not_told)
+{
+    struct peer e, f;
+    peer_init(&e, 5);
+    peer_init(&f, 6);
+    lone_hear_full(l, &a, &e, GOSSIP_FAILED, WIRE_DELTA);
+    lone_hear_full(l, &a, &f, GOSSIP_LEFT, WIRE_DELTA);
+    ck_assert_int_eq(lone_status(l, &e), GOSSIP_FAILED);
+    ck_assert_int_eq(lone_status(l, &f), GOSSIP_LEFT);
+    ck_assert_uint_eq(l->told_count, 0);
+    e.row.incarnation = 2;
+    lone_hear_full(l, &e, &e, GOSSIP_ALIVE, WIRE_NEWS);
+    ck_assert_uint_eq(lone_told(l, GOSSIP_EVENT_JOIN, "p5"), 1);
+}
+END_TEST
+
+START_TEST(an_unknown_member_without_its_profile_is_ignored)
+{
+    struct peer e;
+    peer_init(&e, 5);
+    for (int status = GOSSIP_ALIVE; status <= GOSSIP_LEFT; status++)
+        lone_hear_said(l, &a, &e, (enum gossip_status)status);
+    ck_assert_int_eq(lone_status(l, &e), -1);
+    ck_assert_uint_eq(l->told_count, 0);
+}
+END_TEST
+
+/* Ids are told apart by their first half; one that differs in the second is refused. */
+START_TEST(an_id_that_only_begins_like_a_known_one_is_refused)
+{
+    struct peer forged = b;
+    forged.profile.id[15] ^= 1;
+    forged.profile.generation += 5;
+    forged.row.profile = &forged.profile;
+    forged.profile.name = "forged";
+    lone_hear_full(l, &a, &forged, GOSSIP_ALIVE, WIRE_NEWS);
+    lone_hear_full(l, &a, &forged, GOSSIP_LEFT, WIRE_DELTA);
+    ck_assert_int_eq(lone_status(l, &b), GOSSIP_ALIVE);
+    ck_assert_int_eq(lone_status(l, &forged), -1);
+    struct peer self = self_peer();
+    self.profile.id[15] ^= 1;
+    self.profile.generation += 5;
+    self.row.profile = &self.profile;
+    lone_hear_full(l, &a, &self, GOSSIP_ALIVE, WIRE_NEWS);
+    ck_assert_uint_eq(gossip_self(l->g).profile->generation, LONE_GENERATION);
+    ck_assert_uint_eq(l->told_count, 0);
+}
+END_TEST
+
+START_TEST(a_pruned_member_is_shown_no_longer_however_the_news_comes)
+{
+    a.row.hidden = b.row.hidden = true;
+    lone_hear_said(l, &c, &a, GOSSIP_LEFT);
+    lone_hear_full(l, &c, &b, GOSSIP_LEFT, WIRE_DELTA);
+    ck_assert_int_eq(lone_status(l, &a), -1);
+    ck_assert_int_eq(lone_status(l, &b), -1);
+    ck_assert_uint_eq(lone_told(l, GOSSIP_EVENT_LEAVE, NULL), 2);
+    ck_assert_uint_eq(lone_told(l, GOSSIP_EVENT_REAP, "p1"), 1);
+    ck_assert_uint_eq(lone_told(l, GOSSIP_EVENT_REAP, "p2"), 1);
+    size_t cursor = 0, shown = 0;
+    for (struct gossip_member m; gossip_next_member(l->g, &cursor, &m); shown++)
+        ck_assert_str_ne(m.profile->name, "p1");
+    ck_assert_uint_eq(shown, 3);
+    /* It may come back. */
+    a.row.hidden = false;
+    a.row.incarnation++;
+    lone_hear_full(l, &a, &a, GOSSIP_ALIVE, WIRE_NEWS);
+    ck_assert_int_eq(lone_status(l, &a), GOSSIP_ALIVE);
+    ck_assert_uint_eq(lone_told(l, GOSSIP_EVENT_JOIN, "p1"), 1);
+}
+END_TEST
+
+START_TEST(failed_members_are_reaped_after_a_day)
+{
+    struct peer e;
+    peer_init(&e, 5);
+    lone_hear_full(l, &a, &e, GOSSIP_FAILED, WIRE_DELTA);
+    lone_hear_said(l, &c, &d, GOSSIP_LEFT);
+    lone_forget(l);
+    uint32_t day_ms = l->g->timing.reap_s * 1000;
+    for (uint32_t passed_ms = 0; passed_ms < day_ms - 60000; passed_ms += 10000) {
+        lone_run_ms(l, 10000);
+        ck_assert_uint_eq(l->told_count, 0);
+        lone_forget(l);
+    }
+    ck_assert_int_eq(lone_status(l, &e), GOSSIP_FAILED);
+    for (int i = 0; i < 13; i++) {
+        lone_run_ms(l, 10000);
+        l->sent_count = 0;
+    }
+    ck_assert_int_eq(lone_status(l, &e), -1);
+    ck_assert_int_eq(lone_status(l, &d), -1);
+    ck_assert_uint_eq(lone_told(l, GOSSIP_EVENT_REAP, NULL), 2);
+}
+END_TEST
+
+/* Random facts of a few members with few names and few versions, so that everything collides. */
+static void hear_anything(struct rng *rng)
+{
+    struct peer about, from;
+    static char name[8];
+    static const enum wire_kind kinds[] = {WIRE_NEWS, WIRE_DELTA};
+    peer_init(&about, rng_below(rng, 8) ? 1 + rng_below(rng, 12) : 200);
+    peer_init(&from, 1 + rng_below(rng, 12));
+    snprintf(name, sizeof name, "p%u", 1 + rng_below(rng, 12));
+    if (rng_below(rng, 3) == 0)
+        about.profile.name = name;
+    about.profile.generation += rng_below(rng, 3);
+    about.profile.addr.port = (uint16_t)(about.profile.addr.port + rng_below(rng, 2));
+    about.row.incarnation = rng_below(rng, 4);
+    about.row.hidden = rng_below(rng, 4) == 0;
+    about.row.profile = &about.profile;
+    if (rng_below(rng, 2))
+        lone_hear_said(l, &from, &about, (enum gossip_status)rng_below(rng, 5));
+    else
+        lone_hear_full(l, &from, &about, (enum gossip_status)rng_below(rng, 5),
+                       kinds[rng_below(rng, 2)]);
+}
+
+START_TEST(whatever_is_heard_leaves_the_core_in_order)
+{
+    for (uint64_t seed = 0; seed < 60; seed++) {
+        struct rng rng;
+        rng_seed(&rng, seed);
+        struct lone *kept = l;
+        l = lone_new();
+        for (int step = 0; step < 400; step++) {
+            hear_anything(&rng);
+            invariant_check(l->g);
+            if (rng_below(&rng, 4) == 0)
+                lone_run_ms(l, rng_below(&rng, 400));
+            invariant_check(l->g);
+            lone_forget(l);
+        }
+        lone_free(l);
+        l = kept;
+    }
+}
+END_TEST
+
+int main(void)
+{
+    Suite *s = suite_create("view");
+    TCase *t = tcase_create("of oneself");
+    tcase_add_checked_fixture(t, setup, teardown);
+    tcase_add_test(t, a_suspicion_of_oneself_is_refuted_with_a_higher_incarnation);
+    tcase_add_test(t, a_refutation_is_sent_at_once_and_lies_above_the_claim);
+    tcase_add_test(t, an_outdated_claim_of_oneself_is_answered_but_raises_nothing);
+    tcase_add_test(t, the_highest_incarnation_does_not_overflow);
+    suite_add_tcase(s, t);
+    t = tcase_create("of others");
+    tcase_set_timeout(t, 60);
+    tcase_add_checked_fixture(t, setup, teardown);
+    tcase_add_test(t, repeated_news_is_told_once);
+    tcase_add_test(t, older_facts_change_nothing);
+    tcase_add_test(t, who_believes_an_outdated_suspicion_is_told_better);
+    tcase_add_test(t, a_newer_version_is_not_taken_on_without_its_profile);
+    tcase_add_test(t, new_tags_and_addresses_are_told_as_updates);
+    tcase_add_test(t, a_restart_with_another_name_renames_the_member);
+    tcase_add_test(t, a_member_that_was_dead_before_is_remembered_and_not_told);
+    tcase_add_test(t, an_unknown_member_without_its_profile_is_ignored);
+    tcase_add_test(t, an_id_that_only_begins_like_a_known_one_is_refused);
+    tcase_add_test(t, a_pruned_member_is_shown_no_longer_however_the_news_comes);
+    tcase_add_test(t, failed_members_are_reaped_after_a_day);
+    tcase_add_test(t, whatever_is_heard_leaves_the_core_in_order);
+    suite_add_tcase(s, t);
+    return unit_run(s);
+}
