@@ -23,8 +23,9 @@
 #include <unistd.h>
 
 enum {
-    SAVE_DELAY_S = 2, /* after a change of members, and the changes that come with it */
-    FLUSH_MS = 100,   /* a last moment for answers on their way to clients */
+    SAVE_DELAY_US = 50000, /* a change of members seldom comes alone */
+    SAVE_PERIOD_S = 5,
+    FLUSH_MS = 100, /* a last moment for answers on their way to clients */
     STATUS_NAME_TAKEN = 1,
 };
 
@@ -86,6 +87,46 @@ static void yield(struct agent *a, const struct gossip_event *event)
     event_base_loopbreak(a->base);
 }
 
+/* The addresses to rejoin by: a random few if there are more than are kept. Alone, or the only one
+ * left: whoever was known last is better than nobody. */
+static void save_peers(struct agent *a)
+{
+    struct gossip_addr peers[STORE_PEERS_MAX];
+    size_t cursor = 0, seen = 0;
+    struct gossip_member m;
+    const struct gossip_profile *self = gossip_self(a->gossip).profile;
+    while (gossip_next_member(a->gossip, &cursor, &m)) {
+        if (m.status > GOSSIP_SUSPECT || m.profile == self)
+            continue;
+        size_t at = seen++;
+        if (at >= STORE_PEERS_MAX)
+            at = (size_t)random() % seen; /* reservoir sampling */
+        if (at < STORE_PEERS_MAX)
+            peers[at] = m.profile->addr;
+    }
+    a->saved_us = agent_now_us();
+    if (seen > 0)
+        store_save_peers(a->store, a->worker, peers,
+                         seen < STORE_PEERS_MAX ? seen : STORE_PEERS_MAX);
+}
+
+static void on_save(int fd, short what, void *arg)
+{
+    (void)fd, (void)what;
+    save_peers(arg);
+}
+
+/* Soon after the first change, so that an agent killed young still knows whom to rejoin by; then
+ * seldom, for a large cluster changes all the time. */
+static void save_soon(struct agent *a)
+{
+    bool lately = a->saved_us && agent_now_us() - a->saved_us < SAVE_PERIOD_S * 1000000;
+    struct timeval delay = {.tv_sec = lately ? SAVE_PERIOD_S : 0,
+                            .tv_usec = lately ? 0 : SAVE_DELAY_US};
+    if (!event_pending(a->save, EV_TIMEOUT, NULL))
+        event_add(a->save, &delay);
+}
+
 static void tell(struct agent *a, const struct gossip_event *event)
 {
     static const enum journal_kind kinds[] = {
@@ -113,8 +154,7 @@ static void tell(struct agent *a, const struct gossip_event *event)
         return;
     default:
         publish(a, kinds[event->kind], &event->member);
-        if (!event_pending(a->save, EV_TIMEOUT, NULL))
-            event_add(a->save, &(struct timeval){.tv_sec = SAVE_DELAY_S});
+        save_soon(a);
         return;
     }
 }
@@ -154,30 +194,6 @@ static void on_deadline(int fd, short what, void *arg)
     agent_settle(a);
 }
 
-/* The addresses to rejoin by: a random few if there are more than are kept. */
-static void on_save(int fd, short what, void *arg)
-{
-    struct agent *a = arg;
-    struct gossip_addr peers[STORE_PEERS_MAX];
-    size_t cursor = 0, seen = 0;
-    struct gossip_member m;
-    const struct gossip_profile *self = gossip_self(a->gossip).profile;
-    (void)fd, (void)what;
-    while (gossip_next_member(a->gossip, &cursor, &m)) {
-        if (m.status > GOSSIP_SUSPECT || m.profile == self)
-            continue;
-        size_t at = seen++;
-        if (at >= STORE_PEERS_MAX)
-            at = (size_t)random() % seen; /* reservoir sampling */
-        if (at < STORE_PEERS_MAX)
-            peers[at] = m.profile->addr;
-    }
-    /* Alone, or the only one left: whoever was known last is better than nobody. */
-    if (seen > 0)
-        store_save_peers(a->store, a->worker, peers,
-                         seen < STORE_PEERS_MAX ? seen : STORE_PEERS_MAX);
-}
-
 void agent_join(struct agent *a, const char *host, agent_done_fn *done, void *arg)
 {
     dial_once(a->dials, host, done, arg);
@@ -201,6 +217,7 @@ void agent_leave(struct agent *a)
     a->leaving = true;
     log_info("leaving");
     notify_send("STOPPING=1");
+    save_peers(a);
     gossip_leave(a->gossip, agent_now_us());
     agent_settle(a);
 }
@@ -307,6 +324,21 @@ static bool start_local(struct agent *a, char *error)
     return true;
 }
 
+/* Scripts run in "/", so that they are told of the run folder by its whole path. */
+static bool start_handlers(struct agent *a, char *error)
+{
+    char *run_dir = realpath(a->config->run_dir, NULL);
+    if (!run_dir) {
+        snprintf(error, AGENT_ERROR_BYTES, "%s: %s", a->config->run_dir, strerror(errno));
+        return false;
+    }
+    a->handlers = handlers_new(a->base, a->config->name, run_dir);
+    assert(a->handlers);
+    handlers_configure(a->handlers, a->config->handlers, a->config->handlers_count);
+    free(run_dir);
+    return true;
+}
+
 static void add_event(struct agent *a, struct event **event, int fd, short what,
                       event_callback_fn callback)
 {
@@ -364,9 +396,7 @@ bool agent_start(struct agent *a, struct config *config, const struct config_opt
     a->stream = a->udp ? stream_new(a, &config->bind, config->bind_ipv6, error) : NULL;
     if (!a->stream)
         return false;
-    a->handlers = handlers_new(a->base, config->name);
-    handlers_configure(a->handlers, config->handlers, config->handlers_count);
-    if (!start_local(a, error))
+    if (!start_local(a, error) || !start_handlers(a, error))
         return false;
     start_events(a);
     start_joins(a);

@@ -44,6 +44,7 @@ struct agent {
     struct event *signals[3]; /* SIGTERM, SIGINT, SIGHUP */
     int64_t deadline_us;
     int64_t started_us;
+    int64_t saved_us; /* the addresses to rejoin by; 0: not yet */
     bool leaving;
     int exit_status;
 };

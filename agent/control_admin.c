@@ -43,9 +43,10 @@ static void pending_free(struct control_pending *p)
 
 void control_admin_forget_pending(struct control_client *c)
 {
-    while (!LIST_EMPTY(&c->pending)) {
-        agent_forget(c->control->agent, LIST_FIRST(&c->pending));
-        pending_free(LIST_FIRST(&c->pending));
+    for (struct control_pending *p = LIST_FIRST(&c->pending), *next; p; p = next) {
+        next = LIST_NEXT(p, link);
+        agent_forget(c->control->agent, p);
+        pending_free(p);
     }
 }
 

@@ -39,7 +39,7 @@ TAILQ_HEAD(handler_list, handler);
 
 struct handlers {
     struct event_base *base;
-    char *self;
+    char *self, *run_dir;
     struct handler_list list; /* in the configuration's order, among retired ones */
 };
 
@@ -165,6 +165,7 @@ static void on_start(evutil_socket_t fd, short what, void *arg)
         .timeout_ms = h->spec.timeout_ms,
         .account = h->account,
         .self = h->owner->self,
+        .run_dir = h->owner->run_dir,
         .entry = first->entry,
     };
     h->run = handler_run_start(h->owner->base, &order, on_done, h);
@@ -326,14 +327,15 @@ void handlers_configure(struct handlers *hs, const struct handler_spec *specs, s
     }
 }
 
-struct handlers *handlers_new(struct event_base *base, const char *self)
+struct handlers *handlers_new(struct event_base *base, const char *self, const char *run_dir)
 {
     struct handlers *hs = calloc(1, sizeof *hs);
     if (!hs)
         return NULL;
     hs->base = base;
     TAILQ_INIT(&hs->list);
-    if (!copy(&hs->self, self)) {
+    if (!copy(&hs->self, self) || !copy(&hs->run_dir, run_dir)) {
+        free(hs->self);
         free(hs);
         return NULL;
     }
@@ -349,6 +351,7 @@ void handlers_free(struct handlers *hs)
         handler_free(h);
     }
     free(hs->self);
+    free(hs->run_dir);
     free(hs);
 }
 

@@ -22,8 +22,9 @@
 struct event_base;
 struct handlers;
 
-/* self: our own name, for MUSTER_SELF (copied). NULL: out of memory. */
-struct handlers *handlers_new(struct event_base *base, const char *self);
+/* self: our own name, for MUSTER_SELF; run_dir: where a script's `muster` finds us, an absolute
+ * path for MUSTER_RUN_DIR (both copied). NULL: out of memory. */
+struct handlers *handlers_new(struct event_base *base, const char *self, const char *run_dir);
 /* Ends what runs (whole process groups), drops what waits. */
 void handlers_free(struct handlers *h);
 

@@ -19,7 +19,7 @@
 #define PATH_DEFAULT "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 #define TAG_PREFIX "MUSTER_TAG_"
 
-#define FIXED_VARS 12 /* PATH and the MUSTER_ ones that are no tags, and the NULL */
+#define FIXED_VARS 13 /* PATH and the MUSTER_ ones that are no tags, and the NULL */
 #define PATH_BYTES_MAX 4096
 #define FIXED_BYTES (PATH_BYTES_MAX + 2 * GOSSIP_NAME_BYTES_MAX + 1024) /* theirs */
 #define TAGS_MAX (GOSSIP_TAGS_BYTES_MAX / 2) /* a tag has at least the NULs of key and value */
@@ -86,6 +86,7 @@ static void env_fill(struct env *env, const struct handler_order *order)
     env_add(env, "MUSTER_SEQ=%" PRIu64, entry->seq);
     env_add(env, "MUSTER_TIME=%s", time_text);
     env_add(env, "MUSTER_SELF=%s", order->self);
+    env_add(env, "MUSTER_RUN_DIR=%s", order->run_dir);
     env_add(env, "MUSTER_MEMBER_NAME=%s", p->name);
     env_add(env, "MUSTER_MEMBER_ADDR=%s", config_ip_text(&p->addr, ip));
     env_add(env, "MUSTER_MEMBER_PORT=%u", p->addr.port);

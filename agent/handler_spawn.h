@@ -14,7 +14,7 @@ struct handler_order {
     char *path;          /* the script: absolute, run without a shell and without arguments */
     uint32_t timeout_ms;
     const struct account *account; /* NULL: as we are */
-    const char *self;              /* our own name */
+    const char *self, *run_dir;    /* our own name */
     const struct journal_entry *entry;
 };
 
