@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define ESCAPE_BYTES_MAX 4 /* "\\x1b" for one byte */
+#define ESCAPE_BYTES_MAX 4 /* "\x1b" for one byte */
 #define COLOUR_OFF "\033[0m"
 
 static size_t count_columns(const char *text)

@@ -31,6 +31,7 @@ START_TEST(the_environment_is_a_path_and_the_change)
         "MUSTER_SEQ=1",
         "MUSTER_TIME=2026-11-20T12:00:00.123Z",
         "MUSTER_SELF=self1",
+        "MUSTER_RUN_DIR=/run/muster1",
         "MUSTER_MEMBER_NAME=db1",
         "MUSTER_MEMBER_ADDR=10.0.0.11",
         "MUSTER_MEMBER_PORT=7949",
