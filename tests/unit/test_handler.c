@@ -16,7 +16,10 @@
 /* A script that waits for the file "go", then notes the change. */
 static char *gated(void)
 {
-    return script("gated.sh", "while ! [ -e $D/go ]; do sleep 0.02; done\n"
+    return script("gated.sh", "n=0\n"
+                              "while ! [ -e $D/go ] && [ $n -lt 3000 ]; do\n"
+                              "  n=$((n + 1)); sleep 0.02\n"
+                              "done\n"
                               "echo $MUSTER_SEQ $MUSTER_MEMBER_NAME >>$D/out");
 }
 
