@@ -236,7 +236,7 @@ enum gossip_error gossip_forget(struct gossip *g, int64_t now_us, const char *na
     uint32_t row = member_by_name(&g->members, name);
     if (row == MEMBER_NONE || core_member(g, row)->hidden)
         return GOSSIP_ERROR_UNKNOWN;
-    if (member_is_live(core_member(g, row)))
+    if (row == g->self || member_is_live(core_member(g, row)))
         return GOSSIP_ERROR_ALIVE;
     begin(g, now_us);
     struct member *m = core_member(g, row);

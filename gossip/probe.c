@@ -378,6 +378,25 @@ static bool pinged_lately(const struct gossip *g, const struct edge *e)
            g->now_us - phi->pings[phi->count - 1].sent_us < core_ms(g->timing.reping_ms) / 2;
 }
 
+static struct edge *edge_or_guest(struct gossip *g, uint32_t row)
+{
+    struct edge *e = find_edge(g, row);
+    return e ? e : open_guest(g, row);
+}
+
+static void look(struct gossip *g, struct edge *e)
+{
+    if (!pinged_lately(g, e))
+        ping(g, e);
+}
+
+void probe_look(struct gossip *g, uint32_t row)
+{
+    struct edge *e = edge_or_guest(g, row);
+    if (e)
+        look(g, e);
+}
+
 void probe_evidence(struct gossip *g, const struct wire_message *m, const struct gossip_route *from)
 {
     uint32_t row = member_by_key(&g->members, m->evidence.subject);
@@ -387,9 +406,7 @@ void probe_evidence(struct gossip *g, const struct wire_message *m, const struct
         spread_tell(g, from, row);
         return;
     }
-    struct edge *e = find_edge(g, row);
-    if (!e)
-        e = open_guest(g, row);
+    struct edge *e = edge_or_guest(g, row);
     if (!e)
         return;
     note_vote(g, e, m);
@@ -397,8 +414,7 @@ void probe_evidence(struct gossip *g, const struct wire_message *m, const struct
         suspicion_hear(g, row, m->sender);
     if (m->evidence.flags & WIRE_REACHED)
         return;
-    if (!pinged_lately(g, e))
-        ping(g, e);
+    look(g, e);
     judge(g, e);
 }
 

@@ -67,6 +67,9 @@ void probe_answered(struct gossip *g, const struct wire_message *ack,
 void probe_evidence(struct gossip *g, const struct wire_message *evidence,
                     const struct gossip_route *from);
 
+/* Pings a member now, and for a while, whether we watch it or not. */
+void probe_look(struct gossip *g, uint32_t row);
+
 /* A suspect has contradicted: it lives, whether it answers us or not. */
 void probe_contradicted(struct gossip *g, uint32_t row);
 

@@ -148,18 +148,32 @@ static bool heard_is_live(const struct wire_record *record)
     return record->fact.status <= GOSSIP_LEAVING;
 }
 
-/* Another member says our own name. */
-static void hear_namesake(struct gossip *g, const struct wire_record *record,
-                          const struct view_source *source)
+/* True if `record` takes its name from the live member in `row`. Whoever claims it in vain is told
+ * who has it; and we look whether that one lives still, being the only one perhaps to think so. An
+ * earlier holder must say so itself: what others say of it may be of one that is
+ * long dead; so it is told too, and contradicts if it lives. */
+static bool takes_name(struct gossip *g, const struct wire_record *record, uint32_t row,
+                       const struct view_source *source)
 {
-    struct member *self = core_member(g, g->self);
-    if (!heard_is_live(record))
-        return;
-    if (!heard_keeps_name(record, self)) {
-        if (source->sender == record->key)
-            spread_tell(g, source->route, g->self);
-        return;
+    const struct member *held = core_member(g, row);
+    struct gossip_route claimant = {.addr = record->profile.addr, .via = GOSSIP_DATAGRAM};
+    bool first_hand = source->sender == record->key;
+    if (!heard_keeps_name(record, held)) {
+        if (first_hand || row == g->self)
+            spread_tell(g, source->route, row);
+        if (row != g->self)
+            probe_look(g, row);
+        return false;
     }
+    if (first_hand || profile_addr_equal(&claimant.addr, &held->profile->addr))
+        return true;
+    spread_tell(g, &claimant, row);
+    return false;
+}
+
+/* Another member has our name, and keeps it: we must stop. */
+static void tell_name_taken(struct gossip *g, const struct wire_record *record)
+{
     const struct gossip_profile *profile = profile_new(&record->profile);
     if (g->refused || !profile) {
         gossip_profile_release(profile);
@@ -181,16 +195,12 @@ static bool name_is_free(struct gossip *g, const struct wire_record *record,
     uint32_t row = member_by_name(&g->members, record->profile.name);
     if (row == MEMBER_NONE)
         return true;
-    if (row == g->self) {
-        hear_namesake(g, record, source);
-        return false;
-    }
-    const struct member *held = core_member(g, row);
     if (!heard_is_live(record))
         return false;
-    if (member_is_live(held) && !heard_keeps_name(record, held)) {
-        if (source->sender == record->key)
-            spread_tell(g, source->route, row);
+    if (member_is_live(core_member(g, row)) && !takes_name(g, record, row, source))
+        return false;
+    if (row == g->self) {
+        tell_name_taken(g, record);
         return false;
     }
     forget_row(g, row);

@@ -9,7 +9,8 @@
 
 enum {
     KINDS = GOSSIP_EVENT_GONE + 1,
-    BACKLOG_MAX = 256, /* datagrams that wait for a paused node: about what a socket holds */
+    BACKLOG_MAX = 256,        /* datagrams that wait for a paused node: about what a socket holds */
+    STREAM_US_MAX = 10000000, /* then the host gives a stream up */
 };
 
 struct node {
@@ -163,6 +164,26 @@ static int64_t delay_us(struct net *net)
     return net->config.delay_us + rng_below(&net->rng, net->config.jitter_us + 1);
 }
 
+static bool is_lost(struct net *net)
+{
+    return rng_unit(&net->rng) < net->config.loss;
+}
+
+/* What is lost on a stream is sent again, as Linux's TCP does: what opens it after 1 s, what it
+ * carries after 200 ms, each time after twice as long. */
+static int64_t stream_delay_us(struct net *net, bool opened)
+{
+    int64_t us = (opened ? 1 : 3) * delay_us(net);
+    for (int64_t again_us = 1000000; !opened && us <= STREAM_US_MAX; again_us *= 2) {
+        if (!is_lost(net) && !is_lost(net))
+            break;
+        us += again_us;
+    }
+    for (int64_t again_us = 200000; us <= STREAM_US_MAX && is_lost(net); again_us *= 2)
+        us += again_us;
+    return us;
+}
+
 static bool passes(struct net *net, uint32_t from, uint32_t to, enum gossip_via via)
 {
     return to != UINT32_MAX && !net->cuts[from * net->config.nodes + to] &&
@@ -195,11 +216,12 @@ static void transmit(struct net *net, uint32_t from, const struct gossip_packet 
         return;
     if (route->via == GOSSIP_STREAM) {
         /* A handshake first, and back again: a stream needs both ways open. */
-        if (passes(net, to, from, route->via))
-            deliver(net, from, to, packet, (route->conn ? 1 : 3) * delay_us(net));
+        int64_t us = stream_delay_us(net, route->conn != 0);
+        if (us <= STREAM_US_MAX && passes(net, to, from, route->via))
+            deliver(net, from, to, packet, us);
         return;
     }
-    if (rng_unit(&net->rng) >= net->config.loss)
+    if (!is_lost(net))
         deliver(net, from, to, packet, delay_us(net));
     if (rng_unit(&net->rng) < net->config.duplicates)
         deliver(net, from, to, packet, delay_us(net));
@@ -292,7 +314,12 @@ void net_start(struct net *net, uint32_t node, uint32_t seed)
     enum gossip_error error;
     n->core = gossip_new(&config, net->now_us, &error);
     assert(n->core);
-    gossip_join(n->core, net->now_us, &net->nodes[seed].addr);
+    net_join(net, node, seed);
+}
+
+void net_join(struct net *net, uint32_t node, uint32_t other)
+{
+    gossip_join(net->nodes[node].core, net->now_us, &net->nodes[other].addr);
     net_settle(net, node);
 }
 
@@ -393,15 +420,23 @@ static void wait(struct net *net, const struct happening *h)
     net->waiting[net->waiting_count++] = *h;
 }
 
+/* A stream dies with the one who sent on it; a deadline counts only as the latest of its node. */
+static bool is_void(const struct net *net, const struct happening *h)
+{
+    if (!h->bytes)
+        return h->order != net->nodes[h->node].timer;
+    return h->from.via == GOSSIP_STREAM && !net->nodes[h->from.conn - 1].core;
+}
+
 static void happen(struct net *net, const struct happening *h)
 {
     struct node *n = &net->nodes[h->node];
-    bool is_current = h->bytes || h->order == n->timer;
+    bool is_current = !is_void(net, h);
     if (n->core && n->paused && is_current) {
         wait(net, h);
         return;
     }
-    if (n->core && h->bytes)
+    if (n->core && is_current && h->bytes)
         gossip_receive(n->core, net->now_us, &h->from, h->bytes, h->len);
     else if (n->core && is_current)
         gossip_tick(n->core, net->now_us);

@@ -13,7 +13,7 @@ struct net_config {
     uint32_t detect_ms;
     uint64_t seed;
     uint32_t delay_us, jitter_us; /* one way: delay + uniform 0..jitter */
-    double loss, duplicates;      /* of datagrams, 0..1 */
+    double loss, duplicates;      /* of datagrams, 0..1; streams are slower for loss */
 };
 
 struct net;
@@ -25,6 +25,8 @@ void net_free(struct net *net);
 /* Starts a node: the first time, or again with the same id and a higher generation. It dials
  * `seed` (another node, or itself for none). */
 void net_start(struct net *net, uint32_t node, uint32_t seed);
+/* A running node dials another's present address, until it is answered there. */
+void net_join(struct net *net, uint32_t node, uint32_t other);
 /* Gone without a word. */
 void net_crash(struct net *net, uint32_t node);
 /* Stopped, its packets waiting as far as a socket holds them; then it goes on. */

@@ -58,9 +58,7 @@ START_TEST(two_clusters_become_one_through_one_join)
             net_start(net, node, node < 20 ? 0 : 20);
         net_run_ms(net, 5000);
         expect(net_status(net, 0, 20) == -1);
-        struct gossip_member other = gossip_self(net_core(net, 25));
-        gossip_join(net_core(net, 3), net_now_us(net), &other.profile->addr);
-        net_settle(net, 3);
+        net_join(net, 3, 25);
         scenario_settles(net, 2000);
         expect(net_count(net, GOSSIP_EVENT_SUSPECT) == 0);
     }

@@ -49,11 +49,27 @@ START_TEST(hearsay_of_a_later_start_changes_nothing)
 }
 END_TEST
 
-START_TEST(an_earlier_start_takes_the_name_back)
+/* What others say of it may be of one that is long dead. */
+START_TEST(an_earlier_start_that_others_tell_of_is_asked_and_not_believed)
 {
     c.profile.name = "p1";
     c.profile.generation = a.profile.generation - 1;
     lone_hear_full(l, &b, &c, GOSSIP_ALIVE, WIRE_NEWS);
+    lone_hear_full(l, &b, &c, GOSSIP_SUSPECT, WIRE_DELTA);
+    ck_assert(holder_is("p1", &a));
+    ck_assert(lone_told_peer(l, &c, a.row.key, GOSSIP_ALIVE));
+    c.profile.name = "self";
+    lone_hear_full(l, &b, &c, GOSSIP_ALIVE, WIRE_DELTA);
+    ck_assert(lone_told_peer(l, &c, l->g->key, GOSSIP_ALIVE));
+    ck_assert_uint_eq(l->told_count, 0);
+}
+END_TEST
+
+START_TEST(an_earlier_start_that_says_so_itself_takes_the_name_back)
+{
+    c.profile.name = "p1";
+    c.profile.generation = a.profile.generation - 1;
+    lone_hear_full(l, &c, &c, GOSSIP_ALIVE, WIRE_NEWS);
     ck_assert(holder_is("p1", &c));
     ck_assert_uint_eq(lone_told(l, GOSSIP_EVENT_REAP, "p1"), 1);
     ck_assert_uint_eq(lone_told(l, GOSSIP_EVENT_JOIN, "p1"), 1);
@@ -68,13 +84,13 @@ START_TEST(of_two_starts_at_one_time_all_choose_the_same)
 {
     /* The lower id: whichever is heard first. */
     c.profile.name = d.profile.name = "one";
-    lone_hear_full(l, &b, &c, GOSSIP_ALIVE, WIRE_NEWS);
-    lone_hear_full(l, &b, &d, GOSSIP_ALIVE, WIRE_NEWS);
+    lone_hear_full(l, &c, &c, GOSSIP_ALIVE, WIRE_NEWS);
+    lone_hear_full(l, &d, &d, GOSSIP_ALIVE, WIRE_NEWS);
     ck_assert(holder_is("one", &c));
     c.profile.name = d.profile.name = "two";
     c.profile.generation = d.profile.generation = 5000;
-    lone_hear_full(l, &b, &d, GOSSIP_ALIVE, WIRE_NEWS);
-    lone_hear_full(l, &b, &c, GOSSIP_ALIVE, WIRE_NEWS);
+    lone_hear_full(l, &d, &d, GOSSIP_ALIVE, WIRE_NEWS);
+    lone_hear_full(l, &c, &c, GOSSIP_ALIVE, WIRE_NEWS);
     ck_assert(holder_is("two", &c));
 }
 END_TEST
@@ -126,7 +142,7 @@ START_TEST(an_earlier_holder_of_our_name_makes_us_stop_and_is_named_once)
     c.profile.name = "self";
     c.profile.generation = LONE_GENERATION - 1;
     for (int i = 0; i < 3; i++)
-        lone_hear_full(l, &b, &c, GOSSIP_ALIVE, WIRE_NEWS);
+        lone_hear_full(l, &c, &c, GOSSIP_ALIVE, WIRE_NEWS);
     ck_assert_uint_eq(l->told_count, 1);
     ck_assert_uint_eq(lone_told(l, GOSSIP_EVENT_NAME_TAKEN, "self"), 1);
 }
@@ -137,8 +153,10 @@ START_TEST(a_later_holder_of_our_name_is_told_that_we_have_it)
     c.profile.name = "self";
     c.profile.generation = LONE_GENERATION + 1;
     lone_hear_full(l, &c, &c, GOSSIP_ALIVE, WIRE_NEWS);
-    ck_assert_uint_eq(l->told_count, 0);
     ck_assert(lone_told_peer(l, &c, l->g->key, GOSSIP_ALIVE));
+    lone_hear_full(l, &b, &c, GOSSIP_ALIVE, WIRE_NEWS);
+    ck_assert(lone_told_peer(l, &b, l->g->key, GOSSIP_ALIVE));
+    ck_assert_uint_eq(l->told_count, 0);
     ck_assert_int_eq(gossip_self(l->g).status, GOSSIP_ALIVE);
 }
 END_TEST
@@ -224,7 +242,8 @@ int main(void)
     tcase_add_checked_fixture(t, setup, teardown);
     tcase_add_test(t, a_later_start_under_a_taken_name_is_told_who_has_it);
     tcase_add_test(t, hearsay_of_a_later_start_changes_nothing);
-    tcase_add_test(t, an_earlier_start_takes_the_name_back);
+    tcase_add_test(t, an_earlier_start_that_others_tell_of_is_asked_and_not_believed);
+    tcase_add_test(t, an_earlier_start_that_says_so_itself_takes_the_name_back);
     tcase_add_test(t, of_two_starts_at_one_time_all_choose_the_same);
     tcase_add_test(t, the_name_of_a_failed_member_is_free);
     tcase_add_test(t, a_host_installed_anew_replaces_its_old_self);
