@@ -6,6 +6,7 @@
 #include <sys/types.h>
 #include <sys/un.h>
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct fake_agent {
@@ -14,6 +15,7 @@ struct fake_agent {
     int listen_fd, fd;
     pid_t pid;
     void (*script)(struct fake_agent *f);
+    bool may_leave;           /* set by a script: a client that leaves early is as good */
     uint64_t seq, stream_seq; /* of the last request, of the last "watch" */
     msgpack_unpacker in;
     msgpack_sbuffer out; /* filled by the put functions, until fake_agent_flush */
@@ -49,7 +51,7 @@ void fake_agent_put_record(struct fake_agent *f, uint64_t seq, const char *event
 void fake_agent_flush(struct fake_agent *f);
 /* The same, one byte at a time. */
 void fake_agent_flush_slowly(struct fake_agent *f);
-/* 0: the client has gone. */
-int fake_agent_send(struct fake_agent *f, const void *bytes, size_t len);
+/* False: the client has gone. */
+bool fake_agent_send(struct fake_agent *f, const void *bytes, size_t len);
 
 #endif
