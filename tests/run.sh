@@ -31,7 +31,7 @@ trap '[ -z "$current" ] || kill "$current" 2>/dev/null; exit 130' INT TERM
 # Counts a log's tests: "ok - " and "not ok - " lines, automake's results of scripts, and
 # Check's "100%: Checks: 12, Failures: 0, Errors: 0" in what make check leaves behind.
 count() {
-    cat "$@" | awk '
+    cat "$@" 2>/dev/null | awk '
         /^ok - / { good++ }
         /^not ok - / { bad++ }
         /%: Checks: / { gsub(/[^0-9 ]/, ""); bad += $3 + $4; good += $2 - $3 - $4 }
@@ -106,7 +106,7 @@ if [ "$mode" != --quick ]; then
     also_count=build/gcc step valgrind 400 make -C build/gcc -j"$jobs" check-valgrind
     step configure-fuzz 60 bash -c '. tests/setup.sh; configure_in "$@"' - build/fuzz CC=clang --enable-fuzzers &&
         step fuzz $((fuzz_s * 3 + 200)) make -C build/fuzz -j"$jobs" fuzz "FUZZ_SECONDS=$fuzz_s"
-    step distcheck 400 make -C build/gcc distcheck
+    step distcheck 400 make -C build/gcc -j"$jobs" distcheck
 fi
 
 echo "$passed passed, $failed failed"
