@@ -18,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 #include <sys/timerfd.h>
 #include <time.h>
 #include <unistd.h>
@@ -27,6 +28,7 @@ enum {
     SAVE_PERIOD_S = 5,
     FLUSH_MS = 100, /* a last moment for answers on their way to clients */
     STATUS_NAME_TAKEN = 1,
+    DESCRIPTORS_MAX = 16384,
 };
 
 _Static_assert(AGENT_ERROR_BYTES >= CONFIG_ERROR_BYTES && AGENT_ERROR_BYTES >= STORE_ERROR_BYTES &&
@@ -321,6 +323,7 @@ static bool start_local(struct agent *a, char *error)
         return false;
     a->events = events_new(a->base, events_fd, a->journal, a->gossip);
     a->control = control_new(a, control_fd, rpc_fd);
+    assert(a->events && a->control);
     return true;
 }
 
@@ -337,6 +340,17 @@ static bool start_handlers(struct agent *a, char *error)
     handlers_configure(a->handlers, a->config->handlers, a->config->handlers_count);
     free(run_dir);
     return true;
+}
+
+/* Every reader of events and client of the control socket has one, and the limits on those are
+ * ours. libevent waits with epoll, to which a large number is nothing. */
+static void allow_descriptors(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= DESCRIPTORS_MAX)
+        return;
+    limit.rlim_cur = limit.rlim_max < DESCRIPTORS_MAX ? limit.rlim_max : DESCRIPTORS_MAX;
+    setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 static void add_event(struct agent *a, struct event **event, int fd, short what,
@@ -385,6 +399,7 @@ bool agent_start(struct agent *a, struct config *config, const struct config_opt
     *a = (struct agent){.config = config, .options = *options, .started_us = agent_now_us()};
     LIST_INIT(&a->reloads);
     signal(SIGPIPE, SIG_IGN);
+    allow_descriptors();
     a->base = event_base_new();
     a->journal = journal_new();
     a->worker = worker_new(a->base);

@@ -33,7 +33,7 @@ struct agent {
     struct handlers *handlers;
     struct control *control;
     struct dials *dials;
-    LIST_HEAD(, reload) reloads; /* being read */
+    LIST_HEAD(reload_list, reload) reloads; /* being read */
     struct store *store;
     struct worker *worker;
     struct udp *udp;

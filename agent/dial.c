@@ -40,7 +40,7 @@ struct lookup {
 struct dials {
     struct agent *agent;
     size_t count;
-    LIST_HEAD(, dial) all;
+    LIST_HEAD(dial_list, dial) all;
     struct gossip_addr peers[STORE_PEERS_MAX];
     size_t peers_count;
 };

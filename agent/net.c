@@ -126,7 +126,8 @@ static int rank(const struct ifaddrs *i, bool ipv6, struct gossip_addr *addr)
     struct sockaddr_storage sa = {0};
     memcpy(&sa, i->ifa_addr,
            family == AF_INET ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6));
-    net_addr(&sa, addr);
+    if (!net_addr(&sa, addr))
+        return 0;
     if (family == AF_INET6 && addr->ip[0] == 0xfe && (addr->ip[1] & 0xc0) == 0x80)
         return 0;
     return 1 + ((family == AF_INET6) == ipv6) + (i->ifa_flags & IFF_LOOPBACK ? 0 : 2);

@@ -39,7 +39,7 @@ static bool fail(struct client *c, enum client_status status, const char *format
 
 static bool ended(const struct client *c)
 {
-    return c->status != CLIENT_OK && c->status != CLIENT_REFUSED;
+    return c->status != CLIENT_OK;
 }
 
 static const char *hint(int error)
@@ -224,7 +224,6 @@ enum client_status client_call(struct client *c, bool has_body)
 {
     if (ended(c))
         return c->status;
-    c->status = CLIENT_OK;
     if (send_request(c))
         receive_answer(c, has_body);
     return c->status;
@@ -247,7 +246,6 @@ enum client_status client_record(struct client *c)
     assert(c->stream_seq != 0 || ended(c));
     if (ended(c))
         return c->status;
-    c->status = CLIENT_OK;
     receive_record(c);
     return c->status;
 }

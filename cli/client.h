@@ -20,14 +20,14 @@
 
 enum client_status {
     CLIENT_OK,
-    CLIENT_REFUSED,   /* the agent answered with an error; the connection goes on */
+    CLIENT_REFUSED,   /* the agent answered with an error */
     CLIENT_LOST,      /* no agent, no answer, or none that can be understood */
     CLIENT_TIMED_OUT, /* the deadline passed */
     CLIENT_UNREAD,    /* whoever read our output has gone */
 };
 
-/* After LOST, TIMED_OUT and UNREAD every call does nothing and returns the same again: callers may
- * ask first and look afterwards. */
+/* After anything but OK every call does nothing and returns the same again: callers may ask first
+ * and look afterwards. */
 struct client {
     enum client_status status;      /* of the last call */
     char error[CLIENT_ERROR_BYTES]; /* for people, unless status is CLIENT_OK; not made safe */

@@ -29,10 +29,13 @@ uint64_t suspicion_accuser(const struct gossip *g, uint32_t row)
     return s && s->accusers_count ? s->accusers[s->accusers_count - 1] : 0;
 }
 
-/* A new suspicion, in VERIFYING or HEARD; NULL: out of memory. */
-static struct suspicion *start(struct gossip *g, uint32_t row, enum suspicion_mode mode)
+/* The suspicion of a member, if need be a new one in this mode; NULL: out of memory. */
+static struct suspicion *find_or_start(struct gossip *g, uint32_t row, enum suspicion_mode mode)
 {
     struct suspicions *all = &g->suspicions;
+    uint32_t at = core_member(g, row)->suspicion;
+    if (at != MEMBER_NONE)
+        return &all->all[at];
     if (all->count == all->capacity) {
         uint32_t capacity = all->capacity ? 2 * all->capacity : 8;
         struct suspicion *grown = realloc(all->all, capacity * sizeof *grown);
@@ -92,13 +95,14 @@ void suspicion_accuse(struct gossip *g, uint32_t row)
 {
     struct member *m = core_member(g, row);
     bool was_suspect = m->status == GOSSIP_SUSPECT;
-    if (suspicion_of(g, row) && suspicion_of(g, row)->mode == SUSPICION_OURS)
+    const struct suspicion *held = suspicion_of(g, row);
+    if (held && held->mode == SUSPICION_OURS)
         return;
     if (m->status == GOSSIP_ALIVE)
         view_set(g, row, m->incarnation, GOSSIP_SUSPECT);
-    if (m->suspicion == MEMBER_NONE && !start(g, row, SUSPICION_OURS))
+    struct suspicion *s = find_or_start(g, row, SUSPICION_OURS);
+    if (!s)
         return;
-    struct suspicion *s = &g->suspicions.all[m->suspicion];
     /* A quiet check that was under way gave the member no public chance to contradict. */
     if (!was_suspect)
         s->started_us = g->now_us;
@@ -111,9 +115,9 @@ void suspicion_accuse(struct gossip *g, uint32_t row)
 
 void suspicion_hear(struct gossip *g, uint32_t row, uint64_t accuser)
 {
-    if (core_member(g, row)->suspicion == MEMBER_NONE && !start(g, row, SUSPICION_HEARD))
+    struct suspicion *s = find_or_start(g, row, SUSPICION_HEARD);
+    if (!s)
         return;
-    struct suspicion *s = &g->suspicions.all[core_member(g, row)->suspicion];
     add_accuser(s, accuser);
     set_deadline(g, s);
 }
@@ -138,9 +142,9 @@ void suspicion_verify(struct gossip *g, uint32_t row)
     const struct suspicion *held = suspicion_of(g, row);
     if (held && held->mode != SUSPICION_HEARD)
         return;
-    if (!held && !start(g, row, SUSPICION_VERIFYING))
+    struct suspicion *s = find_or_start(g, row, SUSPICION_VERIFYING);
+    if (!s)
         return;
-    struct suspicion *s = &g->suspicions.all[core_member(g, row)->suspicion];
     s->mode = SUSPICION_VERIFYING;
     s->started_us = s->ask_us = g->now_us;
     s->deadline_us = g->now_us + core_ms(g->timing.suspicion_max_ms);

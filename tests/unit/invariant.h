@@ -59,7 +59,8 @@ static inline void invariant_spread(const struct gossip *g)
                 const struct member *m = &g->members.rows[row];
                 assert(m->profile && m->news_prev == before);
                 assert(m->news_lane == lane && m->news_sends == sends);
-                assert(++waiting <= g->members.count);
+                waiting++;
+                assert(waiting <= g->members.count);
                 before = row;
             }
         }
