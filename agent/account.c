@@ -4,15 +4,11 @@
 #include <grp.h>
 #include <pwd.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #define RECORD_BYTES 16384 /* one passwd record with all its strings */
 #define GROUPS_MAX 65536   /* what Linux allows a process (NGROUPS_MAX) */
-
-static bool is_ours(const struct account *a)
-{
-    return a->uid == geteuid();
-}
 
 static bool find_groups(const char *user, struct account *a)
 {
@@ -42,14 +38,25 @@ struct account *account_find(const char *user, const char **error)
     }
     a->uid = record.pw_uid;
     a->gid = record.pw_gid;
-    if (!is_ours(a) && geteuid() != 0)
-        *error = "only root may run scripts as another user";
-    else if (!find_groups(user, a))
-        *error = "its groups cannot be read";
-    else
+    if (find_groups(user, a))
         return a;
+    *error = "its groups cannot be read";
     account_free(a);
     return NULL;
+}
+
+struct account *account_copy(const struct account *from)
+{
+    struct account *a = malloc(sizeof *a);
+    gid_t *groups = calloc(from->groups_count, sizeof *groups);
+    if (!a || !groups) {
+        free(a);
+        free(groups);
+        return NULL;
+    }
+    *a = *from;
+    a->groups = memcpy(groups, from->groups, from->groups_count * sizeof *groups);
+    return a;
 }
 
 void account_free(struct account *a)
@@ -62,7 +69,7 @@ void account_free(struct account *a)
 
 bool account_become(const struct account *a)
 {
-    return is_ours(a) ||
+    return a->uid == geteuid() ||
            (setgroups(a->groups_count, a->groups) == 0 && setresgid(a->gid, a->gid, a->gid) == 0 &&
             setresuid(a->uid, a->uid, a->uid) == 0);
 }

@@ -13,11 +13,13 @@ struct account {
     size_t groups_count;
 };
 
-/* Looks a user up. Blocks as long as the name service takes: for start-up and reloads, which read
- * files anyway. Not for the time of a run: the loop must not wait, and a child of a process with
- * threads may call nothing that takes a lock.
- * NULL with *error set, static text: no such user, not permitted to become it, out of memory. */
+/* Looks a user up. Blocks as long as the name service takes: for where the configuration is read.
+ * Not for the time of a run: the loop must not wait, and a child of a process with threads may call
+ * nothing that takes a lock.
+ * NULL with *error set, static text: no such user, out of memory. */
 struct account *account_find(const char *user, const char **error);
+/* NULL: out of memory. */
+struct account *account_copy(const struct account *from);
 void account_free(struct account *a);
 
 /* Becomes the account for good. For a child between fork and exec; does nothing if we are it.

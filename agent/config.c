@@ -139,23 +139,12 @@ struct config *config_load(const struct config_options *options, char *error)
     return NULL;
 }
 
-static void free_handler(struct handler_spec *spec)
-{
-    free(spec->name);
-    free(spec->run);
-    free(spec->user);
-    for (size_t i = 0; i < spec->match_count; i++) {
-        free(spec->match[i].key);
-        free(spec->match[i].value);
-    }
-}
-
 void config_free(struct config *c)
 {
     if (c == NULL)
         return;
     for (size_t i = 0; i < c->handlers_count; i++)
-        free_handler(&c->handlers[i]);
+        handler_spec_free(&c->handlers[i]);
     for (size_t i = 0; i < c->join_count; i++)
         free(c->join[i]);
     free(c->handlers);

@@ -2,6 +2,7 @@
 #ifndef MUSTER_CONFIG_H
 #define MUSTER_CONFIG_H
 
+#include "agent/handler_spec.h"
 #include "agent/journal.h"
 #include "agent/log.h"
 #include "gossip/gossip.h"
@@ -17,22 +18,7 @@
 #define CONFIG_DEFAULT_PORT 7949
 #define CONFIG_JOINS_MAX GOSSIP_JOINS_MAX
 #define CONFIG_HANDLERS_MAX 64
-#define CONFIG_MATCHES_MAX 16
 #define CONFIG_ERROR_BYTES 512
-
-struct config_tag {
-    char *key, *value;
-};
-
-struct handler_spec {
-    char *name;
-    unsigned kinds;                              /* bit (1 << enum journal_kind) for each in `on` */
-    struct config_tag match[CONFIG_MATCHES_MAX]; /* all must fit the member's tags */
-    size_t match_count;
-    char *run; /* absolute path, run without a shell and without arguments */
-    uint32_t timeout_ms;
-    char *user; /* NULL: ours */
-};
 
 /* All strings are owned and never NULL unless said so. */
 struct config {

@@ -5,7 +5,6 @@
 #include <assert.h>
 #include <errno.h>
 #include <grp.h>
-#include <pwd.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -307,8 +306,8 @@ static bool take_match(struct config_draft *d, const char *value, const struct c
     if (!split_tag(value, key, &text) ||
         gossip_tags_set(scratch, &scratch_bytes, key, text) != GOSSIP_OK)
         return config_refuse(at, "%s", gossip_error_text(GOSSIP_ERROR_TAGS));
-    if (spec->match_count == CONFIG_MATCHES_MAX)
-        return config_refuse(at, "more than %d tags to match", CONFIG_MATCHES_MAX);
+    if (spec->match_count == HANDLER_MATCHES_MAX)
+        return config_refuse(at, "more than %d tags to match", HANDLER_MATCHES_MAX);
     for (size_t i = 0; i < spec->match_count; i++) {
         if (strcmp(spec->match[i].key, key) == 0)
             return config_refuse(at,
@@ -316,7 +315,7 @@ static bool take_match(struct config_draft *d, const char *value, const struct c
                                  "it, so keep one of them",
                                  key);
     }
-    struct config_tag *tag = &spec->match[spec->match_count++];
+    struct handler_match *tag = &spec->match[spec->match_count++];
     return keep(&tag->key, key, at) && keep(&tag->value, text, at);
 }
 
@@ -351,10 +350,14 @@ static bool take_timeout(struct config_draft *d, const char *value, const struct
 
 static bool take_user(struct config_draft *d, const char *value, const struct config_place *at)
 {
-    if (getpwnam(value) == NULL)
-        return config_refuse(at, "no such user on this host; make it, or use another, such as "
-                                 "\"nobody\"");
-    return keep(&current(d)->user, value, at);
+    struct handler_spec *spec = current(d);
+    const char *why;
+
+    spec->account = account_find(value, &why);
+    if (spec->account == NULL)
+        return config_refuse(at, "%s on this host; make it, or use another, such as \"nobody\"",
+                             why);
+    return keep(&spec->user, value, at);
 }
 
 static bool handler_end(struct config_draft *d, const struct config_place *at)

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define TAG_PATTERNS_MAX CONFIG_MATCHES_MAX
+#define TAG_PATTERNS_MAX 16
 #define PATTERNS_MAX (2 + TAG_PATTERNS_MAX) /* and the status, and the name */
 #define SHOWN_BYTES 64                      /* of an expression, in an error about it */
 

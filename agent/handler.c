@@ -1,6 +1,5 @@
 #include "agent/handler.h"
 
-#include "agent/account.h"
 #include "agent/handler_run.h"
 #include "agent/log.h"
 
@@ -24,9 +23,7 @@ TAILQ_HEAD(queue, waiting);
 struct handler {
     TAILQ_ENTRY(handler) link;
     struct handlers *owner;
-    struct handler_spec spec; /* strings owned */
-    struct account *account;  /* whom to run as; NULL: as ourselves, unless account_error */
-    const char *account_error;
+    struct handler_spec spec;
     bool retired;                  /* configured no longer, here until its run ends */
     struct queue queue;            /* oldest first */
     struct queue buckets[BUCKETS]; /* the same by member, each oldest first */
@@ -139,31 +136,18 @@ static void on_done(void *arg, const struct handler_result *result)
         schedule(h, 0);
 }
 
-/* A user that cannot be become fails every run, as a script that cannot be executed does. */
-static void fail_account(struct handler *h)
-{
-    log_error("handler \"%s\": cannot run %s as user \"%s\": %s", h->spec.name, h->spec.run,
-              h->spec.user, h->account_error);
-    queue_remove(h, TAILQ_FIRST(&h->queue));
-    on_done(h, &(struct handler_result){.status = HANDLER_EXIT_NOT_RUN});
-}
-
 static void on_start(evutil_socket_t fd, short what, void *arg)
 {
     (void)fd;
     (void)what;
     struct handler *h = arg;
-    if (h->account_error) {
-        fail_account(h);
-        return;
-    }
     struct waiting *first = TAILQ_FIRST(&h->queue);
     assert(first && !h->run);
     const struct handler_order order = {
         .handler = h->spec.name,
         .path = h->spec.run,
         .timeout_ms = h->spec.timeout_ms,
-        .account = h->account,
+        .account = h->spec.account,
         .self = h->owner->self,
         .run_dir = h->owner->run_dir,
         .entry = first->entry,
@@ -179,40 +163,7 @@ static void on_start(evutil_socket_t fd, short what, void *arg)
 
 /* ---- specs ---- */
 
-static void spec_free(struct handler_spec *s)
-{
-    free(s->name);
-    free(s->run);
-    free(s->user);
-    for (size_t i = 0; i < s->match_count; i++) {
-        free(s->match[i].key);
-        free(s->match[i].value);
-    }
-    *s = (struct handler_spec){0};
-}
-
-static bool copy(char **into, const char *from)
-{
-    *into = from ? strdup(from) : NULL;
-    return *into || !from;
-}
-
-/* False: out of memory, and nothing to free. */
-static bool spec_copy(struct handler_spec *into, const struct handler_spec *from)
-{
-    *into = (struct handler_spec){
-        .kinds = from->kinds, .timeout_ms = from->timeout_ms, .match_count = from->match_count};
-    bool ok = copy(&into->name, from->name) && copy(&into->run, from->run) &&
-              copy(&into->user, from->user);
-    for (size_t i = 0; ok && i < from->match_count; i++)
-        ok = copy(&into->match[i].key, from->match[i].key) &&
-             copy(&into->match[i].value, from->match[i].value);
-    if (!ok)
-        spec_free(into);
-    return ok;
-}
-
-static bool has_tag(const struct gossip_profile *p, const struct config_tag *tag)
+static bool has_tag(const struct gossip_profile *p, const struct handler_match *tag)
 {
     const char *at = NULL, *key, *value;
     while (gossip_tag_next(p->tags, p->tags_bytes, &at, &key, &value))
@@ -259,8 +210,7 @@ static void handler_free(struct handler *h)
         handler_run_kill(h->run);
     queue_clear(h);
     event_free(h->start);
-    account_free(h->account);
-    spec_free(&h->spec);
+    handler_spec_free(&h->spec);
     free(h);
 }
 
@@ -272,41 +222,26 @@ static struct handler *find(struct handlers *hs, const char *name)
     return NULL;
 }
 
-static void find_account(struct handler *h)
-{
-    account_free(h->account);
-    h->account = NULL;
-    h->account_error = NULL;
-    if (!h->spec.user)
-        return;
-    h->account = account_find(h->spec.user, &h->account_error);
-    if (!h->account)
-        log_error(
-            "handler \"%s\": user \"%s\": %s; its runs fail until a reload finds it otherwise",
-            h->spec.name, h->spec.user, h->account_error);
-}
-
 static void configure_one(struct handlers *hs, const struct handler_spec *wanted)
 {
     struct handler_spec spec;
     struct handler *h = NULL;
-    if (spec_copy(&spec, wanted)) {
+    if (handler_spec_copy(&spec, wanted)) {
         h = find(hs, wanted->name);
         if (!h)
             h = handler_new(hs);
         if (!h)
-            spec_free(&spec);
+            handler_spec_free(&spec);
     }
     if (!h) {
         log_error("handler \"%s\": out of memory, not configured", wanted->name);
         return;
     }
-    spec_free(&h->spec);
+    handler_spec_free(&h->spec);
     h->spec = spec;
     h->retired = false;
     TAILQ_REMOVE(&hs->list, h, link);
     TAILQ_INSERT_TAIL(&hs->list, h, link);
-    find_account(h);
 }
 
 void handlers_configure(struct handlers *hs, const struct handler_spec *specs, size_t count)
@@ -334,9 +269,10 @@ struct handlers *handlers_new(struct event_base *base, const char *self, const c
         return NULL;
     hs->base = base;
     TAILQ_INIT(&hs->list);
-    if (!copy(&hs->self, self) || !copy(&hs->run_dir, run_dir)) {
-        free(hs->self);
-        free(hs);
+    hs->self = strdup(self);
+    hs->run_dir = strdup(run_dir);
+    if (!hs->self || !hs->run_dir) {
+        handlers_free(hs);
         return NULL;
     }
     return hs;

@@ -29,8 +29,7 @@ struct handlers *handlers_new(struct event_base *base, const char *self, const c
 void handlers_free(struct handlers *h);
 
 /* Takes on the configured handlers (specs copied). Those of unchanged name keep their queue and
- * what they run; those that are gone finish what runs and are dropped. Looks their users up, which
- * may block: for start-up and reloads. */
+ * what they run; those that are gone finish what runs and are dropped. */
 void handlers_configure(struct handlers *h, const struct handler_spec *specs, size_t count);
 
 /* Offers a change to every handler whose `on` and `match` fit it. */

@@ -104,9 +104,9 @@ static void put(const char *text)
     (void)!write(STDERR_FILENO, text, strlen(text));
 }
 
-static _Noreturn void give_up(const char *path, int error)
+static _Noreturn void give_up(const char *what, const char *path, int error)
 {
-    put("cannot run ");
+    put(what);
     put(path);
     put(": ");
     put(strerrordesc_np(error));
@@ -151,9 +151,11 @@ static _Noreturn void child(const struct handler_order *order, char **vars, int 
     reset_signals();
     connect_stdio(input, output);
     char *argv[] = {order->path, NULL};
-    if (become(order->account) && chdir("/") == 0)
+    if (!become(order->account))
+        give_up("cannot become the user that is to run ", order->path, errno);
+    if (chdir("/") == 0)
         execve(order->path, argv, vars);
-    give_up(order->path, errno);
+    give_up("cannot run ", order->path, errno);
 }
 
 /* ---- the parent's side ---- */

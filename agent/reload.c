@@ -60,6 +60,28 @@ static void name_what_cannot(const struct config *old, const struct config *new)
     }
 }
 
+static void swap_texts(char **a, char **b)
+{
+    char *kept = *a;
+    *a = *b;
+    *b = kept;
+}
+
+/* What the agent goes on by is what its configuration says, also to those who ask. */
+static void keep_what_cannot(struct config *old, struct config *new)
+{
+    swap_texts(&old->name, &new->name);
+    swap_texts(&old->cluster, &new->cluster);
+    swap_texts(&old->run_dir, &new->run_dir);
+    swap_texts(&old->state_dir, &new->state_dir);
+    swap_texts(&old->control_group, &new->control_group);
+    new->bind = old->bind;
+    new->bind_ipv6 = old->bind_ipv6;
+    new->advertise = old->advertise;
+    new->rpc = old->rpc;
+    new->detect_ms = old->detect_ms;
+}
+
 static void dial_new_hosts(struct agent *a, const struct config *old, const struct config *new)
 {
     for (size_t i = 0; i < new->join_count; i++) {
@@ -75,6 +97,7 @@ static void take_on(struct agent *a, struct config *new)
 {
     struct config *old = a->config;
     name_what_cannot(old, new);
+    keep_what_cannot(old, new);
     log_set_level(new->log_level);
     handlers_configure(a->handlers, new->handlers, new->handlers_count);
     dial_new_hosts(a, old, new);

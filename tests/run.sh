@@ -54,7 +54,7 @@ step() {
     passed=$((passed + good)) failed=$((failed + bad))
     if [ "$bad" -eq 0 ]; then
         echo "$name: ok ($good passed, $((SECONDS - begun)) s)"
-        grep -h '^\(skipped - \|# \)' "$log" | sed 's/^/    /'
+        grep -h '^\(skipped - \|# [^A-Z]\)' "$log" | sed 's/^/    /'
         return 0
     fi
     [ "$status" -ne 124 ] || echo "stopped after $seconds s" >>"$log"

@@ -40,6 +40,10 @@ CONF
 reload
 t_wait 'what can change, changes' 5 eval '[ "$(m a members --tag rack=r8 --format "{name}")" = a ]'
 t_check 'what cannot change is named' eval 'later | grep -q cluster'
+t_check 'and what runs is what is told' eval '[ "$(m a -o json info | jq -r .agent.cluster)" = default ]'
+lines=$(wc -l <"$T/a/log")
+m a reload
+t_check 'also the next time' eval 'later | grep -q cluster'
 
 lines=$(wc -l <"$T/a/log")
 conf <<CONF

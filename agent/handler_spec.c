@@ -1,0 +1,43 @@
+#include "agent/handler_spec.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+void handler_spec_free(struct handler_spec *s)
+{
+    free(s->name);
+    free(s->run);
+    free(s->user);
+    account_free(s->account);
+    for (size_t i = 0; i < s->match_count; i++) {
+        free(s->match[i].key);
+        free(s->match[i].value);
+    }
+    *s = (struct handler_spec){0};
+}
+
+static bool copy(char **into, const char *from)
+{
+    *into = from ? strdup(from) : NULL;
+    return *into || !from;
+}
+
+static bool copy_account(struct account **into, const struct account *from)
+{
+    *into = from ? account_copy(from) : NULL;
+    return *into || !from;
+}
+
+bool handler_spec_copy(struct handler_spec *into, const struct handler_spec *from)
+{
+    *into = (struct handler_spec){
+        .kinds = from->kinds, .timeout_ms = from->timeout_ms, .match_count = from->match_count};
+    bool ok = copy(&into->name, from->name) && copy(&into->run, from->run) &&
+              copy(&into->user, from->user) && copy_account(&into->account, from->account);
+    for (size_t i = 0; ok && i < from->match_count; i++)
+        ok = copy(&into->match[i].key, from->match[i].key) &&
+             copy(&into->match[i].value, from->match[i].value);
+    if (!ok)
+        handler_spec_free(into);
+    return ok;
+}

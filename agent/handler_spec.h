@@ -1,0 +1,34 @@
+/* handler_spec: what the configuration says of one handler. */
+#ifndef MUSTER_HANDLER_SPEC_H
+#define MUSTER_HANDLER_SPEC_H
+
+#include "agent/account.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define HANDLER_MATCHES_MAX 16
+
+struct handler_match {
+    char *key, *value;
+};
+
+/* Everything owned. */
+struct handler_spec {
+    char *name;
+    unsigned kinds; /* bit (1 << enum journal_kind) for each in `on` */
+    struct handler_match match[HANDLER_MATCHES_MAX]; /* all must fit the member's tags */
+    size_t match_count;
+    char *run; /* absolute path, run without a shell and without arguments */
+    uint32_t timeout_ms;
+    char *user;              /* NULL: ours */
+    struct account *account; /* that user's; NULL as well then */
+};
+
+/* False: out of memory, and nothing to free. */
+bool handler_spec_copy(struct handler_spec *into, const struct handler_spec *from);
+/* Frees what it holds, and leaves it empty. */
+void handler_spec_free(struct handler_spec *s);
+
+#endif
