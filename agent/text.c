@@ -5,6 +5,14 @@
 #include <stdio.h>
 #include <string.h>
 
+/* Marks that break a line or turn the direction of what follows, and could make one text look like
+ * another (Unicode TR 36, 2.10). */
+static bool rearranges(uint32_t code)
+{
+    return code == 0x061c || code == 0x200e || code == 0x200f ||
+           (code >= 0x2028 && code <= 0x202e) || (code >= 0x2066 && code <= 0x2069);
+}
+
 /* Bytes of the character that `s` starts with; 0: it is a control character, or not UTF-8. */
 static size_t character_bytes(const unsigned char *s)
 {
@@ -23,7 +31,8 @@ static size_t character_bytes(const unsigned char *s)
         code = code << 6 | (s[i] & 0x3fu);
     }
     bool surrogate = code >= 0xd800 && code <= 0xdfff;
-    return code >= lowest[bytes] && code <= 0x10ffff && !surrogate ? bytes : 0;
+    bool valid = code >= lowest[bytes] && code <= 0x10ffff && !surrogate;
+    return valid && !rearranges(code) ? bytes : 0;
 }
 
 bool text_printable(const char *text)

@@ -5,11 +5,12 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* True if `text` is UTF-8 (RFC 3629) without control characters (C0, DEL, C1). */
+/* True if `text` is UTF-8 (RFC 3629) without control characters (C0, DEL, C1) and marks that
+ * turn the direction of writing or break a line. */
 bool text_printable(const char *text);
 
-/* Copies `text` into at most `bytes` bytes, the NUL included: control characters and what is not
- * UTF-8 become \n, \r, \t or \xNN. What does not fit is cut, between characters, and "..." follows.
+/* Copies `text` into at most `bytes` bytes, the NUL included: what is not printable becomes \n,
+ * \r, \t or \xNN. What does not fit is cut, between characters, and "..." follows.
  * bytes: at least 4. Returns the length. */
 size_t text_escape(char *into, size_t bytes, const char *text);
 

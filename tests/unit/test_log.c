@@ -415,6 +415,11 @@ START_TEST(printable_is_utf8_without_control_characters)
                                        "\xe0\xa0\x80",
                                        "\xed\x9f\xbf",
                                        "\xee\x80\x80",
+                                       "\u200d",
+                                       "\u2027",
+                                       "\u202f",
+                                       "\u2065",
+                                       "\u206a",
                                        "\xf0\x90\x80\x80",
                                        "\xf4\x8f\xbf\xbf"};
     static const char *const bad[] = {
@@ -440,6 +445,13 @@ START_TEST(printable_is_utf8_without_control_characters)
         "\xf4\x90\x80\x80",
         "\xf5\x80\x80\x80",
         "\xff", /* beyond Unicode */
+        "\u061c",
+        "\u200e",
+        "\u200f",
+        "\u2028",
+        "\u202e",
+        "\u2066",
+        "\u2069", /* turn the direction, or break a line */
     };
 
     for (size_t i = 0; i < sizeof good / sizeof good[0]; i++)
