@@ -2,17 +2,17 @@
 # Builds and runs every test; ends with "N passed, N failed", exit 1 if any failed.
 # usage: tests/run.sh [--quick | --all]
 #   --quick  one build, unit tests, lint, the shortest real-process tests
-#   --all    fuzzers for a minute each, 128 agents
+#   --all    fuzzers for a minute each, 128 agents, valgrind for simulated clusters too
 set -u
 cd "$(dirname "$0")/.." || exit
 # shellcheck source=tests/setup.sh
 . tests/setup.sh
 
-mode=${1:---full}
+mode=${1:---full} valgrind_tests=
 case $mode in
 --quick) fuzz_s=0 agents=8 partition_s=5 ;;
 --full) fuzz_s=20 agents=32 partition_s=15 ;;
---all) fuzz_s=60 agents=128 partition_s=60 ;;
+--all) fuzz_s=60 agents=128 partition_s=60 valgrind_tests='$(check_PROGRAMS)' ;;
 *)
     sed -n 's/^# usage: /usage: /p' "$0" >&2
     exit 2
@@ -48,7 +48,8 @@ step() {
     wait "$current"
     status=$?
     current=
-    read -r good bad < <(count "$log" ${also_count:+$also_count/tests/unit/*.log $also_count/tests/sim/*.log})
+    # shellcheck disable=SC2086  # patterns of files
+    read -r good bad < <(count "$log" ${also_count-})
     if [ "$status" -ne 0 ] && [ "$bad" -eq 0 ]; then bad=1; fi
     if [ "$status" -eq 0 ] && [ "$((good + bad))" -eq 0 ]; then good=1; fi
     passed=$((passed + good)) failed=$((failed + bad))
@@ -75,7 +76,7 @@ build_and_check() {
     shift
     step "configure-$folder" 60 bash -c '. tests/setup.sh; configure_in "$@"' - "build/$folder" "$@" &&
         step "build-$folder" 300 make -C "build/$folder" -j"$jobs" all &&
-        also_count=build/$folder step "check-$folder" 300 make -C "build/$folder" -j"$jobs" check
+        also_count="build/$folder/tests/unit/*.log build/$folder/tests/sim/*.log" step "check-$folder" 300 make -C "build/$folder" -j"$jobs" check
 }
 
 have_gcc=false have_asan=false
@@ -103,7 +104,9 @@ if $have_asan; then
     real asan many 6 5
 fi
 if [ "$mode" != --quick ]; then
-    also_count=build/gcc step valgrind 400 make -C build/gcc -j"$jobs" check-valgrind
+    rm -f build/gcc/tests/unit/*.log build/gcc/tests/sim/*.log
+    also_count='build/gcc/tests/unit/*.log build/gcc/tests/sim/*.log' \
+        step valgrind 1500 make -C build/gcc -j"$jobs" check-valgrind ${valgrind_tests:+"VALGRIND_TESTS=$valgrind_tests"}
     step configure-fuzz 60 bash -c '. tests/setup.sh; configure_in "$@"' - build/fuzz CC=clang --enable-fuzzers &&
         step fuzz $((fuzz_s * 3 + 200)) make -C build/fuzz -j"$jobs" fuzz "FUZZ_SECONDS=$fuzz_s"
     step distcheck 400 make -C build/gcc -j"$jobs" distcheck
