@@ -138,7 +138,7 @@ static void tell(struct agent *a, const struct gossip_event *event)
     };
     switch (event->kind) {
     case GOSSIP_EVENT_JOINED:
-        dial_answered(a->dials, &event->addr);
+        dial_answered(a->dials, &event->addr, event->member.profile != NULL);
         return;
     case GOSSIP_EVENT_NAME_TAKEN:
     case GOSSIP_EVENT_ID_TAKEN:
@@ -388,8 +388,7 @@ static void start_joins(struct agent *a)
     struct gossip_addr peers[STORE_PEERS_MAX];
     size_t count = store_peers(a->store, peers);
     a->dials = dial_new(a);
-    for (size_t i = 0; i < a->config->join_count; i++)
-        dial_persist(a->dials, a->config->join[i]);
+    dial_configure(a->dials, a->config->join, a->config->join_count);
     dial_peers(a->dials, peers, count);
 }
 

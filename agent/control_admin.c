@@ -89,11 +89,11 @@ static bool read_hosts(const msgpack_object_array *list, char hosts[][HOST_BYTES
 const char *control_admin_join(struct control_request *r)
 {
     struct control_client *c = r->client;
-    char hosts[GOSSIP_JOINS_MAX][HOST_BYTES];
+    char hosts[CONFIG_JOINS_MAX][HOST_BYTES];
     msgpack_object_array list = {0};
     if (!rpc_get_array(r->body, "Existing", &list))
         return CONTROL_MALFORMED;
-    if (list.size > GOSSIP_JOINS_MAX || c->pending_count >= CONTROL_PENDING_MAX)
+    if (list.size > CONFIG_JOINS_MAX || c->pending_count >= CONTROL_PENDING_MAX)
         return "too many joins";
     if (!read_hosts(&list, hosts))
         return CONTROL_MALFORMED;

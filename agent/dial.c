@@ -17,7 +17,9 @@ struct dial {
     LIST_ENTRY(dial) entry;
     struct dials *dials;
     char host[HOST_BYTES + 8];
-    bool persistent;
+    bool persistent; /* configured: for as long as we run */
+    bool dialling;   /* else it rests, having been answered */
+    bool answered;   /* at some time */
     bool complained;
     agent_done_fn *done; /* NULL: nobody waits */
     void *arg;
@@ -73,6 +75,11 @@ void dial_free(struct dials *d)
     free(d);
 }
 
+static void wait_s(struct dial *d, int s)
+{
+    event_add(d->timer, &(struct timeval){.tv_sec = s});
+}
+
 static void finish(struct dial *d, bool ok, const char *error)
 {
     agent_done_fn *done = d->done;
@@ -112,7 +119,7 @@ static void dial_addresses(struct dial *d)
     for (size_t i = 0; i < d->count; i++) {
         enum gossip_error error = gossip_join(a->gossip, agent_now_us(), &d->addrs[i]);
         if (error != GOSSIP_OK)
-            log_debug("join %s: %s", d->host, gossip_error_text(error));
+            complain(d, gossip_error_text(error));
     }
     agent_settle(a);
 }
@@ -157,23 +164,50 @@ static void stop_dialling(struct dial *d)
         gossip_join_stop(d->dials->agent->gossip, &d->addrs[i]);
 }
 
+static bool has_addr(const struct dial *d, const struct gossip_addr *addr)
+{
+    for (size_t i = 0; i < d->count; i++)
+        if (d->addrs[i].port == addr->port && memcmp(d->addrs[i].ip, addr->ip, 16) == 0)
+            return true;
+    return false;
+}
+
+static bool is_member(const struct dial *d)
+{
+    size_t cursor = 0;
+    struct gossip_member m;
+    while (gossip_next_member(d->dials->agent->gossip, &cursor, &m))
+        if (m.status <= GOSSIP_SUSPECT && has_addr(d, &m.profile->addr))
+            return true;
+    return false;
+}
+
+/* Until the first answer without a pause. Afterwards the host is dialled now and then while no
+ * member has its address: so that two parts of a cluster meet that have long forgotten each other.
+ */
+static void persist(struct dial *d)
+{
+    if (d->dialling && !d->answered && d->count)
+        complain(d, "no answer yet");
+    if (d->dialling)
+        stop_dialling(d);
+    d->dialling = !d->answered || (!d->dialling && !is_member(d));
+    /* Its name may mean another address by now. */
+    if (d->dialling && !d->lookup)
+        begin_lookup(d);
+    wait_s(d, d->dialling ? DIAL_RETRY_S : DIAL_REST_S);
+}
+
 static void on_timer(int fd, short what, void *arg)
 {
     struct dial *d = arg;
     (void)fd, (void)what;
-    if (!d->persistent) {
-        stop_dialling(d);
-        finish(d, false, d->lookup ? "its name could not be looked up in time" : "no answer");
+    if (d->persistent) {
+        persist(d);
         return;
     }
-    if (d->count)
-        complain(d, "no answer yet");
-    /* Its name may mean another address by now. */
-    if (!d->lookup) {
-        stop_dialling(d);
-        begin_lookup(d);
-    }
-    event_add(d->timer, &(struct timeval){.tv_sec = DIAL_RETRY_S});
+    stop_dialling(d);
+    finish(d, false, d->lookup ? "its name could not be looked up in time" : "no answer");
 }
 
 /* NULL: no room, or not a host. */
@@ -195,13 +229,38 @@ static struct dial *begin(struct dials *all, const char *host, bool persistent)
     return d;
 }
 
-void dial_persist(struct dials *all, const char *host)
+static struct dial *find_configured(const struct dials *all, const char *host)
 {
-    struct dial *d = begin(all, host, true);
-    if (!d)
-        return;
-    begin_lookup(d);
-    event_add(d->timer, &(struct timeval){.tv_sec = DIAL_RETRY_S});
+    struct dial *d;
+    LIST_FOREACH(d, &all->all, entry)
+    if (d->persistent && strcmp(d->host, host) == 0)
+        return d;
+    return NULL;
+}
+
+static bool is_listed(const struct dial *d, char *const *hosts, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(d->host, hosts[i]) == 0)
+            return true;
+    return false;
+}
+
+void dial_configure(struct dials *all, char *const *hosts, size_t count)
+{
+    struct dial *d, *next;
+    for (d = LIST_FIRST(&all->all); d; d = next) {
+        next = LIST_NEXT(d, entry);
+        if (!d->persistent || is_listed(d, hosts, count))
+            continue;
+        stop_dialling(d);
+        drop(d);
+    }
+    for (size_t i = 0; i < count; i++) {
+        d = find_configured(all, hosts[i]) ? NULL : begin(all, hosts[i], true);
+        if (d)
+            persist(d);
+    }
 }
 
 void dial_once(struct dials *all, const char *host, agent_done_fn *done, void *arg)
@@ -215,7 +274,8 @@ void dial_once(struct dials *all, const char *host, agent_done_fn *done, void *a
     }
     d->done = done;
     d->arg = arg;
-    event_add(d->timer, &(struct timeval){.tv_sec = AGENT_JOIN_TIMEOUT_MS / 1000});
+    d->dialling = true;
+    wait_s(d, AGENT_JOIN_TIMEOUT_MS / 1000);
     if (!begin_lookup(d))
         finish(d, false, "too many look-ups at one time");
 }
@@ -230,14 +290,6 @@ void dial_forget(struct dials *all, const void *arg)
     }
 }
 
-static bool has_addr(const struct dial *d, const struct gossip_addr *addr)
-{
-    for (size_t i = 0; i < d->count; i++)
-        if (d->addrs[i].port == addr->port && memcmp(d->addrs[i].ip, addr->ip, 16) == 0)
-            return true;
-    return false;
-}
-
 void dial_peers(struct dials *all, const struct gossip_addr *peers, size_t count)
 {
     assert(count <= STORE_PEERS_MAX);
@@ -247,23 +299,35 @@ void dial_peers(struct dials *all, const struct gossip_addr *peers, size_t count
         gossip_join(all->agent->gossip, agent_now_us(), &peers[i]);
 }
 
-static struct dial *find(const struct dials *all, const struct gossip_addr *addr)
+static struct dial *find_dialling(const struct dials *all, const struct gossip_addr *addr)
 {
     struct dial *d;
     LIST_FOREACH(d, &all->all, entry)
-    if (has_addr(d, addr))
+    if (d->dialling && has_addr(d, addr))
         return d;
     return NULL;
 }
 
-void dial_answered(struct dials *all, const struct gossip_addr *addr)
+static void stop_peers(struct dials *all)
 {
     for (; all->peers_count > 0; all->peers_count--)
         gossip_join_stop(all->agent->gossip, &all->peers[all->peers_count - 1]);
+}
+
+void dial_answered(struct dials *all, const struct gossip_addr *addr, bool by_ourselves)
+{
+    if (!by_ourselves)
+        stop_peers(all);
     /* From the start each time: whoever is told may take others off the list. */
-    for (struct dial *d; (d = find(all, addr)) != NULL;) {
-        log_info("join %s: done", d->host);
+    for (struct dial *d; (d = find_dialling(all, addr)) != NULL;) {
+        log_info("join %s: %s", d->host, by_ourselves ? "that is this agent" : "done");
         stop_dialling(d);
-        finish(d, true, NULL);
+        if (!d->persistent) {
+            finish(d, true, NULL);
+            continue;
+        }
+        d->dialling = d->complained = false;
+        d->answered = true;
+        wait_s(d, DIAL_REST_S);
     }
 }

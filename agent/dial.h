@@ -7,14 +7,16 @@
 #define DIAL_MAX 128         /* at one time, configured ones and asked-for ones together */
 #define DIAL_ADDRESSES_MAX 8 /* of one host */
 #define DIAL_RETRY_S 5       /* a configured host is looked up again while it does not answer */
+#define DIAL_REST_S 60       /* and once it has answered, if then no member has its address */
 
 struct dials;
 
 struct dials *dial_new(struct agent *a);
 void dial_free(struct dials *d);
 
-/* A configured host: for as long as it takes. Trouble is said once. */
-void dial_persist(struct dials *d, const char *host);
+/* The configured hosts, for as long as it takes; those that were configured before and are not
+ * listed are given up. Trouble is said once. */
+void dial_configure(struct dials *d, char *const *hosts, size_t count);
 /* Members known from before: dialled until the first of them, or any other host, answers; some may
  * be long gone. At most STORE_PEERS_MAX. */
 void dial_peers(struct dials *d, const struct gossip_addr *peers, size_t count);
@@ -22,7 +24,8 @@ void dial_peers(struct dials *d, const struct gossip_addr *peers, size_t count);
 void dial_once(struct dials *d, const char *host, agent_done_fn *done, void *arg);
 void dial_forget(struct dials *d, const void *arg);
 
-/* The core has been answered from there. */
-void dial_answered(struct dials *d, const struct gossip_addr *addr);
+/* The core has been answered from there; by ourselves, if the address is our own: lists of hosts
+ * are often the same on all of them. */
+void dial_answered(struct dials *d, const struct gossip_addr *addr, bool by_ourselves);
 
 #endif

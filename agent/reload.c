@@ -82,17 +82,6 @@ static void keep_what_cannot(struct config *old, struct config *new)
     new->detect_ms = old->detect_ms;
 }
 
-static void dial_new_hosts(struct agent *a, const struct config *old, const struct config *new)
-{
-    for (size_t i = 0; i < new->join_count; i++) {
-        size_t at = 0;
-        while (at < old->join_count && strcmp(old->join[at], new->join[i]) != 0)
-            at++;
-        if (at == old->join_count)
-            dial_persist(a->dials, new->join[i]);
-    }
-}
-
 static void take_on(struct agent *a, struct config *new)
 {
     struct config *old = a->config;
@@ -100,7 +89,7 @@ static void take_on(struct agent *a, struct config *new)
     keep_what_cannot(old, new);
     log_set_level(new->log_level);
     handlers_configure(a->handlers, new->handlers, new->handlers_count);
-    dial_new_hosts(a, old, new);
+    dial_configure(a->dials, new->join, new->join_count);
     if (new->tags_bytes != old->tags_bytes || memcmp(new->tags, old->tags, old->tags_bytes) != 0)
         gossip_set_tags(a->gossip, agent_now_us(), new->tags, new->tags_bytes);
     agent_settle(a);

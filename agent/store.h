@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define STORE_PEERS_MAX 64 /* addresses kept to rejoin by; any one is enough */
+#define STORE_PEERS_MAX 32 /* addresses kept to rejoin by; any one is enough */
 #define STORE_ERROR_BYTES 512
 
 struct store;

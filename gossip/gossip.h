@@ -78,7 +78,7 @@
 #define GOSSIP_PACKET_BYTES_MAX 1400 /* fits an Ethernet frame below IPv6, UDP and sealing */
 #define GOSSIP_FRAME_BYTES_MAX 16384 /* one message on a stream */
 #define GOSSIP_MEMBERS_MAX 16384     /* table rows, remembered failed and left ones included */
-#define GOSSIP_JOINS_MAX 64          /* addresses being dialled at one time */
+#define GOSSIP_JOINS_MAX 256         /* addresses being dialled at one time */
 #define GOSSIP_DETECT_MS_MIN 200
 #define GOSSIP_DETECT_MS_MAX 60000
 #define GOSSIP_DETECT_MS_DEFAULT 1500
@@ -242,7 +242,8 @@ enum gossip_event_kind {
     GOSSIP_EVENT_REAP,           /* a failed or left member is remembered no longer */
     GOSSIP_EVENT_DATAGRAMS_LOST, /* a member that we watch answers on streams only */
     GOSSIP_EVENT_DATAGRAMS_PASS, /* ... and on datagrams again */
-    GOSSIP_EVENT_JOINED,         /* a gossip_join was answered: addr */
+    GOSSIP_EVENT_JOINED,         /* a gossip_join was answered: addr; member: ourselves, if we
+                                  * answered it */
     GOSSIP_EVENT_NAME_TAKEN,     /* an earlier member has our name: member; this one must stop */
     GOSSIP_EVENT_ID_TAKEN,       /* another agent runs with our id: addr; this one must stop */
     GOSSIP_EVENT_GONE,           /* gossip_leave is done: stop now */

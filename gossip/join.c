@@ -36,12 +36,13 @@ void gossip_join_stop(struct gossip *g, const struct gossip_addr *addr)
         }
 }
 
-void join_answered(struct gossip *g, uint32_t token)
+void join_answered(struct gossip *g, uint32_t token, uint64_t by)
 {
+    const struct member *self = by == g->key ? core_member(g, g->self) : NULL;
     for (uint32_t i = 0; i < g->joins.count; i++) {
         if (g->joins.targets[i].token != token)
             continue;
-        outbox_event(g, GOSSIP_EVENT_JOINED, NULL, &g->joins.targets[i].addr);
+        outbox_event(g, GOSSIP_EVENT_JOINED, self, &g->joins.targets[i].addr);
         drop_target(&g->joins, i);
         return;
     }
@@ -51,7 +52,7 @@ void join_request(struct gossip *g, const struct wire_message *m, const struct g
 {
     if (m->sender == g->key) {
         /* We have dialled ourselves: a list of seeds may well be the same on every host. */
-        join_answered(g, m->join.token);
+        join_answered(g, m->join.token, m->sender);
         return;
     }
     uint32_t row = member_by_key(&g->members, m->sender);
@@ -82,11 +83,6 @@ static void dial(struct gossip *g, struct join_target *t)
     t->tries++;
 }
 
-void join_redial(struct gossip *g, uint32_t row)
-{
-    probe_ask(g, row);
-}
-
 /* The dead are not in the view's hash; so somebody else is told what we hold of this one, and knows
  * better if it has left, or lives. */
 static void compare_failed(struct gossip *g, uint32_t row)
@@ -107,7 +103,8 @@ static void redial_one(struct gossip *g)
         uint32_t row = (start + i) % g->members.used;
         const struct member *m = core_member(g, row);
         if (m->profile && m->status == GOSSIP_FAILED) {
-            join_redial(g, row);
+            /* By turns, as any dial. */
+            probe_ask(g, row, g->joins.redials++ % 2 ? GOSSIP_STREAM : GOSSIP_DATAGRAM);
             compare_failed(g, row);
             return;
         }

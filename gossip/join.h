@@ -19,15 +19,14 @@ struct joins {
     struct join_target targets[GOSSIP_JOINS_MAX];
     uint32_t count;
     int64_t redial_us;
+    unsigned redials;
 };
 
 /* Somebody wants in. */
 void join_request(struct gossip *g, const struct wire_message *join,
                   const struct gossip_route *from);
-void join_answered(struct gossip *g, uint32_t token);
-
-/* Dials a failed member now: it may well be alive. */
-void join_redial(struct gossip *g, uint32_t row);
+/* The dial with that token has reached a member: `by` its key. */
+void join_answered(struct gossip *g, uint32_t token, uint64_t by);
 
 void join_tick(struct gossip *g);
 int64_t join_deadline(const struct gossip *g);

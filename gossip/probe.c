@@ -123,16 +123,17 @@ static void ping(struct gossip *g, struct edge *e)
     outbox_send(g, &to, &w);
 }
 
-void probe_ask(struct gossip *g, uint32_t row)
+void probe_ask(struct gossip *g, uint32_t row, enum gossip_via via)
 {
     /* Said as a claim of failure, whatever we hold ourselves: weaker claims need no answer. */
     struct member claimed = *core_member(g, row);
     claimed.status = GOSSIP_FAILED;
-    struct wire_writer w = outbox_begin(g, WIRE_PING, GOSSIP_DATAGRAM);
+    struct wire_writer w = outbox_begin(g, WIRE_PING, via);
     wire_put(&w, ++g->probe.seq, 4);
     wire_put(&w, claimed.key, 8);
     wire_put_short(&w, &claimed, 0);
     struct gossip_route to = outbox_to(&claimed);
+    to.via = via;
     outbox_send(g, &to, &w);
     g->stats.pings_sent++;
 }

@@ -74,7 +74,7 @@ void probe_look(struct gossip *g, uint32_t row);
 void probe_contradicted(struct gossip *g, uint32_t row);
 
 /* Asks a member that is said to be dead, telling it so; only its contradiction matters. */
-void probe_ask(struct gossip *g, uint32_t row);
+void probe_ask(struct gossip *g, uint32_t row, enum gossip_via via);
 
 /* True if the row has answered us directly after `since_us`. */
 bool probe_answered_since(const struct gossip *g, uint32_t row, int64_t since_us);

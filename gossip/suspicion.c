@@ -188,7 +188,7 @@ static void expire(struct gossip *g, struct suspicion *s)
         suspicion_verify(g, s->row);
         return;
     case SUSPICION_VERIFYING:
-        if (health_is_ill(g))
+        if (health_is_ill(g) || probe_answered_since(g, s->row, s->started_us))
             s->deadline_us = g->now_us + core_ms(g->timing.suspicion_min_ms);
         else
             convict(g, s->row);
@@ -205,7 +205,9 @@ void suspicion_tick(struct gossip *g)
             expire(g, s);
         } else if (g->now_us >= s->ask_us) {
             s->ask_us = g->now_us + core_ms(g->timing.suspicion_max_ms) / ASKS;
-            probe_ask(g, s->row);
+            /* Either may be blocked on the way. */
+            probe_ask(g, s->row, GOSSIP_DATAGRAM);
+            probe_ask(g, s->row, GOSSIP_STREAM);
         }
     }
 }

@@ -144,7 +144,7 @@ void sync_digest(struct gossip *g, const struct wire_message *m, const struct go
 void sync_delta(struct gossip *g, const struct wire_message *m, const struct gossip_route *from)
 {
     if (m->delta.token)
-        join_answered(g, m->delta.token);
+        join_answered(g, m->delta.token, m->sender);
     if (!(m->delta.flags & WIRE_WANT_BACK))
         return;
     struct delta d = {.log2 = m->delta.log2};

@@ -271,7 +271,7 @@ static void hear_stale(struct gossip *g, uint32_t row, const struct wire_record 
 {
     const struct member *held = core_member(g, row);
     if (held->status == GOSSIP_FAILED && heard_is_live(record) && source->settled)
-        join_redial(g, row);
+        probe_ask(g, row, GOSSIP_DATAGRAM);
     else if (record->fact.status == GOSSIP_SUSPECT || record->fact.status == GOSSIP_FAILED)
         spread_tell(g, source->route, row);
 }

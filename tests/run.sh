@@ -94,6 +94,7 @@ if $have_gcc; then
     for script in $real_tests; do real gcc "$script"; done
     real gcc many "$agents" "$partition_s"
     if [ "$mode" != --quick ]; then
+        real gcc rejoin
         real gcc watchers
         real gcc hooks
         real gcc readme

@@ -300,6 +300,48 @@ START_TEST(a_member_without_datagrams_is_not_failed)
 }
 END_TEST
 
+static void isolate(struct net *net, uint32_t node, uint32_t nodes, bool cut)
+{
+    for (uint32_t other = 0; other < nodes; other++) {
+        net_cut(net, node, other, cut);
+        net_cut(net, other, node, cut);
+    }
+}
+
+START_TEST(a_member_without_datagrams_comes_back_after_a_partition)
+{
+    for_seeds(5)
+    {
+        struct net *net = scenario_start(16, 0);
+        net_block(net, 5, GOSSIP_DATAGRAM, true);
+        net_run_ms(net, 20000);
+        isolate(net, 5, 16, true);
+        net_run_ms(net, 20000);
+        expect(net_count_of(net, GOSSIP_EVENT_FAILED, 5) == 15);
+        isolate(net, 5, 16, false);
+        scenario_settles(net, 10000);
+    }
+}
+END_TEST
+
+START_TEST(a_member_without_datagrams_is_not_failed_on_hearsay)
+{
+    for_seeds(5)
+    {
+        struct net *net = scenario_start(16, 0);
+        net_block(net, 5, GOSSIP_DATAGRAM, true);
+        net_run_ms(net, 20000);
+        isolate(net, 7, 16, true);
+        net_run_ms(net, 20000);
+        net_forget_counts(net);
+        isolate(net, 7, 16, false);
+        net_run_ms(net, 30000);
+        expect(net_count_of(net, GOSSIP_EVENT_FAILED, 5) == 0);
+        expect(net_run_until_agreed_ms(net, 0) == 0);
+    }
+}
+END_TEST
+
 START_TEST(a_member_without_streams_is_not_noticed)
 {
     for_seeds(5)
@@ -358,6 +400,8 @@ int main(void)
     tcase_add_test(t, a_half_connected_member_does_not_flap_and_takes_nobody_with_it);
     t = add_case(s, "blocked");
     tcase_add_test(t, a_member_without_datagrams_is_not_failed);
+    tcase_add_test(t, a_member_without_datagrams_comes_back_after_a_partition);
+    tcase_add_test(t, a_member_without_datagrams_is_not_failed_on_hearsay);
     tcase_add_test(t, a_member_without_streams_is_not_noticed);
     tcase_add_test(t, a_newcomer_gets_in_by_streams_alone_or_by_datagrams_alone);
     return unit_run(s);
