@@ -109,6 +109,7 @@ static void print_timing(uint32_t detect_ms, FILE *out)
     print_duration(out, "timing.sync_delay", t.sync_delay_ms);
     print_duration(out, "timing.leave", t.leave_ms);
     fprintf(out, "timing.reap = %us\n", t.reap_s);
+    fprintf(out, "timing.reap_failed = %us\n", t.reap_failed_s);
 }
 
 void config_print(const struct config *c, FILE *out)

@@ -33,6 +33,7 @@ enum gossip_error gossip_timing_derive(uint32_t detect_ms, struct gossip_timing 
         .sync_delay_ms = detect_ms / 2,
         .leave_ms = detect_ms / 5,
         .reap_s = 24 * 3600,
+        .reap_failed_s = 7 * 24 * 3600,
     };
     return GOSSIP_OK;
 }
@@ -92,7 +93,7 @@ struct gossip *gossip_new(const struct gossip_config *config, int64_t now_us,
     probe_init(g);
     g->self = member_add(&g->members, self);
     g->view = sync_term(core_member(g, g->self));
-    core_member(g, g->self)->since_us = now_us;
+    core_member(g, g->self)->since_us = core_member(g, g->self)->started_us = now_us;
     gossip_profile_release(self);
     *error = GOSSIP_OK;
     return g;

@@ -30,9 +30,10 @@
  * SUSPICION (suspicion.h). The accused is suspect everywhere, and is told so by everyone who pings
  * it; it contradicts with a higher incarnation, or is failed when the window ends. The window
  * shrinks with each independent accuser (Lifeguard). Unlike SWIM only those who accuse first-hand
- * decide, and nobody believes a FAILED of a member that was not suspected for a while before: such
- * a claim is put to the member itself first. So a host that returns from isolation with news of
- * everybody's death does no harm, and neither does the merging of two halves.
+ * decide, and nobody believes a FAILED, or a LEFT that is not its own word, of a member that was
+ * not suspected for a while before: such a claim is put to the member itself first. So a host that
+ * returns from isolation with news of everybody's death does no harm, and neither does the merging
+ * of two halves.
  *
  * KNOWING ONE'S OWN STATE (health.h). Time that this host slept is not evidence against anyone:
  * lateness against the deadline we had asked for is taken out of every measurement, and after a
@@ -50,10 +51,10 @@
  * settles it.
  *
  * COMING AND GOING (join.h). A newcomer dials addresses until one answers, by datagram and stream
- * in turn, and gets the whole state. Failed members are dialled again, one a second, for as long as
- * they are remembered, so that a partition merges by itself. Who leaves says so, stays a moment to
- * be heard, and is `left`. Two hosts with one name: the earlier start keeps it, and the later is
- * told to stop.
+ * in turn, and gets the whole state. The dead are dialled again, each by a few members a second,
+ * for as long as they are remembered, so that a partition merges by itself. Who leaves says so,
+ * stays a moment to be heard, and is `left`. Two hosts with one name: the earlier start keeps it,
+ * and the later is told to stop. How long each has run says who was earlier: hosts' clocks differ.
  *
  * TIMING. Everything follows from `detect`, in gossip_timing_derive. A crash is first missed after
  * a quarter of the ping period (three observers, each with its own phase), accused some three quick
@@ -176,7 +177,8 @@ struct gossip_timing {
     uint32_t redial_period_ms; /* one remembered failed member is dialled in this time */
     uint32_t sync_delay_ms;    /* a differing view hash is left alone this long */
     uint32_t leave_ms;         /* from announcing `leaving` to being gone */
-    uint32_t reap_s;           /* failed and left members are remembered this long */
+    uint32_t reap_s;           /* left members are remembered this long */
+    uint32_t reap_failed_s;    /* failed ones, dialled all the while: a partition may last */
 };
 
 /* Fills `timing` from detect. GOSSIP_ERROR_DETECT: outside its range, nothing filled. */
@@ -266,7 +268,8 @@ void gossip_join_stop(struct gossip *g, const struct gossip_addr *addr);
 /* Announces the leave; GOSSIP_EVENT_GONE follows within timing.leave_ms. */
 void gossip_leave(struct gossip *g, int64_t now_us);
 
-/* Makes a failed member `left` everywhere; with prune, forgets it here at once. UNKNOWN, ALIVE. */
+/* Makes a failed member `left` everywhere; with prune, one that has failed or left is shown nowhere
+ * any more (its row stays for a while, so that old news cannot bring it back). UNKNOWN, ALIVE. */
 enum gossip_error gossip_forget(struct gossip *g, int64_t now_us, const char *name, bool prune);
 
 /* Replaces our own tags (encoded, copied) and tells everybody. TAGS, LEAVING, MEMORY. */

@@ -3,6 +3,8 @@
 #include "gossip/core.h"
 #include "gossip/profile.h"
 
+enum { REDIALS = 4, DRAWS_MAX = 64 };
+
 enum gossip_error gossip_join(struct gossip *g, int64_t now_us, const struct gossip_addr *addr)
 {
     struct joins *j = &g->joins;
@@ -85,7 +87,7 @@ static void dial(struct gossip *g, struct join_target *t)
 
 /* The dead are not in the view's hash; so somebody else is told what we hold of this one, and knows
  * better if it has left, or lives. */
-static void compare_failed(struct gossip *g, uint32_t row)
+static void compare_dead(struct gossip *g, uint32_t row)
 {
     uint32_t other = member_random_live(&g->members, &g->rng, g->self);
     if (other == MEMBER_NONE)
@@ -94,20 +96,27 @@ static void compare_failed(struct gossip *g, uint32_t row)
     spread_tell(g, &to, row);
 }
 
+static bool may_live(const struct member *m)
+{
+    return m->profile && (m->status == GOSSIP_FAILED || (m->status == GOSSIP_LEFT && m->forgotten));
+}
+
+/* Each of the dead is asked by REDIALS members or so in every period, however many there are: for
+ * each draws a few rows, and asks the first that may live. */
 static void redial_one(struct gossip *g)
 {
-    if (g->members.by_status[GOSSIP_FAILED] == 0)
+    const struct member_table *t = &g->members;
+    if (core_is_leaving(g) || t->by_status[GOSSIP_FAILED] + t->by_status[GOSSIP_LEFT] == 0)
         return;
-    uint32_t start = rng_below(&g->rng, g->members.used);
-    for (uint32_t i = 0; i < g->members.used; i++) {
-        uint32_t row = (start + i) % g->members.used;
-        const struct member *m = core_member(g, row);
-        if (m->profile && m->status == GOSSIP_FAILED) {
-            /* By turns, as any dial. */
-            probe_ask(g, row, g->joins.redials++ % 2 ? GOSSIP_STREAM : GOSSIP_DATAGRAM);
-            compare_failed(g, row);
-            return;
-        }
+    uint32_t draws = 1 + REDIALS * t->used / member_live_count(t);
+    for (draws = draws < DRAWS_MAX ? draws : DRAWS_MAX; draws > 0; draws--) {
+        uint32_t row = rng_below(&g->rng, t->used);
+        if (!may_live(core_member(g, row)))
+            continue;
+        /* By turns, as any dial. */
+        probe_ask(g, row, g->joins.redials++ % 2 ? GOSSIP_STREAM : GOSSIP_DATAGRAM);
+        compare_dead(g, row);
+        return;
     }
 }
 

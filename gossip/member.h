@@ -21,7 +21,8 @@ bool member_fact_beats(const struct fact *heard, const struct fact *held);
 struct member {
     const struct gossip_profile *profile; /* held; NULL: the row is free */
     uint64_t key;
-    int64_t since_us;
+    int64_t since_us;    /* when its status began */
+    int64_t started_us;  /* when it started, by what it says of its age; holds while it lives */
     int64_t believed_us; /* until then its last contradiction weighs more than silence (probe.c) */
     uint32_t incarnation;
     uint32_t name_hash;
@@ -32,6 +33,7 @@ struct member {
     uint8_t status;         /* enum gossip_status */
     uint8_t contradictions; /* of suspicions, with no direct answer in between */
     bool hidden;            /* pruned: kept only so that old news cannot bring it back */
+    bool forgotten;         /* left by decree and not by its own word: it may live */
 };
 
 struct index {

@@ -13,9 +13,10 @@
 #define PRIOR_GAIN (1.0 / 16)
 
 enum {
-    REPINGS_FAST = 8,  /* then each waits twice as long as the last */
-    GUEST_WINDOWS = 3, /* times suspicion_max that a guest stays without an answer; and that a
-                          member is believed once it has contradicted */
+    REPINGS_FAST = 8,        /* then each waits twice as long as the last */
+    REPINGS_FAST_ALONE = 24, /* where nobody else can confirm, and all evidence must be our own */
+    GUEST_WINDOWS = 3,       /* times suspicion_max that a guest stays without an answer; and that a
+                                member is believed once it has contradicted */
     BELIEF_DOUBLINGS_MAX = 3, /* of how long a contradiction is believed */
 };
 
@@ -145,13 +146,19 @@ static int64_t period_us(struct gossip *g)
     return period * 9 / 10 + rng_below(&g->rng, (uint32_t)(period / 5) + 1);
 }
 
+static unsigned repings_fast(const struct gossip *g)
+{
+    return member_live_count(&g->members) > 2 ? REPINGS_FAST : REPINGS_FAST_ALONE;
+}
+
 /* Between pings that go unanswered: fast at first, then ever slower up to the ordinary period. */
 static int64_t reping_us(const struct gossip *g, const struct edge *e)
 {
     int64_t fast = core_ms(g->timing.reping_ms), slow = core_ms(g->timing.ping_period_ms);
-    if (e->repings <= REPINGS_FAST)
+    unsigned many = repings_fast(g);
+    if (e->repings <= many)
         return fast;
-    unsigned doublings = e->repings - REPINGS_FAST;
+    unsigned doublings = e->repings - many;
     return doublings > 10 ? slow : core_min(fast << doublings, slow);
 }
 
@@ -231,7 +238,7 @@ static void ping_again(struct gossip *g, struct edge *e)
 {
     e->repings++;
     e->next_us = g->now_us + reping_us(g, e);
-    if (e->repings > REPINGS_FAST || take_token(g)) {
+    if (e->repings > repings_fast(g) || take_token(g)) {
         ping(g, e);
         share_evidence(g, e);
     }
@@ -347,6 +354,18 @@ void probe_contradicted(struct gossip *g, uint32_t row)
         m->contradictions++;
 }
 
+void probe_restarted(struct gossip *g, uint32_t row)
+{
+    struct edge *e = find_edge(g, row);
+    if (!e)
+        return;
+    phi_forget(&e->phi);
+    e->votes_count = 0;
+    if (e->missing_us)
+        e->next_us = g->now_us;
+    e->missing_us = 0;
+}
+
 static struct edge *open_guest(struct gossip *g, uint32_t row)
 {
     for (size_t i = PROBE_SWEEP + 1; i < PROBE_EDGES; i++) {
@@ -401,7 +420,9 @@ void probe_look(struct gossip *g, uint32_t row)
 void probe_evidence(struct gossip *g, const struct wire_message *m, const struct gossip_route *from)
 {
     uint32_t row = member_by_key(&g->members, m->evidence.subject);
-    if (row == MEMBER_NONE || row == g->self)
+    uint32_t voter = member_by_key(&g->members, m->sender);
+    if (row == MEMBER_NONE || row == g->self || voter == MEMBER_NONE ||
+        !member_is_live(core_member(g, voter)))
         return;
     if (!member_is_live(core_member(g, row))) {
         spread_tell(g, from, row);

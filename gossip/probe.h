@@ -73,6 +73,9 @@ void probe_look(struct gossip *g, uint32_t row);
 /* A suspect has contradicted: it lives, whether it answers us or not. */
 void probe_contradicted(struct gossip *g, uint32_t row);
 
+/* A member has started anew: what its former self did not answer says nothing of it. */
+void probe_restarted(struct gossip *g, uint32_t row);
+
 /* Asks a member that is said to be dead, telling it so; only its contradiction matters. */
 void probe_ask(struct gossip *g, uint32_t row, enum gossip_via via);
 

@@ -3,7 +3,7 @@
 #include "gossip/core.h"
 
 enum {
-    RECORDS_MAX = GOSSIP_PACKET_BYTES_MAX / 29, /* of the smallest, more never fit a packet */
+    RECORDS_MAX = GOSSIP_PACKET_BYTES_MAX / WIRE_SHORT_BYTES, /* more never fit a packet */
     DRAWS_MAX = 16, /* for a member not yet told in a round: so often in vain means none is left */
 };
 
@@ -89,7 +89,7 @@ bool spread_put(struct gossip *g, struct wire_writer *w, uint32_t row)
     const struct member *m = core_member(g, row);
     if (m->status == GOSSIP_SUSPECT || m->status == GOSSIP_FAILED)
         return wire_put_short(w, m, suspicion_accuser(g, row));
-    return wire_put_full(w, m);
+    return wire_put_full(w, m, g->now_us);
 }
 
 /* Writes one list's facts; the rows written are noted in `sent`. False: the packet is full. */

@@ -94,33 +94,23 @@ static struct wire_writer begin_delta(struct gossip *g, const struct delta *d, e
     return w;
 }
 
-/* Does the delta take more datagrams than may go in one burst? */
-static bool is_large(const struct gossip *g, const struct delta *d)
-{
-    size_t bytes = 0;
-    for (uint32_t row = 0; row < g->members.used; row++) {
-        const struct member *m = &g->members.rows[row];
-        if (is_wanted(d, m))
-            bytes += 1 + GOSSIP_ID_BYTES + 8 + 4 + 16 + 2 + 1 + strlen(m->profile->name) + 2 +
-                     m->profile->tags_bytes;
-    }
-    return bytes > SYNC_DATAGRAMS_MAX * (GOSSIP_PACKET_BYTES_MAX - WIRE_RECORD_BYTES_MAX / 2);
-}
-
+/* By datagrams as far as one burst may go, and the rest by stream. From anywhere in the table:
+ * where streams do not pass, each exchange brings other members across. */
 static void send_delta(struct gossip *g, struct delta d, const struct gossip_route *to)
 {
     struct gossip_route route = *to;
-    if (is_large(g, &d))
-        route.via = GOSSIP_STREAM;
+    uint32_t start = rng_below(&g->rng, g->members.used), packets = 1;
     struct wire_writer w = begin_delta(g, &d, route.via);
-    for (uint32_t row = 0; row < g->members.used; row++) {
-        const struct member *m = core_member(g, row);
-        if (!is_wanted(&d, m) || wire_put_full(&w, m))
+    for (uint32_t i = 0; i < g->members.used; i++) {
+        const struct member *m = core_member(g, (start + i) % g->members.used);
+        if (!is_wanted(&d, m) || wire_put_full(&w, m, g->now_us))
             continue;
         outbox_send(g, &route, &w);
         d.flags = 0; /* asked for once */
+        if (++packets > SYNC_DATAGRAMS_MAX)
+            route.via = GOSSIP_STREAM;
         w = begin_delta(g, &d, route.via);
-        wire_put_full(&w, m);
+        wire_put_full(&w, m, g->now_us);
     }
     outbox_send(g, &route, &w);
 }

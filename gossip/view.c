@@ -6,6 +6,11 @@
 
 #include <string.h>
 
+enum {
+    REAP_LOOK_S = 60,
+    SAME_TIME_US = 10000000, /* of two starts: ages are whole seconds, and a little old */
+};
+
 /* What a change of status is called; a member counts as live while suspect or leaving. */
 static void tell_change(struct gossip *g, const struct member *m, enum gossip_status old)
 {
@@ -24,6 +29,13 @@ static void tell_change(struct gossip *g, const struct member *m, enum gossip_st
         outbox_event(g, GOSSIP_EVENT_UPDATE, m, NULL);
 }
 
+/* Who leaves says so, with an incarnation of its own; else somebody has made it forgotten. */
+static bool is_decree(const struct member *m, uint32_t incarnation, enum gossip_status status)
+{
+    return status == GOSSIP_LEFT && incarnation == m->incarnation && m->status != GOSSIP_LEAVING &&
+           m->status != GOSSIP_LEFT;
+}
+
 static void set_fact(struct gossip *g, uint32_t row, uint32_t incarnation,
                      enum gossip_status status)
 {
@@ -31,6 +43,10 @@ static void set_fact(struct gossip *g, uint32_t row, uint32_t incarnation,
     bool was_live = member_is_live(m);
     if (was_live)
         g->view -= sync_term(m);
+    if (status != GOSSIP_LEFT)
+        m->forgotten = false;
+    else if (is_decree(m, incarnation, status))
+        m->forgotten = true;
     m->incarnation = incarnation;
     if (status != (enum gossip_status)m->status)
         member_set_status(&g->members, row, status, g->now_us);
@@ -91,6 +107,20 @@ static bool profile_differs(const struct gossip_profile *a, const struct gossip_
            a->tags_bytes != b->tags_bytes || memcmp(a->tags, b->tags, a->tags_bytes) != 0;
 }
 
+/* When what the record says of its member began: its start if it lives, its death if not. */
+static int64_t began_us(const struct gossip *g, const struct wire_record *record)
+{
+    return g->now_us - (int64_t)record->age_s * 1000000;
+}
+
+static void set_age(const struct gossip *g, struct member *m, const struct wire_record *record)
+{
+    if (member_is_live(m))
+        m->started_us = began_us(g, record);
+    else
+        m->since_us = began_us(g, record);
+}
+
 /* Takes on a full record that has won. */
 static void take_record(struct gossip *g, uint32_t row, const struct wire_record *record)
 {
@@ -106,14 +136,18 @@ static void take_record(struct gossip *g, uint32_t row, const struct wire_record
         suspicion_end(g, row);
     set_profile(g, row, profile);
     set_fact(g, row, record->fact.incarnation, status);
+    set_age(g, m, record);
     if (old == GOSSIP_SUSPECT && status == GOSSIP_ALIVE)
         probe_contradicted(g, row);
+    if (restarted)
+        probe_restarted(g, row);
     m->hidden = status == GOSSIP_LEFT && record->hidden;
     if (status != old || differs)
         tell_change(g, m, old);
     if (m->hidden)
         outbox_event(g, GOSSIP_EVENT_REAP, m, NULL);
-    spread_news(g, row, lane_of(old, status));
+    /* A restart is urgent to those who miss its former self's answers. */
+    spread_news(g, row, restarted ? SPREAD_URGENT : lane_of(old, status));
 }
 
 static void forget_row(struct gossip *g, uint32_t row)
@@ -131,13 +165,19 @@ static void forget_row(struct gossip *g, uint32_t row)
     member_remove(&g->members, row);
 }
 
-/* Of two with one name the earlier start keeps it; the id breaks a tie. A newer start at the very
- * same address is the same host, installed anew. */
-static bool heard_keeps_name(const struct wire_record *heard, const struct member *held)
+/* Of two with one name the earlier start keeps it: by how long both say that they have run, for
+ * their clocks may differ; of starts at about the same time, by generation and id. Another start at
+ * the very same address is the same host, installed anew, and there we know that we are the last.
+ */
+static bool heard_keeps_name(const struct gossip *g, const struct wire_record *heard,
+                             const struct member *held)
 {
     const struct gossip_profile *profile = held->profile;
     if (profile_addr_equal(&heard->profile.addr, &profile->addr))
-        return heard->fact.generation > profile->generation;
+        return held->key != g->key && heard->fact.generation > profile->generation;
+    int64_t later_us = began_us(g, heard) - held->started_us;
+    if (later_us > SAME_TIME_US || later_us < -SAME_TIME_US)
+        return later_us < 0;
     if (heard->fact.generation != profile->generation)
         return heard->fact.generation < profile->generation;
     return heard->key < held->key;
@@ -158,7 +198,7 @@ static bool takes_name(struct gossip *g, const struct wire_record *record, uint3
     const struct member *held = core_member(g, row);
     struct gossip_route claimant = {.addr = record->profile.addr, .via = GOSSIP_DATAGRAM};
     bool first_hand = source->sender == record->key;
-    if (!heard_keeps_name(record, held)) {
+    if (!heard_keeps_name(g, record, held)) {
         if (first_hand || row == g->self)
             spread_tell(g, source->route, row);
         if (row != g->self)
@@ -207,10 +247,38 @@ static bool name_is_free(struct gossip *g, const struct wire_record *record,
     return true;
 }
 
+static bool is_to_be_reaped(const struct gossip *g, enum gossip_status status, int64_t since_us)
+{
+    uint32_t s = status == GOSSIP_FAILED ? g->timing.reap_failed_s : g->timing.reap_s;
+    return g->now_us - since_us >= (int64_t)s * 1000000;
+}
+
+/* Makes room in a full table: of the dead, who left first, or else who failed first. */
+static bool forget_one(struct gossip *g)
+{
+    const struct member *oldest = NULL;
+    for (uint32_t row = 0; row < g->members.used; row++) {
+        const struct member *m = core_member(g, row);
+        if (!m->profile || member_is_live(m) || row == g->self)
+            continue;
+        if (!oldest || m->status > oldest->status ||
+            (m->status == oldest->status && m->since_us < oldest->since_us))
+            oldest = m;
+    }
+    if (oldest)
+        forget_row(g, (uint32_t)(oldest - g->members.rows));
+    return oldest;
+}
+
 static void hear_unknown(struct gossip *g, const struct wire_record *record,
                          const struct view_source *source)
 {
-    if (!record->full || !name_is_free(g, record, source))
+    if (!record->full ||
+        (!heard_is_live(record) && is_to_be_reaped(g, record->fact.status, began_us(g, record))))
+        return;
+    if (!name_is_free(g, record, source))
+        return;
+    if (g->members.count == GOSSIP_MEMBERS_MAX && (!heard_is_live(record) || !forget_one(g)))
         return;
     const struct gossip_profile *profile = profile_new(&record->profile);
     uint32_t row = profile ? member_add(&g->members, profile) : MEMBER_NONE;
@@ -221,6 +289,7 @@ static void hear_unknown(struct gossip *g, const struct wire_record *record,
     m->incarnation = record->fact.incarnation;
     m->hidden = record->hidden && record->fact.status == GOSSIP_LEFT;
     member_set_status(&g->members, row, record->fact.status, g->now_us);
+    set_age(g, m, record);
     /* A member that was dead before we heard of it is history: remembered, not told. */
     if (!member_is_live(m))
         return;
@@ -297,7 +366,9 @@ static void hear_known(struct gossip *g, uint32_t row, const struct wire_record 
     /* Without its profile, a newer version cannot be taken on: the state exchange brings it. */
     if (!record->full && !same_version)
         return;
-    if (record->fact.status == GOSSIP_FAILED && !suspicion_allows_failed(g, row, &record->fact)) {
+    bool ends_it = record->fact.status == GOSSIP_FAILED ||
+                   (same_version && is_decree(m, record->fact.incarnation, record->fact.status));
+    if (ends_it && !suspicion_allows_failed(g, row, &record->fact)) {
         suspicion_verify(g, row);
         return;
     }
@@ -341,17 +412,15 @@ void view_hide(struct gossip *g, uint32_t row)
     spread_news(g, row, SPREAD_ORDINARY);
 }
 
-enum { REAP_LOOK_S = 60 };
-
 void view_reap(struct gossip *g)
 {
     if (g->now_us < g->reap_us)
         return;
     g->reap_us = g->now_us + core_ms(REAP_LOOK_S * 1000);
-    int64_t before_us = g->now_us - core_ms(1000) * g->timing.reap_s;
     for (uint32_t row = 0; row < g->members.used; row++) {
         const struct member *m = core_member(g, row);
-        if (m->profile && !member_is_live(m) && row != g->self && m->since_us <= before_us)
+        if (m->profile && !member_is_live(m) && row != g->self &&
+            is_to_be_reaped(g, (enum gossip_status)m->status, m->since_us))
             forget_row(g, row);
     }
 }

@@ -91,6 +91,7 @@ static void take_record(struct wire_reader *r, struct wire_record *record)
     record->fact.generation = record->profile.generation = take_integer(r, 8);
     record->fact.incarnation = (uint32_t)take_integer(r, 4);
     record->accuser = record->full ? 0 : take_integer(r, 8);
+    record->age_s = record->full ? (uint32_t)take_integer(r, 4) : 0;
     if (record->full)
         take_profile(r, record, flags & RECORD_IPV6);
     if (record->fact.incarnation > WIRE_INCARNATION_MAX ||
@@ -225,7 +226,7 @@ struct wire_writer wire_begin(uint8_t *buffer, size_t bytes, enum wire_kind kind
 
 bool wire_put_short(struct wire_writer *w, const struct member *m, uint64_t accuser)
 {
-    if (w->end - w->at < 1 + 8 + 8 + 4 + 8)
+    if (w->end - w->at < WIRE_SHORT_BYTES)
         return false;
     wire_put(w, m->status | (m->hidden ? RECORD_HIDDEN : 0), 1);
     wire_put(w, m->key, 8);
@@ -235,12 +236,21 @@ bool wire_put_short(struct wire_writer *w, const struct member *m, uint64_t accu
     return true;
 }
 
-bool wire_put_full(struct wire_writer *w, const struct member *m)
+static uint32_t age_s(const struct member *m, int64_t now_us)
+{
+    int64_t s = (now_us - (member_is_live(m) ? m->started_us : m->since_us)) / 1000000;
+    if (s < 0)
+        return 0;
+    return s < UINT32_MAX ? (uint32_t)s : UINT32_MAX;
+}
+
+bool wire_put_full(struct wire_writer *w, const struct member *m, int64_t now_us)
 {
     const struct gossip_profile *p = m->profile;
     bool ipv6 = memcmp(p->addr.ip, v4_mapped, sizeof v4_mapped) != 0;
     size_t ip_bytes = ipv6 ? 16 : 4, name_bytes = strlen(p->name);
-    size_t bytes = 1 + GOSSIP_ID_BYTES + 8 + 4 + ip_bytes + 2 + 1 + name_bytes + 2 + p->tags_bytes;
+    size_t bytes =
+        1 + GOSSIP_ID_BYTES + 8 + 4 + 4 + ip_bytes + 2 + 1 + name_bytes + 2 + p->tags_bytes;
     if ((size_t)(w->end - w->at) < bytes)
         return false;
     wire_put(
@@ -248,6 +258,7 @@ bool wire_put_full(struct wire_writer *w, const struct member *m)
     put_bytes(w, p->id, sizeof p->id);
     wire_put(w, p->generation, 8);
     wire_put(w, m->incarnation, 4);
+    wire_put(w, age_s(m, now_us), 4);
     put_bytes(w, p->addr.ip + 16 - ip_bytes, ip_bytes);
     wire_put(w, p->addr.port, 2);
     wire_put(w, name_bytes, 1);

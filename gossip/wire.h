@@ -28,11 +28,13 @@
  *     +-------+-----------------------+------------------+-------------+-----------------+
  *     flags: status (3 bits), FULL, IPV6, HIDDEN; the others zero
  *
- *     +-------+-----------------------+------------------+-------------+--------+------+
- *     | flags |        id  16         |   generation 8   |incarnation 4|ip 4, 16|port 2|
- *     +-------+-----------------------+------------------+-------------+--------+------+
+ *     +-------+-----------------------+------------------+-------------+-------+--------+------+
+ *     | flags |        id  16         |   generation 8   |incarnation 4| age 4 |ip 4, 16|port 2|
+ *     +-------+-----------------------+------------------+-------------+-------+--------+------+
  *     | name length 1 | name | tags length 2 | tags: KEY NUL VALUE NUL ... |
  *     +---------------+------+---------------+-----------------------------+
+ *     age: seconds since its start while it lives, since its death afterwards. Durations and not
+ *     times: hosts' clocks differ.
  *
  * Plain fields and not msgpack: a ping is 36 bytes, decoding allocates nothing, and each field is
  * checked in the one place that reads it.
@@ -48,7 +50,9 @@
 #define WIRE_BUCKETS_MAX (1 << WIRE_BUCKETS_LOG2_MAX)
 #define WIRE_HEADER_BYTES 24
 #define WIRE_RECORD_BYTES_MAX                                                                      \
-    (1 + GOSSIP_ID_BYTES + 8 + 4 + 16 + 2 + 1 + GOSSIP_NAME_BYTES_MAX + 2 + GOSSIP_TAGS_BYTES_MAX)
+    (1 + GOSSIP_ID_BYTES + 8 + 4 + 4 + 16 + 2 + 1 + GOSSIP_NAME_BYTES_MAX + 2 +                    \
+     GOSSIP_TAGS_BYTES_MAX)
+#define WIRE_SHORT_BYTES (1 + 8 + 8 + 4 + 8) /* a short record */
 /* More is never true of a cluster in order, and one step further would overflow. */
 #define WIRE_INCARNATION_MAX 0x7fffffff
 
@@ -79,6 +83,7 @@ struct wire_record {
     bool full, hidden;
     uint64_t key;
     uint64_t accuser;              /* short: who says so, 0 for nobody */
+    uint32_t age_s;                /* full: of its start if it lives, of its death if not */
     struct gossip_profile profile; /* full: strings point into the buffers below */
     char name[GOSSIP_NAME_BYTES_MAX + 1];
     char tags[GOSSIP_TAGS_BYTES_MAX];
@@ -143,7 +148,7 @@ struct wire_writer wire_begin(uint8_t *buffer, size_t bytes, enum wire_kind kind
 void wire_put(struct wire_writer *w, uint64_t value, size_t bytes);
 /* False: it did not fit, and nothing was written. */
 bool wire_put_short(struct wire_writer *w, const struct member *m, uint64_t accuser);
-bool wire_put_full(struct wire_writer *w, const struct member *m);
+bool wire_put_full(struct wire_writer *w, const struct member *m, int64_t now_us);
 
 uint32_t wire_cluster_hash(const char *cluster);
 

@@ -16,6 +16,27 @@ START_TEST(a_restart_unnoticed_is_an_update_and_no_failure)
 }
 END_TEST
 
+/* Unless the accusation and the news of it cross. */
+START_TEST(a_restart_that_is_just_being_missed_is_hardly_ever_suspected)
+{
+    for_seeds(5)
+    {
+        struct net *net = scenario_start(16, 0);
+        uint32_t suspected = 0;
+        for (uint32_t i = 0; i < 20; i++) {
+            net_crash(net, 5);
+            net_run_ms(net, 200 + 20 * i);
+            bool noticed = net_count_of(net, GOSSIP_EVENT_SUSPECT, 5) > 0;
+            net_start(net, 5, 0);
+            net_run_ms(net, 5000);
+            suspected += !noticed && net_count_of(net, GOSSIP_EVENT_SUSPECT, 5) > 0;
+            net_forget_counts(net);
+        }
+        expect(suspected <= 1);
+    }
+}
+END_TEST
+
 START_TEST(a_restart_after_the_failure_is_back_as_alive)
 {
     static const uint32_t sizes[] = {2, 3, 24};
@@ -264,6 +285,7 @@ int main(void)
     TCase *t = tcase_create("restart");
     tcase_set_timeout(t, SCENARIO_TIMEOUT_S);
     tcase_add_test(t, a_restart_unnoticed_is_an_update_and_no_failure);
+    tcase_add_test(t, a_restart_that_is_just_being_missed_is_hardly_ever_suspected);
     tcase_add_test(t, a_restart_after_the_failure_is_back_as_alive);
     tcase_add_test(t, a_restart_at_any_moment_ends_as_alive);
     tcase_add_test(t, a_restart_of_all_leaves_no_stale_rows);

@@ -41,6 +41,14 @@ static void split_and_heal(uint32_t nodes, const uint32_t *groups, uint32_t seco
     }
 }
 
+static void isolate(struct net *net, uint32_t node, uint32_t nodes, bool cut)
+{
+    for (uint32_t other = 0; other < nodes; other++) {
+        net_cut(net, node, other, cut);
+        net_cut(net, other, node, cut);
+    }
+}
+
 START_TEST(a_split_of_half_heals_to_one_view_within_5_s)
 {
     static const uint32_t sizes[] = {2, 4, 6, 32, 64};
@@ -126,6 +134,61 @@ START_TEST(a_split_that_heals_through_loss)
         expect(net_run_until_agreed_ms(net, 10000) >= 0);
         net_run_ms(net, 30000);
         expect(net_count(net, GOSSIP_EVENT_FAILED) == 0);
+    }
+}
+END_TEST
+
+START_TEST(a_split_of_three_days_heals_too)
+{
+    for_seeds(1)
+    {
+        struct net *net = scenario_start(4, 0);
+        net_split(net, 2, true);
+        net_run_ms(net, 3 * 24 * 3600 * 1000u);
+        net_split(net, 2, false);
+        scenario_settles(net, 10000);
+    }
+}
+END_TEST
+
+START_TEST(two_halves_that_were_made_to_forget_each_other_find_together)
+{
+    for_seeds(5)
+    {
+        struct net *net = scenario_start(4, 0);
+        net_split(net, 2, true);
+        net_run_ms(net, 10000);
+        for (uint32_t node = 0; node < 2; node++) {
+            expect(gossip_forget(net_core(net, 0), net_now_us(net), node ? "n2" : "n3", node) ==
+                   GOSSIP_OK);
+            expect(gossip_forget(net_core(net, 3), net_now_us(net), node ? "n0" : "n1", node) ==
+                   GOSSIP_OK);
+        }
+        net_settle(net, 0);
+        net_settle(net, 3);
+        net_run_ms(net, 5000);
+        net_split(net, 2, false);
+        scenario_settles(net, 15000);
+    }
+}
+END_TEST
+
+START_TEST(who_returns_from_isolation_and_forgets_a_member_gets_nobody_to_think_it_left)
+{
+    for_seeds(5)
+    {
+        struct net *net = scenario_start(16, 0);
+        isolate(net, 3, 16, true);
+        net_run_ms(net, 10000);
+        net_forget_counts(net);
+        isolate(net, 3, 16, false);
+        net_run_ms(net, 40);
+        if (gossip_forget(net_core(net, 3), net_now_us(net), "n12", false) != GOSSIP_OK)
+            continue; /* it was heard already */
+        net_settle(net, 3);
+        net_run_ms(net, 8000);
+        expect(scenario_told(net, SCENARIO_ANY, "leave", 12) == scenario_told(net, 3, "leave", 12));
+        expect(net_run_until_agreed_ms(net, 0) == 0);
     }
 }
 END_TEST
@@ -300,14 +363,6 @@ START_TEST(a_member_without_datagrams_is_not_failed)
 }
 END_TEST
 
-static void isolate(struct net *net, uint32_t node, uint32_t nodes, bool cut)
-{
-    for (uint32_t other = 0; other < nodes; other++) {
-        net_cut(net, node, other, cut);
-        net_cut(net, other, node, cut);
-    }
-}
-
 START_TEST(a_member_without_datagrams_comes_back_after_a_partition)
 {
     for_seeds(5)
@@ -360,9 +415,11 @@ START_TEST(a_newcomer_gets_in_by_streams_alone_or_by_datagrams_alone)
 {
     for_seeds(10)
     {
-        struct net *net = scenario_start(12, 1);
-        net_block(net, 11, scenario_seed % 2 ? GOSSIP_DATAGRAM : GOSSIP_STREAM, true);
-        net_start(net, 11, 0);
+        /* The larger takes more datagrams than are sent in one burst. */
+        uint32_t nodes = scenario_seed % 5 ? 12 : 128, newcomer = nodes - 1;
+        struct net *net = scenario_start(nodes, 1);
+        net_block(net, newcomer, scenario_seed % 2 ? GOSSIP_DATAGRAM : GOSSIP_STREAM, true);
+        net_start(net, newcomer, 0);
         expect(net_run_until_agreed_ms(net, 10000) >= 0);
         expect(net_count(net, GOSSIP_EVENT_FAILED) == 0);
     }
@@ -389,6 +446,9 @@ int main(void)
     tcase_add_test(t, a_split_of_an_hour_heals_as_one_of_a_minute);
     tcase_add_test(t, one_that_returns_from_isolation_gets_nobody_called_failed);
     tcase_add_test(t, a_split_that_heals_through_loss);
+    tcase_add_test(t, a_split_of_three_days_heals_too);
+    tcase_add_test(t, two_halves_that_were_made_to_forget_each_other_find_together);
+    tcase_add_test(t, who_returns_from_isolation_and_forgets_a_member_gets_nobody_to_think_it_left);
     tcase_add_test(t, a_link_that_comes_and_goes_ends_in_one_view);
     tcase_add_test(t, a_gap_of_a_fifth_of_detect_calls_nobody_failed);
     tcase_add_test(t, changes_on_both_sides_of_a_split_are_known_to_all_afterwards);

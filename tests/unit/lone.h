@@ -201,8 +201,15 @@ static inline void lone_hear_full(struct lone *l, const struct peer *from, const
     if (kind == WIRE_DELTA)
         for (int field = 0; field < 7; field++) /* token, flags, one bucket, its bit */
             wire_put(&w, 0, 1);
-    ck_assert(wire_put_full(&w, &row));
+    ck_assert(wire_put_full(&w, &row, 0));
     lone_hear(l, from, &w);
+}
+
+/* ... that the peer has left, by its own word. */
+static inline void lone_hear_left(struct lone *l, const struct peer *from, struct peer *about)
+{
+    about->row.incarnation++;
+    lone_hear_full(l, from, about, GOSSIP_LEFT, WIRE_NEWS);
 }
 
 /* A peer that the core knows to be alive. */

@@ -97,7 +97,7 @@ END_TEST
 
 START_TEST(the_name_of_a_failed_member_is_free)
 {
-    lone_hear_said(l, &b, &a, GOSSIP_LEFT);
+    lone_hear_left(l, &b, &a);
     lone_forget(l);
     c.profile.name = "p1";
     c.profile.generation = a.profile.generation + 1;
@@ -156,6 +156,46 @@ START_TEST(a_later_holder_of_our_name_is_told_that_we_have_it)
     ck_assert(lone_told_peer(l, &c, l->g->key, GOSSIP_ALIVE));
     lone_hear_full(l, &b, &c, GOSSIP_ALIVE, WIRE_NEWS);
     ck_assert(lone_told_peer(l, &b, l->g->key, GOSSIP_ALIVE));
+    ck_assert_uint_eq(l->told_count, 0);
+    ck_assert_int_eq(gossip_self(l->g).status, GOSSIP_ALIVE);
+}
+END_TEST
+
+/* Its clock is behind, so that its generation is low; but how long each has run says who was first.
+ */
+START_TEST(a_newcomer_whose_clock_is_behind_takes_no_name)
+{
+    lone_run_ms(l, 20000);
+    lone_forget(l);
+    c.profile.generation = 5;
+    c.profile.name = "p1";
+    lone_hear_full(l, &c, &c, GOSSIP_ALIVE, WIRE_NEWS);
+    ck_assert(holder_is("p1", &a));
+    ck_assert(lone_told_peer(l, &c, a.row.key, GOSSIP_ALIVE));
+    c.profile.name = "self";
+    lone_hear_full(l, &c, &c, GOSSIP_ALIVE, WIRE_NEWS);
+    ck_assert(lone_told_peer(l, &c, l->g->key, GOSSIP_ALIVE));
+    ck_assert_uint_eq(l->told_count, 0);
+}
+END_TEST
+
+START_TEST(who_has_run_for_longer_takes_the_name_whatever_its_clock)
+{
+    c.profile.generation = a.profile.generation + 1000000;
+    c.row.started_us = -60000000; /* a minute before the time its records are written at */
+    c.profile.name = "p1";
+    lone_hear_full(l, &c, &c, GOSSIP_ALIVE, WIRE_NEWS);
+    ck_assert(holder_is("p1", &c));
+}
+END_TEST
+
+/* What others tell us of an agent at our own address is of one that ran here before. */
+START_TEST(our_host_installed_anew_with_a_clock_behind_goes_on)
+{
+    c.profile.name = "self";
+    c.profile.addr = gossip_self(l->g).profile->addr;
+    c.profile.generation = LONE_GENERATION + 1000;
+    lone_hear_full(l, &b, &c, GOSSIP_ALIVE, WIRE_DELTA);
     ck_assert_uint_eq(l->told_count, 0);
     ck_assert_int_eq(gossip_self(l->g).status, GOSSIP_ALIVE);
 }
@@ -250,6 +290,9 @@ int main(void)
     tcase_add_test(t, news_of_a_dead_namesake_disturbs_nobody);
     tcase_add_test(t, an_earlier_holder_of_our_name_makes_us_stop_and_is_named_once);
     tcase_add_test(t, a_later_holder_of_our_name_is_told_that_we_have_it);
+    tcase_add_test(t, a_newcomer_whose_clock_is_behind_takes_no_name);
+    tcase_add_test(t, who_has_run_for_longer_takes_the_name_whatever_its_clock);
+    tcase_add_test(t, our_host_installed_anew_with_a_clock_behind_goes_on);
     tcase_add_test(t, a_rename_to_a_taken_name_is_not_taken_on);
     suite_add_tcase(s, t);
     t = tcase_create("ids");

@@ -45,7 +45,7 @@ static size_t carrying(const struct peer *about, enum wire_kind kind)
 START_TEST(urgent_news_goes_out_at_once_to_different_members)
 {
     meet(12);
-    lone_hear_said(l, &peers[0], &peers[1], GOSSIP_LEFT);
+    lone_hear_left(l, &peers[0], &peers[1]);
     lone_run_ms(l, 0);
     ck_assert_uint_eq(carrying(&peers[1], WIRE_NEWS), SPREAD_EAGER_FANOUT);
     for (size_t i = 0; i < l->sent_count; i++)
@@ -70,7 +70,7 @@ START_TEST(urgent_news_in_a_row_shares_packets)
 {
     meet(20);
     for (unsigned i = 1; i < 10; i++) {
-        lone_hear_said(l, &peers[0], &peers[i], GOSSIP_LEFT);
+        lone_hear_left(l, &peers[0], &peers[i]);
         lone_run_ms(l, 0);
     }
     lone_run_ms(l, 2 * SPREAD_EAGER_GAP_US / 1000);
@@ -83,7 +83,7 @@ END_TEST
 START_TEST(each_fact_is_told_lambda_log_n_times_and_then_no_more)
 {
     meet(30);
-    lone_hear_said(l, &peers[0], &peers[1], GOSSIP_LEFT);
+    lone_hear_left(l, &peers[0], &peers[1]);
     lone_run_ms(l, 20000);
     size_t told = 0;
     for (int kind = WIRE_PING; kind < WIRE_KINDS; kind++)
@@ -191,7 +191,7 @@ START_TEST(what_is_told_of_the_dead_is_known_to_all_versions)
     meet(6);
     peers[1].row.incarnation++;
     lone_hear_full(l, &peers[1], &peers[1], GOSSIP_LEAVING, WIRE_NEWS);
-    lone_hear_said(l, &peers[1], &peers[1], GOSSIP_LEFT);
+    lone_hear_left(l, &peers[1], &peers[1]);
     lone_forget(l);
     lone_run_ms(l, 10);
     struct wire_record r;

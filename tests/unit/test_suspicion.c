@@ -210,7 +210,7 @@ START_TEST(a_refutation_ends_the_suspicion)
     struct wire_writer w = lone_begin(l, &b, WIRE_ACK);
     wire_put(&w, last->message.ping.seq, 4);
     b.row.incarnation++;
-    ck_assert(wire_put_full(&w, &b.row));
+    ck_assert(wire_put_full(&w, &b.row, 0));
     b.answers = true;
     lone_hear(l, &b, &w);
     ck_assert_int_eq(lone_status(l, &b), GOSSIP_ALIVE);
@@ -299,7 +299,7 @@ START_TEST(many_suspicions_end_each_in_its_own_way)
     for (unsigned i = 1; i < MANY; i += 2) {
         many[i].answers = false;
         if (i % 4 == 1)
-            lone_hear_said(l, &a, &many[i], GOSSIP_LEFT);
+            lone_hear_left(l, &a, &many[i]);
         invariant_check(l->g);
     }
     for (int i = 0; i < 40; i++) {

@@ -80,7 +80,7 @@ static struct packet news_of(const struct member *m, bool full)
 {
     struct packet p;
     struct wire_writer w = begin(&p, WIRE_NEWS);
-    ck_assert(full ? wire_put_full(&w, m) : wire_put_short(&w, m, 3));
+    ck_assert(full ? wire_put_full(&w, m, 0) : wire_put_short(&w, m, 3));
     finish(&p, &w);
     return p;
 }
@@ -91,6 +91,34 @@ static enum gossip_error decode_profile(const struct gossip_profile *profile)
     struct packet p = news_of(&m, true);
     return decode_packet(&p);
 }
+
+static uint32_t age_of(struct member m, enum gossip_status status, int64_t now_us)
+{
+    struct packet p;
+    struct wire_message message;
+    struct wire_record r;
+    struct wire_writer w = begin(&p, WIRE_NEWS);
+    m.status = (uint8_t)status;
+    ck_assert(wire_put_full(&w, &m, now_us));
+    finish(&p, &w);
+    ck_assert_int_eq(wire_decode(p.bytes, p.len, cluster, &message), GOSSIP_OK);
+    ck_assert(wire_next_record(&message.records, &r));
+    return r.age_s;
+}
+
+START_TEST(the_age_is_of_the_start_of_who_lives_and_of_the_death_of_who_does_not)
+{
+    struct member m = row_of(&example);
+    m.started_us = -7500000;
+    m.since_us = 2000000;
+    for (int status = GOSSIP_ALIVE; status <= GOSSIP_LEAVING; status++)
+        ck_assert_uint_eq(age_of(m, (enum gossip_status)status, 5000000), 12);
+    ck_assert_uint_eq(age_of(m, GOSSIP_FAILED, 5000000), 3);
+    ck_assert_uint_eq(age_of(m, GOSSIP_LEFT, 5000000), 3);
+    ck_assert_uint_eq(age_of(m, GOSSIP_LEFT, 1000000), 0);
+    ck_assert_uint_eq(age_of(m, GOSSIP_LEFT, INT64_MAX / 2), UINT32_MAX);
+}
+END_TEST
 
 START_TEST(the_header_comes_back_from_every_kind)
 {
@@ -237,10 +265,10 @@ START_TEST(the_largest_record_fits_and_a_byte_less_of_room_does_not_hold_it)
     struct member row = row_of(&large);
     uint8_t room[WIRE_RECORD_BYTES_MAX];
     struct wire_writer w = {room, room, room + sizeof room - 1};
-    ck_assert(!wire_put_full(&w, &row));
+    ck_assert(!wire_put_full(&w, &row, 0));
     ck_assert_ptr_eq(w.at, room);
     w.end++;
-    ck_assert(wire_put_full(&w, &row));
+    ck_assert(wire_put_full(&w, &row, 0));
     ck_assert_ptr_eq(w.at, w.end);
     w = (struct wire_writer){room, room, room + 28};
     ck_assert(!wire_put_short(&w, &row, 0));
@@ -258,7 +286,7 @@ START_TEST(every_truncation_is_refused)
         size_t whole[3];
         put_body(&w, (enum wire_kind)kind);
         whole[0] = (size_t)(w.at - w.start);
-        wire_put_full(&w, &row);
+        wire_put_full(&w, &row, 0);
         whole[1] = (size_t)(w.at - w.start);
         wire_put_short(&w, &row, 4);
         whole[2] = (size_t)(w.at - w.start);
@@ -442,7 +470,7 @@ START_TEST(flipped_bits_and_noise_do_no_harm)
         struct wire_writer w = begin(&p, kind);
         put_body(&w, kind);
         for (int i = 0; i < 3; i++)
-            rng_below(&rng, 2) ? wire_put_full(&w, &row) : wire_put_short(&w, &row, 1);
+            rng_below(&rng, 2) ? wire_put_full(&w, &row, 0) : wire_put_short(&w, &row, 1);
         finish(&p, &w);
         for (uint32_t flips = rng_below(&rng, 12); flips > 0; flips--)
             p.bytes[rng_below(&rng, (uint32_t)p.len)] ^= (uint8_t)(1 << rng_below(&rng, 8));
@@ -469,6 +497,7 @@ int main(void)
     Suite *s = suite_create("wire");
     TCase *c = tcase_create("round trip");
     tcase_add_test(c, the_header_comes_back_from_every_kind);
+    tcase_add_test(c, the_age_is_of_the_start_of_who_lives_and_of_the_death_of_who_does_not);
     tcase_add_test(c, bodies_come_back);
     tcase_add_test(c, digests_and_deltas_of_every_size_come_back);
     tcase_add_test(c, records_come_back_in_every_form);
