@@ -26,8 +26,9 @@
 enum {
     SAVE_DELAY_US = 50000, /* a change of members seldom comes alone */
     SAVE_PERIOD_S = 5,
-    FLUSH_MS = 100, /* a last moment for answers on their way to clients */
-    STATUS_NAME_TAKEN = 1,
+    SAVE_TIMEOUT_MS = 2000, /* at the end */
+    FLUSH_MS = 100,         /* a last moment for answers on their way to clients */
+    STATUS_TAKEN = 3,       /* the name, or the identity: starting again would not help */
     DESCRIPTORS_MAX = 16384,
 };
 
@@ -85,7 +86,7 @@ static void yield(struct agent *a, const struct gossip_event *event)
         log_error("an agent at %s runs with this one's identity; if %s was copied from another "
                   "host, empty it and start again",
                   config_addr_text(&event->addr, addr), a->config->state_dir);
-    a->exit_status = STATUS_NAME_TAKEN;
+    a->exit_status = STATUS_TAKEN;
     event_base_loopbreak(a->base);
 }
 
@@ -220,19 +221,15 @@ void agent_leave(struct agent *a)
     log_info("leaving");
     notify_send("STOPPING=1");
     save_peers(a);
+    handlers_stop(a->handlers);
     gossip_leave(a->gossip, agent_now_us());
     agent_settle(a);
 }
 
 static void on_stop_signal(int signal, short what, void *arg)
 {
-    struct agent *a = arg;
-    (void)what;
-    if (a->leaving) {
-        log_warn("second signal %d: not waiting for the leave to be heard", signal);
-        event_base_loopbreak(a->base);
-    }
-    agent_leave(a);
+    (void)signal, (void)what;
+    agent_leave(arg);
 }
 
 static void on_reloaded(void *arg, bool ok, const char *error)
@@ -327,6 +324,22 @@ static bool start_local(struct agent *a, char *error)
     return true;
 }
 
+/* Every reader of events and client of the control socket has one, and the limits on those are
+ * ours. libevent waits with epoll, to which a large number is nothing. Returns what was allowed
+ * before, which is what scripts get. */
+static rlim_t allow_descriptors(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return RLIM_INFINITY;
+    rlim_t before = limit.rlim_cur;
+    if (before < DESCRIPTORS_MAX) {
+        limit.rlim_cur = limit.rlim_max < DESCRIPTORS_MAX ? limit.rlim_max : DESCRIPTORS_MAX;
+        setrlimit(RLIMIT_NOFILE, &limit);
+    }
+    return before;
+}
+
 /* Scripts run in "/", so that they are told of the run folder by its whole path. */
 static bool start_handlers(struct agent *a, char *error)
 {
@@ -335,22 +348,11 @@ static bool start_handlers(struct agent *a, char *error)
         snprintf(error, AGENT_ERROR_BYTES, "%s: %s", a->config->run_dir, strerror(errno));
         return false;
     }
-    a->handlers = handlers_new(a->base, a->config->name, run_dir);
+    a->handlers = handlers_new(a->base, a->config->name, run_dir, allow_descriptors());
     assert(a->handlers);
     handlers_configure(a->handlers, a->config->handlers, a->config->handlers_count);
     free(run_dir);
     return true;
-}
-
-/* Every reader of events and client of the control socket has one, and the limits on those are
- * ours. libevent waits with epoll, to which a large number is nothing. */
-static void allow_descriptors(void)
-{
-    struct rlimit limit;
-    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= DESCRIPTORS_MAX)
-        return;
-    limit.rlim_cur = limit.rlim_max < DESCRIPTORS_MAX ? limit.rlim_max : DESCRIPTORS_MAX;
-    setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 static void add_event(struct agent *a, struct event **event, int fd, short what,
@@ -398,11 +400,11 @@ bool agent_start(struct agent *a, struct config *config, const struct config_opt
     *a = (struct agent){.config = config, .options = *options, .started_us = agent_now_us()};
     LIST_INIT(&a->reloads);
     signal(SIGPIPE, SIG_IGN);
-    allow_descriptors();
     a->base = event_base_new();
     a->journal = journal_new();
     a->worker = worker_new(a->base);
-    assert(a->base && a->journal && a->worker);
+    a->resolver = worker_new(a->base);
+    assert(a->base && a->journal && a->worker && a->resolver);
     a->store = store_open(config->state_dir, error);
     if (!a->store || !start_core(a, error))
         return false;
@@ -454,7 +456,8 @@ void agent_stop(struct agent *a)
     free_event(a->deadline);
     free_event(a->save);
     free_event(a->watchdog);
-    worker_free(a->worker);
+    worker_free(a->resolver, 0);
+    worker_free(a->worker, SAVE_TIMEOUT_MS);
     store_free(a->store);
     gossip_free(a->gossip);
     journal_free(a->journal);

@@ -35,7 +35,8 @@ struct agent {
     struct dials *dials;
     LIST_HEAD(reload_list, reload) reloads; /* being read */
     struct store *store;
-    struct worker *worker;
+    struct worker *worker;   /* for files */
+    struct worker *resolver; /* for name look-ups, which take as long as they take */
     struct udp *udp;
     struct stream *stream;
     struct event *deadline;   /* a timerfd, set to deadline_us */

@@ -24,6 +24,15 @@ static bool take_option(struct config_draft *d, const char *option, const char *
     return value == NULL || config_take(d, &top->keys[config_key_index(top, key)], value, &at);
 }
 
+static void drop_joins(struct config *c)
+{
+    while (c->join_count > 0) {
+        c->join_count--;
+        free(c->join[c->join_count]);
+        c->join[c->join_count] = NULL;
+    }
+}
+
 static bool take_options(struct config_draft *d, const struct config_options *o, char *error)
 {
     bool ok = take_option(d, "-n", "name", o->name, error) &&
@@ -31,8 +40,12 @@ static bool take_options(struct config_draft *d, const struct config_options *o,
               take_option(d, "-a", "advertise", o->advertise, error) &&
               take_option(d, "-l", "log_level", o->log_level, error);
 
+    if (o->join_count > 0)
+        drop_joins(d->config);
     for (size_t i = 0; ok && i < o->join_count; i++)
         ok = take_option(d, "-j", "join", o->join[i], error);
+    if (o->tags_count > 0)
+        d->config->tags_bytes = 0;
     for (size_t i = 0; ok && i < o->tags_count; i++)
         ok = take_option(d, "-T", "tags", o->tags[i], error);
     return ok;
@@ -145,8 +158,7 @@ void config_free(struct config *c)
         return;
     for (size_t i = 0; i < c->handlers_count; i++)
         handler_spec_free(&c->handlers[i]);
-    for (size_t i = 0; i < c->join_count; i++)
-        free(c->join[i]);
+    drop_joins(c);
     free(c->handlers);
     free(c->file);
     free(c->name);

@@ -1,4 +1,5 @@
 #include "agent/control_command.h"
+#include "agent/text.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -151,16 +152,25 @@ static const char *delete_tags(struct tags *tags, const msgpack_object_array *ke
     return NULL;
 }
 
-static const char *set_tags(struct tags *tags, const msgpack_object_map *pairs)
+static const char *refuse_tag(struct control_request *r, const char *key, enum gossip_error error)
 {
-    char key[TAG_TEXT_BYTES], value[TAG_TEXT_BYTES];
+    char shown[GOSSIP_TAG_KEY_BYTES_MAX];
+    text_escape(shown, sizeof shown, key);
+    snprintf(r->error, sizeof r->error, "tag \"%s\": %s", shown, gossip_error_text(error));
+    return r->error;
+}
+
+static const char *set_tags(struct control_request *r, struct tags *tags,
+                            const msgpack_object_map *pairs)
+{
+    char key[TAG_TEXT_BYTES] = "", value[TAG_TEXT_BYTES];
     for (uint32_t i = 0; i < pairs->size; i++) {
         enum gossip_error error = GOSSIP_ERROR_TAGS;
         if (rpc_as_string(&pairs->ptr[i].key, key, sizeof key) &&
             rpc_as_string(&pairs->ptr[i].val, value, sizeof value))
             error = gossip_tags_set(tags->encoded, &tags->bytes, key, value);
         if (error != GOSSIP_OK)
-            return gossip_error_text(error);
+            return refuse_tag(r, key, error);
     }
     return NULL;
 }
@@ -177,7 +187,7 @@ const char *control_admin_tags(struct control_request *r)
         return CONTROL_MALFORMED;
     const char *wrong = delete_tags(&tags, &keys);
     if (!wrong)
-        wrong = set_tags(&tags, &pairs);
+        wrong = set_tags(r, &tags, &pairs);
     if (wrong)
         return wrong;
     enum gossip_error error =

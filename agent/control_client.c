@@ -13,6 +13,8 @@
 
 #define TURN_US 2000 /* of one client's requests, before the loop looks at anything else */
 #define LINGER_S 1   /* for a client that was told that it is over, to close */
+#define GREETING_S                                                                                 \
+    10 /* for one that is new, to say what it must: silent ones would fill the room */
 
 _Static_assert(CONTROL_DEPTH_MAX == RPC_DEPTH_MAX, "the depth that is promised is the one kept");
 
@@ -241,10 +243,16 @@ bool control_client_new(struct control *control, int fd, bool tcp)
     control->tcp_clients_count += tcp;
     bufferevent_setcb(bev, on_read_or_written, on_read_or_written, on_event, c);
     bufferevent_setwatermark(bev, EV_READ, 0, CONTROL_OBJECT_BYTES_MAX);
+    bufferevent_set_timeouts(bev, &(struct timeval){.tv_sec = GREETING_S}, NULL);
     if (bufferevent_enable(bev, EV_READ | EV_WRITE) == 0)
         return true;
     control_client_free(c);
     return false;
+}
+
+void control_client_welcome(struct control_client *c)
+{
+    bufferevent_set_timeouts(c->bev, NULL, NULL);
 }
 
 void control_client_free(struct control_client *c)

@@ -74,6 +74,8 @@ void control_wake(struct control *c);
 /* Serves a connected, non-blocking socket (taken). False: out of memory, it is closed. */
 bool control_client_new(struct control *control, int fd, bool tcp);
 void control_client_free(struct control_client *c);
+/* It has said what a new client must, and may be silent for as long as it likes. */
+void control_client_welcome(struct control_client *c);
 
 /* Goes on with what waits: requests that have come, records, the end. May free the client. */
 void control_client_work(struct control_client *c);

@@ -55,6 +55,12 @@ static const struct control_command *find(struct rpc_text name)
 
 /* ---- who may ask ---- */
 
+/* On the Unix socket, the permissions have seen to it. */
+static bool must_authenticate(const struct control_client *c)
+{
+    return c->tcp && !c->authenticated && c->control->agent->config->rpc_auth;
+}
+
 static const char *handshake(struct control_request *r)
 {
     int64_t version = 0;
@@ -65,6 +71,8 @@ static const char *handshake(struct control_request *r)
     if (r->client->handshaken)
         return "Handshake already performed";
     r->client->handshaken = true;
+    if (!must_authenticate(r->client))
+        control_client_welcome(r->client);
     return CONTROL_OK;
 }
 
@@ -88,13 +96,8 @@ static const char *authenticate(struct control_request *r)
     if (!is_key(key ? key : "", given))
         return "Invalid authentication token";
     r->client->authenticated = true;
+    control_client_welcome(r->client);
     return CONTROL_OK;
-}
-
-/* On the Unix socket, the permissions have seen to it. */
-static bool must_authenticate(const struct control_client *c)
-{
-    return c->tcp && !c->authenticated && c->control->agent->config->rpc_auth;
 }
 
 /* NULL: the request may go on. command: NULL for one that there is not. */

@@ -14,7 +14,8 @@
 #define PACKAGE_VERSION "unreleased"
 #endif
 
-/* ---- sections: `stats` and `info` are maps of them, each a map of texts ---- */
+/* ---- sections: `stats` and `info` are maps of them. Values are texts in the first, as Serf has
+ * them, and texts or integers in the second ---- */
 
 struct section {
     struct rpc_out *out;
@@ -51,7 +52,8 @@ static void put(struct section *s, const char *key, const char *format, ...)
 
 static void put_unsigned(struct section *s, const char *key, uint64_t value)
 {
-    put(s, key, "%" PRIu64, value);
+    rpc_put_unsigned(s->out, key, value);
+    s->count++;
 }
 
 /* ---- stats: the sections and keys that Serf's clients know ---- */
@@ -78,11 +80,11 @@ static void put_serf(struct rpc_out *out, const struct agent *a)
     struct gossip_stats stats;
     struct section s = section_begin(out, "serf");
     gossip_get_stats(a->gossip, &stats);
-    put_unsigned(&s, "members", stats.members_alive + stats.members_failed + stats.members_left);
-    put_unsigned(&s, "failed", stats.members_failed);
-    put_unsigned(&s, "left", stats.members_left);
-    put_unsigned(&s, "member_time", journal_newest(a->journal));
-    put_unsigned(&s, "intent_queue", stats.news_waiting);
+    put(&s, "members", "%" PRIu64, stats.members_alive + stats.members_failed + stats.members_left);
+    put(&s, "failed", "%" PRIu64, stats.members_failed);
+    put(&s, "left", "%" PRIu64, stats.members_left);
+    put(&s, "member_time", "%" PRIu64, journal_newest(a->journal));
+    put(&s, "intent_queue", "%" PRIu64, stats.news_waiting);
     for (size_t i = 0; i < sizeof nothing / sizeof nothing[0]; i++)
         put_text(&s, nothing[i], "0");
     put_text(&s, "encrypted", "false");
@@ -130,8 +132,8 @@ static void put_agent(struct rpc_out *out, const struct control *c)
     put_text(&s, "id", control_members_id_text(self.profile, id));
     put_unsigned(&s, "generation", self.profile->generation);
     put_unsigned(&s, "incarnation", self.incarnation);
-    put(&s, "pid", "%ld", (long)getpid());
-    put(&s, "uptime_s", "%" PRId64, (agent_now_us() - a->started_us) / 1000000);
+    put_unsigned(&s, "pid", (uint64_t)getpid());
+    put_unsigned(&s, "uptime_s", (uint64_t)(agent_now_us() - a->started_us) / 1000000);
     put_text(&s, "config", a->config->file ? a->config->file : "");
     put_text(&s, "run_dir", a->config->run_dir);
     put_text(&s, "state_dir", a->config->state_dir);
@@ -170,21 +172,30 @@ static void put_counters(struct rpc_out *out, const struct gossip *g)
     section_end(&s);
 }
 
+/* Those of one run are there once there was one. */
+static void put_handler(struct rpc_out *out, const struct handler_stats *h)
+{
+    struct section s = section_begin(out, h->name);
+    put_text(&s, "state", h->running ? "running" : "idle");
+    if (h->last_status >= 0) {
+        put_unsigned(&s, "last_status", (uint64_t)h->last_status);
+        put_unsigned(&s, "last_duration_ms", (uint64_t)h->last_duration_us / 1000);
+    }
+    put_unsigned(&s, "runs", h->runs);
+    put_unsigned(&s, "failures", h->failures);
+    put_unsigned(&s, "timeouts", h->timeouts);
+    put_unsigned(&s, "waiting", h->waiting);
+    put_unsigned(&s, "collapsed", h->collapsed);
+    put_unsigned(&s, "dropped", h->dropped);
+    section_end(&s);
+}
+
 static void put_handlers(struct rpc_out *out, const struct handlers *handlers)
 {
     struct handler_stats h;
     struct section s = section_begin(out, "handlers");
-    for (size_t i = 0; handlers_stats(handlers, i, &h); i++) {
-        char last[64] = "not run yet";
-        if (h.last_status >= 0)
-            snprintf(last, sizeof last, "last status %d after %" PRId64 " ms", h.last_status,
-                     h.last_duration_us / 1000);
-        put(&s, h.name,
-            "%s, %s; runs %" PRIu64 ", failures %" PRIu64 ", timeouts %" PRIu64
-            ", waiting %zu, collapsed %" PRIu64 ", dropped %" PRIu64,
-            h.running ? "running" : "idle", last, h.runs, h.failures, h.timeouts, h.waiting,
-            h.collapsed, h.dropped);
-    }
+    for (; handlers_stats(handlers, s.count, &h); s.count++)
+        put_handler(out, &h);
     section_end(&s);
 }
 

@@ -96,11 +96,10 @@ static void complain(struct dial *d, const char *why)
     d->complained = true;
 }
 
-/* On the worker's thread. */
-static void look_up(void *arg)
+static void resolve(struct lookup *l, int flags)
 {
-    struct lookup *l = arg;
-    struct addrinfo hints = {.ai_socktype = SOCK_DGRAM, .ai_flags = AI_NUMERICSERV}, *found = NULL;
+    struct addrinfo hints = {.ai_socktype = SOCK_DGRAM, .ai_flags = AI_NUMERICSERV | flags};
+    struct addrinfo *found = NULL;
     char port[8];
     snprintf(port, sizeof port, "%u", l->port);
     l->error = getaddrinfo(l->host, port, &hints, &found);
@@ -111,6 +110,12 @@ static void look_up(void *arg)
     }
     if (found)
         freeaddrinfo(found);
+}
+
+/* On the resolver's thread. */
+static void look_up(void *arg)
+{
+    resolve(arg, 0);
 }
 
 static void dial_addresses(struct dial *d)
@@ -149,8 +154,13 @@ static bool begin_lookup(struct dial *d)
     assert(l);
     l->dial = d;
     l->port = CONFIG_DEFAULT_PORT;
-    if (config_host_parse(d->host, l->host, sizeof l->host, &l->port) &&
-        worker_submit(d->dials->agent->worker, look_up, on_found, l)) {
+    config_host_parse(d->host, l->host, sizeof l->host, &l->port); /* as begin() has seen */
+    resolve(l, AI_NUMERICHOST);
+    if (l->count > 0) {
+        on_found(l);
+        return true;
+    }
+    if (worker_submit(d->dials->agent->resolver, look_up, on_found, l)) {
         d->lookup = l;
         return true;
     }
@@ -257,9 +267,13 @@ void dial_configure(struct dials *all, char *const *hosts, size_t count)
         drop(d);
     }
     for (size_t i = 0; i < count; i++) {
-        d = find_configured(all, hosts[i]) ? NULL : begin(all, hosts[i], true);
+        if (find_configured(all, hosts[i]))
+            continue;
+        d = begin(all, hosts[i], true);
         if (d)
             persist(d);
+        else
+            log_warn("join %s: not dialled, too many joins are under way", hosts[i]);
     }
 }
 

@@ -126,7 +126,11 @@ int folder_listen(const struct folder *f, const char *name, mode_t mode, gid_t g
         return -1;
     }
     /* The folder's lock is ours, so that whoever made this socket is dead. */
-    unlink(sa.sun_path);
+    if (unlink(sa.sun_path) != 0 && errno != ENOENT) {
+        fail(error, "%s: cannot be taken away to make room for a socket: %s", sa.sun_path,
+             strerror(errno));
+        return -1;
+    }
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     mode_t old = umask(0177);
     bool bound = fd >= 0 && bind(fd, (struct sockaddr *)&sa, sizeof sa) == 0;

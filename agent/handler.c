@@ -37,6 +37,7 @@ TAILQ_HEAD(handler_list, handler);
 struct handlers {
     struct event_base *base;
     char *self, *run_dir;
+    rlim_t descriptors;
     struct handler_list list; /* in the configuration's order, among retired ones */
 };
 
@@ -150,6 +151,7 @@ static void on_start(evutil_socket_t fd, short what, void *arg)
         .account = h->spec.account,
         .self = h->owner->self,
         .run_dir = h->owner->run_dir,
+        .descriptors = h->owner->descriptors,
         .entry = first->entry,
     };
     h->run = handler_run_start(h->owner->base, &order, on_done, h);
@@ -244,6 +246,16 @@ static void configure_one(struct handlers *hs, const struct handler_spec *wanted
     TAILQ_INSERT_TAIL(&hs->list, h, link);
 }
 
+static void retire(struct handler *h)
+{
+    h->retired = true;
+    if (h->stats.waiting > 0)
+        log_warn("handler \"%s\": %zu changes that waited are not run", h->spec.name,
+                 h->stats.waiting);
+    queue_clear(h);
+    event_del(h->start);
+}
+
 void handlers_configure(struct handlers *hs, const struct handler_spec *specs, size_t count)
 {
     struct handler *h, *next;
@@ -255,19 +267,30 @@ void handlers_configure(struct handlers *hs, const struct handler_spec *specs, s
         next = TAILQ_NEXT(h, link);
         if (!h->retired)
             continue;
-        queue_clear(h);
-        event_del(h->start);
+        retire(h);
         if (!h->run)
             handler_free(h);
     }
 }
 
-struct handlers *handlers_new(struct event_base *base, const char *self, const char *run_dir)
+void handlers_stop(struct handlers *hs)
+{
+    for (struct handler *h = TAILQ_FIRST(&hs->list); h; h = TAILQ_NEXT(h, link)) {
+        if (!h->retired)
+            retire(h);
+        if (h->run)
+            handler_run_stop(h->run);
+    }
+}
+
+struct handlers *handlers_new(struct event_base *base, const char *self, const char *run_dir,
+                              rlim_t descriptors)
 {
     struct handlers *hs = calloc(1, sizeof *hs);
     if (!hs)
         return NULL;
     hs->base = base;
+    hs->descriptors = descriptors;
     TAILQ_INIT(&hs->list);
     hs->self = strdup(self);
     hs->run_dir = strdup(run_dir);

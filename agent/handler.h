@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/resource.h>
 
 /* Waiting changes per handler. While fewer than HANDLER_QUEUE_CALM wait, each will be run. From
  * there on a newer change of a member takes the place of its oldest waiting ones: the queue grows
@@ -23,9 +24,13 @@ struct event_base;
 struct handlers;
 
 /* self: our own name, for MUSTER_SELF; run_dir: where a script's `muster` finds us, an absolute
- * path for MUSTER_RUN_DIR (both copied). NULL: out of memory. */
-struct handlers *handlers_new(struct event_base *base, const char *self, const char *run_dir);
-/* Ends what runs (whole process groups), drops what waits. */
+ * path for MUSTER_RUN_DIR (both copied); descriptors: how many a script may have open. NULL: out of
+ * memory. */
+struct handlers *handlers_new(struct event_base *base, const char *self, const char *run_dir,
+                              rlim_t descriptors);
+/* Asks what runs to end, drops what waits, and starts nothing any more. */
+void handlers_stop(struct handlers *h);
+/* Ends what runs still (whole process groups). */
 void handlers_free(struct handlers *h);
 
 /* Takes on the configured handlers (specs copied). Those of unchanged name keep their queue and

@@ -109,16 +109,24 @@ static void on_child(evutil_socket_t number, short what, void *arg)
 
 /* The group has a moment to end by itself. The script may be the first of it to go: it is not
  * waited for until then, for it is what keeps the group's number ours. */
+void handler_run_stop(struct handler_run *r)
+{
+    const struct timeval grace = timeval_of(HANDLER_GRACE_MS);
+    if (event_pending(r->grace, EV_TIMEOUT, NULL))
+        return;
+    event_del(r->exited);
+    event_del(r->timeout);
+    event_add(r->grace, &grace);
+    kill_group(r, SIGTERM);
+}
+
 static void on_timeout(evutil_socket_t fd, short what, void *arg)
 {
     (void)fd;
     (void)what;
     struct handler_run *r = arg;
-    const struct timeval grace = timeval_of(HANDLER_GRACE_MS);
     r->result.timed_out = true;
-    event_del(r->exited);
-    event_add(r->grace, &grace);
-    kill_group(r, SIGTERM);
+    handler_run_stop(r);
 }
 
 static void on_grace_over(evutil_socket_t fd, short what, void *arg)

@@ -27,6 +27,8 @@ typedef void handler_done_fn(void *arg, const struct handler_result *result);
 struct handler_run *handler_run_start(struct event_base *base, const struct handler_order *order,
                                       handler_done_fn *done, void *arg);
 
+/* Asks the whole process group to end, as at the timeout; `done` is called once it has. */
+void handler_run_stop(struct handler_run *r);
 /* Kills the whole process group and frees the run; `done` is not called. */
 void handler_run_kill(struct handler_run *r);
 

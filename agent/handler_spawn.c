@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #define PATH_DEFAULT "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -145,12 +146,22 @@ static bool become(const struct account *account)
     return account_become(account);
 }
 
+static void limit_descriptors(rlim_t count)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur <= count)
+        return;
+    limit.rlim_cur = count;
+    setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 static _Noreturn void child(const struct handler_order *order, char **vars, int input, int output)
 {
     setsid();
     reset_signals();
     connect_stdio(input, output);
     char *argv[] = {order->path, NULL};
+    limit_descriptors(order->descriptors);
     if (!become(order->account))
         give_up("cannot become the user that is to run ", order->path, errno);
     if (chdir("/") == 0)

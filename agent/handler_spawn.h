@@ -6,6 +6,7 @@
 #include "agent/journal.h"
 
 #include <stdint.h>
+#include <sys/resource.h>
 #include <sys/types.h>
 
 /* Everything borrowed. */
@@ -15,6 +16,7 @@ struct handler_order {
     uint32_t timeout_ms;
     const struct account *account; /* NULL: as we are */
     const char *self, *run_dir;    /* our own name */
+    rlim_t descriptors;            /* how many it may have open */
     const struct journal_entry *entry;
 };
 

@@ -28,7 +28,7 @@ static const char help[] =
     "  -V, --version   print the version, and exit\n"
     "  -h, --help      print this, and exit\n"
     "\n"
-    "Options override the file; -j and -T add to it.\n";
+    "Options override the file: all of its join with -j, all of its tags with -T.\n";
 
 /* One more of what may be given several times. False: that were too many. */
 static bool append(const char **list, size_t *count, size_t max, const char *value, int option)

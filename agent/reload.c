@@ -38,7 +38,8 @@ static void fixed_value(const struct config *c, size_t which, char *into)
     const struct gossip_addr *addrs[] = {&c->bind, &c->advertise, &c->rpc};
     which -= sizeof texts / sizeof *texts;
     if (which < sizeof addrs / sizeof *addrs)
-        snprintf(into, VALUE_BYTES, "%s", config_addr_text(addrs[which], addr));
+        snprintf(into, VALUE_BYTES, "%s",
+                 addrs[which]->port ? config_addr_text(addrs[which], addr) : "(none)");
     else
         snprintf(into, VALUE_BYTES, "%" PRIu32 "ms", c->detect_ms);
 }
@@ -58,6 +59,9 @@ static void name_what_cannot(const struct config *old, const struct config *new)
                      "%s",
                      keys[i], before, after);
     }
+    if (strcmp(text_or_none(old->rpc_auth), text_or_none(new->rpc_auth)) != 0)
+        log_warn("reload: control rpc_auth cannot change while running: what it is stays until the "
+                 "next start");
 }
 
 static void swap_texts(char **a, char **b)
@@ -75,6 +79,7 @@ static void keep_what_cannot(struct config *old, struct config *new)
     swap_texts(&old->run_dir, &new->run_dir);
     swap_texts(&old->state_dir, &new->state_dir);
     swap_texts(&old->control_group, &new->control_group);
+    swap_texts(&old->rpc_auth, &new->rpc_auth);
     new->bind = old->bind;
     new->bind_ipv6 = old->bind_ipv6;
     new->advertise = old->advertise;

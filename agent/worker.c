@@ -10,7 +10,6 @@
 #include <unistd.h>
 
 #define STACK_BYTES (256 * 1024) /* getaddrinfo runs here, with whatever NSS brings along */
-#define FREE_TIMEOUT_MS 2000
 
 struct job {
     worker_fn *run, *done;
@@ -120,7 +119,7 @@ struct worker *worker_new(struct event_base *base)
     return w;
 }
 
-void worker_free(struct worker *w)
+void worker_free(struct worker *w, int timeout_ms)
 {
     if (w == NULL)
         return;
@@ -129,7 +128,7 @@ void worker_free(struct worker *w)
     pthread_cond_signal(&w->wake);
     pthread_mutex_unlock(&w->lock);
     close_event(w);
-    bool ended = thread_join(w->thread, FREE_TIMEOUT_MS);
+    bool ended = thread_join(w->thread, timeout_ms);
 
     pthread_mutex_lock(&w->lock);
     size_t ran = w->ran;

@@ -16,10 +16,10 @@ typedef void worker_fn(void *arg);
 
 /* NULL: no memory, descriptor or thread to be had. */
 struct worker *worker_new(struct event_base *base);
-/* Waits for the job that runs, for at most two seconds; jobs that wait are not run any more. `done`
+/* Waits for the job that runs, for at most that long; jobs that wait are not run any more. `done`
  * is called for all of them, and nothing can be submitted from there. A job that still runs is
  * left behind: its `done` is never called, its arg and the worker are leaked. NULL: nothing. */
-void worker_free(struct worker *w);
+void worker_free(struct worker *w, int timeout_ms);
 /* False: the queue is full, or the worker is being freed; nothing was taken, arg is still the
  * caller's. */
 bool worker_submit(struct worker *w, worker_fn *run, worker_fn *done, void *arg);

@@ -65,8 +65,6 @@ static void set_run_dir(struct cli *cli, const char *run_dir)
 void cli_init(struct cli *cli)
 {
     *cli = (struct cli){.title = "muster"};
-    const char *run_dir = getenv("MUSTER_RUN_DIR");
-    set_run_dir(cli, run_dir && *run_dir ? run_dir : DEFAULT_RUN_DIR);
 }
 
 static void set_output(struct cli *cli, const char *name)
@@ -107,6 +105,9 @@ int cli_option(struct cli *cli, int argc, char **argv, const char *letters,
 
 char **cli_rest(struct cli *cli, int argc, char **argv, int least, int most)
 {
+    const char *run_dir = getenv("MUSTER_RUN_DIR");
+    if (!*cli->socket)
+        set_run_dir(cli, run_dir && *run_dir ? run_dir : DEFAULT_RUN_DIR);
     int count = argc - optind;
     if (count > most)
         cli_wrong(cli, "\"%s\" is one argument too many", argv[optind + most]);

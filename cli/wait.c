@@ -101,6 +101,17 @@ static bool wait_until(struct client *client, const struct conditions *condition
     return false;
 }
 
+static int print_waited(const struct cli *cli)
+{
+    if (!cli->json)
+        return CLI_YES;
+    struct json json = {0};
+    json_object_begin(&json, NULL);
+    json_boolean(&json, "waited", true);
+    json_object_end(&json);
+    return cli_print_json(cli, &json);
+}
+
 int wait_run(struct cli *cli, int argc, char **argv)
 {
     struct conditions conditions = {.deadline_ms = CLIENT_NO_DEADLINE};
@@ -108,7 +119,8 @@ int wait_run(struct cli *cli, int argc, char **argv)
 
     struct client client;
     client_open(&client, cli->socket, conditions.deadline_ms);
-    int status = wait_until(&client, &conditions) ? CLI_YES : cli_failed(cli, &client, NULL);
+    int status =
+        wait_until(&client, &conditions) ? print_waited(cli) : cli_failed(cli, &client, NULL);
     client_close(&client);
     return status;
 }

@@ -257,6 +257,8 @@ enum gossip_error gossip_set_tags(struct gossip *g, int64_t now_us, const char *
     if (core_is_leaving(g))
         return GOSSIP_ERROR_LEAVING;
     struct gossip_profile changed = *core_member(g, g->self)->profile;
+    if (changed.tags_bytes == tags_bytes && memcmp(changed.tags, tags, tags_bytes) == 0)
+        return GOSSIP_OK;
     changed.tags = tags;
     changed.tags_bytes = tags_bytes;
     const struct gossip_profile *profile = profile_new(&changed);

@@ -272,7 +272,8 @@ void gossip_leave(struct gossip *g, int64_t now_us);
  * any more (its row stays for a while, so that old news cannot bring it back). UNKNOWN, ALIVE. */
 enum gossip_error gossip_forget(struct gossip *g, int64_t now_us, const char *name, bool prune);
 
-/* Replaces our own tags (encoded, copied) and tells everybody. TAGS, LEAVING, MEMORY. */
+/* Replaces our own tags (encoded, copied) and tells everybody, if they are others than before.
+ * TAGS, LEAVING, MEMORY. */
 enum gossip_error gossip_set_tags(struct gossip *g, int64_t now_us, const char *tags,
                                   uint16_t tags_bytes);
 

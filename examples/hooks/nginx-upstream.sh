@@ -12,13 +12,15 @@ conf=${0%.sh}.conf # settings beside this script, as shell assignments
 # shellcheck source=/dev/null
 [ ! -r "$conf" ] || . "$conf"
 
+members=$("$muster" members --status alive --tag "$tag" --format '{addr} {tag:port}\n')
 new=$(mktemp "$file.XXXXXX")
 trap 'rm -f "$new"' EXIT
 {
     echo "# Written by $0; changes here are lost."
     echo "upstream $upstream {"
-    "$muster" members --status alive --tag "$tag" --format '{addr} {tag:port}\n' | sort |
+    echo "$members" | sort |
         while read -r addr port; do
+            [ -n "$addr" ] || continue
             # Tags are text from other hosts: only a port may reach the configuration.
             case $port in '' | *[!0-9]* | ??????*) port=80 ;; esac
             [ "$port" -ge 1 ] && [ "$port" -le 65535 ] || port=80

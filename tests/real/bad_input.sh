@@ -68,7 +68,7 @@ undisturbed 'run folder'
 refused 'second agent on the state folder' 1 "$T/a/state" -n b -b 127.1.3.2 -r "$T/b/run" -s "$T/a/state"
 undisturbed 'state folder'
 # shellcheck disable=SC2046
-refused 'name taken' 1 '"?a"?.*(taken|has the name|already)' -n a -b 127.1.3.2 -j 127.1.3.1 $(fresh b)
+refused 'name taken' 3 '"?a"?.*(taken|has the name|already)' -n a -b 127.1.3.2 -j 127.1.3.1 $(fresh b)
 undisturbed 'name taken'
 t_check 'name taken: one member, the first' \
     [ "$(m a members --format '{name} {addr} {status}\n')" = 'a 127.1.3.1 alive' ]

@@ -33,6 +33,11 @@ t_wait 'and shows left' 5 sees a c left
 t_check 'never failed' eval '! m a members --status failed | grep -qw c'
 start_ready c 127.1.2.3
 t_wait 'started again, it is alive' 10 sees a c alive
+kill -TERM "${PID[c]}"
+kill_agent c INT
+t_wait 'two signals at once are a leave as well' 5 sees a c left
+start_ready c 127.1.2.3
+t_wait 'started once more, it is alive' 10 sees a c alive
 t_check 'muster leave' m b leave
 reap_agent b
 t_check 'leaves with status 0' [ "$exited" -eq 0 ]

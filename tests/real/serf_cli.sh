@@ -50,6 +50,9 @@ auth_rpc=127.1.6.4:7373
 t_check 'rpc_auth: without it, refused' eval '! s members'
 t_check 'rpc_auth: with a wrong one, refused' eval '! s members -rpc-auth=wrong'
 t_check 'rpc_auth: with it, answered' eval 's members -rpc-auth=secret | grep -q "^d "'
+echo 'log_level = "info"' >"$T/d.conf"
+t_check 'a reload without the control section' m d reload
+t_check 'rpc_auth: is asked for as before' eval '! s members && s members -rpc-auth=secret | grep -q "^d "'
 auth_rpc=
 t_check 'serf leave' s leave
 reap_agent a

@@ -38,7 +38,7 @@ static void setup(void)
     tick = event_new(base, -1, EV_PERSIST, on_tick, NULL);
     event_add(tick, &(struct timeval){.tv_usec = 5000});
     journal = journal_new();
-    handlers = handlers_new(base, "self1", "/run/muster1");
+    handlers = handlers_new(base, "self1", "/run/muster1", RLIM_INFINITY);
     ck_assert_ptr_nonnull(handlers);
 }
 

@@ -233,7 +233,11 @@ static void info_script(struct fake_agent *f)
     fake_agent_put_text_pair(f, "name", "db1");
     fake_agent_put_text_pair(f, "version", "9.9");
     fake_agent_put_text(f, "handlers");
-    fake_agent_put_map(f, 0);
+    fake_agent_put_map(f, 1);
+    fake_agent_put_text(f, "page");
+    fake_agent_put_map(f, 2);
+    fake_agent_put_text_pair(f, "state", "idle");
+    fake_agent_put_unsigned_pair(f, "runs", 12);
     fake_agent_flush(f);
     fake_agent_expect_end(f);
 }
@@ -241,9 +245,11 @@ static void info_script(struct fake_agent *f)
 START_TEST(info_is_shown_by_section)
 {
     ck_assert_int_eq(cli_run_against(info_script, info_run, "", false), CLI_YES);
-    ck_assert_str_eq(said, "agent\n  name     db1\n  version  9.9\nhandlers\n");
+    ck_assert_str_eq(said, "agent\n  name     db1\n  version  9.9\n"
+                           "handlers\n  page\n    state  idle\n    runs   12\n");
     ck_assert_int_eq(cli_run_against(info_script, info_run, "", true), CLI_YES);
-    ck_assert_str_eq(said, "{\"agent\":{\"name\":\"db1\",\"version\":\"9.9\"},\"handlers\":{}}\n");
+    ck_assert_str_eq(said, "{\"agent\":{\"name\":\"db1\",\"version\":\"9.9\"},"
+                           "\"handlers\":{\"page\":{\"state\":\"idle\",\"runs\":12}}}\n");
 }
 END_TEST
 

@@ -189,10 +189,10 @@ START_TEST(options_win_over_the_file)
     ck_assert_str_eq(c->run_dir, "run");
     ck_assert_str_eq(c->state_dir, "state");
     ck_assert_int_eq(c->log_level, LOG_LEVEL_ERROR);
-    ck_assert_uint_eq(c->join_count, 3);
-    ck_assert_str_eq(c->join[0], "h1");
-    ck_assert_str_eq(c->join[2], "h3:1");
-    ASSERT_TAGS(c, "new\0002\0rack\0r7\0role\0web");
+    ck_assert_uint_eq(c->join_count, 2);
+    ck_assert_str_eq(c->join[0], "h2");
+    ck_assert_str_eq(c->join[1], "h3:1");
+    ASSERT_TAGS(c, "new\0002\0role\0web");
     config_free(c);
 }
 END_TEST

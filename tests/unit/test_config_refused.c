@@ -318,10 +318,6 @@ START_TEST(lists_beyond_their_limit_are_refused)
                         "muster.conf:17: handler \"h\": match \"k16=1\": ", "more than 16");
     assert_refused_like(many("tags = {", "\"key", "=value\",\n", 100, "}"),
                         "muster.conf:", "at most 512");
-    options.join[0] = "one-more";
-    options.join_count = 1;
-    assert_refused_like(many("join = {", "h", ",", CONFIG_JOINS_MAX, "}"),
-                        "-j \"one-more\": ", "more than 64");
 }
 END_TEST
 

@@ -17,7 +17,7 @@ static void setup_worker(void)
 
 static void teardown_worker(void)
 {
-    worker_free(worker);
+    worker_free(worker, 2000);
     event_base_free(base);
     teardown();
 }
@@ -160,7 +160,7 @@ START_TEST(peers_that_never_got_written_are_dropped_at_the_end)
 
     save_some(s);
     save_some(s);
-    worker_free(worker);
+    worker_free(worker, 2000);
     worker = NULL;
     store_free(s);
 }

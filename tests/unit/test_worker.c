@@ -75,7 +75,7 @@ static void setup(void)
 
 static void teardown(void)
 {
-    worker_free(worker);
+    worker_free(worker, 2000);
     event_base_free(base);
 }
 
@@ -161,7 +161,7 @@ START_TEST(freeing_hands_every_job_back_once)
 
     for (int i = 0; i < JOBS; i++)
         ck_assert(worker_submit(worker, run, done, &probes[i]));
-    worker_free(worker);
+    worker_free(worker, 2000);
     worker = NULL;
     for (int i = 0; i < JOBS; i++) {
         ck_assert_int_eq(probes[i].dones, 1);
@@ -175,7 +175,7 @@ START_TEST(nothing_is_taken_while_freeing)
     struct probe second = {0}, first = {.next = &second, .next_taken = true};
 
     ck_assert(worker_submit(worker, run, done, &first));
-    worker_free(worker);
+    worker_free(worker, 2000);
     worker = NULL;
     ck_assert_int_eq(first.dones, 1);
     ck_assert(!first.next_taken);
@@ -194,7 +194,7 @@ START_TEST(job_that_hangs_is_left_behind_and_the_others_handed_back)
     ck_assert(worker_submit(worker, run, done, &waiting[0]));
     ck_assert(worker_submit(worker, run, done, &waiting[1]));
     sem_wait(&started);
-    worker_free(worker);
+    worker_free(worker, 2000);
     worker = NULL;
     ck_assert_int_eq(hanging.dones, 0);
     for (int i = 0; i < 2; i++) {
