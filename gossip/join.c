@@ -85,17 +85,6 @@ static void dial(struct gossip *g, struct join_target *t)
     t->tries++;
 }
 
-/* The dead are not in the view's hash; so somebody else is told what we hold of this one, and knows
- * better if it has left, or lives. */
-static void compare_dead(struct gossip *g, uint32_t row)
-{
-    uint32_t other = member_random_live(&g->members, &g->rng, g->self);
-    if (other == MEMBER_NONE)
-        return;
-    struct gossip_route to = outbox_to(core_member(g, other));
-    spread_tell(g, &to, row);
-}
-
 static bool may_live(const struct member *m)
 {
     return m->profile && (m->status == GOSSIP_FAILED || (m->status == GOSSIP_LEFT && m->forgotten));
@@ -106,8 +95,6 @@ static bool may_live(const struct member *m)
 static void redial_one(struct gossip *g)
 {
     const struct member_table *t = &g->members;
-    if (core_is_leaving(g) || t->by_status[GOSSIP_FAILED] + t->by_status[GOSSIP_LEFT] == 0)
-        return;
     uint32_t draws = 1 + REDIALS * t->used / member_live_count(t);
     for (draws = draws < DRAWS_MAX ? draws : DRAWS_MAX; draws > 0; draws--) {
         uint32_t row = rng_below(&g->rng, t->used);
@@ -115,9 +102,39 @@ static void redial_one(struct gossip *g)
             continue;
         /* By turns, as any dial. */
         probe_ask(g, row, g->joins.redials++ % 2 ? GOSSIP_STREAM : GOSSIP_DATAGRAM);
-        compare_dead(g, row);
         return;
     }
+}
+
+/* The dead are not in the view's hash; so somebody is told what we hold of one that failed, and
+ * knows better if it has left, or lives. */
+static void compare_one(struct gossip *g)
+{
+    uint32_t start = rng_below(&g->rng, g->members.used);
+    uint32_t other = member_random_live(&g->members, &g->rng, g->self);
+    if (other == MEMBER_NONE)
+        return;
+    for (uint32_t i = 0; i < g->members.used; i++) {
+        uint32_t row = (start + i) % g->members.used;
+        const struct member *m = core_member(g, row);
+        if (!m->profile || m->status != GOSSIP_FAILED)
+            continue;
+        struct gossip_route to = outbox_to(core_member(g, other));
+        spread_tell(g, &to, row);
+        return;
+    }
+}
+
+static void redial_tick(struct gossip *g)
+{
+    const uint32_t *by_status = g->members.by_status;
+    g->joins.redial_us = g->now_us + core_ms(g->timing.redial_period_ms);
+    if (core_is_leaving(g))
+        return;
+    if (by_status[GOSSIP_FAILED] + by_status[GOSSIP_LEFT] > 0)
+        redial_one(g);
+    if (by_status[GOSSIP_FAILED] > 0)
+        compare_one(g);
 }
 
 void join_tick(struct gossip *g)
@@ -126,10 +143,8 @@ void join_tick(struct gossip *g)
     for (uint32_t i = 0; i < j->count; i++)
         if (g->now_us >= j->targets[i].next_us)
             dial(g, &j->targets[i]);
-    if (g->now_us >= j->redial_us) {
-        j->redial_us = g->now_us + core_ms(g->timing.redial_period_ms);
-        redial_one(g);
-    }
+    if (g->now_us >= j->redial_us)
+        redial_tick(g);
 }
 
 int64_t join_deadline(const struct gossip *g)

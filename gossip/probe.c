@@ -13,11 +13,12 @@
 #define PRIOR_GAIN (1.0 / 16)
 
 enum {
-    REPINGS_FAST = 8,        /* then each waits twice as long as the last */
+    LOOKS = 4,        /* at others, for each that we find failed: the dead seldom come alone */
+    REPINGS_FAST = 8, /* then each waits twice as long as the last */
     REPINGS_FAST_ALONE = 24, /* where nobody else can confirm, and all evidence must be our own */
     GUEST_WINDOWS = 3,       /* times suspicion_max that a guest stays without an answer; and that a
                                 member is believed once it has contradicted */
-    BELIEF_DOUBLINGS_MAX = 3, /* of how long a contradiction is believed */
+    BELIEF_DOUBLINGS_MAX = 8, /* of how long a contradiction is believed */
 };
 
 void probe_init(struct gossip *g)
@@ -415,6 +416,15 @@ void probe_look(struct gossip *g, uint32_t row)
     struct edge *e = edge_or_guest(g, row);
     if (e)
         look(g, e);
+}
+
+void probe_look_around(struct gossip *g)
+{
+    for (int i = 0; i < LOOKS; i++) {
+        uint32_t row = member_random_live(&g->members, &g->rng, g->self);
+        if (row != MEMBER_NONE)
+            probe_look(g, row);
+    }
 }
 
 void probe_evidence(struct gossip *g, const struct wire_message *m, const struct gossip_route *from)

@@ -70,6 +70,9 @@ void probe_evidence(struct gossip *g, const struct wire_message *evidence,
 /* Pings a member now, and for a while, whether we watch it or not. */
 void probe_look(struct gossip *g, uint32_t row);
 
+/* Pings a few members at random: where one has failed, others may have. */
+void probe_look_around(struct gossip *g);
+
 /* A suspect has contradicted: it lives, whether it answers us or not. */
 void probe_contradicted(struct gossip *g, uint32_t row);
 

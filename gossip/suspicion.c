@@ -175,6 +175,7 @@ static void expire_ours(struct gossip *g, struct suspicion *s)
     } else {
         g->stats.convictions++;
         convict(g, s->row);
+        probe_look_around(g);
     }
 }
 

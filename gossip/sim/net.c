@@ -51,7 +51,7 @@ struct net {
     uint32_t counts[KINDS];
     int64_t last_us[KINDS];
     char *history;
-    size_t history_bytes;
+    size_t history_bytes, history_capacity;
 };
 
 static bool sooner(const struct happening *a, const struct happening *b)
@@ -123,7 +123,8 @@ struct net *net_new(const struct net_config *config)
     rng_seed(&net->rng, config->seed);
     net->nodes = calloc(config->nodes, sizeof *net->nodes);
     net->cuts = calloc((size_t)config->nodes * config->nodes, sizeof *net->cuts);
-    net->history = calloc(1, NET_HISTORY_BYTES_MAX);
+    net->history_capacity = 1;
+    net->history = calloc(1, net->history_capacity);
     assert(net->nodes && net->cuts && net->history);
     for (uint32_t i = 0; i < config->nodes; i++) {
         new_id(net, &net->nodes[i]);
@@ -152,11 +153,9 @@ void net_free(struct net *net)
 
 static uint32_t node_at(const struct net *net, const struct gossip_addr *addr)
 {
-    for (uint32_t i = (uint32_t)addr->ip[14] << 8 | addr->ip[15]; i < net->config.nodes;
-         i = net->config.nodes)
-        if (memcmp(net->nodes[i].addr.ip, addr->ip, 16) == 0)
-            return i;
-    return UINT32_MAX;
+    uint32_t node = (uint32_t)addr->ip[14] << 8 | addr->ip[15];
+    bool there = node < net->config.nodes && memcmp(net->nodes[node].addr.ip, addr->ip, 16) == 0;
+    return there ? node : UINT32_MAX;
 }
 
 static int64_t delay_us(struct net *net)
@@ -250,6 +249,20 @@ static const char *const kind_texts[KINDS] = {
     [GOSSIP_EVENT_GONE] = "gone",
 };
 
+static void write_history(struct net *net, uint32_t node, const char *kind, const char *name)
+{
+    char line[64 + GOSSIP_NAME_BYTES_MAX];
+    int len = snprintf(line, sizeof line, "%lld n%u %s %s\n", (long long)(net->now_us / 1000), node,
+                       kind, name);
+    if (net->history_bytes + (size_t)len >= net->history_capacity) {
+        net->history_capacity = 2 * net->history_capacity + sizeof line;
+        net->history = realloc(net->history, net->history_capacity);
+        assert(net->history);
+    }
+    memcpy(net->history + net->history_bytes, line, (size_t)len + 1);
+    net->history_bytes += (size_t)len;
+}
+
 static void note(struct net *net, uint32_t node, const struct gossip_event *event)
 {
     const struct gossip_profile *profile = event->member.profile;
@@ -258,12 +271,7 @@ static void note(struct net *net, uint32_t node, const struct gossip_event *even
     net->last_us[event->kind] = net->now_us;
     if (subject != UINT32_MAX)
         net->nodes[subject].told[event->kind]++;
-    size_t room = NET_HISTORY_BYTES_MAX - net->history_bytes;
-    int len = snprintf(net->history + net->history_bytes, room, "%lld n%u %s %s\n",
-                       (long long)(net->now_us / 1000), node, kind_texts[event->kind],
-                       profile ? profile->name : "-");
-    if (len > 0 && (size_t)len < room)
-        net->history_bytes += (size_t)len;
+    write_history(net, node, kind_texts[event->kind], profile ? profile->name : "-");
 }
 
 /* The core is woken at that time, or at its next deadline if that is later. */
@@ -376,7 +384,8 @@ void net_clone(struct net *net, uint32_t node, uint32_t like)
 
 void net_readdress(struct net *net, uint32_t node)
 {
-    net->nodes[node].addr = address(node, 1);
+    struct node *n = &net->nodes[node];
+    n->addr = address(node, n->addr.ip[13]); /* the next version */
 }
 
 void net_rename(struct net *net, uint32_t node, uint32_t like)

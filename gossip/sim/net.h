@@ -6,7 +6,6 @@
 #include "gossip/gossip.h"
 
 #define NET_NODES_MAX 1024
-#define NET_HISTORY_BYTES_MAX (1 << 20)
 
 struct net_config {
     uint32_t nodes;
@@ -18,7 +17,7 @@ struct net_config {
 
 struct net;
 
-/* The nodes are named n0, n1, ... and are not running yet. NULL: out of memory. */
+/* The nodes are named n0, n1, ... and are not running yet. */
 struct net *net_new(const struct net_config *config);
 void net_free(struct net *net);
 

@@ -338,8 +338,8 @@ START_TEST(a_half_connected_member_does_not_flap_and_takes_nobody_with_it)
         net_run_ms(net, 300000);
         expect(told_of_others(net, "failed", 24, 5) == 0);
         expect(net_count_of(net, GOSSIP_EVENT_FAILED, 5) <= 23);
-        expect(scenario_told(net, 5, "suspect", SCENARIO_ANY) <= 60);
-        expect(net_count_of(net, GOSSIP_EVENT_SUSPECT, 5) <= 30 * 23);
+        expect(scenario_told(net, 5, "suspect", SCENARIO_ANY) <= 40);
+        expect(net_count_of(net, GOSSIP_EVENT_SUSPECT, 5) <= 10 * 23);
         for (uint32_t node = 0; node < 24; node += 2) {
             net_cut(net, node, 5, false);
             net_cut(net, 5, node, false);
