@@ -157,11 +157,13 @@ static void (*const receivers[WIRE_KINDS])(struct gossip *, const struct wire_me
 static void hear_records(struct gossip *g, const struct wire_message *m,
                          const struct gossip_route *from)
 {
-    struct view_source source = {from, m->sender, m->kind == WIRE_DELTA};
+    struct view_source source = {
+        .route = from, .sender = m->sender, .settled = m->kind == WIRE_DELTA};
     struct wire_reader records = m->records;
     struct wire_record record;
     while (wire_next_record(&records, &record))
         view_hear(g, &record, &source);
+    view_answer(g, &source);
 }
 
 static void receive(struct gossip *g, const struct wire_message *m, const struct gossip_route *from)

@@ -120,7 +120,7 @@ static void compare_one(struct gossip *g)
         if (!m->profile || m->status != GOSSIP_FAILED)
             continue;
         struct gossip_route to = outbox_to(core_member(g, other));
-        spread_tell(g, &to, row);
+        spread_tell(g, &to, &row, 1);
         return;
     }
 }

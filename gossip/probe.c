@@ -435,7 +435,7 @@ void probe_evidence(struct gossip *g, const struct wire_message *m, const struct
         !member_is_live(core_member(g, voter)))
         return;
     if (!member_is_live(core_member(g, row))) {
-        spread_tell(g, from, row);
+        spread_tell(g, from, &row, 1);
         return;
     }
     struct edge *e = edge_or_guest(g, row);

@@ -120,11 +120,14 @@ void spread_fill(struct gossip *g, struct wire_writer *w)
         count_sent(g, sent[i], wanted);
 }
 
-void spread_tell(struct gossip *g, const struct gossip_route *to, uint32_t row)
+void spread_tell(struct gossip *g, const struct gossip_route *to, const uint32_t *rows,
+                 unsigned count)
 {
     struct wire_writer w = outbox_begin(g, WIRE_NEWS, to->via);
-    if (spread_put(g, &w, row))
-        outbox_send(g, to, &w);
+    for (unsigned i = 0; i < count; i++)
+        if (core_member(g, rows[i])->profile && !spread_put(g, &w, rows[i]))
+            break;
+    outbox_send(g, to, &w);
 }
 
 /* Any other live member, but for those drawn already, if there are more. */

@@ -42,8 +42,10 @@ void spread_fill(struct gossip *g, struct wire_writer *w);
  * room. */
 bool spread_put(struct gossip *g, struct wire_writer *w, uint32_t row);
 
-/* Sends one row's fact to one place, now. */
-void spread_tell(struct gossip *g, const struct gossip_route *to, uint32_t row);
+/* Sends the facts of some rows to one place, now, as many as fit one packet; rows that have become
+ * free are left out. */
+void spread_tell(struct gossip *g, const struct gossip_route *to, const uint32_t *rows,
+                 unsigned count);
 
 void spread_tick(struct gossip *g);
 int64_t spread_deadline(const struct gossip *g);

@@ -183,6 +183,21 @@ static bool heard_keeps_name(const struct gossip *g, const struct wire_record *h
     return heard->key < held->key;
 }
 
+static void note_answer(struct view_source *source, uint32_t row)
+{
+    for (unsigned i = 0; i < source->answers_count; i++)
+        if (source->answers[i] == row)
+            return;
+    if (source->answers_count < VIEW_ANSWERS_MAX)
+        source->answers[source->answers_count++] = row;
+}
+
+void view_answer(struct gossip *g, const struct view_source *source)
+{
+    if (source->answers_count > 0)
+        spread_tell(g, source->route, source->answers, source->answers_count);
+}
+
 static bool heard_is_live(const struct wire_record *record)
 {
     return record->fact.status <= GOSSIP_LEAVING;
@@ -193,21 +208,21 @@ static bool heard_is_live(const struct wire_record *record)
  * earlier holder must say so itself: what others say of it may be of one that is
  * long dead; so it is told too, and contradicts if it lives. */
 static bool takes_name(struct gossip *g, const struct wire_record *record, uint32_t row,
-                       const struct view_source *source)
+                       struct view_source *source)
 {
     const struct member *held = core_member(g, row);
     struct gossip_route claimant = {.addr = record->profile.addr, .via = GOSSIP_DATAGRAM};
     bool first_hand = source->sender == record->key;
     if (!heard_keeps_name(g, record, held)) {
         if (first_hand || row == g->self)
-            spread_tell(g, source->route, row);
+            note_answer(source, row);
         if (row != g->self)
             probe_look(g, row);
         return false;
     }
     if (first_hand || profile_addr_equal(&claimant.addr, &held->profile->addr))
         return true;
-    spread_tell(g, &claimant, row);
+    spread_tell(g, &claimant, &row, 1);
     return false;
 }
 
@@ -230,7 +245,7 @@ static void tell_name_taken(struct gossip *g, const struct wire_record *record)
 
 /* True if a new member may have its name here; whoever had it before is forgotten then. */
 static bool name_is_free(struct gossip *g, const struct wire_record *record,
-                         const struct view_source *source)
+                         struct view_source *source)
 {
     uint32_t row = member_by_name(&g->members, record->profile.name);
     if (row == MEMBER_NONE)
@@ -271,7 +286,7 @@ static bool forget_one(struct gossip *g)
 }
 
 static void hear_unknown(struct gossip *g, const struct wire_record *record,
-                         const struct view_source *source)
+                         struct view_source *source)
 {
     if (!record->full ||
         (!heard_is_live(record) && is_to_be_reaped(g, record->fact.status, began_us(g, record))))
@@ -305,7 +320,7 @@ static void hear_unknown(struct gossip *g, const struct wire_record *record,
  * to the sender only if we have contradicted it before; a higher generation than ours is another
  * agent with our id. */
 static void hear_self(struct gossip *g, const struct wire_record *record,
-                      const struct view_source *source)
+                      struct view_source *source)
 {
     const struct member *self = core_member(g, g->self);
     struct fact held = member_fact(self);
@@ -328,7 +343,7 @@ static void hear_self(struct gossip *g, const struct wire_record *record,
         g->stats.refutations++;
         view_restate_self(g, record->fact.incarnation, GOSSIP_ALIVE);
     } else if (record->fact.status != GOSSIP_ALIVE && member_fact_beats(&held, &record->fact)) {
-        spread_tell(g, source->route, g->self);
+        note_answer(source, g->self);
     }
 }
 
@@ -336,17 +351,17 @@ static void hear_self(struct gossip *g, const struct wire_record *record,
  * state exchange, "alive" about one that we hold for failed says that it lives on the other side of
  * a partition. */
 static void hear_stale(struct gossip *g, uint32_t row, const struct wire_record *record,
-                       const struct view_source *source)
+                       struct view_source *source)
 {
     const struct member *held = core_member(g, row);
     if (held->status == GOSSIP_FAILED && heard_is_live(record) && source->settled)
         probe_ask(g, row, GOSSIP_DATAGRAM);
     else if (record->fact.status == GOSSIP_SUSPECT || record->fact.status == GOSSIP_FAILED)
-        spread_tell(g, source->route, row);
+        note_answer(source, row);
 }
 
 static void hear_known(struct gossip *g, uint32_t row, const struct wire_record *record,
-                       const struct view_source *source)
+                       struct view_source *source)
 {
     struct member *m = core_member(g, row);
     struct fact held = member_fact(m);
@@ -391,7 +406,7 @@ static bool is_same_id(const struct member *held, const struct wire_record *reco
     return !record->full || memcmp(held->profile->id, record->profile.id, GOSSIP_ID_BYTES) == 0;
 }
 
-void view_hear(struct gossip *g, const struct wire_record *record, const struct view_source *source)
+void view_hear(struct gossip *g, const struct wire_record *record, struct view_source *source)
 {
     uint32_t row = member_by_key(&g->members, record->key);
     if (row == MEMBER_NONE)

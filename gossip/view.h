@@ -5,17 +5,24 @@
 
 #include "gossip/wire.h"
 
-/* Where a record came from. settled: it is part of a state exchange, old by now perhaps, and not
- * the latest news. */
+#define VIEW_ANSWERS_MAX 32
+
+/* Where a packet's records came from. settled: they are part of a state exchange, old by now
+ * perhaps, and not the latest news. */
 struct view_source {
     const struct gossip_route *route;
     uint64_t sender;
     bool settled;
+    /* Rows of which the sender should hear what we hold. One packet answers one packet: more would
+     * make us a lever for whoever forges the sender's address. */
+    uint32_t answers[VIEW_ANSWERS_MAX];
+    unsigned answers_count;
 };
 
 /* Weighs a record by the precedence rule and acts on it. */
-void view_hear(struct gossip *g, const struct wire_record *record,
-               const struct view_source *source);
+void view_hear(struct gossip *g, const struct wire_record *record, struct view_source *source);
+/* Sends the answers, once all records of the packet were heard. */
+void view_answer(struct gossip *g, const struct view_source *source);
 
 /* Changes a row's fact, as first-hand knowledge or after weighing, and passes it on as news. */
 void view_set(struct gossip *g, uint32_t row, uint32_t incarnation, enum gossip_status status);

@@ -213,6 +213,25 @@ START_TEST(a_member_that_was_dead_before_is_remembered_and_not_told)
 }
 END_TEST
 
+/* Else whoever forges our address could be flooded by us. */
+START_TEST(a_packet_full_of_old_claims_is_answered_with_one)
+{
+    struct wire_writer w = lone_begin(l, &a, WIRE_NEWS);
+    struct peer *others[] = {&b, &c, &d};
+    for (int times = 0; times < 10; times++)
+        for (int i = 0; i < 3; i++) {
+            struct member old = others[i]->row;
+            old.incarnation--;
+            old.status = GOSSIP_SUSPECT;
+            ck_assert(wire_put_short(&w, &old, 0));
+        }
+    lone_hear(l, &a, &w);
+    ck_assert_uint_eq(l->sent_count, 1);
+    for (int i = 0; i < 3; i++)
+        ck_assert(lone_told_peer(l, &a, others[i]->row.key, GOSSIP_ALIVE));
+}
+END_TEST
+
 START_TEST(an_unknown_member_without_its_profile_is_ignored)
 {
     struct peer e;
@@ -370,6 +389,7 @@ int main(void)
     tcase_add_test(t, new_tags_and_addresses_are_told_as_updates);
     tcase_add_test(t, a_restart_with_another_name_renames_the_member);
     tcase_add_test(t, a_member_that_was_dead_before_is_remembered_and_not_told);
+    tcase_add_test(t, a_packet_full_of_old_claims_is_answered_with_one);
     tcase_add_test(t, an_unknown_member_without_its_profile_is_ignored);
     tcase_add_test(t, an_id_that_only_begins_like_a_known_one_is_refused);
     tcase_add_test(t, a_pruned_member_is_shown_no_longer_however_the_news_comes);
