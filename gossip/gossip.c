@@ -141,17 +141,12 @@ static void receive_refuse(struct gossip *g, const struct wire_message *m,
     outbox_event(g, GOSSIP_EVENT_ID_TAKEN, NULL, &from->addr);
 }
 
-static void receive_news(struct gossip *g, const struct wire_message *m,
-                         const struct gossip_route *from)
-{
-    (void)g, (void)m, (void)from;
-}
-
+/* NEWS is its records. */
 static void (*const receivers[WIRE_KINDS])(struct gossip *, const struct wire_message *,
                                            const struct gossip_route *) = {
-    [WIRE_PING] = receive_ping, [WIRE_ACK] = probe_answered,    [WIRE_EVIDENCE] = probe_evidence,
-    [WIRE_NEWS] = receive_news, [WIRE_JOIN] = join_request,     [WIRE_DIGEST] = sync_digest,
-    [WIRE_DELTA] = sync_delta,  [WIRE_REFUSE] = receive_refuse,
+    [WIRE_PING] = receive_ping,     [WIRE_ACK] = probe_answered, [WIRE_EVIDENCE] = probe_evidence,
+    [WIRE_JOIN] = join_request,     [WIRE_DIGEST] = sync_digest, [WIRE_DELTA] = sync_delta,
+    [WIRE_REFUSE] = receive_refuse,
 };
 
 static void hear_records(struct gossip *g, const struct wire_message *m,
@@ -169,7 +164,8 @@ static void hear_records(struct gossip *g, const struct wire_message *m,
 static void receive(struct gossip *g, const struct wire_message *m, const struct gossip_route *from)
 {
     hear_records(g, m, from);
-    receivers[m->kind](g, m, from);
+    if (receivers[m->kind])
+        receivers[m->kind](g, m, from);
     uint32_t row = member_by_key(&g->members, m->sender);
     if (row == MEMBER_NONE || row == g->self || m->kind == WIRE_JOIN || m->kind == WIRE_DELTA)
         return;
@@ -180,7 +176,10 @@ enum gossip_error gossip_receive(struct gossip *g, int64_t now_us, const struct 
                                  const uint8_t *bytes, size_t len)
 {
     struct wire_message m;
-    enum gossip_error error = wire_decode(bytes, len, g->cluster, &m);
+    size_t most = from->via == GOSSIP_STREAM ? GOSSIP_FRAME_BYTES_MAX : GOSSIP_PACKET_BYTES_MAX;
+    enum gossip_error error = GOSSIP_ERROR_MALFORMED;
+    if (len <= most)
+        error = wire_decode(bytes, len, g->cluster, &m);
     begin(g, now_us);
     g->stats.packets_received++;
     g->stats.bytes_received += len;

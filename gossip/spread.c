@@ -176,13 +176,12 @@ void spread_tick(struct gossip *g)
         s->next_us = g->now_us + core_ms(g->timing.gossip_period_ms);
         send_round(g, SPREAD_FANOUT);
     }
-    g->stats.news_waiting = s->waiting;
 }
 
 int64_t spread_deadline(const struct gossip *g)
 {
     const struct spread *s = &g->spread;
-    if (s->waiting == 0)
+    if (s->waiting == 0 || member_live_count(&g->members) < 2) /* nobody to tell it to */
         return INT64_MAX;
     return s->eager ? core_min(eager_us(s), s->next_us) : s->next_us;
 }

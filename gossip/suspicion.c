@@ -152,8 +152,11 @@ void suspicion_verify(struct gossip *g, uint32_t row)
 
 void suspicion_excuse(struct gossip *g, int64_t slept_us)
 {
-    for (uint32_t i = 0; i < g->suspicions.count; i++)
-        g->suspicions.all[i].deadline_us += slept_us;
+    for (uint32_t i = 0; i < g->suspicions.count; i++) {
+        struct suspicion *s = &g->suspicions.all[i];
+        s->started_us += slept_us;
+        s->deadline_us += slept_us;
+    }
 }
 
 /* A member that had announced its leave, and is gone, has left. */

@@ -123,7 +123,7 @@ static void take_delta(struct wire_reader *r, struct wire_message *m)
     m->delta.token = (uint32_t)take_integer(r, 4);
     m->delta.flags = (uint8_t)take_integer(r, 1);
     m->delta.log2 = (uint8_t)take_integer(r, 1);
-    if (m->delta.log2 > WIRE_BUCKETS_LOG2_MAX) {
+    if (m->delta.log2 > WIRE_BUCKETS_LOG2_MAX || (m->delta.flags & ~WIRE_WANT_BACK)) {
         r->bad = true;
         return;
     }
@@ -135,6 +135,8 @@ static void take_evidence(struct wire_reader *r, struct wire_message *m)
     m->evidence.subject = take_integer(r, 8);
     m->evidence.phi = (double)take_integer(r, 2) / 100;
     m->evidence.flags = (uint8_t)take_integer(r, 1);
+    if (m->evidence.flags & ~(WIRE_REACHED | WIRE_ACCUSING | WIRE_ILL))
+        r->bad = true;
 }
 
 static void take_body(struct wire_reader *r, struct wire_message *m)
