@@ -54,8 +54,9 @@ struct account *account_copy(const struct account *from)
         free(groups);
         return NULL;
     }
+    memcpy(groups, from->groups, from->groups_count * sizeof *groups);
     *a = *from;
-    a->groups = memcpy(groups, from->groups, from->groups_count * sizeof *groups);
+    a->groups = groups;
     return a;
 }
 
