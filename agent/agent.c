@@ -26,9 +26,10 @@
 enum {
     SAVE_DELAY_US = 50000, /* a change of members seldom comes alone */
     SAVE_PERIOD_S = 5,
-    SAVE_TIMEOUT_MS = 2000, /* at the end */
-    FLUSH_MS = 100,         /* a last moment for answers on their way to clients */
-    STATUS_TAKEN = 3,       /* the name, or the identity: starting again would not help */
+    SAVE_TIMEOUT_MS = 2000,   /* at the end */
+    LOOK_UP_TIMEOUT_MS = 100, /* at the end, when nobody wants to know any more */
+    FLUSH_MS = 100,           /* a last moment for answers on their way to clients */
+    STATUS_TAKEN = 3,         /* the name, or the identity: starting again would not help */
     DESCRIPTORS_MAX = 16384,
 };
 
@@ -456,7 +457,7 @@ void agent_stop(struct agent *a)
     free_event(a->deadline);
     free_event(a->save);
     free_event(a->watchdog);
-    worker_free(a->resolver, 0);
+    worker_free(a->resolver, LOOK_UP_TIMEOUT_MS);
     worker_free(a->worker, SAVE_TIMEOUT_MS);
     store_free(a->store);
     gossip_free(a->gossip);
