@@ -441,6 +441,7 @@ static void free_event(struct event *event)
 
 void agent_stop(struct agent *a)
 {
+    a->leaving = true; /* also if it was not asked to: nothing is taken on any more */
     if (a->control)
         control_free(a->control);
     if (a->events)

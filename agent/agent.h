@@ -46,7 +46,7 @@ struct agent {
     int64_t deadline_us;
     int64_t started_us;
     int64_t saved_us; /* the addresses to rejoin by; 0: not yet */
-    bool leaving;
+    bool leaving;     /* or stopping without */
     int exit_status;
 };
 

@@ -109,7 +109,6 @@ static void print_timing(uint32_t detect_ms, FILE *out)
     print_duration(out, "timing.sync_delay", t.sync_delay_ms);
     print_duration(out, "timing.leave", t.leave_ms);
     fprintf(out, "timing.reap = %uh\n", t.reap_s / 3600);
-    fprintf(out, "timing.reap_failed = %uh\n", t.reap_failed_s / 3600);
 }
 
 void config_print(const struct config *c, FILE *out)

@@ -157,7 +157,6 @@ static void put_timing(struct rpc_out *out, const struct gossip_timing *timing)
     put_unsigned(&s, "sync_delay_ms", timing->sync_delay_ms);
     put_unsigned(&s, "leave_ms", timing->leave_ms);
     put_unsigned(&s, "reap_s", timing->reap_s);
-    put_unsigned(&s, "reap_failed_s", timing->reap_failed_s);
     section_end(&s);
 }
 

@@ -118,32 +118,86 @@ static void look_up(void *arg)
     resolve(arg, 0);
 }
 
-static void dial_addresses(struct dial *d)
+static bool same_addr(const struct gossip_addr *a, const struct gossip_addr *b)
+{
+    return a->port == b->port && memcmp(a->ip, b->ip, sizeof a->ip) == 0;
+}
+
+static bool has_addr(const struct dial *d, const struct gossip_addr *addr)
+{
+    for (size_t i = 0; i < d->count; i++)
+        if (same_addr(&d->addrs[i], addr))
+            return true;
+    return false;
+}
+
+/* False: nothing to dial, with `error` set. */
+static bool dial_addresses(struct dial *d, enum gossip_error *error)
 {
     struct agent *a = d->dials->agent;
+    size_t dialled = 0;
     for (size_t i = 0; i < d->count; i++) {
-        enum gossip_error error = gossip_join(a->gossip, agent_now_us(), &d->addrs[i]);
-        if (error != GOSSIP_OK)
-            complain(d, gossip_error_text(error));
+        enum gossip_error one = gossip_join(a->gossip, agent_now_us(), &d->addrs[i]);
+        dialled += one == GOSSIP_OK;
+        if (one != GOSSIP_OK)
+            *error = one;
     }
     agent_settle(a);
+    return dialled > 0;
+}
+
+/* Does anybody else dial it: another host of that address, or as a member known from before? */
+static bool is_wanted(const struct dials *all, const struct dial *except,
+                      const struct gossip_addr *addr)
+{
+    const struct dial *d;
+    for (size_t i = 0; i < all->peers_count; i++)
+        if (same_addr(&all->peers[i], addr))
+            return true;
+    LIST_FOREACH(d, &all->all, entry)
+    if (d != except && d->dialling && has_addr(d, addr))
+        return true;
+    return false;
+}
+
+static void stop_dialling(struct dial *d)
+{
+    for (size_t i = 0; i < d->count; i++)
+        if (!is_wanted(d->dials, d, &d->addrs[i]))
+            gossip_join_stop(d->dials->agent->gossip, &d->addrs[i]);
+}
+
+/* Ends a dial that has failed, or says so of one that goes on. */
+static void fail(struct dial *d, const char *why)
+{
+    if (d->persistent)
+        complain(d, why);
+    else
+        finish(d, false, why);
+}
+
+/* What was found before stays good if nothing is found now. */
+static void take_addresses(struct dial *d, const struct lookup *l)
+{
+    enum gossip_error error = GOSSIP_OK;
+    if (l->count == 0) {
+        fail(d, l->error ? gai_strerror(l->error) : "no usable address");
+        return;
+    }
+    if (d->dialling)
+        stop_dialling(d);
+    d->count = l->count;
+    memcpy(d->addrs, l->addrs, sizeof d->addrs);
+    if (d->dialling && !dial_addresses(d, &error))
+        fail(d, gossip_error_text(error));
 }
 
 static void on_found(void *arg)
 {
     struct lookup *l = arg;
-    struct dial *d = l->dial;
-    if (d) {
-        d->lookup = NULL;
-        d->count = l->count;
-        memcpy(d->addrs, l->addrs, sizeof d->addrs);
-        const char *why = l->error ? gai_strerror(l->error) : "no usable address";
-        if (d->count)
-            dial_addresses(d);
-        else if (d->persistent)
-            complain(d, why);
-        else
-            finish(d, false, why);
+    if (l->dial) {
+        l->dial->lookup = NULL;
+        take_addresses(l->dial, l);
     }
     free(l);
 }
@@ -168,28 +222,23 @@ static bool begin_lookup(struct dial *d)
     return false;
 }
 
-static void stop_dialling(struct dial *d)
-{
-    for (size_t i = 0; i < d->count; i++)
-        gossip_join_stop(d->dials->agent->gossip, &d->addrs[i]);
-}
-
-static bool has_addr(const struct dial *d, const struct gossip_addr *addr)
-{
-    for (size_t i = 0; i < d->count; i++)
-        if (d->addrs[i].port == addr->port && memcmp(d->addrs[i].ip, addr->ip, 16) == 0)
-            return true;
-    return false;
-}
-
-static bool is_member(const struct dial *d)
+static bool is_member(const struct agent *a, const struct gossip_addr *addr)
 {
     size_t cursor = 0;
     struct gossip_member m;
-    while (gossip_next_member(d->dials->agent->gossip, &cursor, &m))
-        if (m.status <= GOSSIP_SUSPECT && has_addr(d, &m.profile->addr))
+    while (gossip_next_member(a->gossip, &cursor, &m))
+        if (m.status <= GOSSIP_SUSPECT && same_addr(&m.profile->addr, addr))
             return true;
     return false;
+}
+
+/* Is a member, perhaps this one, at each of its addresses? */
+static bool are_members(const struct dial *d)
+{
+    for (size_t i = 0; i < d->count; i++)
+        if (!is_member(d->dials->agent, &d->addrs[i]))
+            return false;
+    return true;
 }
 
 /* Until the first answer without a pause. Afterwards the host is dialled now and then while no
@@ -197,15 +246,16 @@ static bool is_member(const struct dial *d)
  */
 static void persist(struct dial *d)
 {
+    bool again = !d->answered || (!d->dialling && !are_members(d));
     if (d->dialling && !d->answered && d->count)
         complain(d, "no answer yet");
-    if (d->dialling)
+    if (d->dialling && !again)
         stop_dialling(d);
-    d->dialling = !d->answered || (!d->dialling && !is_member(d));
+    d->dialling = again;
+    wait_s(d, again ? DIAL_RETRY_S : DIAL_REST_S);
     /* Its name may mean another address by now. */
-    if (d->dialling && !d->lookup)
+    if (again && !d->lookup)
         begin_lookup(d);
-    wait_s(d, d->dialling ? DIAL_RETRY_S : DIAL_REST_S);
 }
 
 static void on_timer(int fd, short what, void *arg)
@@ -299,8 +349,10 @@ void dial_forget(struct dials *all, const void *arg)
     struct dial *d, *next;
     for (d = LIST_FIRST(&all->all); d; d = next) {
         next = LIST_NEXT(d, entry);
-        if (d->done && d->arg == arg)
-            drop(d);
+        if (!d->done || d->arg != arg)
+            continue;
+        stop_dialling(d);
+        drop(d);
     }
 }
 
@@ -324,24 +376,57 @@ static struct dial *find_dialling(const struct dials *all, const struct gossip_a
 
 static void stop_peers(struct dials *all)
 {
-    for (; all->peers_count > 0; all->peers_count--)
-        gossip_join_stop(all->agent->gossip, &all->peers[all->peers_count - 1]);
+    while (all->peers_count > 0) {
+        const struct gossip_addr *addr = &all->peers[--all->peers_count];
+        if (!is_wanted(all, NULL, addr))
+            gossip_join_stop(all->agent->gossip, addr);
+    }
+}
+
+static void forget_addr(struct dial *d, const struct gossip_addr *addr)
+{
+    for (size_t i = d->count; i-- > 0;)
+        if (same_addr(&d->addrs[i], addr))
+            d->addrs[i] = d->addrs[--d->count];
+}
+
+static void rest(struct dial *d, const char *why)
+{
+    if (!d->answered)
+        log_info("join %s: %s", d->host, why);
+    d->dialling = d->complained = false;
+    d->answered = true;
+    wait_s(d, DIAL_REST_S);
+}
+
+/* A name may stand for all hosts, this one among them: then the others are dialled on. */
+static void answered_by_ourselves(struct dials *all, const struct gossip_addr *addr)
+{
+    for (struct dial *d; (d = find_dialling(all, addr)) != NULL;) {
+        forget_addr(d, addr);
+        if (d->count > 0)
+            continue;
+        if (d->persistent)
+            rest(d, "that is this agent");
+        else
+            finish(d, true, NULL);
+    }
 }
 
 void dial_answered(struct dials *all, const struct gossip_addr *addr, bool by_ourselves)
 {
-    if (!by_ourselves)
-        stop_peers(all);
+    if (by_ourselves) {
+        answered_by_ourselves(all, addr);
+        return;
+    }
+    stop_peers(all);
     /* From the start each time: whoever is told may take others off the list. */
     for (struct dial *d; (d = find_dialling(all, addr)) != NULL;) {
-        log_info("join %s: %s", d->host, by_ourselves ? "that is this agent" : "done");
+        d->dialling = false;
         stop_dialling(d);
-        if (!d->persistent) {
+        if (d->persistent)
+            rest(d, "done");
+        else
             finish(d, true, NULL);
-            continue;
-        }
-        d->dialling = d->complained = false;
-        d->answered = true;
-        wait_s(d, DIAL_REST_S);
     }
 }

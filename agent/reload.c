@@ -114,6 +114,11 @@ static void on_read(void *arg)
 {
     struct reload *r = arg;
     LIST_REMOVE(r, entry);
+    if (r->config && r->agent->leaving) {
+        config_free(r->config);
+        r->config = NULL;
+        snprintf(r->error, sizeof r->error, "the agent is leaving");
+    }
     if (r->config)
         take_on(r->agent, r->config);
     if (r->done)

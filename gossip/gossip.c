@@ -32,8 +32,7 @@ enum gossip_error gossip_timing_derive(uint32_t detect_ms, struct gossip_timing 
         .redial_period_ms = detect_ms * 2 / 3,
         .sync_delay_ms = detect_ms / 2,
         .leave_ms = detect_ms / 5,
-        .reap_s = 24 * 3600,
-        .reap_failed_s = 7 * 24 * 3600,
+        .reap_s = 72 * 3600,
     };
     return GOSSIP_OK;
 }
@@ -258,7 +257,8 @@ enum gossip_error gossip_set_tags(struct gossip *g, int64_t now_us, const char *
     if (core_is_leaving(g))
         return GOSSIP_ERROR_LEAVING;
     struct gossip_profile changed = *core_member(g, g->self)->profile;
-    if (changed.tags_bytes == tags_bytes && memcmp(changed.tags, tags, tags_bytes) == 0)
+    bool same = changed.tags_bytes == tags_bytes;
+    if (same && (tags_bytes == 0 || memcmp(changed.tags, tags, tags_bytes) == 0))
         return GOSSIP_OK;
     changed.tags = tags;
     changed.tags_bytes = tags_bytes;

@@ -145,7 +145,8 @@ struct gossip_member {
     const struct gossip_profile *profile;
     uint32_t incarnation;
     enum gossip_status status;
-    int64_t since_us; /* when this status was learned, on the caller's clock */
+    int64_t since_us; /* when this status began or was learned, on the caller's clock; of the dead
+                       * perhaps before that clock did, and so negative */
 };
 
 /* Keeps a profile that came out of this library; released with gossip_profile_release. */
@@ -174,11 +175,10 @@ struct gossip_timing {
     uint32_t suspicion_max_ms; /* a suspect's time to refute, with nobody confirming */
     uint32_t suspicion_min_ms; /* ... with every observer confirming */
     uint32_t gossip_period_ms; /* between packets that only carry news */
-    uint32_t redial_period_ms; /* one remembered failed member is dialled in this time */
+    uint32_t redial_period_ms; /* at most one of the remembered dead is dialled in this time */
     uint32_t sync_delay_ms;    /* a differing view hash is left alone this long */
     uint32_t leave_ms;         /* from announcing `leaving` to being gone */
-    uint32_t reap_s;           /* left members are remembered this long */
-    uint32_t reap_failed_s;    /* failed ones, dialled all the while: a partition may last */
+    uint32_t reap_s;           /* the dead are remembered this long: a long weekend */
 };
 
 /* Fills `timing` from detect. GOSSIP_ERROR_DETECT: outside its range, nothing filled. */

@@ -30,9 +30,10 @@ static void tell_change(struct gossip *g, const struct member *m, enum gossip_st
 }
 
 /* Who leaves says so, with an incarnation of its own; else somebody has made it forgotten. */
-static bool is_decree(const struct member *m, uint32_t incarnation, enum gossip_status status)
+static bool is_decree(const struct member *m, const struct fact *heard)
 {
-    return status == GOSSIP_LEFT && incarnation == m->incarnation && m->status != GOSSIP_LEAVING &&
+    return heard->status == GOSSIP_LEFT && heard->generation == m->profile->generation &&
+           heard->incarnation == m->incarnation && m->status != GOSSIP_LEAVING &&
            m->status != GOSSIP_LEFT;
 }
 
@@ -43,10 +44,6 @@ static void set_fact(struct gossip *g, uint32_t row, uint32_t incarnation,
     bool was_live = member_is_live(m);
     if (was_live)
         g->view -= sync_term(m);
-    if (status != GOSSIP_LEFT)
-        m->forgotten = false;
-    else if (is_decree(m, incarnation, status))
-        m->forgotten = true;
     m->incarnation = incarnation;
     if (status != (enum gossip_status)m->status)
         member_set_status(&g->members, row, status, g->now_us);
@@ -69,6 +66,8 @@ void view_set(struct gossip *g, uint32_t row, uint32_t incarnation, enum gossip_
 {
     struct member *m = core_member(g, row);
     enum gossip_status old = (enum gossip_status)m->status;
+    struct fact fact = {m->profile->generation, incarnation, status};
+    m->forgotten = is_decree(m, &fact);
     set_fact(g, row, incarnation, status);
     if (status != old)
         tell_change(g, m, old);
@@ -134,6 +133,7 @@ static void take_record(struct gossip *g, uint32_t row, const struct wire_record
     /* What counted against an earlier version does not count against this one. */
     if (restarted || m->incarnation != record->fact.incarnation)
         suspicion_end(g, row);
+    m->forgotten = is_decree(m, &record->fact);
     set_profile(g, row, profile);
     set_fact(g, row, record->fact.incarnation, status);
     set_age(g, m, record);
@@ -262,10 +262,9 @@ static bool name_is_free(struct gossip *g, const struct wire_record *record,
     return true;
 }
 
-static bool is_to_be_reaped(const struct gossip *g, enum gossip_status status, int64_t since_us)
+static bool is_to_be_reaped(const struct gossip *g, int64_t since_us)
 {
-    uint32_t s = status == GOSSIP_FAILED ? g->timing.reap_failed_s : g->timing.reap_s;
-    return g->now_us - since_us >= (int64_t)s * 1000000;
+    return g->now_us - since_us >= (int64_t)g->timing.reap_s * 1000000;
 }
 
 /* Makes room in a full table: of the dead, who left first, or else who failed first. */
@@ -288,8 +287,7 @@ static bool forget_one(struct gossip *g)
 static void hear_unknown(struct gossip *g, const struct wire_record *record,
                          struct view_source *source)
 {
-    if (!record->full ||
-        (!heard_is_live(record) && is_to_be_reaped(g, record->fact.status, began_us(g, record))))
+    if (!record->full || (!heard_is_live(record) && is_to_be_reaped(g, began_us(g, record))))
         return;
     if (!name_is_free(g, record, source))
         return;
@@ -381,8 +379,7 @@ static void hear_known(struct gossip *g, uint32_t row, const struct wire_record 
     /* Without its profile, a newer version cannot be taken on: the state exchange brings it. */
     if (!record->full && !same_version)
         return;
-    bool ends_it = record->fact.status == GOSSIP_FAILED ||
-                   (same_version && is_decree(m, record->fact.incarnation, record->fact.status));
+    bool ends_it = record->fact.status == GOSSIP_FAILED || is_decree(m, &record->fact);
     if (ends_it && !suspicion_allows_failed(g, row, &record->fact)) {
         suspicion_verify(g, row);
         return;
@@ -434,8 +431,7 @@ void view_reap(struct gossip *g)
     g->reap_us = g->now_us + core_ms(REAP_LOOK_S * 1000);
     for (uint32_t row = 0; row < g->members.used; row++) {
         const struct member *m = core_member(g, row);
-        if (m->profile && !member_is_live(m) && row != g->self &&
-            is_to_be_reaped(g, (enum gossip_status)m->status, m->since_us))
+        if (m->profile && !member_is_live(m) && row != g->self && is_to_be_reaped(g, m->since_us))
             forget_row(g, row);
     }
 }

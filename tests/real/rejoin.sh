@@ -1,6 +1,10 @@
 #!/usr/bin/env bash
 # Addresses to find the others by: one's own among them does no harm, and a configured one is
 # dialled again when nobody there is a member any more.
+# A name of its own needs root: the whole test then runs with an /etc/hosts of its own.
+if [ "$(id -u)" -eq 0 ] && [ -z "${MUSTER_IN_MNTNS:-}" ]; then
+    MUSTER_IN_MNTNS=1 exec unshare -m "$0" "$@"
+fi
 . "$(dirname "$0")/lib.sh"
 
 sees_each_other() { sees a b alive && sees b a alive; }
@@ -25,6 +29,30 @@ start_ready a 127.1.13.1 -j 127.1.13.1
 sleep 1
 start_ready b 127.1.13.2
 t_wait 'nor from finding b where it was before' 15 sees_each_other
+
+# One name for all hosts, as a DNS record often is.
+if [ -n "${MUSTER_IN_MNTNS:-}" ]; then
+    printf '127.1.13.1 seeds.test\n127.1.13.2 seeds.test\n' >"$T/hosts"
+    mount --bind "$T/hosts" /etc/hosts
+    kill_agent a KILL
+    kill_agent b KILL
+    rm -r "$T/a/state" "$T/b/state"
+    start_ready a 127.1.13.1 -j seeds.test
+    sleep 3
+    start_ready b 127.1.13.2
+    t_wait 'of a name for all hosts the others are dialled on' 15 sees_each_other
+else
+    t_skip 'one name for all hosts (needs root, for a mount namespace)'
+fi
+
+# Somebody asked in vain for a member that was dialled anyway.
+kill_agent a KILL
+kill_agent b KILL
+rm -r "$T/b/state"
+start_ready a 127.1.13.1
+t_check 'muster join of who is not there is a no' eval '! m a join 127.1.13.2'
+start_ready b 127.1.13.2
+t_wait 'and does not end the dialling of a member known from before' 15 sees_each_other
 
 # Both forget each other, as two halves do that were apart for days.
 kill_agent a KILL

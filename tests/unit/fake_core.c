@@ -213,8 +213,7 @@ enum gossip_error gossip_explain(const struct gossip *g, int64_t now_us, const c
 
 const struct gossip_timing *gossip_get_timing(const struct gossip *g)
 {
-    static const struct gossip_timing timing = {
-        .detect_ms = 1500, .reap_s = 86400, .reap_failed_s = 604800};
+    static const struct gossip_timing timing = {.detect_ms = 1500, .reap_s = 259200};
     (void)g;
     return &timing;
 }

@@ -301,7 +301,7 @@ START_TEST(info_has_its_sections)
         "\"uptime_s\"=>1000",
         "\"event_readers\"=>17, \"control_clients\"=>1}",
         "\"timing\"=>{\"detect_ms\"=>1500",
-        "\"reap_s\"=>86400, \"reap_failed_s\"=>604800}",
+        "\"reap_s\"=>259200}",
         "\"counters\"=>{\"packets_received\"=>0",
         "\"packets_sent\"=>12",
         "\"handlers\"=>{\"page\"=>{\"state\"=>\"idle\", \"last_status\"=>3, "
