@@ -304,7 +304,7 @@ START_TEST(info_has_its_sections)
         "\"reap_s\"=>259200}",
         "\"counters\"=>{\"packets_received\"=>0",
         "\"packets_sent\"=>12",
-        "\"handlers\"=>{\"page\"=>{\"state\"=>\"idle\", \"last_status\"=>3, "
+        "\"handlers\"=>{\"page\"=>{\"state\"=>\"idle\", \"last_status\"=>3, ",
         "\"last_duration_ms\"=>4, \"runs\"=>9, \"failures\"=>1, ",
     };
     for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
