@@ -12,7 +12,8 @@ sees_each_other() { sees a b alive && sees b a alive; }
 start_ready a 127.1.13.1
 start_ready b 127.1.13.2 -j 127.1.13.1
 t_wait 'a and b see each other' 10 sees_each_other
-t_wait 'a has written down where b is' 10 grep -q '127.1.13.2' "$T/a/state/peers"
+remembers() { grep -q '127.1.13.2' "$T/a/state/peers"; }
+t_wait 'a has written down where b is' 10 remembers
 kill_agent a KILL
 kill_agent b KILL
 rm -r "$T/b/state"
@@ -29,6 +30,7 @@ start_ready a 127.1.13.1 -j 127.1.13.1
 sleep 1
 start_ready b 127.1.13.2
 t_wait 'nor from finding b where it was before' 15 sees_each_other
+wait_for 10 remembers
 
 # One name for all hosts, as a DNS record often is.
 if [ -n "${MUSTER_IN_MNTNS:-}" ]; then
@@ -46,6 +48,7 @@ else
 fi
 
 # Somebody asked in vain for a member that was dialled anyway.
+wait_for 10 remembers
 kill_agent a KILL
 kill_agent b KILL
 rm -r "$T/b/state"
