@@ -90,8 +90,9 @@ static bool may_live(const struct member *m)
     return m->profile && (m->status == GOSSIP_FAILED || (m->status == GOSSIP_LEFT && m->forgotten));
 }
 
-/* Each of the dead is asked by REDIALS members or so in every period, however many there are: for
- * each draws a few rows, and asks the first that may live. */
+/* Of the dead, each is asked by REDIALS members or so in every period, however many members there
+ * are: we draw so many rows that one may live by that chance, and ask the first that may. As nobody
+ * asks more than one in a period, each is asked less often where the dead are many. */
 static void redial_one(struct gossip *g)
 {
     const struct member_table *t = &g->members;

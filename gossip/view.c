@@ -205,8 +205,8 @@ static bool heard_is_live(const struct wire_record *record)
 
 /* True if `record` takes its name from the live member in `row`. Whoever claims it in vain is told
  * who has it; and we look whether that one lives still, being the only one perhaps to think so. An
- * earlier holder must say so itself: what others say of it may be of one that is
- * long dead; so it is told too, and contradicts if it lives. */
+ * earlier holder must say so itself: what others say of it may be of one that is long dead; so it
+ * is told too, and contradicts if it lives. */
 static bool takes_name(struct gossip *g, const struct wire_record *record, uint32_t row,
                        struct view_source *source)
 {
