@@ -38,6 +38,11 @@ const struct gossip_profile *gossip_profile_hold(const struct gossip_profile *pr
     return profile;
 }
 
+void profile_hold_often(const struct gossip_profile *profile, unsigned times)
+{
+    shared(profile)->holds += times;
+}
+
 void gossip_profile_release(const struct gossip_profile *profile)
 {
     if (!profile)

@@ -8,6 +8,9 @@
 /* A copy of `from`, strings included, held once. NULL: out of memory. */
 const struct gossip_profile *profile_new(const struct gossip_profile *from);
 
+/* Holds a profile so many times more. */
+void profile_hold_often(const struct gossip_profile *profile, unsigned times);
+
 /* GOSSIP_OK, NAME, TAGS or ADDRESS: may a member say this of itself? */
 enum gossip_error profile_check(const struct gossip_profile *profile);
 

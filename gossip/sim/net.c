@@ -1,6 +1,7 @@
 #include "gossip/sim/net.h"
 
-#include "gossip/rng.h"
+#include "gossip/sim/form.h"
+#include "gossip/sim/queue.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -8,7 +9,6 @@
 #include <string.h>
 
 enum {
-    KINDS = GOSSIP_EVENT_GONE + 1,
     BACKLOG_MAX = 256,        /* datagrams that wait for a paused node: about what a socket holds */
     STREAM_US_MAX = 10000000, /* then the host gives a stream up */
 };
@@ -17,83 +17,55 @@ struct node {
     struct gossip *core; /* NULL: not running */
     struct gossip_addr addr;
     uint8_t id[GOSSIP_ID_BYTES];
-    uint64_t generation;
-    uint32_t named; /* whose name it bears */
-    uint64_t timer; /* the one valid timer in the heap */
+    uint32_t detect_ms;
+    int64_t ppm;      /* by how much its clock errs */
+    uint32_t named;   /* whose name it bears */
+    uint64_t timer;   /* the one valid deadline in the queue, */
+    int64_t timer_us; /* and when it comes; INT64_MAX: none is queued */
     bool paused;
     uint32_t backlog; /* datagrams that came while paused */
     bool blocked[GOSSIP_STREAM + 1];
-    uint32_t told[KINDS]; /* events of which this node is the subject */
-};
-
-/* What happens at a time: a packet arrives, or a node's deadline comes. */
-struct happening {
-    int64_t at_us;
-    uint64_t order; /* of creation, so that the same run is the same run */
-    uint32_t node;
-    struct gossip_route from; /* packets */
-    uint32_t len;
-    uint8_t *bytes; /* owned; NULL: a deadline */
+    struct net_traffic sent, received;
 };
 
 struct net {
     struct net_config config;
     struct rng rng;
     int64_t now_us;
-    uint64_t order;
     struct node *nodes;
-    bool *cuts; /* nodes * nodes: from, to */
-    struct happening *heap;
-    size_t heap_count, heap_capacity;
+    struct links *links;
+    struct node_set all;
+    uint32_t loss_rule; /* of net_set_loss; 0: none */
+    struct queue queue;
     struct happening *waiting; /* for paused nodes, in order */
     size_t waiting_count, waiting_capacity;
-    uint64_t packets, bytes;
-    uint32_t counts[KINDS];
-    int64_t last_us[KINDS];
-    char *history;
-    size_t history_bytes, history_capacity;
+    struct net_told *told;
+    size_t told_count, told_capacity;
 };
 
-static bool sooner(const struct happening *a, const struct happening *b)
-{
-    return a->at_us != b->at_us ? a->at_us < b->at_us : a->order < b->order;
-}
-
 /* Room for one more. */
-static struct happening *grow(struct happening *all, size_t count, size_t *capacity)
+static void *grow(void *all, size_t count, size_t *capacity, size_t bytes)
 {
     if (count < *capacity)
         return all;
     *capacity = *capacity ? 2 * *capacity : 1024;
-    all = realloc(all, *capacity * sizeof *all);
+    all = realloc(all, *capacity * bytes);
     assert(all);
     return all;
 }
 
-static void heap_push(struct net *net, struct happening h)
+/* A node's clock begins with the net's, and goes wrong by so many millionths. */
+static int64_t local_us(const struct net *net, uint32_t node)
 {
-    net->heap = grow(net->heap, net->heap_count, &net->heap_capacity);
-    h.order = ++net->order;
-    size_t at = net->heap_count++;
-    for (; at > 0 && sooner(&h, &net->heap[(at - 1) / 2]); at = (at - 1) / 2)
-        net->heap[at] = net->heap[(at - 1) / 2];
-    net->heap[at] = h;
+    int64_t ppm = net->nodes[node].ppm;
+    return ppm ? (int64_t)((double)net->now_us * (1 + (double)ppm / 1e6)) : net->now_us;
 }
 
-static struct happening heap_pop(struct net *net)
+/* When that clock shows at least so much. */
+static int64_t global_us(const struct net *net, uint32_t node, int64_t us)
 {
-    struct happening top = net->heap[0], last = net->heap[--net->heap_count];
-    size_t at = 0;
-    for (size_t child; (child = 2 * at + 1) < net->heap_count; at = child) {
-        if (child + 1 < net->heap_count && sooner(&net->heap[child + 1], &net->heap[child]))
-            child++;
-        if (!sooner(&net->heap[child], &last))
-            break;
-        net->heap[at] = net->heap[child];
-    }
-    if (net->heap_count)
-        net->heap[at] = last;
-    return top;
+    int64_t ppm = net->nodes[node].ppm;
+    return ppm && us != INT64_MAX ? (int64_t)((double)us / (1 + (double)ppm / 1e6)) + 2 : us;
 }
 
 /* 10.x.y.z, one address a node; `version` for those that move. */
@@ -122,16 +94,27 @@ struct net *net_new(const struct net_config *config)
     net->config = *config;
     rng_seed(&net->rng, config->seed);
     net->nodes = calloc(config->nodes, sizeof *net->nodes);
-    net->cuts = calloc((size_t)config->nodes * config->nodes, sizeof *net->cuts);
-    net->history_capacity = 1;
-    net->history = calloc(1, net->history_capacity);
-    assert(net->nodes && net->cuts && net->history);
+    net->links = links_new(config->nodes);
+    assert(net->nodes);
+    net->all = node_set_new(config->nodes);
+    node_set_add_all(&net->all);
+    struct link_conditions everywhere = {
+        .set = LINK_DELAY | LINK_JITTER | LINK_DUPLICATE,
+        .delay_us = config->delay_us,
+        .jitter_us = config->jitter_us,
+        .duplicate = config->duplicates,
+    };
+    links_add(net->links, &net->all, &net->all, &everywhere);
+    if (config->loss > 0)
+        net_set_loss(net, config->loss);
     for (uint32_t i = 0; i < config->nodes; i++) {
-        new_id(net, &net->nodes[i]);
-        net->nodes[i].addr = address(i, 0);
-        net->nodes[i].named = i;
+        struct node *n = &net->nodes[i];
+        new_id(net, n);
+        n->addr = address(i, 0);
+        n->named = i;
+        n->detect_ms = config->detect_ms;
+        n->timer_us = INT64_MAX;
     }
-    net_forget_counts(net);
     return net;
 }
 
@@ -139,16 +122,26 @@ void net_free(struct net *net)
 {
     for (uint32_t i = 0; i < net->config.nodes; i++)
         gossip_free(net->nodes[i].core);
-    while (net->heap_count)
-        free(heap_pop(net).bytes);
     while (net->waiting_count)
         free(net->waiting[--net->waiting_count].bytes);
-    free(net->heap);
+    queue_free(&net->queue);
+    links_free(net->links);
+    node_set_free(&net->all);
     free(net->waiting);
     free(net->nodes);
-    free(net->cuts);
-    free(net->history);
+    free(net->told);
     free(net);
+}
+
+void net_set_detect(struct net *net, uint32_t node, uint32_t detect_ms)
+{
+    net->nodes[node].detect_ms = detect_ms;
+}
+
+void net_set_clock(struct net *net, uint32_t node, int64_t ppm)
+{
+    assert(!net->nodes[node].core && ppm > -1000000);
+    net->nodes[node].ppm = ppm;
 }
 
 static uint32_t node_at(const struct net *net, const struct gossip_addr *addr)
@@ -158,34 +151,28 @@ static uint32_t node_at(const struct net *net, const struct gossip_addr *addr)
     return there ? node : UINT32_MAX;
 }
 
-static int64_t delay_us(struct net *net)
-{
-    return net->config.delay_us + rng_below(&net->rng, net->config.jitter_us + 1);
-}
-
-static bool is_lost(struct net *net)
-{
-    return rng_unit(&net->rng) < net->config.loss;
-}
-
 /* What is lost on a stream is sent again, as Linux's TCP does: what opens it after 1 s, what it
  * carries after 200 ms, each time after twice as long. */
-static int64_t stream_delay_us(struct net *net, bool opened)
+static int64_t stream_delay_us(struct net *net, uint32_t from, uint32_t to, bool opened)
 {
-    int64_t us = (opened ? 1 : 3) * delay_us(net);
+    struct links *l = net->links;
+    struct rng *r = &net->rng;
+    int64_t us = (opened ? 1 : 3) * links_delay_us(l, r, from, to);
     for (int64_t again_us = 1000000; !opened && us <= STREAM_US_MAX; again_us *= 2) {
-        if (!is_lost(net) && !is_lost(net))
+        if (!links_loses(l, r, from, to, net->now_us + us) &&
+            !links_loses(l, r, to, from, net->now_us + us))
             break;
         us += again_us;
     }
-    for (int64_t again_us = 200000; us <= STREAM_US_MAX && is_lost(net); again_us *= 2)
+    int64_t again_us = 200000;
+    for (; us <= STREAM_US_MAX && links_loses(l, r, from, to, net->now_us + us); again_us *= 2)
         us += again_us;
     return us;
 }
 
-static bool passes(struct net *net, uint32_t from, uint32_t to, enum gossip_via via)
+static bool passes(const struct net *net, uint32_t from, uint32_t to, enum gossip_via via)
 {
-    return to != UINT32_MAX && !net->cuts[from * net->config.nodes + to] &&
+    return to != NET_NOBODY && !links_is_cut(net->links, from, to) &&
            !net->nodes[from].blocked[via] && !net->nodes[to].blocked[via];
 }
 
@@ -195,92 +182,97 @@ static void deliver(struct net *net, uint32_t from, uint32_t to, const struct go
     uint8_t *bytes = malloc(packet->len);
     assert(bytes);
     memcpy(bytes, packet->bytes, packet->len);
-    heap_push(net, (struct happening){
-                       .at_us = net->now_us + after_us,
-                       .node = to,
-                       .from = {net->nodes[from].addr, packet->route.via,
-                                packet->route.via == GOSSIP_STREAM ? from + 1 : 0},
-                       .len = (uint32_t)packet->len,
-                       .bytes = bytes,
-                   });
+    queue_push(&net->queue, (struct happening){
+                                .at_us = net->now_us + after_us,
+                                .node = to,
+                                .from = {net->nodes[from].addr, packet->route.via,
+                                         packet->route.via == GOSSIP_STREAM ? from + 1 : 0},
+                                .len = (uint32_t)packet->len,
+                                .bytes = bytes,
+                            });
 }
 
 static void transmit(struct net *net, uint32_t from, const struct gossip_packet *packet)
 {
     const struct gossip_route *route = &packet->route;
     uint32_t to = route->conn ? route->conn - 1 : node_at(net, &route->addr);
-    net->packets++;
-    net->bytes += packet->len;
+    net->nodes[from].sent.packets++;
+    net->nodes[from].sent.bytes += packet->len;
     if (!passes(net, from, to, route->via))
         return;
     if (route->via == GOSSIP_STREAM) {
         /* A handshake first, and back again: a stream needs both ways open. */
-        int64_t us = stream_delay_us(net, route->conn != 0);
+        int64_t us = stream_delay_us(net, from, to, route->conn != 0);
         if (us <= STREAM_US_MAX && passes(net, to, from, route->via))
             deliver(net, from, to, packet, us);
         return;
     }
-    if (!is_lost(net))
-        deliver(net, from, to, packet, delay_us(net));
-    if (rng_unit(&net->rng) < net->config.duplicates)
-        deliver(net, from, to, packet, delay_us(net));
+    if (!links_loses(net->links, &net->rng, from, to, net->now_us))
+        deliver(net, from, to, packet, links_delay_us(net->links, &net->rng, from, to));
+    if (links_doubles(net->links, &net->rng, from, to))
+        deliver(net, from, to, packet, links_delay_us(net->links, &net->rng, from, to));
 }
 
-static uint32_t node_by_id(const struct net *net, const struct gossip_profile *profile)
+/* The name says who it is, unless names or ids were mixed up on purpose. */
+static uint32_t node_of(const struct net *net, const struct gossip_profile *profile)
 {
-    for (uint32_t i = 0; profile && i < net->config.nodes; i++)
-        if (memcmp(net->nodes[i].id, profile->id, GOSSIP_ID_BYTES) == 0)
+    if (!profile)
+        return NET_NOBODY;
+    unsigned long named = strtoul(profile->name + 1, NULL, 10);
+    if (named < net->config.nodes &&
+        memcmp(net->nodes[named].id, profile->id, sizeof profile->id) == 0)
+        return (uint32_t)named;
+    for (uint32_t i = 0; i < net->config.nodes; i++)
+        if (memcmp(net->nodes[i].id, profile->id, sizeof profile->id) == 0)
             return i;
-    return UINT32_MAX;
+    return NET_NOBODY;
 }
 
-static const char *const kind_texts[KINDS] = {
-    [GOSSIP_EVENT_JOIN] = "join",
-    [GOSSIP_EVENT_SUSPECT] = "suspect",
-    [GOSSIP_EVENT_FAILED] = "failed",
-    [GOSSIP_EVENT_LEAVE] = "leave",
-    [GOSSIP_EVENT_UPDATE] = "update",
-    [GOSSIP_EVENT_REAP] = "reap",
-    [GOSSIP_EVENT_DATAGRAMS_LOST] = "datagrams-lost",
-    [GOSSIP_EVENT_DATAGRAMS_PASS] = "datagrams-pass",
-    [GOSSIP_EVENT_JOINED] = "joined",
-    [GOSSIP_EVENT_NAME_TAKEN] = "name-taken",
-    [GOSSIP_EVENT_ID_TAKEN] = "id-taken",
-    [GOSSIP_EVENT_GONE] = "gone",
-};
-
-static void write_history(struct net *net, uint32_t node, const char *kind, const char *name)
+const char *net_kind_text(enum gossip_event_kind kind)
 {
-    char line[64 + GOSSIP_NAME_BYTES_MAX];
-    int len = snprintf(line, sizeof line, "%lld n%u %s %s\n", (long long)(net->now_us / 1000), node,
-                       kind, name);
-    if (net->history_bytes + (size_t)len >= net->history_capacity) {
-        net->history_capacity = 2 * net->history_capacity + sizeof line;
-        net->history = realloc(net->history, net->history_capacity);
-        assert(net->history);
-    }
-    memcpy(net->history + net->history_bytes, line, (size_t)len + 1);
-    net->history_bytes += (size_t)len;
+    static const char *const texts[] = {
+        [GOSSIP_EVENT_JOIN] = "join",
+        [GOSSIP_EVENT_SUSPECT] = "suspect",
+        [GOSSIP_EVENT_FAILED] = "failed",
+        [GOSSIP_EVENT_LEAVE] = "leave",
+        [GOSSIP_EVENT_UPDATE] = "update",
+        [GOSSIP_EVENT_REAP] = "reap",
+        [GOSSIP_EVENT_DATAGRAMS_LOST] = "datagrams-lost",
+        [GOSSIP_EVENT_DATAGRAMS_PASS] = "datagrams-pass",
+        [GOSSIP_EVENT_JOINED] = "joined",
+        [GOSSIP_EVENT_NAME_TAKEN] = "name-taken",
+        [GOSSIP_EVENT_ID_TAKEN] = "id-taken",
+        [GOSSIP_EVENT_GONE] = "gone",
+    };
+    return texts[kind];
 }
 
 static void note(struct net *net, uint32_t node, const struct gossip_event *event)
 {
     const struct gossip_profile *profile = event->member.profile;
-    uint32_t subject = node_by_id(net, profile);
-    net->counts[event->kind]++;
-    net->last_us[event->kind] = net->now_us;
-    if (subject != UINT32_MAX)
-        net->nodes[subject].told[event->kind]++;
-    write_history(net, node, kind_texts[event->kind], profile ? profile->name : "-");
+    net->told = grow(net->told, net->told_count, &net->told_capacity, sizeof *net->told);
+    net->told[net->told_count++] = (struct net_told){
+        .at_us = net->now_us,
+        .teller = node,
+        .subject = node_of(net, profile),
+        .named = profile ? (uint32_t)strtoul(profile->name + 1, NULL, 10) : NET_NOBODY,
+        .kind = event->kind,
+    };
 }
 
 /* The core is woken at that time, or at its next deadline if that is later. */
 static void wake(struct net *net, uint32_t node, int64_t at_us)
 {
-    int64_t deadline_us = gossip_deadline(net->nodes[node].core);
-    heap_push(net,
-              (struct happening){.at_us = deadline_us > at_us ? deadline_us : at_us, .node = node});
-    net->nodes[node].timer = net->order;
+    struct node *n = &net->nodes[node];
+    int64_t deadline_us = global_us(net, node, gossip_deadline(n->core));
+    if (deadline_us < at_us)
+        deadline_us = at_us;
+    if (deadline_us == n->timer_us)
+        return;
+    n->timer_us = deadline_us;
+    n->timer = 0;
+    if (deadline_us != INT64_MAX)
+        n->timer = queue_push(&net->queue, (struct happening){.at_us = deadline_us, .node = node});
 }
 
 /* Everything a core has to say goes out, and its next deadline is noted. */
@@ -304,30 +296,59 @@ void net_settle(struct net *net, uint32_t node)
     wake(net, node, net->now_us);
 }
 
-void net_start(struct net *net, uint32_t node, uint32_t seed)
+static void make_core(struct net *net, uint32_t node)
 {
     struct node *n = &net->nodes[node];
     assert(!n->core);
     char name[16];
     snprintf(name, sizeof name, "n%u", n->named);
-    /* Later starts have higher generations, on all hosts alike: they come from the wall clock. */
-    n->generation = (uint64_t)net->now_us / 1000 + 1 + node;
     struct gossip_config config = {
         .cluster = "sim",
-        .self = {.generation = n->generation, .addr = n->addr, .name = name},
-        .detect_ms = net->config.detect_ms,
+        /* Later starts have higher generations, on all hosts alike: they come from a wall clock. */
+        .self = {.generation = (uint64_t)net->now_us / 1000 + 1 + node,
+                 .addr = n->addr,
+                 .name = name},
+        .detect_ms = n->detect_ms,
         .seed = rng_next(&net->rng),
     };
     memcpy(config.self.id, n->id, sizeof n->id);
     enum gossip_error error;
-    n->core = gossip_new(&config, net->now_us, &error);
+    n->core = gossip_new(&config, local_us(net, node), &error);
+    n->timer_us = INT64_MAX;
     assert(n->core);
+}
+
+void net_start(struct net *net, uint32_t node, uint32_t seed)
+{
+    make_core(net, node);
     net_join(net, node, seed);
+}
+
+void net_form(struct net *net)
+{
+    struct gossip **cores = calloc(net->config.nodes, sizeof *cores);
+    assert(cores);
+    for (uint32_t i = 0; i < net->config.nodes; i++) {
+        make_core(net, i);
+        cores[i] = net->nodes[i].core;
+    }
+    form(cores, net->config.nodes);
+    free(cores);
+}
+
+void net_reseed(struct net *net, uint64_t seed)
+{
+    rng_seed(&net->rng, seed);
+    for (uint32_t i = 0; i < net->config.nodes; i++)
+        if (net->nodes[i].core) {
+            form_reseed(net->nodes[i].core, rng_next(&net->rng));
+            net_settle(net, i);
+        }
 }
 
 void net_join(struct net *net, uint32_t node, uint32_t other)
 {
-    gossip_join(net->nodes[node].core, net->now_us, &net->nodes[other].addr);
+    gossip_join(net->nodes[node].core, local_us(net, node), &net->nodes[other].addr);
     net_settle(net, node);
 }
 
@@ -341,6 +362,11 @@ void net_crash(struct net *net, uint32_t node)
 void net_pause(struct net *net, uint32_t node)
 {
     net->nodes[node].paused = true;
+}
+
+bool net_is_paused(const struct net *net, uint32_t node)
+{
+    return net->nodes[node].paused;
 }
 
 /* What waited is served first, then the clock is looked at: as a host does that drains its sockets
@@ -357,8 +383,7 @@ void net_resume(struct net *net, uint32_t node)
             continue;
         }
         h.at_us = net->now_us;
-        if (h.bytes)
-            heap_push(net, h);
+        queue_push(&net->queue, h);
     }
     net->waiting_count = kept;
     if (net->nodes[node].core)
@@ -367,7 +392,7 @@ void net_resume(struct net *net, uint32_t node)
 
 void net_leave(struct net *net, uint32_t node)
 {
-    gossip_leave(net->nodes[node].core, net->now_us);
+    gossip_leave(net->nodes[node].core, local_us(net, node));
     net_settle(net, node);
 }
 
@@ -393,9 +418,14 @@ void net_rename(struct net *net, uint32_t node, uint32_t like)
     net->nodes[node].named = like;
 }
 
+struct links *net_links(struct net *net)
+{
+    return net->links;
+}
+
 void net_cut(struct net *net, uint32_t from, uint32_t to, bool cut)
 {
-    net->cuts[from * net->config.nodes + to] = cut;
+    links_cut_pair(net->links, from, to, cut);
 }
 
 void net_split(struct net *net, uint32_t border, bool cut)
@@ -414,76 +444,108 @@ void net_block(struct net *net, uint32_t node, enum gossip_via via, bool block)
 
 void net_set_loss(struct net *net, double loss)
 {
-    net->config.loss = loss;
+    struct link_conditions conditions = {.set = LINK_LOSS, .loss = loss};
+    if (net->loss_rule)
+        links_remove(net->links, net->loss_rule);
+    net->loss_rule = links_add(net->links, &net->all, &net->all, &conditions);
 }
 
 static void wait(struct net *net, const struct happening *h)
 {
     struct node *n = &net->nodes[h->node];
-    bool datagram = h->bytes && h->from.via == GOSSIP_DATAGRAM;
+    bool datagram = h->from.via == GOSSIP_DATAGRAM;
+    if (!h->bytes) {
+        n->timer_us = INT64_MAX; /* looked at anew when it goes on */
+        return;
+    }
     if (datagram && ++n->backlog > BACKLOG_MAX) {
         free(h->bytes);
         return;
     }
-    net->waiting = grow(net->waiting, net->waiting_count, &net->waiting_capacity);
+    net->waiting =
+        grow(net->waiting, net->waiting_count, &net->waiting_capacity, sizeof *net->waiting);
     net->waiting[net->waiting_count++] = *h;
 }
 
 /* A stream dies with the one who sent on it; a deadline counts only as the latest of its node. */
 static bool is_void(const struct net *net, const struct happening *h)
 {
+    const struct node *n = &net->nodes[h->node];
+    if (!n->core)
+        return true;
     if (!h->bytes)
-        return h->order != net->nodes[h->node].timer;
+        return h->order != n->timer;
     return h->from.via == GOSSIP_STREAM && !net->nodes[h->from.conn - 1].core;
 }
 
-static void happen(struct net *net, const struct happening *h)
+static void serve(struct net *net, const struct happening *h)
 {
     struct node *n = &net->nodes[h->node];
-    bool is_current = !is_void(net, h);
-    if (n->core && n->paused && is_current) {
-        wait(net, h);
-        return;
+    if (h->bytes) {
+        n->received.packets++;
+        n->received.bytes += h->len;
+        gossip_receive(n->core, local_us(net, h->node), &h->from, h->bytes, h->len);
+        free(h->bytes);
+    } else {
+        n->timer_us = INT64_MAX;
+        gossip_tick(n->core, local_us(net, h->node));
     }
-    if (n->core && is_current && h->bytes)
-        gossip_receive(n->core, net->now_us, &h->from, h->bytes, h->len);
-    else if (n->core && is_current)
-        gossip_tick(n->core, net->now_us);
-    free(h->bytes);
-    if (n->core && is_current)
-        net_settle(net, h->node);
+    net_settle(net, h->node);
 }
 
-static void run_until_us(struct net *net, int64_t end_us)
+uint32_t net_step(struct net *net, int64_t until_us)
 {
-    while (net->heap_count && net->heap[0].at_us <= end_us) {
-        struct happening h = heap_pop(net);
+    while (queue_next_us(&net->queue) <= until_us) {
+        struct happening h = queue_pop(&net->queue);
         net->now_us = h.at_us > net->now_us ? h.at_us : net->now_us;
-        happen(net, &h);
+        if (is_void(net, &h)) {
+            free(h.bytes);
+        } else if (net->nodes[h.node].paused) {
+            wait(net, &h);
+        } else {
+            serve(net, &h);
+            return h.node;
+        }
     }
-    net->now_us = end_us;
+    net->now_us = until_us;
+    return NET_NOBODY;
 }
 
 void net_run_ms(struct net *net, uint32_t ms)
 {
-    run_until_us(net, net->now_us + (int64_t)ms * 1000);
+    int64_t until_us = net->now_us + (int64_t)ms * 1000;
+    while (net_step(net, until_us) != NET_NOBODY)
+        ;
 }
 
-static bool agrees(struct net *net, uint32_t node)
+static uint32_t running(const struct net *net)
 {
-    for (uint32_t other = 0; other < net->config.nodes; other++) {
-        int status = net_status(net, node, other);
-        bool live = status >= 0 && status <= GOSSIP_LEAVING;
-        if (net->nodes[other].core ? status != GOSSIP_ALIVE : live)
-            return false;
-    }
-    return true;
-}
-
-static bool all_agree(struct net *net)
-{
+    uint32_t count = 0;
     for (uint32_t node = 0; node < net->config.nodes; node++)
-        if (net->nodes[node].core && !agrees(net, node))
+        count += net->nodes[node].core != NULL;
+    return count;
+}
+
+static bool agrees(const struct net *net, uint32_t node, uint32_t wanted)
+{
+    struct gossip_member m;
+    uint32_t live = 0;
+    for (size_t cursor = 0; gossip_next_member(net->nodes[node].core, &cursor, &m);) {
+        if (m.status == GOSSIP_FAILED || m.status == GOSSIP_LEFT)
+            continue;
+        uint32_t subject = node_of(net, m.profile);
+        if (m.status != GOSSIP_ALIVE || subject == NET_NOBODY || !net->nodes[subject].core)
+            return false;
+        live++;
+    }
+    return live == wanted;
+}
+
+bool net_agrees(const struct net *net)
+{
+    uint32_t wanted = running(net);
+    for (uint32_t node = 0; node < net->config.nodes; node++)
+        if (net->nodes[node].core && !agrees(net, node, wanted))
             return false;
     return true;
 }
@@ -492,7 +554,7 @@ int64_t net_run_until_agreed_ms(struct net *net, uint32_t ms)
 {
     enum { STEP_MS = 10 };
     for (uint32_t passed = 0; passed <= ms; passed += STEP_MS) {
-        if (all_agree(net))
+        if (net_agrees(net))
             return passed;
         net_run_ms(net, STEP_MS);
     }
@@ -504,12 +566,12 @@ int64_t net_now_us(const struct net *net)
     return net->now_us;
 }
 
-struct gossip *net_core(struct net *net, uint32_t node)
+struct gossip *net_core(const struct net *net, uint32_t node)
 {
     return net->nodes[node].core;
 }
 
-int net_status(struct net *net, uint32_t node, uint32_t subject)
+int net_status(const struct net *net, uint32_t node, uint32_t subject)
 {
     struct gossip_member member;
     char name[16];
@@ -520,40 +582,23 @@ int net_status(struct net *net, uint32_t node, uint32_t subject)
     return (int)member.status;
 }
 
-uint32_t net_count(const struct net *net, enum gossip_event_kind kind)
+const struct net_told *net_told(const struct net *net, size_t *count)
 {
-    return net->counts[kind];
+    *count = net->told_count;
+    return net->told;
 }
 
-uint32_t net_count_of(const struct net *net, enum gossip_event_kind kind, uint32_t subject)
+void net_forget_told(struct net *net)
 {
-    return net->nodes[subject].told[kind];
+    net->told_count = 0;
 }
 
-int64_t net_last_us(const struct net *net, enum gossip_event_kind kind)
+struct net_traffic net_sent(const struct net *net, uint32_t node)
 {
-    return net->last_us[kind];
+    return net->nodes[node].sent;
 }
 
-void net_forget_counts(struct net *net)
+struct net_traffic net_received(const struct net *net, uint32_t node)
 {
-    for (int kind = 0; kind < KINDS; kind++) {
-        net->counts[kind] = 0;
-        net->last_us[kind] = -1;
-        for (uint32_t i = 0; i < net->config.nodes; i++)
-            net->nodes[i].told[kind] = 0;
-    }
-    net->history[0] = '\0';
-    net->history_bytes = 0;
-}
-
-const char *net_history(const struct net *net)
-{
-    return net->history;
-}
-
-void net_traffic(const struct net *net, uint64_t *packets, uint64_t *bytes)
-{
-    *packets = net->packets;
-    *bytes = net->bytes;
+    return net->nodes[node].received;
 }

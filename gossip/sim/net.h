@@ -1,18 +1,22 @@
-/* net: many cores on one virtual network with one virtual clock: for tests that need hours of a
- * cluster's life in a moment, the same every time for the same seed. */
+/* net: many cores on one virtual network with one virtual clock: hours of a cluster's life in a
+ * moment, the same every time for the same seed. */
 #ifndef GOSSIP_SIM_NET_H
 #define GOSSIP_SIM_NET_H
 
 #include "gossip/gossip.h"
+#include "gossip/sim/link.h"
 
-#define NET_NODES_MAX 1024
+#define NET_NODES_MAX 16000
+#define NET_NOBODY UINT32_MAX
 
 struct net_config {
     uint32_t nodes;
     uint32_t detect_ms;
     uint64_t seed;
-    uint32_t delay_us, jitter_us; /* one way: delay + uniform 0..jitter */
-    double loss, duplicates;      /* of datagrams, 0..1; streams are slower for loss */
+    const struct gossip_tuning *tuning; /* borrowed while the net lives; NULL: the defaults */
+    /* Of every link at first; links_add on net_links says more. */
+    int64_t delay_us, jitter_us; /* one way: delay + uniform 0..jitter */
+    double loss, duplicates;     /* of datagrams, 0..1; streams are slower for loss */
 };
 
 struct net;
@@ -20,6 +24,15 @@ struct net;
 /* The nodes are named n0, n1, ... and are not running yet. */
 struct net *net_new(const struct net_config *config);
 void net_free(struct net *net);
+
+/* For one node only, from its next start on: its detect, and by how much its clock errs. */
+void net_set_detect(struct net *net, uint32_t node, uint32_t detect_ms);
+void net_set_clock(struct net *net, uint32_t node, int64_t ppm);
+
+/* Starts every node, as members of one cluster that know each other already; and lets another seed
+ * decide what is random from here on. */
+void net_form(struct net *net);
+void net_reseed(struct net *net, uint64_t seed);
 
 /* Starts a node: the first time, or again with the same id and a higher generation. It dials
  * `seed` (another node, or itself for none). */
@@ -31,6 +44,7 @@ void net_crash(struct net *net, uint32_t node);
 /* Stopped, its packets waiting as far as a socket holds them; then it goes on. */
 void net_pause(struct net *net, uint32_t node);
 void net_resume(struct net *net, uint32_t node);
+bool net_is_paused(const struct net *net, uint32_t node);
 void net_leave(struct net *net, uint32_t node);
 /* A new id under the same name, as after an installation anew. */
 void net_reinstall(struct net *net, uint32_t node);
@@ -41,41 +55,55 @@ void net_readdress(struct net *net, uint32_t node);
 /* Gives a node that is not running another's name. */
 void net_rename(struct net *net, uint32_t node, uint32_t like);
 
+/* The rules by which packets travel. */
+struct links *net_links(struct net *net);
 /* Cuts or mends one direction. */
 void net_cut(struct net *net, uint32_t from, uint32_t to, bool cut);
 /* Cuts or mends both directions between nodes below `border` and the others. */
 void net_split(struct net *net, uint32_t border, bool cut);
 /* Datagrams to and from a node are lost, streams pass; or the reverse. */
 void net_block(struct net *net, uint32_t node, enum gossip_via via, bool block);
+/* Of every link. */
 void net_set_loss(struct net *net, double loss);
 
+/* Lets the next thing happen, if one does by `until_us`: a packet arrives or a node's deadline
+ * comes, and the node has said what it has to say. Returns the node; NET_NOBODY: nothing happens
+ * any more before `until_us`, and time has moved there. */
+uint32_t net_step(struct net *net, int64_t until_us);
 /* Lets virtual time pass. */
 void net_run_ms(struct net *net, uint32_t ms);
 /* ... until every running node sees exactly the running nodes as alive, or `ms` have passed.
  * Returns the milliseconds it took; -1 if it did not come to that. */
 int64_t net_run_until_agreed_ms(struct net *net, uint32_t ms);
+bool net_agrees(const struct net *net);
 int64_t net_now_us(const struct net *net);
 
-/* The core, for whatever else a test wants; NULL while it is not running. After a call that may
- * have left it something to say or to do, net_settle. */
-struct gossip *net_core(struct net *net, uint32_t node);
+/* The core, for whatever else is wanted of it; NULL while it is not running. After a call that may
+ * have left it something to say or to do, net_settle. A core's time is its node's clock. */
+struct gossip *net_core(const struct net *net, uint32_t node);
 void net_settle(struct net *net, uint32_t node);
 
 /* What `node` holds of `subject`; -1 if it does not know it. */
-int net_status(struct net *net, uint32_t node, uint32_t subject);
+int net_status(const struct net *net, uint32_t node, uint32_t subject);
 
-/* How many events of that kind all nodes together have told since the start; and of one subject. */
-uint32_t net_count(const struct net *net, enum gossip_event_kind kind);
-uint32_t net_count_of(const struct net *net, enum gossip_event_kind kind, uint32_t subject);
-/* When the last of these came, in microseconds; -1: never. */
-int64_t net_last_us(const struct net *net, enum gossip_event_kind kind);
-/* Counts, and the history, begin anew. */
-void net_forget_counts(struct net *net);
+/* What the cores have told, in order. */
+struct net_told {
+    int64_t at_us;
+    uint32_t teller, subject; /* subject: NET_NOBODY if it is of none */
+    uint32_t named;           /* whose name the subject bears */
+    enum gossip_event_kind kind;
+};
+/* All of it since the last net_forget_told; borrowed until time passes. */
+const struct net_told *net_told(const struct net *net, size_t *count);
+void net_forget_told(struct net *net);
+/* The word for a kind: "failed". */
+const char *net_kind_text(enum gossip_event_kind kind);
 
-/* The events told, a line each: "1234 n3 failed n1". */
-const char *net_history(const struct net *net);
-
-/* Datagrams and their bytes handed to the network, all nodes together. */
-void net_traffic(const struct net *net, uint64_t *packets, uint64_t *bytes);
+/* What a node has sent since its start and the net's. */
+struct net_traffic {
+    uint64_t packets, bytes; /* datagrams and frames handed to the network, payload */
+};
+struct net_traffic net_sent(const struct net *net, uint32_t node);
+struct net_traffic net_received(const struct net *net, uint32_t node);
 
 #endif

@@ -12,7 +12,7 @@
 
 #define SCENARIO_TIMEOUT_S 1200 /* no judgement on speed: with sanitizers and many seeds */
 #define SCENARIO_DETECT_MS GOSSIP_DETECT_MS_DEFAULT
-#define SCENARIO_HISTORY_SHOWN 4000
+#define SCENARIO_SHOWN 100
 
 static struct net *scenario_net; /* of the seed that runs */
 static uint64_t scenario_seed;
@@ -38,12 +38,61 @@ static inline uint64_t scenario_last(uint64_t usual)
     for (scenario_seed = scenario_first(); scenario_seed <= scenario_last(usual);                  \
          scenario_seed++, net_free(scenario_net), scenario_net = NULL)
 
+/* How often `teller` told that kind of event of a subject (by name), since the told was forgotten;
+ * each may be SCENARIO_ANY. */
+#define SCENARIO_ANY UINT32_MAX
+static inline uint32_t scenario_told(const struct net *net, uint32_t teller,
+                                     enum gossip_event_kind kind, uint32_t named)
+{
+    size_t all;
+    const struct net_told *told = net_told(net, &all);
+    uint32_t count = 0;
+    for (size_t i = 0; i < all; i++)
+        count += told[i].kind == kind && (teller == SCENARIO_ANY || told[i].teller == teller) &&
+                 (named == SCENARIO_ANY || told[i].named == named);
+    return count;
+}
+
+static inline uint32_t scenario_count(const struct net *net, enum gossip_event_kind kind)
+{
+    return scenario_told(net, SCENARIO_ANY, kind, SCENARIO_ANY);
+}
+
+/* Of one subject, whatever its name, by anybody. */
+static inline uint32_t scenario_count_of(const struct net *net, enum gossip_event_kind kind,
+                                         uint32_t subject)
+{
+    size_t all;
+    const struct net_told *told = net_told(net, &all);
+    uint32_t count = 0;
+    for (size_t i = 0; i < all; i++)
+        count += told[i].kind == kind && told[i].subject == subject;
+    return count;
+}
+
+/* When the last of that kind came, in microseconds; -1: never. */
+static inline int64_t scenario_last_us(const struct net *net, enum gossip_event_kind kind)
+{
+    size_t all;
+    const struct net_told *told = net_told(net, &all);
+    while (all > 0 && told[all - 1].kind != kind)
+        all--;
+    return all > 0 ? told[all - 1].at_us : -1;
+}
+
+/* The end of what was told, a line each: "1234 n3 failed n1". */
+static inline void scenario_show(const struct net *net)
+{
+    size_t count;
+    const struct net_told *told = net_told(net, &count);
+    for (size_t i = count > SCENARIO_SHOWN ? count - SCENARIO_SHOWN : 0; i < count; i++)
+        printf("%lld n%u %s n%d\n", (long long)(told[i].at_us / 1000), told[i].teller,
+               net_kind_text(told[i].kind), (int)told[i].named);
+}
+
 static inline void scenario_fail(const char *what)
 {
-    const char *history = net_history(scenario_net);
-    size_t bytes = strlen(history);
-    printf("%s",
-           bytes < SCENARIO_HISTORY_SHOWN ? history : history + bytes - SCENARIO_HISTORY_SHOWN);
+    scenario_show(scenario_net);
     fflush(stdout);
     ck_abort_msg("%s at %lld ms, seed %llu", what, (long long)(net_now_us(scenario_net) / 1000),
                  (unsigned long long)scenario_seed);
@@ -76,26 +125,9 @@ static inline struct net *scenario_start(uint32_t nodes, uint32_t spare)
         net_start(net, node, 0);
     expect(net_run_until_agreed_ms(net, 5000) >= 0);
     net_run_ms(net, 2000);
-    expect(net_count(net, GOSSIP_EVENT_SUSPECT) == 0);
-    net_forget_counts(net);
+    expect(scenario_count(net, GOSSIP_EVENT_SUSPECT) == 0);
+    net_forget_told(net);
     return net;
-}
-
-/* How often `teller` told that kind of event of `subject`, since the counts were forgotten; with
- * SCENARIO_ANY, anybody. */
-#define SCENARIO_ANY UINT32_MAX
-static inline uint32_t scenario_told(struct net *net, uint32_t teller, const char *kind,
-                                     uint32_t subject)
-{
-    uint32_t count = 0;
-    for (const char *line = net_history(net); *line; line = strchr(line, '\n') + 1) {
-        unsigned by, of;
-        char what[16];
-        if (sscanf(line, "%*d n%u %15s n%u\n", &by, what, &of) == 3 && strcmp(what, kind) == 0)
-            count += (teller == SCENARIO_ANY || by == teller) &&
-                     (subject == SCENARIO_ANY || of == subject);
-    }
-    return count;
 }
 
 /* All who run see each other alive, within that time; and nobody thinks otherwise a while later. */

@@ -156,10 +156,12 @@ START_TEST(after_chaos_and_then_quiet_all_agree)
 
         expect(net_run_until_agreed_ms(net, 10000) >= 0);
         net_run_ms(net, 12000); /* what still was on its way by stream has come */
-        net_forget_counts(net);
+        net_forget_told(net);
         net_run_ms(net, 20000);
         expect(net_run_until_agreed_ms(net, 0) == 0);
-        expect(net_count(net, GOSSIP_EVENT_SUSPECT) + net_count(net, GOSSIP_EVENT_FAILED) == 0);
+        expect(scenario_count(net, GOSSIP_EVENT_SUSPECT) +
+                   scenario_count(net, GOSSIP_EVENT_FAILED) ==
+               0);
         expect_same_tags(net);
         check_cores(net);
     }

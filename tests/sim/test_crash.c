@@ -18,11 +18,12 @@ static int64_t crash_ms(struct net *net, uint32_t nodes, uint32_t dead, uint32_t
     for (uint32_t node = 0; node < dead; node++)
         net_crash(net, node);
     expect(net_run_until_agreed_ms(net, within_ms) >= 0);
-    int64_t took_us = net_last_us(net, GOSSIP_EVENT_FAILED) - begun_us;
+    int64_t took_us = scenario_last_us(net, GOSSIP_EVENT_FAILED) - begun_us;
     net_run_ms(net, 10000);
     for (uint32_t node = 0; node < nodes; node++) {
-        expect(net_count_of(net, GOSSIP_EVENT_FAILED, node) == (node < dead ? nodes - dead : 0));
-        expect(node < dead || net_count_of(net, GOSSIP_EVENT_SUSPECT, node) == 0);
+        expect(scenario_count_of(net, GOSSIP_EVENT_FAILED, node) ==
+               (node < dead ? nodes - dead : 0));
+        expect(node < dead || scenario_count_of(net, GOSSIP_EVENT_SUSPECT, node) == 0);
     }
     return took_us / 1000;
 }
@@ -91,7 +92,7 @@ START_TEST(members_crash_one_by_one_down_to_two)
         }
         expect(net_run_until_agreed_ms(net, 3 * SCENARIO_DETECT_MS) >= 0);
         for (uint32_t node = 22; node < 24; node++)
-            expect(net_count_of(net, GOSSIP_EVENT_FAILED, node) == 0);
+            expect(scenario_count_of(net, GOSSIP_EVENT_FAILED, node) == 0);
     }
 }
 END_TEST
@@ -105,11 +106,11 @@ START_TEST(a_crash_is_noticed_through_loss)
             struct net *net = scenario_start(sizes[i], 0);
             net_set_loss(net, 0.1);
             net_run_ms(net, 20000);
-            net_forget_counts(net);
+            net_forget_told(net);
             net_crash(net, 1);
             expect(net_run_until_agreed_ms(net, 4 * SCENARIO_DETECT_MS) >= 0);
             for (uint32_t node = 0; node < sizes[i]; node++)
-                expect(node == 1 || net_count_of(net, GOSSIP_EVENT_FAILED, node) == 0);
+                expect(node == 1 || scenario_count_of(net, GOSSIP_EVENT_FAILED, node) == 0);
         }
 }
 END_TEST
@@ -146,7 +147,7 @@ START_TEST(a_longer_detect_is_kept_too)
         net_crash(net, 3);
         expect(net_run_until_agreed_ms(net, 20000) >= 0);
         for (uint32_t node = 0; node < 16; node++)
-            expect(node == 3 || net_count_of(net, GOSSIP_EVENT_FAILED, node) == 0);
+            expect(node == 3 || scenario_count_of(net, GOSSIP_EVENT_FAILED, node) == 0);
     }
 }
 END_TEST

@@ -15,8 +15,8 @@ START_TEST(all_see_all_soon_after_the_last_start)
             expect(net_run_until_agreed_ms(net, 2000) >= 0);
             net_run_ms(net, 5000);
             expect(net_run_until_agreed_ms(net, 0) == 0);
-            expect(net_count(net, GOSSIP_EVENT_SUSPECT) == 0);
-            expect(net_count(net, GOSSIP_EVENT_JOIN) == sizes[i] * (sizes[i] - 1));
+            expect(scenario_count(net, GOSSIP_EVENT_SUSPECT) == 0);
+            expect(scenario_count(net, GOSSIP_EVENT_JOIN) == sizes[i] * (sizes[i] - 1));
         }
 }
 END_TEST
@@ -42,7 +42,7 @@ START_TEST(a_seed_that_starts_last_is_found)
         for (uint32_t node = 1; node < 6; node++)
             net_start(net, node, 0);
         net_run_ms(net, 30000);
-        expect(net_count(net, GOSSIP_EVENT_JOIN) == 0);
+        expect(scenario_count(net, GOSSIP_EVENT_JOIN) == 0);
         net_start(net, 0, 0);
         scenario_settles(net, 6000);
     }
@@ -60,7 +60,7 @@ START_TEST(two_clusters_become_one_through_one_join)
         expect(net_status(net, 0, 20) == -1);
         net_join(net, 3, 25);
         scenario_settles(net, 2000);
-        expect(net_count(net, GOSSIP_EVENT_SUSPECT) == 0);
+        expect(scenario_count(net, GOSSIP_EVENT_SUSPECT) == 0);
     }
 }
 END_TEST
@@ -85,11 +85,11 @@ START_TEST(who_leaves_is_left_everywhere_and_never_failed)
             expect(net_core(net, 1) == NULL);
             net_run_ms(net, 500);
             expect_left(net, sizes[i], 1);
-            expect(net_count(net, GOSSIP_EVENT_LEAVE) == sizes[i] - 1);
+            expect(scenario_count(net, GOSSIP_EVENT_LEAVE) == sizes[i] - 1);
             net_run_ms(net, 10000);
             expect_left(net, sizes[i], 1);
-            expect(net_count(net, GOSSIP_EVENT_FAILED) == 0);
-            expect(net_count(net, GOSSIP_EVENT_SUSPECT) == 0);
+            expect(scenario_count(net, GOSSIP_EVENT_FAILED) == 0);
+            expect(scenario_count(net, GOSSIP_EVENT_SUSPECT) == 0);
         }
 }
 END_TEST
@@ -104,7 +104,7 @@ START_TEST(who_leaves_through_loss_is_left_and_not_failed)
         net_leave(net, 1);
         net_run_ms(net, 10000);
         expect_left(net, 24, 1);
-        expect(net_count(net, GOSSIP_EVENT_FAILED) == 0);
+        expect(scenario_count(net, GOSSIP_EVENT_FAILED) == 0);
     }
 }
 END_TEST
@@ -119,8 +119,8 @@ START_TEST(half_of_them_leave_at_once)
         net_run_ms(net, 3000);
         for (uint32_t node = 0; node < 16; node++)
             expect_left(net, 32, 2 * node);
-        expect(net_count(net, GOSSIP_EVENT_FAILED) == 0);
-        expect(net_count(net, GOSSIP_EVENT_SUSPECT) == 0);
+        expect(scenario_count(net, GOSSIP_EVENT_FAILED) == 0);
+        expect(scenario_count(net, GOSSIP_EVENT_SUSPECT) == 0);
         expect(net_run_until_agreed_ms(net, 0) == 0);
     }
 }
@@ -146,10 +146,10 @@ START_TEST(who_left_may_come_back)
         struct net *net = scenario_start(12, 0);
         net_leave(net, 4);
         net_run_ms(net, 5000);
-        net_forget_counts(net);
+        net_forget_told(net);
         net_start(net, 4, 0);
         expect(net_run_until_agreed_ms(net, 1000) >= 0);
-        expect(scenario_told(net, SCENARIO_ANY, "join", 4) == 11);
+        expect(scenario_told(net, SCENARIO_ANY, GOSSIP_EVENT_JOIN, 4) == 11);
     }
 }
 END_TEST
@@ -187,7 +187,7 @@ START_TEST(new_tags_are_seen_by_all_within_a_second)
         set_tag(net, 9, 1);
         net_run_ms(net, 1000);
         expect(seeing(net, 64, "n9", 1) == 64);
-        expect(scenario_told(net, SCENARIO_ANY, "update", 9) == 64);
+        expect(scenario_told(net, SCENARIO_ANY, GOSSIP_EVENT_UPDATE, 9) == 64);
     }
 }
 END_TEST

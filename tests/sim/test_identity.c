@@ -10,8 +10,8 @@ START_TEST(a_restart_unnoticed_is_an_update_and_no_failure)
         net_crash(net, 5);
         net_start(net, 5, 0);
         scenario_settles(net, 1000);
-        expect(net_count(net, GOSSIP_EVENT_FAILED) == 0);
-        expect(net_count_of(net, GOSSIP_EVENT_UPDATE, 5) >= 23);
+        expect(scenario_count(net, GOSSIP_EVENT_FAILED) == 0);
+        expect(scenario_count_of(net, GOSSIP_EVENT_UPDATE, 5) >= 23);
     }
 }
 END_TEST
@@ -26,11 +26,11 @@ START_TEST(a_restart_that_is_just_being_missed_is_hardly_ever_suspected)
         for (uint32_t i = 0; i < 20; i++) {
             net_crash(net, 5);
             net_run_ms(net, 200 + 20 * i);
-            bool noticed = net_count_of(net, GOSSIP_EVENT_SUSPECT, 5) > 0;
+            bool noticed = scenario_count_of(net, GOSSIP_EVENT_SUSPECT, 5) > 0;
             net_start(net, 5, 0);
             net_run_ms(net, 5000);
-            suspected += !noticed && net_count_of(net, GOSSIP_EVENT_SUSPECT, 5) > 0;
-            net_forget_counts(net);
+            suspected += !noticed && scenario_count_of(net, GOSSIP_EVENT_SUSPECT, 5) > 0;
+            net_forget_told(net);
         }
         expect(suspected <= 1);
     }
@@ -46,11 +46,11 @@ START_TEST(a_restart_after_the_failure_is_back_as_alive)
             struct net *net = scenario_start(sizes[i], 0);
             net_crash(net, 1);
             net_run_ms(net, 6000);
-            expect(net_count_of(net, GOSSIP_EVENT_FAILED, 1) == sizes[i] - 1);
+            expect(scenario_count_of(net, GOSSIP_EVENT_FAILED, 1) == sizes[i] - 1);
             net_start(net, 1, 0);
             scenario_settles(net, 1000);
-            expect(scenario_told(net, SCENARIO_ANY, "join", 1) == sizes[i] - 1);
-            expect(net_count_of(net, GOSSIP_EVENT_FAILED, 1) == sizes[i] - 1);
+            expect(scenario_told(net, SCENARIO_ANY, GOSSIP_EVENT_JOIN, 1) == sizes[i] - 1);
+            expect(scenario_count_of(net, GOSSIP_EVENT_FAILED, 1) == sizes[i] - 1);
         }
 }
 END_TEST
@@ -80,7 +80,7 @@ START_TEST(a_restart_of_all_leaves_no_stale_rows)
         for (uint32_t node = 0; node < 32; node++)
             net_start(net, node, 0);
         scenario_settles(net, 2000);
-        expect(net_count(net, GOSSIP_EVENT_FAILED) == 0);
+        expect(scenario_count(net, GOSSIP_EVENT_FAILED) == 0);
         for (uint32_t node = 0; node < 32; node++) {
             struct gossip_stats stats;
             gossip_get_stats(net_core(net, node), &stats);
@@ -102,8 +102,8 @@ START_TEST(a_rolling_restart_calls_nobody_failed)
             net_run_ms(net, 400);
         }
         scenario_settles(net, 2000);
-        expect(net_count(net, GOSSIP_EVENT_FAILED) == 0);
-        expect(net_count(net, GOSSIP_EVENT_SUSPECT) == 0);
+        expect(scenario_count(net, GOSSIP_EVENT_FAILED) == 0);
+        expect(scenario_count(net, GOSSIP_EVENT_SUSPECT) == 0);
     }
 }
 END_TEST
@@ -164,7 +164,7 @@ START_TEST(a_host_installed_anew_takes_the_place_of_its_old_self)
         net_reinstall(net, 5);
         net_start(net, 5, 0);
         scenario_settles(net, 3000);
-        expect(net_count(net, GOSSIP_EVENT_NAME_TAKEN) == 0);
+        expect(scenario_count(net, GOSSIP_EVENT_NAME_TAKEN) == 0);
         for (uint32_t node = 0; node < 16; node++) {
             struct gossip_stats stats;
             gossip_get_stats(net_core(net, node), &stats);
@@ -183,14 +183,14 @@ START_TEST(the_later_of_two_hosts_with_one_name_is_told_and_the_first_undisturbe
         net_start(net, 15, (uint32_t)scenario_seed % 15);
         net_run_ms(net, 3000);
         expect(net_core(net, 15) == NULL);
-        expect(scenario_told(net, 15, "name-taken", 3) == 1);
-        expect(net_count(net, GOSSIP_EVENT_NAME_TAKEN) == 1);
+        expect(scenario_told(net, 15, GOSSIP_EVENT_NAME_TAKEN, 3) == 1);
+        expect(scenario_count(net, GOSSIP_EVENT_NAME_TAKEN) == 1);
         net_run_ms(net, 5000);
         expect(net_run_until_agreed_ms(net, 0) == 0);
-        expect(net_count_of(net, GOSSIP_EVENT_SUSPECT, 3) == 0);
-        expect(net_count_of(net, GOSSIP_EVENT_REAP, 3) == 0);
-        expect(net_count_of(net, GOSSIP_EVENT_UPDATE, 3) == 0);
-        expect(net_count(net, GOSSIP_EVENT_FAILED) == 0);
+        expect(scenario_count_of(net, GOSSIP_EVENT_SUSPECT, 3) == 0);
+        expect(scenario_count_of(net, GOSSIP_EVENT_REAP, 3) == 0);
+        expect(scenario_count_of(net, GOSSIP_EVENT_UPDATE, 3) == 0);
+        expect(scenario_count(net, GOSSIP_EVENT_FAILED) == 0);
     }
 }
 END_TEST
@@ -209,7 +209,7 @@ START_TEST(two_hosts_with_one_name_that_a_partition_hid_from_each_other)
         net_split(net, 8, false);
         net_run_ms(net, 8000);
         expect(net_core(net, 3) && !net_core(net, 15));
-        expect(net_count(net, GOSSIP_EVENT_NAME_TAKEN) == 1);
+        expect(scenario_count(net, GOSSIP_EVENT_NAME_TAKEN) == 1);
         expect(net_run_until_agreed_ms(net, 5000) >= 0);
     }
 }
@@ -224,11 +224,11 @@ START_TEST(a_copied_host_is_told_that_its_id_is_taken)
         net_start(net, 15, (uint32_t)scenario_seed % 15);
         net_run_ms(net, 3000);
         expect(net_core(net, 3) && !net_core(net, 15));
-        expect(net_count(net, GOSSIP_EVENT_ID_TAKEN) == 1);
+        expect(scenario_count(net, GOSSIP_EVENT_ID_TAKEN) == 1);
         for (uint32_t node = 0; node < 15; node++)
             expect(net_status(net, node, 3) == GOSSIP_ALIVE);
         expect_addressed(net, 15, 3);
-        expect(net_count_of(net, GOSSIP_EVENT_FAILED, 3) == 0);
+        expect(scenario_count_of(net, GOSSIP_EVENT_FAILED, 3) == 0);
     }
 }
 END_TEST
@@ -254,10 +254,10 @@ START_TEST(a_forgotten_member_is_left_or_gone_everywhere)
         net_run_ms(net, 1500);
         for (uint32_t node = 0; node < 16; node++)
             expect(node == 5 || net_status(net, node, 5) == (prune ? -1 : GOSSIP_LEFT));
-        expect(net_count_of(net, GOSSIP_EVENT_LEAVE, 5) == 15);
-        expect(net_count_of(net, GOSSIP_EVENT_REAP, 5) == (prune ? 15 : 0));
+        expect(scenario_count_of(net, GOSSIP_EVENT_LEAVE, 5) == 15);
+        expect(scenario_count_of(net, GOSSIP_EVENT_REAP, 5) == (prune ? 15 : 0));
         net_run_ms(net, 20000);
-        expect(net_count_of(net, GOSSIP_EVENT_FAILED, 5) == 15);
+        expect(scenario_count_of(net, GOSSIP_EVENT_FAILED, 5) == 15);
         net_start(net, 5, 0);
         scenario_settles(net, 2000);
     }

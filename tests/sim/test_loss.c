@@ -14,7 +14,7 @@ START_TEST(nobody_is_called_failed_at_up_to_a_tenth_of_loss)
                 struct net *net = scenario_start(sizes[k], 0);
                 net_set_loss(net, losses[i]);
                 net_run_ms(net, TEN_MINUTES_MS);
-                expect(net_count(net, GOSSIP_EVENT_FAILED) == 0);
+                expect(scenario_count(net, GOSSIP_EVENT_FAILED) == 0);
                 net_set_loss(net, 0);
                 expect(net_run_until_agreed_ms(net, 5000) >= 0);
             }
@@ -28,7 +28,7 @@ START_TEST(two_members_bear_a_tenth_of_loss)
         struct net *net = scenario_start(2, 0);
         net_set_loss(net, 0.1);
         net_run_ms(net, TEN_MINUTES_MS);
-        expect(net_count(net, GOSSIP_EVENT_FAILED) == 0);
+        expect(scenario_count(net, GOSSIP_EVENT_FAILED) == 0);
         expect(net_run_until_agreed_ms(net, 5000) >= 0);
     }
 }
@@ -43,7 +43,7 @@ START_TEST(nearly_nobody_is_called_failed_at_a_fifth_and_more_and_all_agree_afte
             struct net *net = scenario_start(24, 0);
             net_set_loss(net, losses[i]);
             net_run_ms(net, TEN_MINUTES_MS);
-            uint32_t failed = net_count(net, GOSSIP_EVENT_FAILED);
+            uint32_t failed = scenario_count(net, GOSSIP_EVENT_FAILED);
             if (failed)
                 printf("# seed %llu: %u false failures told by 24 members in 10 min at %.0f %%\n",
                        (unsigned long long)scenario_seed, failed, 100 * losses[i]);
@@ -65,7 +65,7 @@ START_TEST(bursts_of_loss_call_nobody_failed)
             net_set_loss(net, 0);
             net_run_ms(net, 1800);
         }
-        expect(net_count(net, GOSSIP_EVENT_FAILED) == 0);
+        expect(scenario_count(net, GOSSIP_EVENT_FAILED) == 0);
         scenario_settles(net, 5000);
     }
 }
@@ -90,9 +90,9 @@ START_TEST(doubled_and_reordered_packets_do_no_harm)
         struct net *net = start_on((struct net_config){
             .nodes = 24, .delay_us = 100, .jitter_us = 40000, .duplicates = 0.5});
         net_run_ms(net, 120000);
-        expect(net_count(net, GOSSIP_EVENT_FAILED) == 0);
-        expect(net_count(net, GOSSIP_EVENT_SUSPECT) == 0);
-        expect(net_count(net, GOSSIP_EVENT_JOIN) == 24 * 23);
+        expect(scenario_count(net, GOSSIP_EVENT_FAILED) == 0);
+        expect(scenario_count(net, GOSSIP_EVENT_SUSPECT) == 0);
+        expect(scenario_count(net, GOSSIP_EVENT_JOIN) == 24 * 23);
         expect(net_run_until_agreed_ms(net, 0) == 0);
         net_crash(net, 3);
         expect(net_run_until_agreed_ms(net, 3 * SCENARIO_DETECT_MS) >= 0);
@@ -107,9 +107,9 @@ START_TEST(a_wide_area_suspects_nobody_and_notices_a_crash)
         struct net *net = start_on(
             (struct net_config){.nodes = 24, .delay_us = 60000, .jitter_us = 20000, .loss = 0.01});
         net_run_ms(net, 20000);
-        net_forget_counts(net);
+        net_forget_told(net);
         net_run_ms(net, 120000);
-        expect(net_count(net, GOSSIP_EVENT_FAILED) == 0);
+        expect(scenario_count(net, GOSSIP_EVENT_FAILED) == 0);
         expect(net_run_until_agreed_ms(net, 5000) >= 0);
         net_crash(net, 3);
         expect(net_run_until_agreed_ms(net, 5 * SCENARIO_DETECT_MS) >= 0);
@@ -132,8 +132,8 @@ START_TEST(one_lossy_member_takes_nobody_with_it)
             net_run_ms(net, 10);
         }
         for (uint32_t node = 0; node < 16; node++)
-            expect(node == 4 || scenario_told(net, SCENARIO_ANY, "failed", node) ==
-                                    scenario_told(net, 4, "failed", node));
+            expect(node == 4 || scenario_told(net, SCENARIO_ANY, GOSSIP_EVENT_FAILED, node) ==
+                                    scenario_told(net, 4, GOSSIP_EVENT_FAILED, node));
         for (uint32_t node = 0; node < 16; node++) {
             net_cut(net, node, 4, false);
             net_cut(net, 4, node, false);

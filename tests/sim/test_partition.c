@@ -21,11 +21,11 @@ static void expect_apart(struct net *net, uint32_t nodes, const uint32_t *groups
 /* Healed, all become one view within 5 s; from then on nobody is called failed by anybody. */
 static void expect_heals(struct net *net)
 {
-    net_forget_counts(net);
+    net_forget_told(net);
     expect(net_run_until_agreed_ms(net, 5000) >= 0);
     net_run_ms(net, 15000);
     expect(net_run_until_agreed_ms(net, 0) == 0);
-    expect(net_count(net, GOSSIP_EVENT_FAILED) == 0);
+    expect(scenario_count(net, GOSSIP_EVENT_FAILED) == 0);
 }
 
 static void split_and_heal(uint32_t nodes, const uint32_t *groups, uint32_t seconds)
@@ -130,10 +130,10 @@ START_TEST(a_split_that_heals_through_loss)
         net_set_loss(net, 0.1);
         net_split(net, 12, false);
         net_run_ms(net, 5000);
-        net_forget_counts(net);
+        net_forget_told(net);
         expect(net_run_until_agreed_ms(net, 10000) >= 0);
         net_run_ms(net, 30000);
-        expect(net_count(net, GOSSIP_EVENT_FAILED) == 0);
+        expect(scenario_count(net, GOSSIP_EVENT_FAILED) == 0);
     }
 }
 END_TEST
@@ -180,14 +180,15 @@ START_TEST(who_returns_from_isolation_and_forgets_a_member_gets_nobody_to_think_
         struct net *net = scenario_start(16, 0);
         isolate(net, 3, 16, true);
         net_run_ms(net, 10000);
-        net_forget_counts(net);
+        net_forget_told(net);
         isolate(net, 3, 16, false);
         net_run_ms(net, 40);
         if (gossip_forget(net_core(net, 3), net_now_us(net), "n12", false) != GOSSIP_OK)
             continue; /* it was heard already */
         net_settle(net, 3);
         net_run_ms(net, 8000);
-        expect(scenario_told(net, SCENARIO_ANY, "leave", 12) == scenario_told(net, 3, "leave", 12));
+        expect(scenario_told(net, SCENARIO_ANY, GOSSIP_EVENT_LEAVE, 12) ==
+               scenario_told(net, 3, GOSSIP_EVENT_LEAVE, 12));
         expect(net_run_until_agreed_ms(net, 0) == 0);
     }
 }
@@ -218,7 +219,7 @@ START_TEST(a_gap_of_a_fifth_of_detect_calls_nobody_failed)
         net_run_ms(net, SCENARIO_DETECT_MS / 5);
         net_split(net, 12, false);
         net_run_ms(net, 10000);
-        expect(net_count(net, GOSSIP_EVENT_FAILED) == 0);
+        expect(scenario_count(net, GOSSIP_EVENT_FAILED) == 0);
         expect(net_run_until_agreed_ms(net, 0) == 0);
     }
 }
@@ -248,7 +249,8 @@ START_TEST(changes_on_both_sides_of_a_split_are_known_to_all_afterwards)
 END_TEST
 
 /* Events of that kind told by and of anybody but `node`. */
-static uint32_t told_of_others(struct net *net, const char *kind, uint32_t nodes, uint32_t node)
+static uint32_t told_of_others(const struct net *net, enum gossip_event_kind kind, uint32_t nodes,
+                               uint32_t node)
 {
     uint32_t count = 0;
     for (uint32_t other = 0; other < nodes; other++)
@@ -268,7 +270,7 @@ START_TEST(a_member_that_hears_nobody_takes_nobody_with_it)
         net_run_ms(net, 60000);
         for (uint32_t node = 0; node < 24; node++)
             expect(node == 4 || net_status(net, node, 4) == GOSSIP_FAILED);
-        expect(told_of_others(net, "failed", 24, 4) == 0);
+        expect(told_of_others(net, GOSSIP_EVENT_FAILED, 24, 4) == 0);
         for (uint32_t node = 0; node < 24; node++)
             net_cut(net, node, 4, false);
         expect_heals(net);
@@ -286,8 +288,8 @@ START_TEST(a_member_that_nobody_hears_takes_nobody_with_it)
         net_run_ms(net, 60000);
         for (uint32_t node = 0; node < 24; node++)
             expect(node == 4 || net_status(net, node, 4) == GOSSIP_FAILED);
-        expect(told_of_others(net, "failed", 24, 4) == 0);
-        expect(told_of_others(net, "suspect", 24, 4) == 0);
+        expect(told_of_others(net, GOSSIP_EVENT_FAILED, 24, 4) == 0);
+        expect(told_of_others(net, GOSSIP_EVENT_SUSPECT, 24, 4) == 0);
         for (uint32_t node = 0; node < 24; node++)
             net_cut(net, 4, node, false);
         expect_heals(net);
@@ -304,7 +306,7 @@ START_TEST(two_that_cannot_hear_each_other_are_not_failed)
         if (scenario_seed % 2)
             net_cut(net, 2, 1, true);
         net_run_ms(net, 60000);
-        expect(net_count(net, GOSSIP_EVENT_FAILED) == 0);
+        expect(scenario_count(net, GOSSIP_EVENT_FAILED) == 0);
         expect(net_run_until_agreed_ms(net, 5000) >= 0);
     }
 }
@@ -319,7 +321,7 @@ START_TEST(of_three_two_that_cannot_hear_each_other_are_not_failed)
         if (scenario_seed % 2)
             net_cut(net, 2, 1, true);
         net_run_ms(net, 60000);
-        expect(net_count(net, GOSSIP_EVENT_FAILED) == 0);
+        expect(scenario_count(net, GOSSIP_EVENT_FAILED) == 0);
     }
 }
 END_TEST
@@ -336,10 +338,10 @@ START_TEST(a_half_connected_member_does_not_flap_and_takes_nobody_with_it)
             net_cut(net, 5, node, true);
         }
         net_run_ms(net, 300000);
-        expect(told_of_others(net, "failed", 24, 5) == 0);
-        expect(net_count_of(net, GOSSIP_EVENT_FAILED, 5) <= 23);
-        expect(scenario_told(net, 5, "suspect", SCENARIO_ANY) <= 40);
-        expect(net_count_of(net, GOSSIP_EVENT_SUSPECT, 5) <= 10 * 23);
+        expect(told_of_others(net, GOSSIP_EVENT_FAILED, 24, 5) == 0);
+        expect(scenario_count_of(net, GOSSIP_EVENT_FAILED, 5) <= 23);
+        expect(scenario_told(net, 5, GOSSIP_EVENT_SUSPECT, SCENARIO_ANY) <= 40);
+        expect(scenario_count_of(net, GOSSIP_EVENT_SUSPECT, 5) <= 10 * 23);
         for (uint32_t node = 0; node < 24; node += 2) {
             net_cut(net, node, 5, false);
             net_cut(net, 5, node, false);
@@ -356,7 +358,7 @@ START_TEST(a_member_without_datagrams_is_not_failed)
         struct net *net = scenario_start(16, 0);
         net_block(net, 5, GOSSIP_DATAGRAM, true);
         net_run_ms(net, 120000);
-        expect(net_count(net, GOSSIP_EVENT_FAILED) == 0);
+        expect(scenario_count(net, GOSSIP_EVENT_FAILED) == 0);
         net_block(net, 5, GOSSIP_DATAGRAM, false);
         scenario_settles(net, 5000);
     }
@@ -372,7 +374,7 @@ START_TEST(a_member_without_datagrams_comes_back_after_a_partition)
         net_run_ms(net, 20000);
         isolate(net, 5, 16, true);
         net_run_ms(net, 20000);
-        expect(net_count_of(net, GOSSIP_EVENT_FAILED, 5) == 15);
+        expect(scenario_count_of(net, GOSSIP_EVENT_FAILED, 5) == 15);
         isolate(net, 5, 16, false);
         scenario_settles(net, 10000);
     }
@@ -388,10 +390,10 @@ START_TEST(a_member_without_datagrams_is_not_failed_on_hearsay)
         net_run_ms(net, 20000);
         isolate(net, 7, 16, true);
         net_run_ms(net, 20000);
-        net_forget_counts(net);
+        net_forget_told(net);
         isolate(net, 7, 16, false);
         net_run_ms(net, 30000);
-        expect(net_count_of(net, GOSSIP_EVENT_FAILED, 5) == 0);
+        expect(scenario_count_of(net, GOSSIP_EVENT_FAILED, 5) == 0);
         expect(net_run_until_agreed_ms(net, 0) == 0);
     }
 }
@@ -404,8 +406,8 @@ START_TEST(a_member_without_streams_is_not_noticed)
         struct net *net = scenario_start(16, 0);
         net_block(net, 5, GOSSIP_STREAM, true);
         net_run_ms(net, 120000);
-        expect(net_count(net, GOSSIP_EVENT_FAILED) == 0);
-        expect(net_count(net, GOSSIP_EVENT_SUSPECT) == 0);
+        expect(scenario_count(net, GOSSIP_EVENT_FAILED) == 0);
+        expect(scenario_count(net, GOSSIP_EVENT_SUSPECT) == 0);
         expect(net_run_until_agreed_ms(net, 0) == 0);
     }
 }
@@ -421,7 +423,7 @@ START_TEST(a_newcomer_gets_in_by_streams_alone_or_by_datagrams_alone)
         net_block(net, newcomer, scenario_seed % 2 ? GOSSIP_DATAGRAM : GOSSIP_STREAM, true);
         net_start(net, newcomer, 0);
         expect(net_run_until_agreed_ms(net, 10000) >= 0);
-        expect(net_count(net, GOSSIP_EVENT_FAILED) == 0);
+        expect(scenario_count(net, GOSSIP_EVENT_FAILED) == 0);
     }
 }
 END_TEST

@@ -34,10 +34,10 @@ static void run(const struct grid *g, bool together)
     struct net *net = scenario_start(g->nodes, 0);
     stop_and_go(net, g, together);
     for (uint32_t node = g->paused; node < g->nodes; node++)
-        if (net_count_of(net, GOSSIP_EVENT_FAILED, node)) {
+        if (scenario_count_of(net, GOSSIP_EVENT_FAILED, node)) {
             printf("# %u of %u, %u ms stopped, %u ms going, %s\n", g->paused, g->nodes, g->stop_ms,
                    g->go_ms, together ? "together" : "each in its phase");
-            expect(net_count_of(net, GOSSIP_EVENT_FAILED, node) == 0);
+            expect(scenario_count_of(net, GOSSIP_EVENT_FAILED, node) == 0);
         }
     scenario_settles(net, 10000);
 }
@@ -72,7 +72,7 @@ START_TEST(short_stops_call_nobody_failed_at_all)
         const struct grid g = {24, 6, 200, 1500};
         struct net *net = scenario_start(g.nodes, 0);
         stop_and_go(net, &g, scenario_seed % 2);
-        expect(net_count(net, GOSSIP_EVENT_FAILED) == 0);
+        expect(scenario_count(net, GOSSIP_EVENT_FAILED) == 0);
         scenario_settles(net, 5000);
     }
 }
@@ -90,7 +90,7 @@ START_TEST(one_long_stop_ends_as_it_should)
         net_resume(net, 3);
         scenario_settles(net, 3000);
         for (uint32_t node = 0; node < 24; node++)
-            expect(node == 3 || net_count_of(net, GOSSIP_EVENT_FAILED, node) == 0);
+            expect(node == 3 || scenario_count_of(net, GOSSIP_EVENT_FAILED, node) == 0);
     }
 }
 END_TEST
@@ -109,7 +109,7 @@ START_TEST(all_stop_at_once_and_nobody_is_called_failed)
             net_run_ms(net, (uint32_t)scenario_seed % 4);
         }
         scenario_settles(net, 5000);
-        expect(net_count(net, GOSSIP_EVENT_FAILED) == 0);
+        expect(scenario_count(net, GOSSIP_EVENT_FAILED) == 0);
     }
 }
 END_TEST

@@ -1,0 +1,60 @@
+#include "gossip/sim/form.h"
+
+#include "gossip/core.h"
+#include "gossip/profile.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* `bytes` of a block of that capacity; what lies behind them is never touched, and costs nothing. */
+static void *copy(const void *from, size_t bytes, size_t capacity)
+{
+    void *to = malloc(capacity);
+    assert(to);
+    return memcpy(to, from, bytes);
+}
+
+static void copy_index(struct index *index)
+{
+    size_t bytes = ((size_t)index->mask + 1) * sizeof *index->slots;
+    index->slots = copy(index->slots, bytes, bytes);
+}
+
+/* The profiles are shared, and held already. */
+static void copy_table(struct member_table *to, const struct member_table *from)
+{
+    member_table_free(to);
+    *to = *from;
+    to->rows =
+        copy(from->rows, from->used * sizeof *from->rows, from->capacity * sizeof *from->rows);
+    copy_index(&to->keys);
+    copy_index(&to->names);
+}
+
+void form(struct gossip **cores, uint32_t count)
+{
+    struct gossip *first = cores[0];
+    for (uint32_t i = 1; i < count; i++) {
+        const struct member *self = core_member(cores[i], cores[i]->self);
+        uint32_t row = member_add(&first->members, self->profile);
+        assert(row != MEMBER_NONE);
+        struct member *m = core_member(first, row);
+        m->since_us = self->since_us;
+        m->started_us = self->started_us;
+        first->view += sync_term(m);
+    }
+    for (uint32_t row = 0; row < first->members.used; row++)
+        profile_hold_often(first->members.rows[row].profile, count - 1);
+    for (uint32_t i = 1; i < count; i++) {
+        copy_table(&cores[i]->members, &first->members);
+        cores[i]->self = member_by_key(&cores[i]->members, cores[i]->key);
+        cores[i]->view = first->view;
+    }
+}
+
+void form_reseed(struct gossip *core, uint64_t seed)
+{
+    rng_seed(&core->rng, seed);
+    probe_init(core);
+}
