@@ -12,9 +12,11 @@
 #include "gossip/spread.h"
 #include "gossip/suspicion.h"
 #include "gossip/sync.h"
+#include "gossip/tuning.h"
 #include "gossip/wire.h"
 
 struct gossip {
+    struct gossip_tuning tuning;
     struct gossip_timing timing;
     struct gossip_stats stats;
     struct rng rng;

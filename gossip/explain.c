@@ -77,8 +77,9 @@ enum gossip_error gossip_explain(const struct gossip *g, int64_t now_us, const c
         x->confirmations = s->accusers_count;
         x->suspicion_left_us = s->deadline_us - now_us;
     }
-    uint32_t observers[RING_EDGES];
-    x->observers_count = ring_observers(&g->members, row, MEMBER_NONE, observers);
+    uint32_t observers[RING_EDGES_MAX];
+    x->observers_count =
+        ring_observers(&g->members, probe_ring_edges(g), row, MEMBER_NONE, observers);
     for (size_t i = 0; i < x->observers_count; i++)
         x->observers[i] = g->members.rows[observers[i]].profile;
     return GOSSIP_OK;

@@ -16,25 +16,9 @@ const char *gossip_error_text(enum gossip_error error)
     return texts[error];
 }
 
-/* How each timing follows from detect; gossip/gossip.h says why in its essay. */
 enum gossip_error gossip_timing_derive(uint32_t detect_ms, struct gossip_timing *timing)
 {
-    if (detect_ms < GOSSIP_DETECT_MS_MIN || detect_ms > GOSSIP_DETECT_MS_MAX)
-        return GOSSIP_ERROR_DETECT;
-    *timing = (struct gossip_timing){
-        .detect_ms = detect_ms,
-        .ping_period_ms = detect_ms * 9 / 20,
-        .sweep_period_ms = detect_ms * 2 / 3,
-        .reping_ms = detect_ms / 30,
-        .suspicion_max_ms = detect_ms * 3 / 5,
-        .suspicion_min_ms = detect_ms * 3 / 10,
-        .gossip_period_ms = detect_ms / 15,
-        .redial_period_ms = detect_ms * 2 / 3,
-        .sync_delay_ms = detect_ms / 2,
-        .leave_ms = detect_ms / 5,
-        .reap_s = 72 * 3600,
-    };
-    return GOSSIP_OK;
+    return tuning_derive(&tuning_default, detect_ms, timing);
 }
 
 /* Time moves to now_us; what this host slept through is excused first. */
@@ -64,10 +48,11 @@ int64_t gossip_deadline(const struct gossip *g)
 struct gossip *gossip_new(const struct gossip_config *config, int64_t now_us,
                           enum gossip_error *error)
 {
+    const struct gossip_tuning *tuning = config->tuning ? config->tuning : &tuning_default;
     struct gossip_timing timing;
     *error = profile_check(&config->self);
     if (*error == GOSSIP_OK)
-        *error = gossip_timing_derive(config->detect_ms, &timing);
+        *error = tuning_derive(tuning, config->detect_ms, &timing);
     if (*error != GOSSIP_OK)
         return NULL;
     *error = GOSSIP_ERROR_MEMORY;
@@ -78,6 +63,7 @@ struct gossip *gossip_new(const struct gossip_config *config, int64_t now_us,
         free(g);
         return NULL;
     }
+    g->tuning = *tuning;
     g->timing = timing;
     g->now_us = g->deadline_us = now_us;
     g->cluster = wire_cluster_hash(config->cluster);

@@ -13,8 +13,8 @@
  *
  * WATCHING (ring.h, probe.h, phi.h). SWIM's one random probe a period samples a given pair once in
  * N periods, so that nothing can be learnt of the pair. Here each member pings the same few: its
- * successors on RING_EDGES hash rings. The cost is constant in N, each edge's round trip and loss
- * are known, and each member has about RING_EDGES observers that everybody can name. One more ping
+ * successors on three hash rings. The cost is constant in N, each edge's round trip and loss
+ * are known, and each member has about three observers that everybody can name. One more ping
  * a period walks over the whole table, for whoever diverging views leave unwatched. The evidence
  * that a subject is gone is phi: for every unanswered ping the improbability of that silence, given
  * the edge's measured answer times and loss. Only a direct answer to the very ping counts as life;
@@ -184,11 +184,14 @@ struct gossip_timing {
 /* Fills `timing` from detect. GOSSIP_ERROR_DETECT: outside its range, nothing filled. */
 enum gossip_error gossip_timing_derive(uint32_t detect_ms, struct gossip_timing *timing);
 
+struct gossip_tuning;
+
 struct gossip_config {
     const char *cluster;        /* copied */
     struct gossip_profile self; /* copied, strings too; generation: higher at each start */
     uint32_t detect_ms;
-    uint64_t seed; /* every random choice follows from it */
+    uint64_t seed;                      /* every random choice follows from it */
+    const struct gossip_tuning *tuning; /* copied; NULL: the defaults (tuning.h) */
 };
 
 struct gossip;

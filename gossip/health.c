@@ -9,7 +9,7 @@ enum {
 
 bool health_is_ill(const struct gossip *g)
 {
-    return g->now_us < g->health.ill_until_us;
+    return g->tuning.health > 0 && g->now_us < g->health.ill_until_us;
 }
 
 void health_wake(struct gossip *g)
@@ -18,8 +18,10 @@ void health_wake(struct gossip *g)
     if (slept_us < HEALTH_LATE_US)
         return;
     int64_t period_us = core_ms(g->timing.ping_period_ms);
-    probe_excuse(g, slept_us);
-    suspicion_excuse(g, slept_us);
+    if (g->tuning.health > 0) {
+        probe_excuse(g, slept_us);
+        suspicion_excuse(g, slept_us);
+    }
     if (slept_us >= period_us / STALL_SHARE) {
         g->stats.stalls++;
         g->health.ill_until_us = g->now_us + ILL_PERIODS * period_us;

@@ -16,12 +16,13 @@ static double rtt_us(const struct phi *phi)
 static double spread_us(const struct phi *phi)
 {
     double measured = phi->srtt_us > 0 ? 2 * phi->rttvar_us : RTT_US_UNKNOWN;
-    return measured > PHI_SPREAD_US_MIN ? measured : PHI_SPREAD_US_MIN;
+    return fmax(measured, phi->tuning->spread_min_us);
 }
 
-void phi_init(struct phi *phi, double srtt_us, double loss)
+void phi_init(struct phi *phi, const struct gossip_tuning *tuning, double srtt_us, double loss)
 {
-    *phi = (struct phi){.srtt_us = srtt_us, .rttvar_us = srtt_us / 2, .loss = loss};
+    *phi =
+        (struct phi){.tuning = tuning, .srtt_us = srtt_us, .rttvar_us = srtt_us / 2, .loss = loss};
 }
 
 static double phi_of(const struct phi *phi, const struct phi_ping *ping, int64_t now_us)
@@ -30,7 +31,8 @@ static double phi_of(const struct phi *phi, const struct phi_ping *ping, int64_t
     if (late_us <= 0)
         return 0;
     double survival = exp(-late_us / spread_us(phi));
-    return -log10(phi->loss + (1 - phi->loss) * survival);
+    double loss = phi->tuning->loss_term > 0 ? phi->loss : 0;
+    return fmin(-log10(loss + (1 - loss) * survival), PHI_MAX);
 }
 
 void phi_sent(struct phi *phi, uint32_t seq, int64_t now_us)
@@ -59,7 +61,7 @@ static void measure_rtt(struct phi *phi, double sample_us)
 static void measure_loss(struct phi *phi, double lost)
 {
     phi->loss += (lost - phi->loss) * LOSS_GAIN;
-    phi->loss = fmin(fmax(phi->loss, PHI_LOSS_MIN), PHI_LOSS_MAX);
+    phi->loss = fmin(fmax(phi->loss, phi->tuning->loss_min), PHI_LOSS_MAX);
 }
 
 bool phi_answered(struct phi *phi, uint32_t seq, int64_t now_us)

@@ -8,14 +8,11 @@
 #ifndef GOSSIP_PHI_H
 #define GOSSIP_PHI_H
 
-#include <stdbool.h>
-#include <stdint.h>
+#include "gossip/tuning.h"
 
-#define PHI_PINGS_MAX 8   /* unanswered pings that are kept; older ones fold into `folded` */
-#define PHI_LOSS_MIN 0.01 /* no link is trusted to lose less */
-#define PHI_LOSS_MAX 0.5  /* and none that loses more is worth a vote */
-#define PHI_SPREAD_US_MIN                                                                          \
-    12000 /* of answers: schedulers delay in such lumps, whatever the wire does */
+#define PHI_PINGS_MAX 8  /* unanswered pings that are kept; older ones fold into `folded` */
+#define PHI_MAX 100.0    /* of one ping */
+#define PHI_LOSS_MAX 0.5 /* and none that loses more is worth a vote */
 
 struct phi_ping {
     uint32_t seq;
@@ -24,7 +21,8 @@ struct phi_ping {
 
 /* What is measured on an edge, and the pings out on it, oldest first. */
 struct phi {
-    double srtt_us, rttvar_us; /* RFC 6298's smoothing; 0 while unmeasured */
+    const struct gossip_tuning *tuning; /* borrowed */
+    double srtt_us, rttvar_us;          /* RFC 6298's smoothing; 0 while unmeasured */
     double loss;
     double folded; /* phi of the pings that no longer fit */
     unsigned count;
@@ -33,7 +31,7 @@ struct phi {
 };
 
 /* Starts with an estimate from the host's other edges: 0 for an rtt that is unknown. */
-void phi_init(struct phi *phi, double srtt_us, double loss);
+void phi_init(struct phi *phi, const struct gossip_tuning *tuning, double srtt_us, double loss);
 
 void phi_sent(struct phi *phi, uint32_t seq, int64_t now_us);
 

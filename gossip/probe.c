@@ -4,21 +4,13 @@
 
 #include <math.h>
 
-#define PHI_OWN_MIN 3.0  /* of our own, before we listen to others: two pings or so */
-#define PHI_POOLED 8.0   /* of two or more observers together */
-#define PHI_ALONE 10.0   /* of ours, when no other observer says anything */
-#define PHI_CAP 6.0      /* what one observer can add to the pool: its link may be what is broken */
 #define PHI_VOTE_MIN 1.0 /* less is no vote */
-#define LOSS_PRIOR 0.01
 #define PRIOR_GAIN (1.0 / 16)
 
 enum {
-    LOOKS = 4,        /* at others, for each that we find failed: the dead seldom come alone */
-    REPINGS_FAST = 8, /* then each waits twice as long as the last */
-    REPINGS_FAST_ALONE = 24, /* where nobody else can confirm, and all evidence must be our own */
-    GUEST_WINDOWS = 3,       /* times suspicion_max that a guest stays without an answer; and that a
-                                member is believed once it has contradicted */
-    BELIEF_DOUBLINGS_MAX = 8, /* of how long a contradiction is believed */
+    HELPERS = 3,       /* SWIM's k, where there are no rings */
+    GUEST_WINDOWS = 3, /* times suspicion_max that a guest stays without an answer; and that a
+                          member is believed once it has contradicted */
 };
 
 void probe_init(struct gossip *g)
@@ -28,14 +20,19 @@ void probe_init(struct gossip *g)
         .seq = (uint32_t)rng_next(&g->rng),
         .rings_changed = true,
         .sweep_us = g->now_us + core_ms(g->timing.sweep_period_ms),
-        .prior_loss = LOSS_PRIOR,
+        .prior_loss = g->tuning.loss_min,
         .tokens = PROBE_TOKENS_MAX,
         .tokens_us = g->now_us,
     };
     for (size_t i = 0; i < PROBE_EDGES; i++)
         p->edges[i].row = MEMBER_NONE;
-    for (size_t i = 0; i < RING_EDGES; i++)
+    for (size_t i = 0; i < RING_EDGES_MAX; i++)
         p->subjects[i] = MEMBER_NONE;
+}
+
+unsigned probe_ring_edges(const struct gossip *g)
+{
+    return (unsigned)g->tuning.ring_edges;
 }
 
 static bool take_token(struct gossip *g)
@@ -81,7 +78,7 @@ static void edge_open(struct gossip *g, struct edge *e, uint32_t row)
 {
     *e = (struct edge){
         .row = row, .next_us = INT64_MAX, .until_us = INT64_MAX, .answered_us = INT64_MIN};
-    phi_init(&e->phi, g->probe.prior_srtt_us, g->probe.prior_loss);
+    phi_init(&e->phi, &g->tuning, g->probe.prior_srtt_us, g->probe.prior_loss);
 }
 
 static void edge_close(struct edge *e)
@@ -154,7 +151,8 @@ static int64_t period_us(struct gossip *g)
 
 static unsigned repings_fast(const struct gossip *g)
 {
-    return member_live_count(&g->members) > 2 ? REPINGS_FAST : REPINGS_FAST_ALONE;
+    return (unsigned)(member_live_count(&g->members) > 2 ? g->tuning.repings
+                                                         : g->tuning.repings_alone);
 }
 
 /* Between pings that go unanswered: fast at first, then ever slower up to the ordinary period. */
@@ -184,11 +182,27 @@ static void send_evidence(struct gossip *g, uint64_t observer, const struct edge
     g->stats.notices_sent++;
 }
 
+/* Who else can judge of a member: its observers; without rings, a few at random, as SWIM has it. */
+static size_t helpers(struct gossip *g, uint32_t row, uint32_t rows[RING_EDGES_MAX])
+{
+    if (g->tuning.notice <= 0)
+        return 0;
+    if (probe_ring_edges(g) > 0)
+        return ring_observers(&g->members, probe_ring_edges(g), row, g->self, rows);
+    size_t count = 0;
+    for (int i = 0; i < HELPERS; i++) {
+        uint32_t other = member_random_live(&g->members, &g->rng, g->self);
+        if (other != MEMBER_NONE && other != row)
+            rows[count++] = other;
+    }
+    return count;
+}
+
 /* Tells the subject's other observers what we see; who hears it pings at once, by its own path. */
 static void share_evidence(struct gossip *g, const struct edge *e)
 {
-    uint32_t observers[RING_EDGES];
-    size_t count = ring_observers(&g->members, e->row, g->self, observers);
+    uint32_t observers[RING_EDGES_MAX];
+    size_t count = helpers(g, e->row, observers);
     const struct suspicion *s = suspicion_of(g, e->row);
     unsigned flags =
         (health_is_ill(g) ? WIRE_ILL : 0) | (s && s->mode == SUSPICION_OURS ? WIRE_ACCUSING : 0);
@@ -202,6 +216,8 @@ static void share_evidence(struct gossip *g, const struct edge *e)
 static bool pool_votes(const struct gossip *g, const struct edge *e, double *sum, unsigned *voters)
 {
     int64_t fresh_us = g->now_us - core_ms(g->timing.suspicion_max_ms);
+    if (g->tuning.pooling <= 0)
+        return true;
     for (unsigned i = 0; i < e->votes_count; i++) {
         const struct vote *v = &e->votes[i];
         if (v->heard_us < fresh_us || (v->flags & WIRE_ILL))
@@ -210,7 +226,7 @@ static bool pool_votes(const struct gossip *g, const struct edge *e, double *sum
             if (v->heard_us >= e->missing_us)
                 return false;
         } else if (v->phi >= PHI_VOTE_MIN) {
-            *sum += fmin(v->phi, PHI_CAP);
+            *sum += fmin(v->phi, g->tuning.phi_cap);
             (*voters)++;
         }
     }
@@ -220,12 +236,13 @@ static bool pool_votes(const struct gossip *g, const struct edge *e, double *sum
 static void judge(struct gossip *g, struct edge *e)
 {
     double own = phi_at(&e->phi, g->now_us);
-    double sum = fmin(own, PHI_CAP);
+    double sum = fmin(own, g->tuning.phi_cap);
     unsigned voters = 1;
-    if (!e->missing_us || own < PHI_OWN_MIN || health_is_ill(g) ||
+    if (!e->missing_us || own < g->tuning.phi_own || health_is_ill(g) ||
         g->now_us < core_member(g, e->row)->believed_us || !pool_votes(g, e, &sum, &voters))
         return;
-    if (own >= PHI_ALONE || (voters >= 2 && sum >= PHI_POOLED))
+    if (own >= g->tuning.phi_alone ||
+        (voters >= g->tuning.observers && sum >= g->tuning.phi_pooled))
         suspicion_accuse(g, e->row);
 }
 
@@ -298,7 +315,7 @@ static void note_path(struct gossip *g, struct edge *e, enum gossip_via via)
 {
     bool was_stream_only = probe_is_stream_only(e);
     e->stream_answers = via == GOSSIP_STREAM ? e->stream_answers + 1 : 0;
-    if (probe_is_stream_only(e) != was_stream_only && e - g->probe.edges < RING_EDGES)
+    if (probe_is_stream_only(e) != was_stream_only && e - g->probe.edges < RING_EDGES_MAX)
         outbox_event(g, was_stream_only ? GOSSIP_EVENT_DATAGRAMS_PASS : GOSSIP_EVENT_DATAGRAMS_LOST,
                      core_member(g, e->row), NULL);
 }
@@ -312,7 +329,7 @@ static void settle(struct gossip *g, struct edge *e)
     core_member(g, e->row)->believed_us = 0;
     report_reached(g, e);
     size_t place = (size_t)(e - g->probe.edges);
-    if (place < RING_EDGES)
+    if (place < RING_EDGES_MAX)
         e->next_us = g->now_us + period_us(g);
     else if (place == PROBE_SWEEP)
         e->next_us = INT64_MAX;
@@ -353,10 +370,10 @@ void probe_contradicted(struct gossip *g, uint32_t row)
     struct edge *e = find_edge(g, row);
     if (e)
         phi_forget(&e->phi);
-    if (g->now_us - m->believed_us > belief_us(g, BELIEF_DOUBLINGS_MAX))
+    if (g->now_us - m->believed_us > belief_us(g, (unsigned)g->tuning.belief_doublings))
         m->contradictions = 0;
     m->believed_us = g->now_us + belief_us(g, m->contradictions);
-    if (m->contradictions < BELIEF_DOUBLINGS_MAX)
+    if (m->contradictions < g->tuning.belief_doublings)
         m->contradictions++;
 }
 
@@ -425,7 +442,7 @@ void probe_look(struct gossip *g, uint32_t row)
 
 void probe_look_around(struct gossip *g)
 {
-    for (int i = 0; i < LOOKS; i++) {
+    for (int i = 0; i < (int)g->tuning.looks; i++) {
         uint32_t row = member_random_live(&g->members, &g->rng, g->self);
         if (row != MEMBER_NONE)
             probe_look(g, row);
@@ -464,7 +481,7 @@ static void edge_watch(struct gossip *g, struct edge *e, uint32_t row)
     if (known) {
         *e = *known;
         *known = old;
-        if (known >= g->probe.edges + RING_EDGES)
+        if (known >= g->probe.edges + RING_EDGES_MAX)
             edge_close(known);
     }
     int64_t first_us = g->now_us + core_ms(rng_below(&g->rng, g->timing.ping_period_ms));
@@ -477,8 +494,8 @@ static void follow_rings(struct gossip *g)
 {
     struct probe *p = &g->probe;
     p->rings_changed = false;
-    ring_subjects(&g->members, g->self, p->subjects);
-    for (size_t r = 0; r < RING_EDGES; r++) {
+    ring_subjects(&g->members, probe_ring_edges(g), g->self, p->subjects);
+    for (size_t r = 0; r < RING_EDGES_MAX; r++) {
         struct edge *e = &p->edges[r];
         uint32_t row = p->subjects[r];
         for (size_t before = 0; before < r; before++)
@@ -500,7 +517,7 @@ void probe_view_changed(struct gossip *g, uint32_t row)
         for (size_t i = 0; i < PROBE_EDGES; i++)
             if (p->edges[i].row == row)
                 edge_close(&p->edges[i]);
-    p->rings_changed |= ring_touched(&g->members, g->self, p->subjects, row);
+    p->rings_changed |= ring_touched(&g->members, probe_ring_edges(g), g->self, p->subjects, row);
 }
 
 /* The next row of a walk that visits every row once, in an order that is different each time: a

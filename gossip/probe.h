@@ -9,8 +9,8 @@
 #include "gossip/wire.h"
 
 #define PROBE_GUESTS 16 /* subjects that others asked us to look at, at one time */
-#define PROBE_SWEEP RING_EDGES
-#define PROBE_EDGES (RING_EDGES + 1 + PROBE_GUESTS)
+#define PROBE_SWEEP RING_EDGES_MAX
+#define PROBE_EDGES (RING_EDGES_MAX + 1 + PROBE_GUESTS)
 #define PROBE_VOTES_MAX 8
 
 /* Extra packets while answers are missing (pings anew, evidence) come from a bucket that refills,
@@ -48,7 +48,7 @@ struct edge {
 struct probe {
     struct edge edges[PROBE_EDGES];
     uint32_t seq;
-    uint32_t subjects[RING_EDGES]; /* as of the last look at the rings */
+    uint32_t subjects[RING_EDGES_MAX]; /* as of the last look at the rings */
     bool rings_changed;
     int64_t sweep_us;
     uint32_t sweep_at, sweep_left, sweep_step; /* a walk over the table in scattered order */
@@ -58,6 +58,9 @@ struct probe {
 };
 
 void probe_init(struct gossip *g);
+
+/* On how many rings this member watches. */
+unsigned probe_ring_edges(const struct gossip *g);
 
 /* A row came to life, or ceased to be live. */
 void probe_view_changed(struct gossip *g, uint32_t row);

@@ -43,42 +43,43 @@ static bool contains(const uint32_t *rows, size_t count, uint32_t row)
     return false;
 }
 
-/* All live rows but two; there are at most RING_EDGES of them. */
-static size_t everybody(const struct member_table *t, uint32_t row, uint32_t except,
-                        uint32_t rows[RING_EDGES])
+/* All live rows but two; there are at most `edges` of them. */
+static size_t everybody(const struct member_table *t, unsigned edges, uint32_t row, uint32_t except,
+                        uint32_t rows[RING_EDGES_MAX])
 {
     size_t count = 0;
-    for (uint32_t other = 0; other < t->used && count < RING_EDGES; other++)
+    for (uint32_t other = 0; other < t->used && count < edges; other++)
         if (other != row && other != except && t->rows[other].profile &&
             member_is_live(&t->rows[other]))
             rows[count++] = other;
     return count;
 }
 
-static bool is_small(const struct member_table *t)
+static bool is_small(const struct member_table *t, unsigned edges)
 {
-    return member_live_count(t) <= RING_SMALL;
+    return member_live_count(t) <= edges + 1;
 }
 
-void ring_subjects(const struct member_table *t, uint32_t row, uint32_t subjects[RING_EDGES])
+void ring_subjects(const struct member_table *t, unsigned edges, uint32_t row,
+                   uint32_t subjects[RING_EDGES_MAX])
 {
-    for (unsigned r = 0; r < RING_EDGES; r++)
+    for (unsigned r = 0; r < RING_EDGES_MAX; r++)
         subjects[r] = MEMBER_NONE;
-    if (is_small(t)) {
-        everybody(t, row, row, subjects);
+    if (is_small(t, edges)) {
+        everybody(t, edges, row, row, subjects);
         return;
     }
-    for (unsigned r = 0; r < RING_EDGES; r++)
+    for (unsigned r = 0; r < edges; r++)
         subjects[r] = neighbour(t, row, r, SUCCESSOR, row);
 }
 
-size_t ring_observers(const struct member_table *t, uint32_t row, uint32_t except,
-                      uint32_t observers[RING_EDGES])
+size_t ring_observers(const struct member_table *t, unsigned edges, uint32_t row, uint32_t except,
+                      uint32_t observers[RING_EDGES_MAX])
 {
-    if (is_small(t))
-        return everybody(t, row, except, observers);
+    if (is_small(t, edges))
+        return everybody(t, edges, row, except, observers);
     size_t count = 0;
-    for (unsigned r = 0; r < RING_EDGES; r++) {
+    for (unsigned r = 0; r < edges; r++) {
         uint32_t before = neighbour(t, row, r, PREDECESSOR, row);
         if (before != MEMBER_NONE && before != except && !contains(observers, count, before))
             observers[count++] = before;
@@ -86,12 +87,12 @@ size_t ring_observers(const struct member_table *t, uint32_t row, uint32_t excep
     return count;
 }
 
-bool ring_touched(const struct member_table *t, uint32_t row, const uint32_t subjects[RING_EDGES],
-                  uint32_t changed)
+bool ring_touched(const struct member_table *t, unsigned edges, uint32_t row,
+                  const uint32_t subjects[RING_EDGES_MAX], uint32_t changed)
 {
-    if (member_live_count(t) <= RING_SMALL + 1)
+    if (member_live_count(t) <= edges + 2)
         return true;
-    for (unsigned r = 0; r < RING_EDGES; r++) {
+    for (unsigned r = 0; r < edges; r++) {
         if (subjects[r] == MEMBER_NONE || subjects[r] == changed)
             return true;
         uint64_t key = t->rows[row].key;

@@ -7,9 +7,8 @@
 #include <stdlib.h>
 
 enum {
-    ASKS = 4,                    /* direct questions within one verification */
-    PATIENCE = 6,                /* times suspicion_max that others' suspicions are left to them */
-    CONFIRMERS = RING_EDGES - 1, /* as many as a member has observers beside the first */
+    ASKS = 4,     /* direct questions within one verification */
+    PATIENCE = 6, /* times suspicion_max that others' suspicions are left to them */
 };
 
 void suspicion_free(struct suspicions *s)
@@ -76,7 +75,8 @@ static int64_t window_us(const struct gossip *g, const struct suspicion *s)
 {
     double max = g->timing.suspicion_max_ms, min = g->timing.suspicion_min_ms;
     uint32_t others = member_live_count(&g->members) - 2;
-    double expected = others < CONFIRMERS ? others : CONFIRMERS;
+    /* As many as a member has observers beside the first. */
+    double expected = fmin(others, fmax(g->tuning.ring_edges, g->tuning.observers) - 1);
     double confirmed = s->accusers_count > 1 ? s->accusers_count - 1 : 0;
     /* Of two members nobody can confirm; the one has weighed far more evidence of its own. */
     double shrink = expected > 0 ? log1p(confirmed) / log1p(expected) : 0.5;

@@ -310,6 +310,7 @@ static void make_core(struct net *net, uint32_t node)
                  .name = name},
         .detect_ms = n->detect_ms,
         .seed = rng_next(&net->rng),
+        .tuning = net->config.tuning,
     };
     memcpy(config.self.id, n->id, sizeof n->id);
     enum gossip_error error;

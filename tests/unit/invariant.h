@@ -79,8 +79,8 @@ static inline void invariant_edges(const struct gossip *g)
         for (size_t before = 0; before < i; before++)
             assert(p->edges[before].row != row);
     }
-    uint32_t subjects[RING_EDGES];
-    ring_subjects(&g->members, g->self, subjects);
+    uint32_t subjects[RING_EDGES_MAX];
+    ring_subjects(&g->members, probe_ring_edges(g), g->self, subjects);
     assert(p->rings_changed || memcmp(subjects, p->subjects, sizeof subjects) == 0);
 }
 

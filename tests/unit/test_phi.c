@@ -13,7 +13,7 @@
 static int64_t seasoned(struct phi *phi, unsigned count)
 {
     int64_t now_us = 1000 * MS;
-    phi_init(phi, 0, PHI_LOSS_MIN);
+    phi_init(phi, &tuning_default, 0, tuning_default.loss_min);
     for (unsigned i = 0; i < count; i++, now_us += 1000 * MS) {
         phi_sent(phi, i, now_us);
         ck_assert(phi_answered(phi, i, now_us + RTT_US));
@@ -27,7 +27,7 @@ START_TEST(an_edge_without_pings_out_has_no_evidence)
     int64_t now_us = seasoned(&phi, 20);
     ck_assert_double_eq(phi_at(&phi, now_us), 0);
     ck_assert_double_eq(phi_at(&phi, now_us + INT64_C(86400000) * MS), 0);
-    phi_init(&phi, 0, PHI_LOSS_MIN);
+    phi_init(&phi, &tuning_default, 0, tuning_default.loss_min);
     ck_assert_double_eq(phi_at(&phi, now_us), 0);
 }
 END_TEST
@@ -51,10 +51,12 @@ START_TEST(one_lost_ping_is_worth_what_the_loss_allows)
 {
     struct phi phi;
     int64_t now_us = seasoned(&phi, 2000);
-    ck_assert_double_eq(phi.loss, PHI_LOSS_MIN);
+    ck_assert_double_eq(phi.loss, tuning_default.loss_min);
     phi_sent(&phi, 9000, now_us);
-    ck_assert_double_le(phi_at(&phi, now_us + INT64_C(1000000) * MS), -log10(PHI_LOSS_MIN) + 1e-9);
-    ck_assert_double_ge(phi_at(&phi, now_us + INT64_C(1000000) * MS), -log10(PHI_LOSS_MIN) - 1e-9);
+    ck_assert_double_le(phi_at(&phi, now_us + INT64_C(1000000) * MS),
+                        -log10(tuning_default.loss_min) + 1e-9);
+    ck_assert_double_ge(phi_at(&phi, now_us + INT64_C(1000000) * MS),
+                        -log10(tuning_default.loss_min) - 1e-9);
 }
 END_TEST
 
@@ -107,7 +109,7 @@ START_TEST(a_lossy_edge_needs_more_pings_for_the_same_evidence)
     struct rng rng;
     int64_t now_us = seasoned(&good, 400);
     rng_seed(&rng, 5);
-    phi_init(&bad, RTT_US, PHI_LOSS_MIN);
+    phi_init(&bad, &tuning_default, RTT_US, tuning_default.loss_min);
     for (unsigned i = 0; i < 400; i++) {
         phi_sent(&bad, i, now_us - (400 - i) * 1000 * MS);
         if (rng_below(&rng, 100) >= 30)
@@ -132,15 +134,15 @@ START_TEST(measured_loss_stays_within_its_bounds)
         phi_sent(&phi, 10 + i, now_us);
         if (i % 100 == 99)
             phi_answered(&phi, 10 + i, now_us + RTT_US);
-        ck_assert_double_ge(phi.loss, PHI_LOSS_MIN);
+        ck_assert_double_ge(phi.loss, tuning_default.loss_min);
         ck_assert_double_le(phi.loss, PHI_LOSS_MAX);
     }
     for (unsigned i = 0; i < 4000; i++, now_us += 1000 * MS) {
         phi_sent(&phi, 9000 + i, now_us);
         phi_answered(&phi, 9000 + i, now_us + RTT_US);
-        ck_assert_double_ge(phi.loss, PHI_LOSS_MIN);
+        ck_assert_double_ge(phi.loss, tuning_default.loss_min);
     }
-    ck_assert_double_eq(phi.loss, PHI_LOSS_MIN);
+    ck_assert_double_eq(phi.loss, tuning_default.loss_min);
 }
 END_TEST
 
@@ -191,15 +193,15 @@ START_TEST(patience_covers_the_usual_answer_and_grows_with_its_spread)
 {
     struct phi near, far;
     seasoned(&near, 50);
-    phi_init(&far, 0, PHI_LOSS_MIN);
+    phi_init(&far, &tuning_default, 0, tuning_default.loss_min);
     for (unsigned i = 0; i < 50; i++) {
         phi_sent(&far, i, i * 1000 * MS);
         phi_answered(&far, i, i * 1000 * MS + (i % 2 ? 20 : 120) * MS);
     }
-    ck_assert_int_ge(phi_patience_us(&near), RTT_US + PHI_SPREAD_US_MIN);
+    ck_assert_int_ge(phi_patience_us(&near), RTT_US + (int64_t)tuning_default.spread_min_us);
     ck_assert_int_gt(phi_patience_us(&far), 120 * MS);
     ck_assert_int_lt(phi_patience_us(&near), 100 * MS);
-    phi_init(&far, 0, PHI_LOSS_MIN);
+    phi_init(&far, &tuning_default, 0, tuning_default.loss_min);
     ck_assert_int_gt(phi_patience_us(&far), 50 * MS);
 }
 END_TEST
@@ -213,7 +215,8 @@ START_TEST(evidence_is_never_negative_and_never_nan)
         struct phi phi;
         int64_t now_us = 0;
         uint32_t seq = 0;
-        phi_init(&phi, rng_below(&rng, 2) ? 0 : rng_below(&rng, 1000000), PHI_LOSS_MIN);
+        phi_init(&phi, &tuning_default, rng_below(&rng, 2) ? 0 : rng_below(&rng, 1000000),
+                 tuning_default.loss_min);
         for (int step = 0; step < 300; step++) {
             now_us += (int64_t)(rng_next(&rng) >> (20 + rng_below(&rng, 44)));
             switch (rng_below(&rng, 4)) {

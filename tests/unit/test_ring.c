@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { SIZE_MAX_TRIED = 48, ROWS_MAX = 200 };
+enum { EDGES = 3, SIZE_MAX_TRIED = 48, ROWS_MAX = 200 };
 
 static void add_random(struct member_table *t, struct rng *rng)
 {
@@ -32,9 +32,9 @@ static void fill(struct member_table *t, struct rng *rng, uint32_t size)
 
 static bool watches(const struct member_table *t, uint32_t observer, uint32_t subject)
 {
-    uint32_t subjects[RING_EDGES];
-    ring_subjects(t, observer, subjects);
-    for (unsigned r = 0; r < RING_EDGES; r++)
+    uint32_t subjects[RING_EDGES_MAX];
+    ring_subjects(t, EDGES, observer, subjects);
+    for (unsigned r = 0; r < EDGES; r++)
         if (subjects[r] == subject)
             return true;
     return false;
@@ -42,8 +42,8 @@ static bool watches(const struct member_table *t, uint32_t observer, uint32_t su
 
 static bool watched_by(const struct member_table *t, uint32_t subject, uint32_t observer)
 {
-    uint32_t observers[RING_EDGES];
-    size_t count = ring_observers(t, subject, MEMBER_NONE, observers);
+    uint32_t observers[RING_EDGES_MAX];
+    size_t count = ring_observers(t, EDGES, subject, MEMBER_NONE, observers);
     for (size_t i = 0; i < count; i++)
         if (observers[i] == observer)
             return true;
@@ -58,10 +58,10 @@ START_TEST(every_member_has_observers)
         struct member_table t;
         fill(&t, &rng, size);
         for (uint32_t row = 0; row < size; row++) {
-            uint32_t observers[RING_EDGES];
-            size_t count = ring_observers(&t, row, MEMBER_NONE, observers);
+            uint32_t observers[RING_EDGES_MAX];
+            size_t count = ring_observers(&t, EDGES, row, MEMBER_NONE, observers);
             ck_assert_uint_ge(count, 1);
-            if (size <= RING_SMALL)
+            if (size <= (EDGES + 1))
                 ck_assert_uint_eq(count, size - 1);
         }
         member_table_free(&t);
@@ -91,13 +91,13 @@ START_TEST(a_member_that_is_alone_watches_nobody)
 {
     struct member_table t;
     struct rng rng;
-    uint32_t rows[RING_EDGES];
+    uint32_t rows[RING_EDGES_MAX];
     rng_seed(&rng, 3);
     fill(&t, &rng, 1);
-    ring_subjects(&t, 0, rows);
-    for (unsigned r = 0; r < RING_EDGES; r++)
+    ring_subjects(&t, EDGES, 0, rows);
+    for (unsigned r = 0; r < EDGES; r++)
         ck_assert_uint_eq(rows[r], MEMBER_NONE);
-    ck_assert_uint_eq(ring_observers(&t, 0, MEMBER_NONE, rows), 0);
+    ck_assert_uint_eq(ring_observers(&t, EDGES, 0, MEMBER_NONE, rows), 0);
     member_table_free(&t);
 }
 END_TEST
@@ -127,12 +127,12 @@ START_TEST(observers_leave_out_the_one_that_is_excepted_and_repeat_nobody)
         struct member_table t;
         fill(&t, &rng, size);
         for (uint32_t row = 0; row < size; row++) {
-            uint32_t all[RING_EDGES], others[RING_EDGES];
-            size_t count = ring_observers(&t, row, MEMBER_NONE, all);
+            uint32_t all[RING_EDGES_MAX], others[RING_EDGES_MAX];
+            size_t count = ring_observers(&t, EDGES, row, MEMBER_NONE, all);
             for (size_t i = 0; i < count; i++)
                 for (size_t j = 0; j < i; j++)
                     ck_assert_uint_ne(all[i], all[j]);
-            size_t fewer = ring_observers(&t, row, all[0], others);
+            size_t fewer = ring_observers(&t, EDGES, row, all[0], others);
             ck_assert_uint_eq(fewer, count - 1);
             for (size_t i = 0; i < fewer; i++)
                 ck_assert_uint_ne(others[i], all[0]);
@@ -147,21 +147,21 @@ START_TEST(one_member_that_leaves_moves_one_edge_on_each_ring)
 {
     struct rng rng;
     rng_seed(&rng, 6);
-    for (uint32_t size = RING_SMALL + 2; size <= SIZE_MAX_TRIED; size++) {
+    for (uint32_t size = (EDGES + 1) + 2; size <= SIZE_MAX_TRIED; size++) {
         struct member_table t;
-        uint32_t before[SIZE_MAX_TRIED][RING_EDGES], after[RING_EDGES];
+        uint32_t before[SIZE_MAX_TRIED][RING_EDGES_MAX], after[RING_EDGES_MAX];
         unsigned moved = 0;
         fill(&t, &rng, size);
         for (uint32_t row = 0; row < size; row++)
-            ring_subjects(&t, row, before[row]);
+            ring_subjects(&t, EDGES, row, before[row]);
         uint32_t gone = rng_below(&rng, size);
         member_set_status(&t, gone, GOSSIP_FAILED, 0);
         for (uint32_t row = 0; row < size; row++) {
-            ring_subjects(&t, row, after);
-            for (unsigned r = 0; r < RING_EDGES; r++)
+            ring_subjects(&t, EDGES, row, after);
+            for (unsigned r = 0; r < EDGES; r++)
                 moved += row != gone && after[r] != before[row][r];
         }
-        ck_assert_uint_eq(moved, RING_EDGES);
+        ck_assert_uint_eq(moved, EDGES);
         member_table_free(&t);
     }
 }
@@ -171,17 +171,17 @@ END_TEST
  * touches. Returns how many it was said to touch. */
 static unsigned check_touched(struct member_table *t, uint32_t changed, enum gossip_status status)
 {
-    static uint32_t before[ROWS_MAX][RING_EDGES];
+    static uint32_t before[ROWS_MAX][RING_EDGES_MAX];
     unsigned touched = 0;
     for (uint32_t row = 0; row < t->used; row++)
-        ring_subjects(t, row, before[row]);
+        ring_subjects(t, EDGES, row, before[row]);
     member_set_status(t, changed, status, 0);
     for (uint32_t row = 0; row < t->used; row++) {
-        uint32_t after[RING_EDGES];
+        uint32_t after[RING_EDGES_MAX];
         if (!member_is_live(&t->rows[row]) || row == changed)
             continue;
-        ring_subjects(t, row, after);
-        bool said = ring_touched(t, row, before[row], changed);
+        ring_subjects(t, EDGES, row, after);
+        bool said = ring_touched(t, EDGES, row, before[row], changed);
         touched += said;
         ck_assert(said || memcmp(before[row], after, sizeof after) == 0);
     }
@@ -214,7 +214,7 @@ START_TEST(few_are_touched_by_one_change_of_many)
     fill(&t, &rng, ROWS_MAX);
     for (uint32_t row = 0; row < 50; row++)
         touched += check_touched(&t, row, GOSSIP_FAILED);
-    ck_assert_uint_le(touched, 50 * RING_EDGES);
+    ck_assert_uint_le(touched, 50 * EDGES);
     ck_assert_uint_ge(touched, 50);
     member_table_free(&t);
 }
@@ -232,9 +232,9 @@ START_TEST(the_edges_join_everybody_to_everybody_in_a_few_steps)
         bool now[ROWS_MAX];
         memcpy(now, reached, sizeof now);
         for (uint32_t row = 0; row < ROWS_MAX; row++) {
-            uint32_t subjects[RING_EDGES];
-            ring_subjects(&t, row, subjects);
-            for (unsigned r = 0; now[row] && r < RING_EDGES; r++)
+            uint32_t subjects[RING_EDGES_MAX];
+            ring_subjects(&t, EDGES, row, subjects);
+            for (unsigned r = 0; now[row] && r < EDGES; r++)
                 reached[subjects[r]] = true;
         }
     }
