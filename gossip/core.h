@@ -8,6 +8,7 @@
 #include "gossip/member.h"
 #include "gossip/outbox.h"
 #include "gossip/probe.h"
+#include "gossip/reach.h"
 #include "gossip/rng.h"
 #include "gossip/spread.h"
 #include "gossip/suspicion.h"
@@ -30,11 +31,13 @@ struct gossip {
     bool refused;              /* told once that we must stop */
     int64_t left_us;           /* leaving: when to be gone; INT64_MAX while staying */
     bool gone;
-    int64_t reap_us; /* next look for members to forget */
+    int64_t reap_us;  /* next look for members to forget */
+    int64_t heard_us; /* when any member was last heard */
     struct member_table members;
     struct outbox outbox;
     struct health health;
     struct probe probe;
+    struct reach reach;
     struct suspicions suspicions;
     struct spread spread;
     struct sync sync;

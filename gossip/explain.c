@@ -1,6 +1,8 @@
 /* explain: what the core knows, read out for people. Changes nothing. */
 #include "gossip/core.h"
 
+#include <string.h>
+
 struct gossip_member gossip_self(const struct gossip *g)
 {
     return member_public(&g->members.rows[g->self]);
@@ -42,11 +44,17 @@ const struct gossip_timing *gossip_get_timing(const struct gossip *g)
 void gossip_get_stats(const struct gossip *g, struct gossip_stats *stats)
 {
     *stats = g->stats;
+    stats->rtt_us = (uint64_t)g->probe.prior_srtt_us;
     stats->news_waiting = g->spread.waiting;
     stats->members_alive =
         g->members.by_status[GOSSIP_ALIVE] + g->members.by_status[GOSSIP_SUSPECT];
     stats->members_failed = g->members.by_status[GOSSIP_FAILED];
     stats->members_left = g->members.by_status[GOSSIP_LEAVING] + g->members.by_status[GOSSIP_LEFT];
+}
+
+void gossip_get_silences(const struct gossip *g, uint32_t counts[GOSSIP_SILENCES])
+{
+    memcpy(counts, g->probe.silences, sizeof g->probe.silences);
 }
 
 static void explain_edge(const struct edge *e, int64_t now_us, struct gossip_explanation *x)

@@ -16,6 +16,14 @@ const char *gossip_error_text(enum gossip_error error)
     return texts[error];
 }
 
+/* Of detect some 0.11 pass before the first miss, two times 1/30 with pings anew, and 0.3 with the
+ * suspect's window; in what is left two round trips and the lumps that phi allows for must fit. */
+uint32_t gossip_detect_ms_min(int64_t rtt_us)
+{
+    int64_t ms = 4 * rtt_us / 1000 + 170;
+    return ms > GOSSIP_DETECT_MS_MIN ? (uint32_t)ms : GOSSIP_DETECT_MS_MIN;
+}
+
 enum gossip_error gossip_timing_derive(uint32_t detect_ms, struct gossip_timing *timing)
 {
     return tuning_derive(&tuning_default, detect_ms, timing);
@@ -35,6 +43,7 @@ static void end(struct gossip *g)
     int64_t deadline_us = core_min(probe_deadline(g), suspicion_deadline(g));
     deadline_us = core_min(deadline_us, core_min(spread_deadline(g), join_deadline(g)));
     deadline_us = core_min(deadline_us, core_min(g->reap_us, g->left_us));
+    deadline_us = core_min(deadline_us, reach_deadline(g));
     if (g->gone)
         deadline_us = INT64_MAX;
     g->deadline_us = deadline_us > g->now_us ? deadline_us : g->now_us;
@@ -70,7 +79,8 @@ struct gossip *gossip_new(const struct gossip_config *config, int64_t now_us,
     g->key = profile_key(self->id);
     g->first_generation = self->generation;
     g->left_us = INT64_MAX;
-    g->reap_us = now_us;
+    g->reap_us = g->heard_us = now_us;
+    g->reach.fault_us = g->reach.cleared_us = INT64_MIN;
     g->joins.redial_us = now_us;
     rng_seed(&g->rng, config->seed);
     outbox_init(&g->outbox);
@@ -107,6 +117,7 @@ static void receive_ping(struct gossip *g, const struct wire_message *m,
 {
     if (m->ping.target != g->key)
         return;
+    reach_told(g, m->ping.flags & WIRE_UNREACHED);
     struct wire_writer w = outbox_begin(g, WIRE_ACK, from->via);
     wire_put(&w, m->ping.seq, 4);
     if (g->spread.waiting && core_member(g, g->self)->news_lane != SPREAD_IDLE)
@@ -129,7 +140,7 @@ static void receive_refuse(struct gossip *g, const struct wire_message *m,
 /* NEWS is its records. */
 static void (*const receivers[WIRE_KINDS])(struct gossip *, const struct wire_message *,
                                            const struct gossip_route *) = {
-    [WIRE_PING] = receive_ping,     [WIRE_ACK] = probe_answered, [WIRE_EVIDENCE] = probe_evidence,
+    [WIRE_PING] = receive_ping,     [WIRE_ACK] = probe_answered, [WIRE_EVIDENCE] = evidence_hear,
     [WIRE_JOIN] = join_request,     [WIRE_DIGEST] = sync_digest, [WIRE_DELTA] = sync_delta,
     [WIRE_REFUSE] = receive_refuse,
 };
@@ -152,7 +163,10 @@ static void receive(struct gossip *g, const struct wire_message *m, const struct
     if (receivers[m->kind])
         receivers[m->kind](g, m, from);
     uint32_t row = member_by_key(&g->members, m->sender);
-    if (row == MEMBER_NONE || row == g->self || m->kind == WIRE_JOIN || m->kind == WIRE_DELTA)
+    if (row == MEMBER_NONE || row == g->self)
+        return;
+    evidence_heard_from(g, row);
+    if (m->kind == WIRE_JOIN || m->kind == WIRE_DELTA)
         return;
     sync_compare(g, m->view, from);
 }
@@ -199,6 +213,7 @@ void gossip_tick(struct gossip *g, int64_t now_us)
         leave_tick(g);
         suspicion_tick(g);
         probe_tick(g);
+        reach_tick(g);
         join_tick(g);
         view_reap(g);
         spread_tick(g);
@@ -213,7 +228,7 @@ void gossip_leave(struct gossip *g, int64_t now_us)
         bool alone = member_live_count(&g->members) == 1;
         g->joins.count = 0;
         g->left_us = now_us + (alone ? 0 : core_ms(g->timing.leave_ms) / 2);
-        view_restate_self(g, 0, GOSSIP_LEAVING);
+        view_restate_self(g, 0, GOSSIP_LEAVING, false);
     }
     end(g);
 }

@@ -145,6 +145,7 @@ struct gossip_member {
     const struct gossip_profile *profile;
     uint32_t incarnation;
     enum gossip_status status;
+    bool partly;      /* alive or suspect, and not all who watch it can reach it (reach.h) */
     int64_t since_us; /* when this status began or was learned, on the caller's clock; of the dead
                        * perhaps before that clock did, and so negative */
 };
@@ -180,6 +181,11 @@ struct gossip_timing {
     uint32_t leave_ms;         /* from announcing `leaving` to being gone */
     uint32_t reap_s;           /* the dead are remembered this long: a long weekend */
 };
+
+/* The smallest detect that can be kept where answers take so long (round trip, microseconds):
+ * within it a ping must be missed, sent anew, and a suspect be heard. At least
+ * GOSSIP_DETECT_MS_MIN. */
+uint32_t gossip_detect_ms_min(int64_t rtt_us);
 
 /* Fills `timing` from detect. GOSSIP_ERROR_DETECT: outside its range, nothing filled. */
 enum gossip_error gossip_timing_derive(uint32_t detect_ms, struct gossip_timing *timing);
@@ -244,6 +250,8 @@ enum gossip_event_kind {
     GOSSIP_EVENT_FAILED,         /* a member is gone */
     GOSSIP_EVENT_LEAVE,          /* a member left in good order, or was made to (forget) */
     GOSSIP_EVENT_UPDATE,         /* new tags or address; or a suspicion was refuted; or leaving */
+    GOSSIP_EVENT_UNREACHABLE,    /* a member lives, but those who watch it cannot reach it */
+    GOSSIP_EVENT_REACHABLE,      /* ... and now they can */
     GOSSIP_EVENT_REAP,           /* a failed or left member is remembered no longer */
     GOSSIP_EVENT_DATAGRAMS_LOST, /* a member that we watch answers on streams only */
     GOSSIP_EVENT_DATAGRAMS_PASS, /* ... and on datagrams again */
@@ -309,6 +317,7 @@ const struct gossip_timing *gossip_get_timing(const struct gossip *g);
     X(syncs, "delta exchanges started")                                                            \
     X(stalls, "times this member's own loop was late")                                             \
     X(stalled_ms, "by how much in all, milliseconds")                                              \
+    X(rtt_us, "typical round trip of our edges, microseconds; 0 while unmeasured")                 \
     X(news_waiting, "facts still being spread")                                                    \
     X(members_alive, "members now alive or suspect, this one included")                            \
     X(members_failed, "members now failed")                                                        \
@@ -321,6 +330,14 @@ struct gossip_stats {
 #undef GOSSIP_STATS_FIELD
 
 void gossip_get_stats(const struct gossip *g, struct gossip_stats *stats);
+
+/* How far phi is right: of the silences that ended with an answer, on the edges that we watch,
+ * counts[i] reached a phi of at least i / GOSSIP_SILENCES_A_UNIT, and not of i + 1; the last has
+ * all above it. A silence begins with each regular ping. If phi predicts well, a phi of x or more
+ * was reached by one in 10^x. */
+#define GOSSIP_SILENCES 64
+#define GOSSIP_SILENCES_A_UNIT 4
+void gossip_get_silences(const struct gossip *g, uint32_t counts[GOSSIP_SILENCES]);
 
 /* What this member knows about another and why: for `muster explain`. */
 #define GOSSIP_EXPLAIN_OBSERVERS_MAX 8

@@ -12,6 +12,11 @@ bool health_is_ill(const struct gossip *g)
     return g->tuning.health > 0 && g->now_us < g->health.ill_until_us;
 }
 
+bool health_is_deaf(const struct gossip *g)
+{
+    return g->tuning.health > 0 && g->now_us - g->heard_us > core_ms(g->timing.ping_period_ms);
+}
+
 void health_wake(struct gossip *g)
 {
     int64_t slept_us = g->now_us - g->deadline_us;

@@ -19,6 +19,10 @@ struct health {
  * taken out of every running measurement. */
 void health_wake(struct gossip *g);
 
+/* True if this member has heard nobody for long enough to be cut off, though others should be
+ * there. It keeps to itself what it thinks of them then: they may hear it well. */
+bool health_is_deaf(const struct gossip *g);
+
 /* True for some time after a stall. */
 bool health_is_ill(const struct gossip *g);
 

@@ -12,22 +12,22 @@ enum { CAPACITY_FIRST = 16, RANDOM_DRAWS = 32 };
 
 _Static_assert((GOSSIP_MEMBERS_MAX & (GOSSIP_MEMBERS_MAX - 1)) == 0, "capacity doubles up to it");
 
-/* At equal generation and incarnation. Left out: a status against itself, which changes nothing. */
-static bool status_beats(enum gossip_status heard, enum gossip_status held)
+/* The order of facts at equal generation and incarnation. */
+static int rank(const struct fact *fact)
 {
-    switch (heard) {
+    switch (fact->status) {
     case GOSSIP_ALIVE:
-        return false;
+        return fact->partly ? 2 : 0;
     case GOSSIP_SUSPECT:
-        return held == GOSSIP_ALIVE;
+        return fact->partly ? 3 : 1;
     case GOSSIP_LEAVING:
-        return held == GOSSIP_ALIVE || held == GOSSIP_SUSPECT;
+        return 4;
     case GOSSIP_FAILED:
-        return held == GOSSIP_ALIVE || held == GOSSIP_SUSPECT || held == GOSSIP_LEAVING;
+        return 5;
     case GOSSIP_LEFT:
-        return held != GOSSIP_LEFT;
+        return 6;
     }
-    return false;
+    return 0;
 }
 
 bool member_fact_beats(const struct fact *heard, const struct fact *held)
@@ -36,7 +36,7 @@ bool member_fact_beats(const struct fact *heard, const struct fact *held)
         return heard->generation > held->generation;
     if (heard->incarnation != held->incarnation)
         return heard->incarnation > held->incarnation;
-    return status_beats(heard->status, held->status);
+    return rank(heard) > rank(held);
 }
 
 const char *gossip_status_text(enum gossip_status status)
@@ -235,7 +235,8 @@ void member_set_status(struct member_table *t, uint32_t row, enum gossip_status 
 
 struct fact member_fact(const struct member *m)
 {
-    return (struct fact){m->profile->generation, m->incarnation, (enum gossip_status)m->status};
+    return (struct fact){m->profile->generation, m->incarnation, (enum gossip_status)m->status,
+                         m->partly, m->well};
 }
 
 bool member_is_live(const struct member *m)
@@ -272,6 +273,7 @@ struct gossip_member member_public(const struct member *m)
         .profile = m->profile,
         .incarnation = m->incarnation,
         .status = (enum gossip_status)m->status,
+        .partly = m->partly,
         .since_us = m->since_us,
     };
 }

@@ -11,10 +11,13 @@ struct fact {
     uint64_t generation;
     uint32_t incarnation;
     enum gossip_status status;
+    bool partly; /* partly unreachable: of ALIVE and SUSPECT only */
+    bool well;   /* it knows that it was called so, and says that this is over (reach.h) */
 };
 
 /* The precedence rule: true if `heard` replaces `held`. Higher generation first (a new start),
- * then higher incarnation (only the member itself raises it), then the status (SWIM 4.2). */
+ * then higher incarnation (only the member itself raises it), then the status (SWIM 4.2). That a
+ * member is partly unreachable beats that it is suspect: it says that it lives after all. */
 bool member_fact_beats(const struct fact *heard, const struct fact *held);
 
 /* A row of the table, addressed by its index, which stays the same while the member is known. */
@@ -26,14 +29,21 @@ struct member {
     int64_t believed_us; /* until then its last contradiction weighs more than silence (probe.c) */
     uint32_t incarnation;
     uint32_t name_hash;
+    uint32_t returned_s;           /* when it last came back so, on our clock */
     uint32_t suspicion;            /* its place in suspicions, MEMBER_NONE if there is none */
     uint32_t news_next, news_prev; /* spread's list; rows */
+    uint16_t heard_told_s; /* the last second, by its low bits, in which its observers were told
+                            * that it was heard, while it was partly unreachable */
     uint8_t news_sends;
     uint8_t news_lane;      /* SPREAD_IDLE: nothing to tell */
     uint8_t status;         /* enum gossip_status */
     uint8_t contradictions; /* of suspicions, with no direct answer in between */
-    bool hidden;            /* pruned: kept only so that old news cannot bring it back */
-    bool forgotten;         /* left by decree and not by its own word: it may live */
+    uint8_t returns;        /* from failed, in one life, not long one after another */
+    bool partly : 1;        /* partly unreachable */
+    bool well : 1;          /* no more, by its own word */
+    bool unheard : 1;       /* its fact is from when we heard nobody, and we keep it to ourselves */
+    bool hidden : 1;        /* pruned: kept only so that old news cannot bring it back */
+    bool forgotten : 1;     /* left by decree and not by its own word: it may live */
 };
 
 struct index {

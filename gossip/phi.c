@@ -7,6 +7,10 @@
 #define PATIENCE_SPREADS 2.5
 #define LOSS_GAIN (1.0 / 32) /* remembers about the last 32 pings */
 
+/* Of a row of lost pings so many are counted: an outage is many pings but one event. A loss of 80 %
+ * looks like 70 % for it, lower ones are little changed. */
+enum { LOST_MAX = 4 };
+
 static double rtt_us(const struct phi *phi)
 {
     return phi->srtt_us > 0 ? phi->srtt_us : RTT_US_UNKNOWN;
@@ -31,7 +35,7 @@ static double phi_of(const struct phi *phi, const struct phi_ping *ping, int64_t
     if (late_us <= 0)
         return 0;
     double survival = exp(-late_us / spread_us(phi));
-    double loss = phi->tuning->loss_term > 0 ? phi->loss : 0;
+    double loss = phi->tuning->loss_term > 0 ? fmin(phi->loss, PHI_LOSS_MAX) : 0;
     return fmin(-log10(loss + (1 - loss) * survival), PHI_MAX);
 }
 
@@ -61,7 +65,7 @@ static void measure_rtt(struct phi *phi, double sample_us)
 static void measure_loss(struct phi *phi, double lost)
 {
     phi->loss += (lost - phi->loss) * LOSS_GAIN;
-    phi->loss = fmin(fmax(phi->loss, phi->tuning->loss_min), PHI_LOSS_MAX);
+    phi->loss = fmax(phi->loss, phi->tuning->loss_min);
 }
 
 bool phi_answered(struct phi *phi, uint32_t seq, int64_t now_us)
@@ -71,9 +75,8 @@ bool phi_answered(struct phi *phi, uint32_t seq, int64_t now_us)
         at++;
     if (at == phi->count)
         return false;
-    /* An outage is many lost pings but one event: more than the window holds are not counted. */
     unsigned lost = phi->unanswered - (phi->count - at);
-    for (lost = lost < PHI_PINGS_MAX ? lost : PHI_PINGS_MAX; lost > 0; lost--)
+    for (lost = lost < LOST_MAX ? lost : LOST_MAX; lost > 0; lost--)
         measure_loss(phi, 1);
     measure_loss(phi, 0);
     measure_rtt(phi, (double)(now_us - phi->pings[at].sent_us));

@@ -12,7 +12,7 @@
 
 #define PHI_PINGS_MAX 8  /* unanswered pings that are kept; older ones fold into `folded` */
 #define PHI_MAX 100.0    /* of one ping */
-#define PHI_LOSS_MAX 0.5 /* and none that loses more is worth a vote */
+#define PHI_LOSS_MAX 0.8 /* a link that loses more says nothing, however long it is silent */
 
 struct phi_ping {
     uint32_t seq;

@@ -4,7 +4,6 @@
 
 #include <math.h>
 
-#define PHI_VOTE_MIN 1.0 /* less is no vote */
 #define PRIOR_GAIN (1.0 / 16)
 
 enum {
@@ -19,7 +18,7 @@ void probe_init(struct gossip *g)
     *p = (struct probe){
         .seq = (uint32_t)rng_next(&g->rng),
         .rings_changed = true,
-        .sweep_us = g->now_us + core_ms(g->timing.sweep_period_ms),
+        .sweep_us = g->now_us + core_ms(rng_below(&g->rng, g->timing.sweep_period_ms)),
         .prior_loss = g->tuning.loss_min,
         .tokens = PROBE_TOKENS_MAX,
         .tokens_us = g->now_us,
@@ -35,7 +34,7 @@ unsigned probe_ring_edges(const struct gossip *g)
     return (unsigned)g->tuning.ring_edges;
 }
 
-static bool take_token(struct gossip *g)
+bool probe_take_token(struct gossip *g)
 {
     struct probe *p = &g->probe;
     p->tokens += (double)(g->now_us - p->tokens_us) / PROBE_TOKEN_US;
@@ -74,10 +73,32 @@ bool probe_answered_since(const struct gossip *g, uint32_t row, int64_t since_us
     return e && e->answered_us > since_us;
 }
 
+bool probe_heard_since(const struct gossip *g, uint32_t row, int64_t since_us)
+{
+    const struct edge *e = probe_edge(g, row);
+    return e && (e->answered_us > since_us || e->heard_us > since_us);
+}
+
+bool probe_is_ring_edge(const struct gossip *g, const struct edge *e)
+{
+    return e - g->probe.edges < RING_EDGES_MAX;
+}
+
+void probe_heard(struct gossip *g, uint32_t row)
+{
+    struct edge *e = find_edge(g, row);
+    if (e)
+        e->heard_us = g->now_us;
+}
+
 static void edge_open(struct gossip *g, struct edge *e, uint32_t row)
 {
-    *e = (struct edge){
-        .row = row, .next_us = INT64_MAX, .until_us = INT64_MAX, .answered_us = INT64_MIN};
+    *e = (struct edge){.row = row,
+                       .opened_us = g->now_us,
+                       .next_us = INT64_MAX,
+                       .until_us = INT64_MAX,
+                       .answered_us = INT64_MIN,
+                       .heard_us = INT64_MIN};
     phi_init(&e->phi, &g->tuning, g->probe.prior_srtt_us, g->probe.prior_loss);
 }
 
@@ -86,15 +107,19 @@ static void edge_close(struct edge *e)
     e->row = MEMBER_NONE;
 }
 
-/* A suspect that is pinged is told so first: it shall contradict, not just answer. */
-static struct wire_writer begin_ping(struct gossip *g, uint32_t row, uint32_t seq,
+/* A suspect that is pinged, or one that is partly unreachable, is told so first: it shall
+ * contradict, not just answer. */
+static struct wire_writer begin_ping(struct gossip *g, const struct edge *e, uint32_t seq,
                                      enum gossip_via via)
 {
+    uint32_t row = e->row;
     struct wire_writer w = outbox_begin(g, WIRE_PING, via);
     wire_put(&w, seq, 4);
-    wire_put(&w, core_member(g, row)->key, 8);
-    if (core_member(g, row)->status != GOSSIP_ALIVE)
-        spread_put(g, &w, row);
+    const struct member *m = core_member(g, row);
+    wire_put(&w, m->key, 8);
+    wire_put(&w, reach_is_poor(g, e) ? WIRE_UNREACHED : 0, 1);
+    if ((m->status != GOSSIP_ALIVE || m->partly) && !health_is_deaf(g))
+        wire_put_short(&w, m, suspicion_accuser(g, row));
     return w;
 }
 
@@ -102,7 +127,7 @@ static void send_ping(struct gossip *g, struct edge *e, enum gossip_via via)
 {
     struct gossip_route to = outbox_to(core_member(g, e->row));
     to.via = via;
-    struct wire_writer w = begin_ping(g, e->row, ++g->probe.seq, via);
+    struct wire_writer w = begin_ping(g, e, ++g->probe.seq, via);
     spread_fill(g, &w);
     outbox_send(g, &to, &w);
     phi_sent(&e->phi, g->probe.seq, g->now_us);
@@ -122,7 +147,7 @@ static void ping(struct gossip *g, struct edge *e)
     }
     send_ping(g, e, GOSSIP_STREAM);
     e->datagram_seq = ++g->probe.seq;
-    struct wire_writer w = begin_ping(g, e->row, e->datagram_seq, GOSSIP_DATAGRAM);
+    struct wire_writer w = begin_ping(g, e, e->datagram_seq, GOSSIP_DATAGRAM);
     struct gossip_route to = outbox_to(core_member(g, e->row));
     outbox_send(g, &to, &w);
 }
@@ -132,9 +157,11 @@ void probe_ask(struct gossip *g, uint32_t row, enum gossip_via via)
     /* Said as a claim of failure, whatever we hold ourselves: weaker claims need no answer. */
     struct member claimed = *core_member(g, row);
     claimed.status = GOSSIP_FAILED;
+    claimed.partly = false;
     struct wire_writer w = outbox_begin(g, WIRE_PING, via);
     wire_put(&w, ++g->probe.seq, 4);
     wire_put(&w, claimed.key, 8);
+    wire_put(&w, 0, 1);
     wire_put_short(&w, &claimed, 0);
     struct gossip_route to = outbox_to(&claimed);
     to.via = via;
@@ -166,86 +193,6 @@ static int64_t reping_us(const struct gossip *g, const struct edge *e)
     return doublings > 10 ? slow : core_min(fast << doublings, slow);
 }
 
-static void send_evidence(struct gossip *g, uint64_t observer, const struct edge *e, double phi,
-                          unsigned flags)
-{
-    uint32_t row = member_by_key(&g->members, observer);
-    if (row == MEMBER_NONE)
-        return;
-    struct wire_writer w = outbox_begin(g, WIRE_EVIDENCE, GOSSIP_DATAGRAM);
-    wire_put(&w, core_member(g, e->row)->key, 8);
-    wire_put(&w, (uint64_t)(fmin(phi, 600) * 100), 2);
-    wire_put(&w, flags, 1);
-    spread_fill(g, &w);
-    struct gossip_route to = outbox_to(core_member(g, row));
-    outbox_send(g, &to, &w);
-    g->stats.notices_sent++;
-}
-
-/* Who else can judge of a member: its observers; without rings, a few at random, as SWIM has it. */
-static size_t helpers(struct gossip *g, uint32_t row, uint32_t rows[RING_EDGES_MAX])
-{
-    if (g->tuning.notice <= 0)
-        return 0;
-    if (probe_ring_edges(g) > 0)
-        return ring_observers(&g->members, probe_ring_edges(g), row, g->self, rows);
-    size_t count = 0;
-    for (int i = 0; i < HELPERS; i++) {
-        uint32_t other = member_random_live(&g->members, &g->rng, g->self);
-        if (other != MEMBER_NONE && other != row)
-            rows[count++] = other;
-    }
-    return count;
-}
-
-/* Tells the subject's other observers what we see; who hears it pings at once, by its own path. */
-static void share_evidence(struct gossip *g, const struct edge *e)
-{
-    uint32_t observers[RING_EDGES_MAX];
-    size_t count = helpers(g, e->row, observers);
-    const struct suspicion *s = suspicion_of(g, e->row);
-    unsigned flags =
-        (health_is_ill(g) ? WIRE_ILL : 0) | (s && s->mode == SUSPICION_OURS ? WIRE_ACCUSING : 0);
-    double phi = phi_at(&e->phi, g->now_us);
-    for (size_t i = 0; i < count && take_token(g); i++)
-        send_evidence(g, core_member(g, observers[i])->key, e, phi, flags);
-}
-
-/* Pools the votes. False: an observer has reached the subject since we have not, so that the fault
- * lies between us and it. */
-static bool pool_votes(const struct gossip *g, const struct edge *e, double *sum, unsigned *voters)
-{
-    int64_t fresh_us = g->now_us - core_ms(g->timing.suspicion_max_ms);
-    if (g->tuning.pooling <= 0)
-        return true;
-    for (unsigned i = 0; i < e->votes_count; i++) {
-        const struct vote *v = &e->votes[i];
-        if (v->heard_us < fresh_us || (v->flags & WIRE_ILL))
-            continue;
-        if (v->flags & WIRE_REACHED) {
-            if (v->heard_us >= e->missing_us)
-                return false;
-        } else if (v->phi >= PHI_VOTE_MIN) {
-            *sum += fmin(v->phi, g->tuning.phi_cap);
-            (*voters)++;
-        }
-    }
-    return true;
-}
-
-static void judge(struct gossip *g, struct edge *e)
-{
-    double own = phi_at(&e->phi, g->now_us);
-    double sum = fmin(own, g->tuning.phi_cap);
-    unsigned voters = 1;
-    if (!e->missing_us || own < g->tuning.phi_own || health_is_ill(g) ||
-        g->now_us < core_member(g, e->row)->believed_us || !pool_votes(g, e, &sum, &voters))
-        return;
-    if (own >= g->tuning.phi_alone ||
-        (voters >= g->tuning.observers && sum >= g->tuning.phi_pooled))
-        suspicion_accuse(g, e->row);
-}
-
 /* The first late answer: ask again, by TCP too, should only datagrams be lost on the way. */
 static void begin_missing(struct gossip *g, struct edge *e)
 {
@@ -261,9 +208,10 @@ static void ping_again(struct gossip *g, struct edge *e)
 {
     e->repings++;
     e->next_us = g->now_us + reping_us(g, e);
-    if (e->repings > repings_fast(g) || take_token(g)) {
+    if (e->repings > repings_fast(g) || probe_take_token(g)) {
         ping(g, e);
-        share_evidence(g, e);
+        reach_measure(g, e);
+        evidence_share(g, e);
     }
 }
 
@@ -285,7 +233,8 @@ static void edge_tick(struct gossip *g, struct edge *e)
         return;
     if (e->missing_us) {
         ping_again(g, e);
-        judge(g, e);
+        evidence_judge(g, e);
+        reach_judge(g, e);
     } else {
         e->next_us = g->now_us + period_us(g);
         ping(g, e);
@@ -301,21 +250,12 @@ static void learn_prior(struct gossip *g, const struct edge *e)
     p->prior_loss += (e->phi.loss - p->prior_loss) * PRIOR_GAIN;
 }
 
-/* Whoever reported silence hears that we have been answered. */
-static void report_reached(struct gossip *g, struct edge *e)
-{
-    for (unsigned i = 0; i < e->votes_count; i++)
-        if (!(e->votes[i].flags & WIRE_REACHED) && take_token(g))
-            send_evidence(g, e->votes[i].observer, e, 0, WIRE_REACHED);
-    e->votes_count = 0;
-}
-
 /* Notes by which path the subject answers, and tells when that changes. */
 static void note_path(struct gossip *g, struct edge *e, enum gossip_via via)
 {
     bool was_stream_only = probe_is_stream_only(e);
     e->stream_answers = via == GOSSIP_STREAM ? e->stream_answers + 1 : 0;
-    if (probe_is_stream_only(e) != was_stream_only && e - g->probe.edges < RING_EDGES_MAX)
+    if (probe_is_stream_only(e) != was_stream_only && probe_is_ring_edge(g, e))
         outbox_event(g, was_stream_only ? GOSSIP_EVENT_DATAGRAMS_PASS : GOSSIP_EVENT_DATAGRAMS_LOST,
                      core_member(g, e->row), NULL);
 }
@@ -327,12 +267,20 @@ static void settle(struct gossip *g, struct edge *e)
     e->missing_us = 0;
     core_member(g, e->row)->contradictions = 0;
     core_member(g, e->row)->believed_us = 0;
-    report_reached(g, e);
+    reach_measure(g, e);
+    evidence_reached(g, e);
+    reach_judge(g, e);
     size_t place = (size_t)(e - g->probe.edges);
     if (place < RING_EDGES_MAX)
         e->next_us = g->now_us + period_us(g);
     else if (place == PROBE_SWEEP)
         e->next_us = INT64_MAX;
+}
+
+static size_t silence_of(double phi)
+{
+    size_t i = (size_t)(phi * GOSSIP_SILENCES_A_UNIT);
+    return i < GOSSIP_SILENCES ? i : GOSSIP_SILENCES - 1;
 }
 
 void probe_answered(struct gossip *g, const struct wire_message *ack,
@@ -346,8 +294,11 @@ void probe_answered(struct gossip *g, const struct wire_message *ack,
         note_path(g, e, GOSSIP_DATAGRAM);
         return;
     }
+    double phi = phi_at(&e->phi, g->now_us);
     if (!phi_answered(&e->phi, ack->ack.seq, g->now_us))
         return;
+    if (probe_is_ring_edge(g, e))
+        g->probe.silences[silence_of(phi)]++;
     note_path(g, e, from->via);
     if (from->via == GOSSIP_STREAM)
         phi_forget(&e->phi); /* datagrams still out say nothing more: it lives */
@@ -383,7 +334,7 @@ void probe_restarted(struct gossip *g, uint32_t row)
     if (!e)
         return;
     phi_forget(&e->phi);
-    e->votes_count = 0;
+    e->votes.count = 0;
     if (e->missing_us)
         e->next_us = g->now_us;
     e->missing_us = 0;
@@ -402,18 +353,6 @@ static struct edge *open_guest(struct gossip *g, uint32_t row)
     return NULL;
 }
 
-static void note_vote(struct gossip *g, struct edge *e, const struct wire_message *m)
-{
-    unsigned at = 0;
-    while (at < e->votes_count && e->votes[at].observer != m->sender)
-        at++;
-    if (at == PROBE_VOTES_MAX)
-        return;
-    if (at == e->votes_count)
-        e->votes_count++;
-    e->votes[at] = (struct vote){m->sender, m->evidence.phi, g->now_us, m->evidence.flags};
-}
-
 static bool pinged_lately(const struct gossip *g, const struct edge *e)
 {
     const struct phi *phi = &e->phi;
@@ -421,23 +360,17 @@ static bool pinged_lately(const struct gossip *g, const struct edge *e)
            g->now_us - phi->pings[phi->count - 1].sent_us < core_ms(g->timing.reping_ms) / 2;
 }
 
-static struct edge *edge_or_guest(struct gossip *g, uint32_t row)
+struct edge *probe_edge_or_guest(struct gossip *g, uint32_t row)
 {
     struct edge *e = find_edge(g, row);
     return e ? e : open_guest(g, row);
 }
 
-static void look(struct gossip *g, struct edge *e)
-{
-    if (!pinged_lately(g, e))
-        ping(g, e);
-}
-
 void probe_look(struct gossip *g, uint32_t row)
 {
-    struct edge *e = edge_or_guest(g, row);
-    if (e)
-        look(g, e);
+    struct edge *e = probe_edge_or_guest(g, row);
+    if (e && !pinged_lately(g, e))
+        ping(g, e);
 }
 
 void probe_look_around(struct gossip *g)
@@ -447,29 +380,6 @@ void probe_look_around(struct gossip *g)
         if (row != MEMBER_NONE)
             probe_look(g, row);
     }
-}
-
-void probe_evidence(struct gossip *g, const struct wire_message *m, const struct gossip_route *from)
-{
-    uint32_t row = member_by_key(&g->members, m->evidence.subject);
-    uint32_t voter = member_by_key(&g->members, m->sender);
-    if (row == MEMBER_NONE || row == g->self || voter == MEMBER_NONE ||
-        !member_is_live(core_member(g, voter)))
-        return;
-    if (!member_is_live(core_member(g, row))) {
-        spread_tell(g, from, &row, 1);
-        return;
-    }
-    struct edge *e = edge_or_guest(g, row);
-    if (!e)
-        return;
-    note_vote(g, e, m);
-    if ((m->evidence.flags & WIRE_ACCUSING) && core_member(g, row)->status == GOSSIP_SUSPECT)
-        suspicion_hear(g, row, m->sender);
-    if (m->evidence.flags & WIRE_REACHED)
-        return;
-    look(g, e);
-    judge(g, e);
 }
 
 /* Makes a ring's edge one to `row`. If we ping that row already, in another ring's place or as a

@@ -4,6 +4,7 @@
 #ifndef GOSSIP_PROBE_H
 #define GOSSIP_PROBE_H
 
+#include "gossip/evidence.h"
 #include "gossip/phi.h"
 #include "gossip/ring.h"
 #include "gossip/wire.h"
@@ -11,7 +12,6 @@
 #define PROBE_GUESTS 16 /* subjects that others asked us to look at, at one time */
 #define PROBE_SWEEP RING_EDGES_MAX
 #define PROBE_EDGES (RING_EDGES_MAX + 1 + PROBE_GUESTS)
-#define PROBE_VOTES_MAX 8
 
 /* Extra packets while answers are missing (pings anew, evidence) come from a bucket that refills,
  * so that a brown-out of the network is not made worse. */
@@ -23,14 +23,6 @@
  * do. */
 #define PROBE_STREAM_ANSWERS 3
 
-/* What another observer says of a subject. */
-struct vote {
-    uint64_t observer;
-    double phi;
-    int64_t heard_us;
-    uint8_t flags; /* WIRE_REACHED, WIRE_ILL */
-};
-
 struct edge {
     uint32_t row;            /* the subject; MEMBER_NONE: the place is free */
     uint32_t repings;        /* since the first miss */
@@ -40,9 +32,11 @@ struct edge {
     int64_t missing_us;      /* since when an answer is late; 0: none is */
     int64_t until_us;        /* guests leave then */
     int64_t answered_us;     /* last direct answer; INT64_MIN: never */
+    int64_t opened_us;       /* since when we ping it */
+    int64_t heard_us;        /* last sign of life, here or at others; INT64_MIN: never */
     struct phi phi;
-    unsigned votes_count;
-    struct vote votes[PROBE_VOTES_MAX];
+    bool poor; /* it answers seldom, or not at all for a while (reach.h) */
+    struct votes votes;
 };
 
 struct probe {
@@ -53,6 +47,7 @@ struct probe {
     int64_t sweep_us;
     uint32_t sweep_at, sweep_left, sweep_step; /* a walk over the table in scattered order */
     double prior_srtt_us, prior_loss;          /* over all edges: what a new one starts with */
+    uint32_t silences[GOSSIP_SILENCES];        /* gossip_get_silences */
     double tokens;
     int64_t tokens_us;
 };
@@ -67,8 +62,10 @@ void probe_view_changed(struct gossip *g, uint32_t row);
 
 void probe_answered(struct gossip *g, const struct wire_message *ack,
                     const struct gossip_route *from);
-void probe_evidence(struct gossip *g, const struct wire_message *evidence,
-                    const struct gossip_route *from);
+/* A sign of life of a member. */
+void probe_heard(struct gossip *g, uint32_t row);
+/* Takes leave to send one more packet because answers are missing. */
+bool probe_take_token(struct gossip *g);
 
 /* Pings a member now, and for a while, whether we watch it or not. */
 void probe_look(struct gossip *g, uint32_t row);
@@ -89,6 +86,12 @@ void probe_ask(struct gossip *g, uint32_t row, enum gossip_via via);
 bool probe_answered_since(const struct gossip *g, uint32_t row, int64_t since_us);
 /* True if datagrams to the subject go unanswered, and streams do not. */
 bool probe_is_stream_only(const struct edge *e);
+/* ... or has given any sign of life. */
+bool probe_heard_since(const struct gossip *g, uint32_t row, int64_t since_us);
+/* True if we watch the subject on a ring. */
+bool probe_is_ring_edge(const struct gossip *g, const struct edge *e);
+/* The edge to a row, a guest's for a while if there was none; NULL: no room. */
+struct edge *probe_edge_or_guest(struct gossip *g, uint32_t row);
 /* The edge to a row; NULL if we do not ping it. */
 const struct edge *probe_edge(const struct gossip *g, uint32_t row);
 

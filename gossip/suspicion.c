@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 enum {
+    SENDERS = 3,  /* who must say that one has failed that is known to be hard to reach */
     ASKS = 4,     /* direct questions within one verification */
     PATIENCE = 6, /* times suspicion_max that others' suspicions are left to them */
 };
@@ -134,20 +135,39 @@ bool suspicion_allows_failed(const struct gossip *g, uint32_t row, const struct 
         heard->generation != m->profile->generation)
         return false;
     return g->now_us - s->started_us >= core_ms(g->timing.suspicion_min_ms) / 2 &&
-           !probe_answered_since(g, row, s->started_us);
+           !probe_heard_since(g, row, s->started_us);
 }
 
-void suspicion_verify(struct gossip *g, uint32_t row)
+/* Takes the verification up; false: out of memory, or there is more at hand already. */
+static struct suspicion *begin_verifying(struct gossip *g, uint32_t row)
+{
+    struct suspicion *s = find_or_start(g, row, SUSPICION_VERIFYING);
+    if (!s || s->mode != SUSPICION_HEARD)
+        return s;
+    s->mode = SUSPICION_VERIFYING;
+    s->accusers_count = 0;
+    s->started_us = g->now_us;
+    return s;
+}
+
+void suspicion_verify(struct gossip *g, uint32_t row, uint64_t sender)
 {
     const struct suspicion *held = suspicion_of(g, row);
-    if (held && held->mode != SUSPICION_HEARD)
+    bool is_new = !held || held->mode == SUSPICION_HEARD;
+    struct suspicion *s = begin_verifying(g, row);
+    if (!s || s->mode != SUSPICION_VERIFYING)
         return;
-    struct suspicion *s = find_or_start(g, row, SUSPICION_VERIFYING);
-    if (!s)
-        return;
-    s->mode = SUSPICION_VERIFYING;
-    s->started_us = s->ask_us = g->now_us;
-    s->deadline_us = g->now_us + core_ms(g->timing.suspicion_max_ms);
+    add_accuser(s, sender);
+    bool partly = core_member(g, row)->partly;
+    if (is_new) {
+        s->ask_us = g->now_us;
+        s->deadline_us = g->now_us + (partly ? REACH_CLEAR_DETECTS * core_ms(g->timing.detect_ms)
+                                             : core_ms(g->timing.suspicion_max_ms));
+    }
+    /* Whoever is partly unreachable may be unable to answer; but neither will several believe that
+     * it has failed if it has not. */
+    if (partly && s->accusers_count >= core_min(SENDERS, member_live_count(&g->members) - 1))
+        s->deadline_us = g->now_us;
 }
 
 void suspicion_excuse(struct gossip *g, int64_t slept_us)
@@ -166,15 +186,27 @@ static void convict(struct gossip *g, uint32_t row)
     view_set(g, row, m->incarnation, m->status == GOSSIP_LEAVING ? GOSSIP_LEFT : GOSSIP_FAILED);
 }
 
+/* Not yet: it counts what is seen from now on. */
+static void look_again(const struct gossip *g, struct suspicion *s)
+{
+    s->started_us = g->now_us;
+    s->deadline_us = g->now_us + core_ms(g->timing.suspicion_min_ms);
+}
+
 static void expire_ours(struct gossip *g, struct suspicion *s)
 {
-    if (probe_answered_since(g, s->row, s->started_us)) {
-        /* It lives; its contradiction must be on the way. */
+    const struct member *m = core_member(g, s->row);
+    const struct edge *e = probe_edge(g, s->row);
+    bool heard = probe_heard_since(g, s->row, s->started_us);
+    if (!e || e->opened_us > s->started_us || e->answered_us > s->started_us) {
+        /* It lives, and its contradiction must be on the way; or we have looked away meanwhile. */
         s->mode = SUSPICION_HEARD;
         s->started_us = g->now_us;
         set_deadline(g, s);
-    } else if (health_is_ill(g)) {
-        s->deadline_us = g->now_us + core_ms(g->timing.suspicion_min_ms);
+    } else if (health_is_ill(g) || (heard && (m->partly || reach_was_own_fault(g)))) {
+        look_again(g, s);
+    } else if (m->status == GOSSIP_SUSPECT && heard) {
+        reach_claim(g, s->row);
     } else {
         g->stats.convictions++;
         convict(g, s->row);
@@ -189,11 +221,11 @@ static void expire(struct gossip *g, struct suspicion *s)
         expire_ours(g, s);
         return;
     case SUSPICION_HEARD:
-        suspicion_verify(g, s->row);
+        suspicion_verify(g, s->row, 0);
         return;
     case SUSPICION_VERIFYING:
-        if (health_is_ill(g) || probe_answered_since(g, s->row, s->started_us))
-            s->deadline_us = g->now_us + core_ms(g->timing.suspicion_min_ms);
+        if (health_is_ill(g) || probe_heard_since(g, s->row, s->started_us))
+            look_again(g, s);
         else
             convict(g, s->row);
         return;

@@ -39,8 +39,9 @@ void suspicion_hear(struct gossip *g, uint32_t row, uint64_t accuser);
 /* May a heard FAILED be believed at once? Only of one that was suspected for a while already, and
  * has not answered us since. */
 bool suspicion_allows_failed(const struct gossip *g, uint32_t row, const struct fact *heard);
-/* Asks the member itself, while nothing changes yet. */
-void suspicion_verify(struct gossip *g, uint32_t row);
+/* Asks the member itself, while nothing changes yet. sender: who says that it has failed; 0:
+ * nobody. */
+void suspicion_verify(struct gossip *g, uint32_t row, uint64_t sender);
 void suspicion_end(struct gossip *g, uint32_t row);
 
 /* The suspicion of a row; NULL if there is none. */

@@ -17,7 +17,8 @@ struct delta {
 
 uint64_t sync_term(const struct member *m)
 {
-    return rng_mix(m->key ^ rng_mix(m->profile->generation ^ rng_mix(m->incarnation)));
+    return rng_mix(m->key ^ rng_mix(m->profile->generation ^
+                                    rng_mix(2 * (uint64_t)m->incarnation + m->partly)));
 }
 
 static unsigned bucket_of(uint64_t key, unsigned log2)

@@ -12,10 +12,10 @@ enum {
 };
 
 /* What a change of status is called; a member counts as live while suspect or leaving. */
-static void tell_change(struct gossip *g, const struct member *m, enum gossip_status old)
+static void tell_change(struct gossip *g, const struct member *m, const struct fact *was)
 {
-    bool was_live = old <= GOSSIP_LEAVING;
-    if (m->key == g->key)
+    bool was_live = was->status <= GOSSIP_LEAVING;
+    if (m->key == g->key && m->partly == was->partly)
         return;
     if (m->status == GOSSIP_LEFT)
         outbox_event(g, GOSSIP_EVENT_LEAVE, m, NULL);
@@ -23,8 +23,12 @@ static void tell_change(struct gossip *g, const struct member *m, enum gossip_st
         outbox_event(g, GOSSIP_EVENT_FAILED, m, NULL);
     else if (!was_live)
         outbox_event(g, GOSSIP_EVENT_JOIN, m, NULL);
-    else if (m->status == GOSSIP_SUSPECT)
+    else if (m->partly && !was->partly)
+        outbox_event(g, GOSSIP_EVENT_UNREACHABLE, m, NULL);
+    else if (m->status == GOSSIP_SUSPECT && was->status != GOSSIP_SUSPECT)
         outbox_event(g, GOSSIP_EVENT_SUSPECT, m, NULL);
+    else if (was->partly && !m->partly && m->status == GOSSIP_ALIVE)
+        outbox_event(g, GOSSIP_EVENT_REACHABLE, m, NULL);
     else
         outbox_event(g, GOSSIP_EVENT_UPDATE, m, NULL);
 }
@@ -37,23 +41,24 @@ static bool is_decree(const struct member *m, const struct fact *heard)
            m->status != GOSSIP_LEFT;
 }
 
-static void set_fact(struct gossip *g, uint32_t row, uint32_t incarnation,
-                     enum gossip_status status)
+static void set_fact(struct gossip *g, uint32_t row, const struct fact *fact)
 {
     struct member *m = core_member(g, row);
     bool was_live = member_is_live(m);
     if (was_live)
         g->view -= sync_term(m);
-    m->incarnation = incarnation;
-    if (status != (enum gossip_status)m->status)
-        member_set_status(&g->members, row, status, g->now_us);
+    m->incarnation = fact->incarnation;
+    m->partly = fact->partly && fact->status <= GOSSIP_SUSPECT;
+    m->well = fact->well && !m->partly;
+    if (fact->status != (enum gossip_status)m->status)
+        member_set_status(&g->members, row, fact->status, g->now_us);
     if (member_is_live(m))
         g->view += sync_term(m);
     if (member_is_live(m) != was_live)
         probe_view_changed(g, row);
-    if (status != GOSSIP_SUSPECT)
+    if (fact->status != GOSSIP_SUSPECT)
         suspicion_end(g, row);
-    if (status <= GOSSIP_LEAVING)
+    if (fact->status <= GOSSIP_LEAVING)
         m->hidden = false;
 }
 
@@ -64,21 +69,40 @@ static enum spread_lane lane_of(enum gossip_status old, enum gossip_status statu
 
 void view_set(struct gossip *g, uint32_t row, uint32_t incarnation, enum gossip_status status)
 {
-    struct member *m = core_member(g, row);
-    enum gossip_status old = (enum gossip_status)m->status;
-    struct fact fact = {m->profile->generation, incarnation, status};
-    m->forgotten = is_decree(m, &fact);
-    set_fact(g, row, incarnation, status);
-    if (status != old)
-        tell_change(g, m, old);
-    spread_news(g, row, lane_of(old, status));
+    struct fact fact = member_fact(core_member(g, row));
+    fact.incarnation = incarnation;
+    fact.status = status;
+    view_set_fact(g, row, &fact);
 }
 
-void view_restate_self(struct gossip *g, uint32_t above, enum gossip_status status)
+void view_set_fact(struct gossip *g, uint32_t row, const struct fact *fact)
+{
+    struct member *m = core_member(g, row);
+    const struct fact was = member_fact(m);
+    m->forgotten = is_decree(m, fact);
+    set_fact(g, row, fact);
+    m->unheard = health_is_deaf(g);
+    if (m->status != was.status || m->partly != was.partly)
+        tell_change(g, m, &was);
+    if (!m->unheard || row == g->self)
+        spread_news(g, row, lane_of(was.status, fact->status));
+}
+
+void view_restate_self(struct gossip *g, uint32_t above, enum gossip_status status, bool partly)
 {
     struct member *self = core_member(g, g->self);
     uint32_t highest = above > self->incarnation ? above : self->incarnation;
-    set_fact(g, g->self, highest < WIRE_INCARNATION_MAX ? highest + 1 : highest, status);
+    const struct fact was = member_fact(self);
+    const struct fact fact = {
+        .generation = self->profile->generation,
+        .incarnation = highest < WIRE_INCARNATION_MAX ? highest + 1 : highest,
+        .status = status,
+        .partly = partly,
+        .well = !partly && (self->partly || reach_was_cleared(g)),
+    };
+    set_fact(g, g->self, &fact);
+    if (partly != was.partly)
+        tell_change(g, self, &was);
     spread_news(g, g->self, SPREAD_URGENT);
 }
 
@@ -96,7 +120,8 @@ static void set_profile(struct gossip *g, uint32_t row, const struct gossip_prof
 void view_reprofile_self(struct gossip *g, const struct gossip_profile *profile)
 {
     set_profile(g, g->self, profile);
-    view_restate_self(g, 0, (enum gossip_status)core_member(g, g->self)->status);
+    const struct member *self = core_member(g, g->self);
+    view_restate_self(g, 0, (enum gossip_status)self->status, self->partly);
 }
 
 /* True if the profile says something new beside its generation. */
@@ -124,7 +149,8 @@ static void set_age(const struct gossip *g, struct member *m, const struct wire_
 static void take_record(struct gossip *g, uint32_t row, const struct wire_record *record)
 {
     struct member *m = core_member(g, row);
-    enum gossip_status old = (enum gossip_status)m->status, status = record->fact.status;
+    const struct fact was = member_fact(m);
+    enum gossip_status status = record->fact.status;
     const struct gossip_profile *profile = profile_new(&record->profile);
     if (!profile)
         return;
@@ -135,19 +161,26 @@ static void take_record(struct gossip *g, uint32_t row, const struct wire_record
         suspicion_end(g, row);
     m->forgotten = is_decree(m, &record->fact);
     set_profile(g, row, profile);
-    set_fact(g, row, record->fact.incarnation, status);
+    struct fact fact = record->fact;
+    /* Who contradicts may not have heard that it is partly unreachable: then it is so still. */
+    fact.partly |= was.partly && !restarted && !fact.well;
+    set_fact(g, row, &fact);
     set_age(g, m, record);
-    if (old == GOSSIP_SUSPECT && status == GOSSIP_ALIVE)
+    if (was.status == GOSSIP_SUSPECT && status == GOSSIP_ALIVE)
         probe_contradicted(g, row);
     if (restarted)
         probe_restarted(g, row);
     m->hidden = status == GOSSIP_LEFT && record->hidden;
-    if (status != old || differs)
-        tell_change(g, m, old);
+    if (status != was.status || m->partly != was.partly || differs)
+        tell_change(g, m, &was);
+    if (differs && status == was.status && m->partly != was.partly)
+        outbox_event(g, GOSSIP_EVENT_UPDATE, m, NULL);
     if (m->hidden)
         outbox_event(g, GOSSIP_EVENT_REAP, m, NULL);
     /* A restart is urgent to those who miss its former self's answers. */
-    spread_news(g, row, restarted ? SPREAD_URGENT : lane_of(old, status));
+    spread_news(g, row, restarted ? SPREAD_URGENT : lane_of(was.status, status));
+    if (was.status == GOSSIP_FAILED && status == GOSSIP_ALIVE && !restarted)
+        reach_returned(g, row);
 }
 
 static void forget_row(struct gossip *g, uint32_t row)
@@ -300,6 +333,7 @@ static void hear_unknown(struct gossip *g, const struct wire_record *record,
         return;
     struct member *m = core_member(g, row);
     m->incarnation = record->fact.incarnation;
+    m->partly = record->fact.partly;
     m->hidden = record->hidden && record->fact.status == GOSSIP_LEFT;
     member_set_status(&g->members, row, record->fact.status, g->now_us);
     set_age(g, m, record);
@@ -338,8 +372,15 @@ static void hear_self(struct gossip *g, const struct wire_record *record,
         return;
     }
     if (self->status == GOSSIP_ALIVE && member_fact_beats(&record->fact, &held)) {
+        if (record->fact.status == GOSSIP_ALIVE && record->fact.incarnation == held.incarnation) {
+            reach_admit(g);
+            return;
+        }
+        if (record->fact.partly)
+            reach_told(g, true);
         g->stats.refutations++;
-        view_restate_self(g, record->fact.incarnation, GOSSIP_ALIVE);
+        view_restate_self(g, record->fact.incarnation, GOSSIP_ALIVE,
+                          held.partly || record->fact.partly);
     } else if (record->fact.status != GOSSIP_ALIVE && member_fact_beats(&held, &record->fact)) {
         note_answer(source, g->self);
     }
@@ -381,7 +422,7 @@ static void hear_known(struct gossip *g, uint32_t row, const struct wire_record 
         return;
     bool ends_it = record->fact.status == GOSSIP_FAILED || is_decree(m, &record->fact);
     if (ends_it && !suspicion_allows_failed(g, row, &record->fact)) {
-        suspicion_verify(g, row);
+        suspicion_verify(g, row, source->sender);
         return;
     }
     if (record->full && strcmp(record->profile.name, m->profile->name) != 0 &&
@@ -390,7 +431,7 @@ static void hear_known(struct gossip *g, uint32_t row, const struct wire_record 
     if (record->full)
         take_record(g, row, record);
     else
-        view_set(g, row, record->fact.incarnation, record->fact.status);
+        view_set_fact(g, row, &record->fact);
     if (record->fact.status == GOSSIP_SUSPECT)
         suspicion_hear(g, row, record->accuser);
     if (record->fact.status == GOSSIP_LEFT && record->hidden && !m->hidden)

@@ -27,8 +27,10 @@ void view_answer(struct gossip *g, const struct view_source *source);
 /* Changes a row's fact, as first-hand knowledge or after weighing, and passes it on as news. */
 void view_set(struct gossip *g, uint32_t row, uint32_t incarnation, enum gossip_status status);
 
+void view_set_fact(struct gossip *g, uint32_t row, const struct fact *fact);
+
 /* Ourselves with a higher incarnation than `above`, and `status` (ALIVE, LEAVING). */
-void view_restate_self(struct gossip *g, uint32_t above, enum gossip_status status);
+void view_restate_self(struct gossip *g, uint32_t above, enum gossip_status status, bool partly);
 
 /* Replaces our own profile (taken) and restates us. */
 void view_reprofile_self(struct gossip *g, const struct gossip_profile *profile);

@@ -10,7 +10,8 @@ enum {
     RECORD_FULL = 0x08,
     RECORD_IPV6 = 0x10,
     RECORD_HIDDEN = 0x20,
-    RECORD_UNUSED = 0xc0,
+    RECORD_PARTLY = 0x40,
+    RECORD_WELL = 0x80,
 };
 
 static const uint8_t v4_mapped[12] = {[10] = 0xff, [11] = 0xff};
@@ -74,13 +75,17 @@ static void take_profile(struct wire_reader *r, struct wire_record *record, bool
 static void take_record(struct wire_reader *r, struct wire_record *record)
 {
     uint8_t flags = (uint8_t)take_integer(r, 1);
-    if ((flags & RECORD_UNUSED) || (flags & RECORD_STATUS) > GOSSIP_LEFT)
+    if ((flags & RECORD_STATUS) > GOSSIP_LEFT)
         r->bad = true;
     if ((flags & RECORD_IPV6) && !(flags & RECORD_FULL))
         r->bad = true;
     record->full = flags & RECORD_FULL;
     record->hidden = flags & RECORD_HIDDEN;
     record->fact.status = (enum gossip_status)(flags & RECORD_STATUS);
+    record->fact.partly = flags & RECORD_PARTLY;
+    record->fact.well = flags & RECORD_WELL;
+    if (record->fact.partly && (record->fact.status > GOSSIP_SUSPECT || record->fact.well))
+        r->bad = true;
     if (record->full) {
         memset(record->profile.id, 0, sizeof record->profile.id);
         take_bytes(r, record->profile.id, GOSSIP_ID_BYTES);
@@ -135,7 +140,7 @@ static void take_evidence(struct wire_reader *r, struct wire_message *m)
     m->evidence.subject = take_integer(r, 8);
     m->evidence.phi = (double)take_integer(r, 2) / 100;
     m->evidence.flags = (uint8_t)take_integer(r, 1);
-    if (m->evidence.flags & ~(WIRE_REACHED | WIRE_ACCUSING | WIRE_ILL))
+    if (m->evidence.flags & ~(WIRE_REACHED | WIRE_ACCUSING | WIRE_ILL | WIRE_POOR | WIRE_HEARD))
         r->bad = true;
 }
 
@@ -145,6 +150,8 @@ static void take_body(struct wire_reader *r, struct wire_message *m)
     case WIRE_PING:
         m->ping.seq = (uint32_t)take_integer(r, 4);
         m->ping.target = take_integer(r, 8);
+        m->ping.flags = (uint8_t)take_integer(r, 1);
+        r->bad |= (m->ping.flags & ~WIRE_UNREACHED) != 0;
         return;
     case WIRE_ACK:
         m->ack.seq = (uint32_t)take_integer(r, 4);
@@ -226,11 +233,17 @@ struct wire_writer wire_begin(uint8_t *buffer, size_t bytes, enum wire_kind kind
     return w;
 }
 
+static unsigned record_flags(const struct member *m)
+{
+    return m->status | (m->hidden ? RECORD_HIDDEN : 0) | (m->partly ? RECORD_PARTLY : 0) |
+           (m->well ? RECORD_WELL : 0);
+}
+
 bool wire_put_short(struct wire_writer *w, const struct member *m, uint64_t accuser)
 {
     if (w->end - w->at < WIRE_SHORT_BYTES)
         return false;
-    wire_put(w, m->status | (m->hidden ? RECORD_HIDDEN : 0), 1);
+    wire_put(w, record_flags(m), 1);
     wire_put(w, m->key, 8);
     wire_put(w, m->profile->generation, 8);
     wire_put(w, m->incarnation, 4);
@@ -255,8 +268,7 @@ bool wire_put_full(struct wire_writer *w, const struct member *m, int64_t now_us
         1 + GOSSIP_ID_BYTES + 8 + 4 + 4 + ip_bytes + 2 + 1 + name_bytes + 2 + p->tags_bytes;
     if ((size_t)(w->end - w->at) < bytes)
         return false;
-    wire_put(
-        w, m->status | RECORD_FULL | (ipv6 ? RECORD_IPV6 : 0) | (m->hidden ? RECORD_HIDDEN : 0), 1);
+    wire_put(w, record_flags(m) | RECORD_FULL | (ipv6 ? RECORD_IPV6 : 0), 1);
     put_bytes(w, p->id, sizeof p->id);
     wire_put(w, p->generation, 8);
     wire_put(w, m->incarnation, 4);

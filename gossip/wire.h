@@ -12,7 +12,7 @@
  *     |                     hash of the sender's view                 |
  *     +---------------------------------------------------------------+
  *
- *     PING      seq 4, target's key 8        who has another key does not answer
+ *     PING      seq 4, target's key 8, flags 1   who has another key does not answer
  *     ACK       seq 4
  *     EVIDENCE  subject's key 8, phi 2 (hundredths), flags 1
  *     NEWS      -
@@ -26,7 +26,7 @@
  *     +-------+-----------------------+------------------+-------------+-----------------+
  *     | flags |        key  8         |   generation 8   |incarnation 4|    accuser 8    |
  *     +-------+-----------------------+------------------+-------------+-----------------+
- *     flags: status (3 bits), FULL, IPV6, HIDDEN; the others zero
+ *     flags: status (3 bits), FULL, IPV6, HIDDEN, PARTLY, WELL
  *
  *     +-------+-----------------------+------------------+-------------+-------+--------+------+
  *     | flags |        id  16         |   generation 8   |incarnation 4| age 4 |ip 4, 16|port 2|
@@ -36,7 +36,7 @@
  *     age: seconds since its start while it lives, since its death afterwards. Durations and not
  *     times: hosts' clocks differ.
  *
- * Plain fields and not msgpack: a ping is 36 bytes, decoding allocates nothing, and each field is
+ * Plain fields and not msgpack: a ping is 37 bytes, decoding allocates nothing, and each field is
  * checked in the one place that reads it.
  */
 #ifndef GOSSIP_WIRE_H
@@ -74,7 +74,15 @@ enum wire_kind {
 };
 
 /* EVIDENCE's flags: what the sender says of the subject, and of itself. */
-enum { WIRE_REACHED = 1, WIRE_ACCUSING = 2, WIRE_ILL = 4 };
+enum {
+    WIRE_REACHED = 1, /* it has answered me */
+    WIRE_ACCUSING = 2,
+    WIRE_ILL = 4,   /* do not trust me */
+    WIRE_POOR = 8,  /* it answers me seldom, or not at all for a while */
+    WIRE_HEARD = 16 /* it does not answer, perhaps, but sends */
+};
+/* PING's: you answer poorly, me or others. */
+enum { WIRE_UNREACHED = 1 };
 /* DELTA's: send me yours of these buckets too. */
 enum { WIRE_WANT_BACK = 1 };
 
@@ -101,6 +109,7 @@ struct wire_message {
         struct {
             uint32_t seq;
             uint64_t target;
+            uint8_t flags;
         } ping;
         struct {
             uint32_t seq;

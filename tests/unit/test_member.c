@@ -10,8 +10,17 @@
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
-/* Every fact over three generations, three incarnations and all statuses. */
-enum { FACTS = 3 * 3 * (GOSSIP_LEFT + 1) };
+/* What can be said of one version of a member, the weaker first. */
+static const struct {
+    enum gossip_status status;
+    bool partly;
+} sayings[] = {
+    {GOSSIP_ALIVE, false},   {GOSSIP_SUSPECT, false}, {GOSSIP_ALIVE, true}, {GOSSIP_SUSPECT, true},
+    {GOSSIP_LEAVING, false}, {GOSSIP_FAILED, false},  {GOSSIP_LEFT, false},
+};
+
+/* Every fact over three generations, three incarnations and all that can be said of each. */
+enum { FACTS = 3 * 3 * COUNT(sayings) };
 
 static void all_facts(struct fact facts[FACTS])
 {
@@ -20,13 +29,15 @@ static void all_facts(struct fact facts[FACTS])
     size_t n = 0;
     for (size_t g = 0; g < COUNT(generations); g++)
         for (size_t i = 0; i < COUNT(incarnations); i++)
-            for (int status = GOSSIP_ALIVE; status <= GOSSIP_LEFT; status++)
-                facts[n++] =
-                    (struct fact){generations[g], incarnations[i], (enum gossip_status)status};
+            for (size_t s = 0; s < COUNT(sayings); s++)
+                facts[n++] = (struct fact){.generation = generations[g],
+                                           .incarnation = incarnations[i],
+                                           .status = sayings[s].status,
+                                           .partly = sayings[s].partly};
     ck_assert_uint_eq(n, FACTS);
 }
 
-START_TEST(a_later_generation_then_incarnation_then_status_wins)
+START_TEST(a_later_generation_then_incarnation_then_what_is_said_wins)
 {
     /* all_facts counts up in the very order of precedence: the later of two wins, by the rule. */
     struct fact facts[FACTS];
@@ -50,6 +61,40 @@ START_TEST(no_two_facts_beat_each_other)
 }
 END_TEST
 
+/* A change of b that must not matter to who wins. */
+static void check_same(const struct fact *b, const struct fact *changed)
+{
+    struct fact facts[FACTS];
+    all_facts(facts);
+    for (size_t a = 0; a < FACTS; a++) {
+        ck_assert_int_eq(member_fact_beats(changed, &facts[a]), member_fact_beats(b, &facts[a]));
+        ck_assert_int_eq(member_fact_beats(&facts[a], changed), member_fact_beats(&facts[a], b));
+    }
+}
+
+START_TEST(partly_unreachable_is_of_no_account_to_who_leaves_or_is_gone)
+{
+    for (int status = GOSSIP_LEAVING; status <= GOSSIP_LEFT; status++) {
+        struct fact b = {.generation = 1, .incarnation = 1, .status = (enum gossip_status)status};
+        struct fact partly = b;
+        partly.partly = true;
+        check_same(&b, &partly);
+    }
+}
+END_TEST
+
+START_TEST(that_it_is_over_is_no_reason_to_win)
+{
+    struct fact facts[FACTS];
+    all_facts(facts);
+    for (size_t i = 0; i < FACTS; i++) {
+        struct fact well = facts[i];
+        well.well = true;
+        check_same(&facts[i], &well);
+    }
+}
+END_TEST
+
 START_TEST(what_beats_the_winner_beats_the_loser)
 {
     struct fact f[FACTS];
@@ -59,6 +104,30 @@ START_TEST(what_beats_the_winner_beats_the_loser)
             for (size_t c = 0; c < FACTS; c++)
                 if (member_fact_beats(&f[a], &f[b]) && member_fact_beats(&f[b], &f[c]))
                     ck_assert(member_fact_beats(&f[a], &f[c]));
+}
+END_TEST
+
+START_TEST(a_row_gives_its_fact_and_a_copy_of_all_that_is_public)
+{
+    struct gossip_profile profile = {.generation = 7, .name = "a"};
+    struct member m = {.profile = &profile, .incarnation = 3, .since_us = 12};
+    for (size_t s = 0; s < COUNT(sayings); s++) {
+        m.status = (uint8_t)sayings[s].status;
+        m.partly = sayings[s].partly;
+        m.well = !m.partly;
+        struct fact fact = member_fact(&m);
+        struct gossip_member public = member_public(&m);
+        ck_assert_uint_eq(fact.generation, 7);
+        ck_assert_uint_eq(fact.incarnation, 3);
+        ck_assert_int_eq(fact.status, sayings[s].status);
+        ck_assert_int_eq(fact.partly, sayings[s].partly);
+        ck_assert_int_eq(fact.well, !sayings[s].partly);
+        ck_assert_ptr_eq(public.profile, &profile);
+        ck_assert_uint_eq(public.incarnation, 3);
+        ck_assert_int_eq(public.status, sayings[s].status);
+        ck_assert_int_eq(public.partly, sayings[s].partly);
+        ck_assert_int_eq(public.since_us, 12);
+    }
 }
 END_TEST
 
@@ -272,9 +341,12 @@ int main(void)
 {
     Suite *s = suite_create("member");
     TCase *c = tcase_create("precedence");
-    tcase_add_test(c, a_later_generation_then_incarnation_then_status_wins);
+    tcase_add_test(c, a_later_generation_then_incarnation_then_what_is_said_wins);
     tcase_add_test(c, no_two_facts_beat_each_other);
+    tcase_add_test(c, partly_unreachable_is_of_no_account_to_who_leaves_or_is_gone);
+    tcase_add_test(c, that_it_is_over_is_no_reason_to_win);
     tcase_add_test(c, what_beats_the_winner_beats_the_loser);
+    tcase_add_test(c, a_row_gives_its_fact_and_a_copy_of_all_that_is_public);
     tcase_add_test(c, each_status_has_its_text);
     suite_add_tcase(s, c);
     c = tcase_create("table");

@@ -122,6 +122,7 @@ START_TEST(news_rides_on_pings_and_answers)
     struct wire_writer w = lone_begin(l, &peers[2], WIRE_PING);
     wire_put(&w, 77, 4);
     wire_put(&w, l->g->key, 8);
+    wire_put(&w, 0, 1);
     lone_hear(l, &peers[2], &w);
     ck_assert_uint_eq(carrying(&peers[1], WIRE_ACK), 1);
     ck_assert_uint_eq(lone_last(l, WIRE_ACK, &peers[2])->message.ack.seq, 77);

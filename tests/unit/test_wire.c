@@ -51,7 +51,7 @@ static void finish(struct packet *p, const struct wire_writer *w)
 static void put_body(struct wire_writer *w, enum wire_kind kind)
 {
     static const unsigned bytes[WIRE_KINDS] = {
-        [WIRE_PING] = 12, [WIRE_ACK] = 4,    [WIRE_EVIDENCE] = 11, [WIRE_NEWS] = 0,
+        [WIRE_PING] = 13, [WIRE_ACK] = 4,    [WIRE_EVIDENCE] = 11, [WIRE_NEWS] = 0,
         [WIRE_JOIN] = 4,  [WIRE_DIGEST] = 9, [WIRE_DELTA] = 7,     [WIRE_REFUSE] = 8,
     };
     for (unsigned i = 0; i < bytes[kind]; i++)
@@ -144,10 +144,13 @@ START_TEST(bodies_come_back)
     struct wire_writer w = begin(&p, WIRE_PING);
     wire_put(&w, 0xdeadbeef, 4);
     wire_put(&w, UINT64_C(0xfeedfacecafebeef), 8);
+    wire_put(&w, WIRE_UNREACHED, 1);
     finish(&p, &w);
+    ck_assert_uint_eq(p.len, 37);
     ck_assert_int_eq(decode(p.bytes, p.len, &m), GOSSIP_OK);
     ck_assert_uint_eq(m.ping.seq, 0xdeadbeef);
     ck_assert_uint_eq(m.ping.target, UINT64_C(0xfeedfacecafebeef));
+    ck_assert_uint_eq(m.ping.flags, WIRE_UNREACHED);
 
     w = begin(&p, WIRE_ACK);
     wire_put(&w, 7, 4);
@@ -219,21 +222,30 @@ START_TEST(records_come_back_in_every_form)
     memset(v6.addr.ip, 0x20, sizeof v6.addr.ip);
     v6.tags_bytes = 0;
     const struct gossip_profile *profiles[] = {&example, &v6};
-    for (unsigned form = 0; form < 2 * 2 * 2 * 5; form++) {
+    for (unsigned form = 0; form < 2 * 2 * 2 * 2 * 2 * 5; form++) {
         const struct gossip_profile *profile = profiles[form % 2];
         bool full = form / 2 % 2;
         struct member row = row_of(profile);
         row.hidden = form / 4 % 2;
-        row.status = (uint8_t)(form / 8);
+        row.partly = form / 8 % 2;
+        row.well = form / 16 % 2;
+        row.status = (uint8_t)(form / 32);
         struct packet p = news_of(&row, full);
         struct wire_message m;
         struct wire_record r;
+        /* Who leaves or is gone is so no longer, nor is one that says that it is over. */
+        if (row.partly && (row.status > GOSSIP_SUSPECT || row.well)) {
+            ck_assert_int_eq(decode_packet(&p), GOSSIP_ERROR_MALFORMED);
+            continue;
+        }
         ck_assert_int_eq(wire_decode(p.bytes, p.len, cluster, &m), GOSSIP_OK);
         ck_assert(wire_next_record(&m.records, &r));
         ck_assert_int_eq(r.full, full);
         ck_assert_int_eq(r.hidden, row.hidden);
         ck_assert_uint_eq(r.key, row.key);
         ck_assert_int_eq(r.fact.status, row.status);
+        ck_assert_int_eq(r.fact.partly, row.partly);
+        ck_assert_int_eq(r.fact.well, row.well);
         ck_assert_uint_eq(r.fact.generation, profile->generation);
         ck_assert_uint_eq(r.fact.incarnation, row.incarnation);
         ck_assert_uint_eq(r.accuser, full ? 0 : 3);
@@ -334,19 +346,51 @@ START_TEST(a_foreign_header_is_refused_for_what_it_is)
 }
 END_TEST
 
-START_TEST(unknown_flags_and_statuses_are_refused)
+START_TEST(statuses_and_flags_that_cannot_be_are_refused)
 {
     struct member row = row_of(&example);
     for (unsigned flags = 0; flags < 256; flags++) {
-        bool full = flags & 0x08, ipv6 = flags & 0x10;
+        bool full = flags & 0x08, ipv6 = flags & 0x10, partly = flags & 0x40, well = flags & 0x80;
+        unsigned status = flags & 7;
         struct packet p = news_of(&row, full);
         p.bytes[WIRE_HEADER_BYTES] = (uint8_t)flags;
         if (full && ipv6)
             continue; /* shifts the rest: see records_come_back_in_every_form */
-        bool good = (flags & 7) <= GOSSIP_LEFT && !(flags & 0xc0) && !ipv6;
+        bool good = status <= (partly ? GOSSIP_SUSPECT : GOSSIP_LEFT) && !(partly && well) && !ipv6;
         ck_assert_msg(decode_packet(&p) == (good ? GOSSIP_OK : GOSSIP_ERROR_MALFORMED),
                       "flags %02x", flags);
     }
+}
+END_TEST
+
+START_TEST(unknown_flags_of_bodies_are_refused)
+{
+    static const struct {
+        enum wire_kind kind;
+        size_t at; /* of the flags, in the body */
+        unsigned known;
+    } bodies[] = {
+        {WIRE_PING, 12, WIRE_UNREACHED},
+        {WIRE_EVIDENCE, 10, WIRE_REACHED | WIRE_ACCUSING | WIRE_ILL | WIRE_POOR | WIRE_HEARD},
+        {WIRE_DELTA, 4, WIRE_WANT_BACK},
+    };
+    for (size_t i = 0; i < COUNT(bodies); i++)
+        for (unsigned flags = 0; flags < 256; flags++) {
+            struct packet p;
+            struct wire_message m;
+            struct wire_writer w = begin(&p, bodies[i].kind);
+            put_body(&w, bodies[i].kind);
+            finish(&p, &w);
+            p.bytes[WIRE_HEADER_BYTES + bodies[i].at] = (uint8_t)flags;
+            bool good = !(flags & ~bodies[i].known);
+            ck_assert_msg(decode(p.bytes, p.len, &m) == (good ? GOSSIP_OK : GOSSIP_ERROR_MALFORMED),
+                          "kind %d, flags %02x", (int)bodies[i].kind, flags);
+            if (!good)
+                continue;
+            ck_assert_uint_eq(flags, bodies[i].kind == WIRE_PING       ? m.ping.flags
+                                     : bodies[i].kind == WIRE_EVIDENCE ? m.evidence.flags
+                                                                       : m.delta.flags);
+        }
 }
 END_TEST
 
@@ -452,7 +496,8 @@ static void check_accepted(const struct packet *p)
     while (wire_next_record(&m.records, &r)) {
         ck_assert_uint_ne(r.key, 0);
         ck_assert_uint_le(r.fact.incarnation, WIRE_INCARNATION_MAX);
-        ck_assert_int_le(r.fact.status, GOSSIP_LEFT);
+        ck_assert_int_le(r.fact.status, r.fact.partly ? GOSSIP_SUSPECT : GOSSIP_LEFT);
+        ck_assert(!r.fact.partly || !r.fact.well);
         if (r.full)
             ck_assert_int_eq(profile_check(&r.profile), GOSSIP_OK);
     }
@@ -507,7 +552,8 @@ int main(void)
     c = tcase_create("refusal");
     tcase_add_test(c, every_truncation_is_refused);
     tcase_add_test(c, a_foreign_header_is_refused_for_what_it_is);
-    tcase_add_test(c, unknown_flags_and_statuses_are_refused);
+    tcase_add_test(c, statuses_and_flags_that_cannot_be_are_refused);
+    tcase_add_test(c, unknown_flags_of_bodies_are_refused);
     tcase_add_test(c, versions_are_bounded_so_that_one_more_never_overflows);
     tcase_add_test(c, profiles_are_checked_field_by_field);
     tcase_add_test(c, a_nul_within_a_name_is_refused);

@@ -1,0 +1,169 @@
+#include "gossip/reach.h"
+
+#include "gossip/core.h"
+#include "gossip/view.h"
+
+#include <math.h>
+
+#define LOSS_POOR 0.6 /* of pings; and */
+#define LOSS_POOR_ABOVE                                                                            \
+    0.25               /* so much more than on our other edges: else the network is poor, or we */
+#define LOSS_GOOD 0.35 /* a poor edge that loses less is poor no more */
+
+enum {
+    SILENT_WINDOWS = 2,   /* times suspicion_max without an answer */
+    VOTE_PERIODS = 8,     /* ping periods that another's finding counts */
+    RETURN_DETECTS = 400, /* times detect between two returns from failed that belong together */
+    RETURNS_MAX = 100,
+    TOLD_DETECTS = 4, /* times detect until all have heard that we are well again */
+    WELL_PERIODS = 3, /* ping periods within which somebody must have reached us then */
+};
+
+static bool is_silent(const struct gossip *g, const struct edge *e)
+{
+    return e->missing_us &&
+           g->now_us - e->missing_us >= SILENT_WINDOWS * core_ms(g->timing.suspicion_max_ms) &&
+           phi_at(&e->phi, g->now_us) >= g->tuning.phi_cap;
+}
+
+bool reach_is_own_fault(const struct gossip *g)
+{
+    unsigned edges = 0, failing = 0;
+    for (size_t i = 0; i < RING_EDGES_MAX; i++) {
+        const struct edge *e = &g->probe.edges[i];
+        if (e->row == MEMBER_NONE)
+            continue;
+        edges++;
+        failing += e->poor || e->missing_us;
+    }
+    return edges > 1 && 2 * failing > edges;
+}
+
+void reach_measure(struct gossip *g, struct edge *e)
+{
+    if (reach_is_own_fault(g))
+        g->reach.fault_us = g->now_us;
+    double poor = fmax(LOSS_POOR, g->probe.prior_loss + LOSS_POOR_ABOVE);
+    if (is_silent(g, e) || e->phi.loss >= poor)
+        e->poor = true;
+    else if (e->phi.loss < LOSS_GOOD && !e->missing_us)
+        e->poor = false;
+}
+
+bool reach_vote_counts(const struct gossip *g, const struct vote *vote)
+{
+    int64_t fresh_us = g->now_us - VOTE_PERIODS * core_ms(g->timing.ping_period_ms);
+    return (vote->flags & WIRE_POOR) && vote->heard_us >= fresh_us;
+}
+
+static unsigned poor_votes(const struct gossip *g, const struct edge *e)
+{
+    unsigned count = 0;
+    for (unsigned i = 0; i < e->votes.count; i++)
+        count += reach_vote_counts(g, &e->votes.all[i]);
+    return count;
+}
+
+bool reach_was_own_fault(const struct gossip *g)
+{
+    return g->reach.fault_us > g->now_us - VOTE_PERIODS * core_ms(g->timing.ping_period_ms);
+}
+
+bool reach_finds_poor(const struct gossip *g, const struct edge *e)
+{
+    return e->poor && !reach_was_own_fault(g);
+}
+
+bool reach_is_poor(const struct gossip *g, const struct edge *e)
+{
+    return reach_finds_poor(g, e) || poor_votes(g, e) > 0;
+}
+
+/* Has it answered, sent or contradicted since it fell silent? */
+static bool lives(const struct gossip *g, const struct edge *e)
+{
+    return !e->missing_us || e->heard_us > e->missing_us || e->answered_us > e->missing_us ||
+           g->members.rows[e->row].believed_us > g->now_us;
+}
+
+void reach_claim(struct gossip *g, uint32_t row)
+{
+    struct fact fact = member_fact(core_member(g, row));
+    fact.status = GOSSIP_ALIVE;
+    fact.partly = true;
+    view_set_fact(g, row, &fact);
+}
+
+void reach_judge(struct gossip *g, const struct edge *e)
+{
+    uint32_t others = member_live_count(&g->members) - 1;
+    double wanted = fmin(g->tuning.observers, others);
+    if (!core_member(g, e->row)->partly && reach_finds_poor(g, e) && !health_is_ill(g) &&
+        lives(g, e) && 1 + poor_votes(g, e) >= wanted)
+        reach_claim(g, e->row);
+}
+
+void reach_told(struct gossip *g, bool poorly)
+{
+    if (poorly)
+        g->reach.told_us = g->now_us;
+    else
+        g->reach.well_us = g->now_us;
+}
+
+void reach_admit(struct gossip *g)
+{
+    reach_told(g, true);
+    reach_claim(g, g->self);
+}
+
+void reach_returned(struct gossip *g, uint32_t row)
+{
+    struct member *m = core_member(g, row);
+    int64_t returned_us = (int64_t)m->returned_s * 1000000;
+    if (m->unheard || reach_was_own_fault(g))
+        return;
+    if (g->now_us - returned_us >= RETURN_DETECTS * core_ms(g->timing.detect_ms))
+        m->returns = 0;
+    m->returns = m->returns < RETURNS_MAX ? m->returns + 1 : RETURNS_MAX;
+    m->returned_s = (uint32_t)(g->now_us / 1000000);
+    if (m->returns > 1)
+        reach_claim(g, row);
+}
+
+bool reach_is_patient(const struct gossip *g, uint32_t row)
+{
+    return g->members.rows[row].partly && g->members.rows[row].returns > 1;
+}
+
+static int64_t clear_us(const struct gossip *g)
+{
+    return g->reach.told_us + REACH_CLEAR_DETECTS * core_ms(g->timing.detect_ms);
+}
+
+static void clear(struct gossip *g)
+{
+    view_restate_self(g, 0, (enum gossip_status)core_member(g, g->self)->status, false);
+    g->reach.cleared_us = g->now_us;
+}
+
+bool reach_was_cleared(const struct gossip *g)
+{
+    return g->reach.cleared_us > g->now_us - TOLD_DETECTS * core_ms(g->timing.detect_ms);
+}
+
+void reach_tick(struct gossip *g)
+{
+    const struct member *self = core_member(g, g->self);
+    if (!self->partly || g->now_us < clear_us(g))
+        return;
+    if (g->now_us - g->reach.well_us > WELL_PERIODS * core_ms(g->timing.ping_period_ms))
+        g->reach.told_us = g->now_us; /* nobody reaches us at all */
+    else
+        clear(g);
+}
+
+int64_t reach_deadline(const struct gossip *g)
+{
+    return g->members.rows[g->self].partly ? clear_us(g) : INT64_MAX;
+}

@@ -1,0 +1,304 @@
+/* Members that live, and that those who watch them cannot reach: how an observer finds out. */
+#include "tests/unit/reach_fixture.h"
+
+enum {
+    POOR_ONE_IN = 4,  /* pings are answered on a poor edge */
+    LEARN_MS = 60000, /* in this time it is known for it */
+};
+
+static unsigned pings; /* to those who answer poorly, so far */
+
+static void answer(const struct peer *p, uint32_t seq)
+{
+    struct wire_writer w = lone_begin(l, p, WIRE_ACK);
+    wire_put(&w, seq, 4);
+    lone_hear(l, p, &w);
+}
+
+/* Answers one in POOR_ONE_IN of a peer's pings that were sent since `first`. */
+static void answer_some(const struct peer *p, size_t first)
+{
+    for (size_t end = l->sent_count; first < end; first++) {
+        const struct wire_message *m = &l->sent[first].message;
+        if (m->kind == WIRE_PING && m->ping.target == p->row.key && ++pings % POOR_ONE_IN == 0)
+            answer(p, m->ping.seq);
+    }
+}
+
+/* Lets time pass while the subject, or everybody, answers poorly. */
+static void run_poor_ms(bool everybody, uint32_t ms)
+{
+    for (size_t i = 0; i < PEERS; i++)
+        peers[i].answers = !everybody && &peers[i] != subject;
+    for (; ms > 0; ms--) {
+        size_t first = l->sent_count;
+        lone_run_ms(l, 1);
+        for (size_t i = 0; i < PEERS; i++)
+            if (!peers[i].answers)
+                answer_some(&peers[i], first);
+        forget_some();
+    }
+}
+
+static void make_poor(void)
+{
+    run_poor_ms(false, LEARN_MS);
+    assert_held(GOSSIP_ALIVE, false);
+}
+
+static void make_partly(void)
+{
+    make_poor();
+    hear_evidence(others[0], WIRE_POOR);
+    ck_assert(held(subject).partly);
+}
+
+/* Runs until we accuse the subject ourselves. */
+static void make_suspect(void)
+{
+    subject->answers = false;
+    for (int i = 0; i < 5000 && held(subject).status == GOSSIP_ALIVE; i++)
+        lone_run_ms(l, 1);
+    ck_assert_int_eq(held(subject).status, GOSSIP_SUSPECT);
+    ck_assert_uint_eq(told(GOSSIP_EVENT_SUSPECT), 1);
+}
+
+/* Do our pings say to the peer that it is reached poorly? */
+static bool pings_complain(const struct peer *p)
+{
+    run_ms(2 * timing()->ping_period_ms);
+    const struct sent *ping = lone_last(l, WIRE_PING, p);
+    ck_assert_ptr_nonnull(ping);
+    return ping->message.ping.flags & WIRE_UNREACHED;
+}
+
+/* ---- an observer finds out ---- */
+
+START_TEST(two_observers_with_poor_edges_call_it_partly_unreachable_once)
+{
+    make_poor();
+    ck_assert_uint_eq(l->told_count, 0);
+    hear_evidence(others[0], WIRE_POOR);
+    assert_held(GOSSIP_ALIVE, true);
+    ck_assert_uint_eq(held(subject).incarnation, subject->row.incarnation);
+    for (int i = 0; i < 20; i++) {
+        run_poor_ms(false, 1000);
+        hear_evidence(others[0], WIRE_POOR);
+    }
+    assert_held(GOSSIP_ALIVE, true);
+    ck_assert_uint_eq(told(GOSSIP_EVENT_UNREACHABLE), 1);
+    ck_assert_uint_eq(l->told_count, 1);
+}
+END_TEST
+
+START_TEST(it_is_told_so_by_whoever_pings_it)
+{
+    struct wire_record r;
+    make_partly();
+    l->sent_count = 0;
+    ck_assert(pings_complain(subject));
+    ck_assert(sent_record(lone_last(l, WIRE_PING, subject), subject->row.key, &r));
+    ck_assert_int_eq(r.fact.status, GOSSIP_ALIVE);
+    ck_assert(r.fact.partly);
+    ck_assert(!pings_complain(others[0]));
+}
+END_TEST
+
+START_TEST(a_poor_edge_alone_is_no_proof)
+{
+    make_poor();
+    ck_assert(pings_complain(subject));
+    run_poor_ms(false, LEARN_MS);
+    ck_assert(!held(subject).partly);
+    ck_assert_uint_eq(l->told_count, 0);
+}
+END_TEST
+
+START_TEST(anothers_poor_edge_alone_is_no_proof)
+{
+    for (int i = 0; i < 10; i++) {
+        hear_evidence(others[0], WIRE_POOR);
+        run_ms(500);
+    }
+    ck_assert(!held(subject).partly);
+    ck_assert_uint_eq(l->told_count, 0);
+}
+END_TEST
+
+START_TEST(what_another_found_long_ago_is_no_proof)
+{
+    hear_evidence(others[0], WIRE_POOR);
+    run_poor_ms(false, 2 * LEARN_MS);
+    ck_assert(!held(subject).partly);
+    ck_assert_uint_eq(l->told_count, 0);
+}
+END_TEST
+
+START_TEST(where_every_edge_is_poor_nobody_is_called_unreachable)
+{
+    for (int i = 0; i < 60; i++) {
+        run_poor_ms(true, 2000);
+        hear_evidence(others[0], WIRE_POOR);
+    }
+    struct gossip_explanation x;
+    ck_assert_int_eq(gossip_explain(l->g, l->now_us, subject->name, &x), GOSSIP_OK);
+    ck_assert_double_gt(x.loss, 0.5);
+    for (size_t i = 0; i < PEERS; i++)
+        ck_assert(!held(&peers[i]).partly);
+    ck_assert_uint_eq(lone_told(l, GOSSIP_EVENT_UNREACHABLE, NULL), 0);
+}
+END_TEST
+
+START_TEST(the_only_observer_there_can_be_needs_no_other)
+{
+    for (size_t i = 0; i < PEERS - 1; i++)
+        lone_hear_left(l, others[i], others[i]);
+    lone_forget(l);
+    run_poor_ms(false, LEARN_MS);
+    assert_held(GOSSIP_ALIVE, true);
+    ck_assert_uint_eq(told(GOSSIP_EVENT_UNREACHABLE), 1);
+}
+END_TEST
+
+START_TEST(one_that_a_third_reaches_and_we_do_not_is_partly_unreachable)
+{
+    subject->answers = false;
+    for (int i = 0; i < 40; i++) {
+        run_ms(100);
+        hear_evidence(others[1], WIRE_REACHED);
+        hear_evidence(others[0], WIRE_POOR);
+    }
+    assert_held(GOSSIP_ALIVE, true);
+    ck_assert_uint_eq(l->told_count, 1);
+}
+END_TEST
+
+START_TEST(an_edge_that_works_again_is_complained_of_no_more)
+{
+    make_poor();
+    ck_assert(pings_complain(subject));
+    subject->answers = true;
+    run_ms(LEARN_MS);
+    ck_assert(!pings_complain(subject));
+    hear_evidence(others[0], WIRE_POOR);
+    ck_assert(pings_complain(subject)); /* for the other one, whose pings may not arrive */
+    ck_assert(!held(subject).partly);
+}
+END_TEST
+
+START_TEST(a_complaint_of_another_is_passed_on_for_a_while_only)
+{
+    hear_evidence(others[0], WIRE_POOR);
+    run_ms(20 * timing()->ping_period_ms);
+    l->sent_count = 0;
+    ck_assert(!pings_complain(subject));
+    size_t evidence = lone_sent(l, WIRE_EVIDENCE);
+    ck_assert_msg(evidence == 0, "%zu packets with evidence where all is well", evidence);
+}
+END_TEST
+
+/* ---- suspects ---- */
+
+START_TEST(a_suspect_that_others_hear_is_called_partly_unreachable_and_not_failed)
+{
+    make_suspect();
+    hear_evidence(others[0], WIRE_HEARD);
+    lone_run_ms(l, timing()->suspicion_max_ms + 1);
+    assert_held(GOSSIP_ALIVE, true);
+    ck_assert_uint_eq(told(GOSSIP_EVENT_UNREACHABLE), 1);
+    ck_assert_uint_eq(told(GOSSIP_EVENT_FAILED), 0);
+}
+END_TEST
+
+START_TEST(a_suspect_that_sends_is_called_partly_unreachable_and_not_failed)
+{
+    make_suspect();
+    lone_run_ms(l, 1);
+    lone_hear_said(l, subject, others[0], GOSSIP_ALIVE); /* anything at all */
+    lone_run_ms(l, timing()->suspicion_max_ms + 1);
+    assert_held(GOSSIP_ALIVE, true);
+    ck_assert_uint_eq(told(GOSSIP_EVENT_UNREACHABLE), 1);
+    ck_assert_uint_eq(told(GOSSIP_EVENT_FAILED), 0);
+}
+END_TEST
+
+START_TEST(of_a_suspect_that_sends_the_accusers_are_told)
+{
+    lone_hear_said(l, others[0], subject, GOSSIP_SUSPECT);
+    lone_forget(l);
+    lone_hear_said(l, subject, others[0], GOSSIP_ALIVE);
+    const struct sent *evidence = lone_last(l, WIRE_EVIDENCE, others[0]);
+    ck_assert_ptr_nonnull(evidence);
+    ck_assert_uint_eq(evidence->message.evidence.subject, subject->row.key);
+    ck_assert_uint_eq(evidence->message.evidence.flags, WIRE_HEARD);
+}
+END_TEST
+
+START_TEST(a_dead_member_is_called_failed)
+{
+    make_suspect();
+    run_ms(timing()->suspicion_max_ms + 1);
+    assert_held(GOSSIP_FAILED, false);
+    ck_assert_uint_eq(told(GOSSIP_EVENT_FAILED), 1);
+    ck_assert_uint_eq(told(GOSSIP_EVENT_UNREACHABLE), 0);
+}
+END_TEST
+
+START_TEST(signs_of_life_from_before_the_suspicion_are_none)
+{
+    hear_evidence(others[0], WIRE_HEARD);
+    make_suspect();
+    run_ms(timing()->suspicion_max_ms + 1);
+    ck_assert_int_eq(held(subject).status, GOSSIP_FAILED);
+}
+END_TEST
+
+START_TEST(one_that_was_partly_unreachable_and_dies_is_called_failed)
+{
+    make_partly();
+    for (int i = 0; i < 60 && held(subject).status != GOSSIP_FAILED; i++)
+        run_ms(1000);
+    assert_held(GOSSIP_FAILED, false);
+    ck_assert_uint_eq(told(GOSSIP_EVENT_FAILED), 1);
+    ck_assert_uint_eq(told(GOSSIP_EVENT_UNREACHABLE), 1);
+    ck_assert_uint_eq(told(GOSSIP_EVENT_REACHABLE), 0);
+}
+END_TEST
+
+START_TEST(one_that_is_partly_unreachable_and_heard_of_is_left_alone)
+{
+    make_partly();
+    for (int i = 0; i < 60; i++) {
+        run_ms(1000);
+        hear_evidence(others[0], WIRE_HEARD);
+        hear_evidence(others[0], WIRE_POOR);
+    }
+    assert_held(GOSSIP_ALIVE, true);
+    ck_assert_uint_eq(l->told_count, 1);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *s = suite_create("reach");
+    TCase *t = new_case(s, "observer", setup);
+    tcase_add_test(t, two_observers_with_poor_edges_call_it_partly_unreachable_once);
+    tcase_add_test(t, it_is_told_so_by_whoever_pings_it);
+    tcase_add_test(t, a_poor_edge_alone_is_no_proof);
+    tcase_add_test(t, anothers_poor_edge_alone_is_no_proof);
+    tcase_add_test(t, what_another_found_long_ago_is_no_proof);
+    tcase_add_test(t, where_every_edge_is_poor_nobody_is_called_unreachable);
+    tcase_add_test(t, the_only_observer_there_can_be_needs_no_other);
+    tcase_add_test(t, one_that_a_third_reaches_and_we_do_not_is_partly_unreachable);
+    tcase_add_test(t, an_edge_that_works_again_is_complained_of_no_more);
+    tcase_add_test(t, a_complaint_of_another_is_passed_on_for_a_while_only);
+    t = new_case(s, "suspects", setup);
+    tcase_add_test(t, a_suspect_that_others_hear_is_called_partly_unreachable_and_not_failed);
+    tcase_add_test(t, a_suspect_that_sends_is_called_partly_unreachable_and_not_failed);
+    tcase_add_test(t, of_a_suspect_that_sends_the_accusers_are_told);
+    tcase_add_test(t, a_dead_member_is_called_failed);
+    tcase_add_test(t, signs_of_life_from_before_the_suspicion_are_none);
+    tcase_add_test(t, one_that_was_partly_unreachable_and_dies_is_called_failed);
+    tcase_add_test(t, one_that_is_partly_unreachable_and_heard_of_is_left_alone);
+    return unit_run(s);
+}

@@ -1,0 +1,376 @@
+/* Members that live, and that those who watch them cannot reach: what is said of them, and how the
+ * member itself admits it and takes it back. */
+#include "tests/unit/reach_fixture.h"
+
+/* Anything that is said of a member, in short. */
+static void hear_fact(const struct member *about, enum gossip_status status, bool partly)
+{
+    struct wire_writer w = lone_begin(l, others[0], WIRE_NEWS);
+    struct member row = *about;
+    row.status = (uint8_t)status;
+    row.partly = partly;
+    ck_assert(wire_put_short(&w, &row, others[0]->row.key));
+    lone_hear(l, others[0], &w);
+}
+
+/* The subject says something of itself, in a new version; perhaps that all is well again. */
+static void hear_own_word(bool well)
+{
+    subject->row.incarnation++;
+    subject->row.well = well;
+    lone_hear_full(l, subject, subject, GOSSIP_ALIVE, WIRE_NEWS);
+}
+
+/* ---- what others say ---- */
+
+START_TEST(what_others_say_is_taken_on_told_once_and_passed_on)
+{
+    for (int i = 0; i < 3; i++)
+        hear_fact(&subject->row, GOSSIP_ALIVE, true);
+    assert_held(GOSSIP_ALIVE, true);
+    run_ms(1000);
+    ck_assert_uint_eq(told(GOSSIP_EVENT_UNREACHABLE), 1);
+    ck_assert_uint_eq(l->told_count, 1);
+    struct wire_record r;
+    const struct sent *news = lone_last(l, WIRE_NEWS, others[0]);
+    ck_assert_ptr_nonnull(news);
+    ck_assert(sent_record(news, subject->row.key, &r) && r.fact.partly);
+}
+END_TEST
+
+START_TEST(the_member_itself_takes_it_back_and_old_news_does_not_bring_it_again)
+{
+    struct member old = subject->row;
+    hear_fact(&old, GOSSIP_ALIVE, true);
+    hear_own_word(true);
+    ck_assert(!held(subject).partly);
+    ck_assert_uint_eq(told(GOSSIP_EVENT_REACHABLE), 1);
+    hear_fact(&old, GOSSIP_ALIVE, true);
+    hear_fact(&old, GOSSIP_SUSPECT, true);
+    assert_held(GOSSIP_ALIVE, false);
+    ck_assert_uint_eq(l->told_count, 2);
+}
+END_TEST
+
+START_TEST(nobody_else_takes_it_back)
+{
+    hear_fact(&subject->row, GOSSIP_ALIVE, true);
+    hear_fact(&subject->row, GOSSIP_ALIVE, false);
+    hear_fact(&subject->row, GOSSIP_SUSPECT, false);
+    assert_held(GOSSIP_ALIVE, true);
+    ck_assert_uint_eq(l->told_count, 1);
+}
+END_TEST
+
+START_TEST(a_new_version_that_does_not_know_of_it_takes_nothing_back)
+{
+    hear_fact(&subject->row, GOSSIP_ALIVE, true);
+    hear_own_word(false);
+    assert_held(GOSSIP_ALIVE, true);
+    ck_assert_uint_eq(held(subject).incarnation, subject->row.incarnation);
+    ck_assert_uint_eq(l->told_count, 1);
+}
+END_TEST
+
+START_TEST(that_it_lives_after_all_ends_a_suspicion)
+{
+    hear_fact(&subject->row, GOSSIP_SUSPECT, false);
+    hear_fact(&subject->row, GOSSIP_ALIVE, true);
+    ck_assert_int_eq(held(subject).status, GOSSIP_ALIVE);
+    ck_assert_uint_eq(core_member(l->g, row_of(subject))->suspicion, MEMBER_NONE);
+    ck_assert_uint_eq(told(GOSSIP_EVENT_SUSPECT), 1);
+    ck_assert_uint_eq(told(GOSSIP_EVENT_UNREACHABLE), 1);
+    hear_fact(&subject->row, GOSSIP_SUSPECT, true);
+    assert_held(GOSSIP_SUSPECT, true);
+    ck_assert_uint_eq(told(GOSSIP_EVENT_SUSPECT), 2);
+    ck_assert_uint_eq(l->told_count, 3);
+}
+END_TEST
+
+START_TEST(who_leaves_or_starts_anew_is_partly_unreachable_no_more)
+{
+    hear_fact(&subject->row, GOSSIP_ALIVE, true);
+    subject->profile.generation++;
+    hear_own_word(false);
+    assert_held(GOSSIP_ALIVE, false);
+    hear_fact(&subject->row, GOSSIP_ALIVE, true);
+    subject->row.incarnation++;
+    lone_hear_full(l, subject, subject, GOSSIP_LEAVING, WIRE_NEWS);
+    assert_held(GOSSIP_LEAVING, false);
+    ck_assert_uint_eq(told(GOSSIP_EVENT_UNREACHABLE), 2);
+    ck_assert_uint_eq(told(GOSSIP_EVENT_REACHABLE), 1);
+}
+END_TEST
+
+START_TEST(new_tags_beside_it_are_an_update_too)
+{
+    hear_fact(&subject->row, GOSSIP_ALIVE, true);
+    subject->profile.tags = "role\0db";
+    subject->profile.tags_bytes = sizeof "role\0db";
+    hear_own_word(true);
+    ck_assert_uint_eq(told(GOSSIP_EVENT_REACHABLE), 1);
+    ck_assert_uint_eq(told(GOSSIP_EVENT_UPDATE), 1);
+}
+END_TEST
+
+/* The others find that it has failed. */
+static void be_failed(void)
+{
+    subject->answers = false;
+    hear_fact(&subject->row, GOSSIP_SUSPECT, subject->row.partly);
+    run_ms(timing()->suspicion_min_ms);
+    hear_fact(&subject->row, GOSSIP_FAILED, false);
+    assert_held(GOSSIP_FAILED, false);
+    run_ms(10000);
+}
+
+static void come_back(bool restarted)
+{
+    subject->answers = true;
+    subject->profile.generation += restarted;
+    hear_own_word(false);
+    run_ms(10000);
+}
+
+START_TEST(one_that_fails_and_comes_back_twice_is_called_so)
+{
+    be_failed();
+    come_back(false);
+    assert_held(GOSSIP_ALIVE, false);
+    be_failed();
+    come_back(false);
+    assert_held(GOSSIP_ALIVE, true);
+    ck_assert_uint_eq(told(GOSSIP_EVENT_UNREACHABLE), 1);
+    ck_assert_uint_eq(told(GOSSIP_EVENT_JOIN), 2);
+}
+END_TEST
+
+START_TEST(one_that_starts_anew_each_time_is_not)
+{
+    for (int i = 0; i < 3; i++) {
+        be_failed();
+        come_back(true);
+        assert_held(GOSSIP_ALIVE, false);
+    }
+}
+END_TEST
+
+START_TEST(a_member_may_be_met_so)
+{
+    struct peer e;
+    peer_init(&e, 5);
+    e.row.partly = true;
+    lone_hear_full(l, others[0], &e, GOSSIP_ALIVE, WIRE_DELTA);
+    ck_assert(held(&e).partly);
+    ck_assert_uint_eq(lone_told(l, GOSSIP_EVENT_JOIN, "p5"), 1);
+    ck_assert_uint_eq(l->told_count, 1);
+}
+END_TEST
+
+START_TEST(views_that_differ_in_it_alone_have_other_hashes)
+{
+    uint64_t before = l->g->view;
+    hear_fact(&subject->row, GOSSIP_ALIVE, true);
+    ck_assert_uint_ne(l->g->view, before);
+}
+END_TEST
+
+/* ---- the member itself ---- */
+
+static struct member self_row(void)
+{
+    return *core_member(l->g, l->g->self);
+}
+
+/* Another member pings us now and then for so long, with these flags. */
+static void run_pinged_ms(uint32_t ms, unsigned flags)
+{
+    for (; ms >= 500; ms -= 500) {
+        struct wire_writer w = lone_begin(l, others[0], WIRE_PING);
+        wire_put(&w, 1, 4);
+        wire_put(&w, l->g->key, 8);
+        wire_put(&w, flags, 1);
+        lone_hear(l, others[0], &w);
+        run_ms(500);
+    }
+    run_ms(ms);
+}
+
+/* An hour after its start: times that were never set are long past. */
+static void setup_self(void)
+{
+    setup();
+    for (int i = 0; i < 60; i++)
+        run_pinged_ms(60000, 0);
+    lone_forget(l);
+}
+
+static void admit(void)
+{
+    struct member self = self_row();
+    self.well = false;
+    hear_fact(&self, GOSSIP_ALIVE, true);
+    ck_assert(gossip_self(l->g).partly);
+}
+
+START_TEST(a_claim_out_of_the_blue_is_admitted_without_a_new_incarnation)
+{
+    uint32_t before = gossip_self(l->g).incarnation;
+    struct wire_record r;
+    admit();
+    ck_assert_uint_eq(gossip_self(l->g).incarnation, before);
+    ck_assert_int_eq(gossip_self(l->g).status, GOSSIP_ALIVE);
+    run_pinged_ms(2000, WIRE_UNREACHED);
+    ck_assert_uint_eq(gossip_self(l->g).incarnation, before);
+    const struct sent *news = lone_last(l, WIRE_NEWS, others[0]);
+    ck_assert_ptr_nonnull(news);
+    ck_assert(sent_record(news, l->g->key, &r));
+    ck_assert(r.fact.partly && r.fact.incarnation == before);
+    struct gossip_stats stats;
+    gossip_get_stats(l->g, &stats);
+    ck_assert_uint_eq(stats.refutations, 0);
+}
+END_TEST
+
+START_TEST(it_is_taken_back_when_nobody_has_complained_for_long)
+{
+    uint32_t before = gossip_self(l->g).incarnation;
+    admit();
+    run_pinged_ms(REACH_CLEAR_DETECTS * timing()->detect_ms - 1000, 0);
+    ck_assert(gossip_self(l->g).partly);
+    run_pinged_ms(2000, 0);
+    ck_assert(!gossip_self(l->g).partly);
+    ck_assert_int_eq(gossip_self(l->g).status, GOSSIP_ALIVE);
+    ck_assert_uint_eq(gossip_self(l->g).incarnation, before + 1);
+    ck_assert(lone_told_peer(l, others[0], l->g->key, GOSSIP_ALIVE));
+}
+END_TEST
+
+START_TEST(later_versions_say_too_that_it_was_taken_back)
+{
+    static const char tags[] = "role\0db";
+    ck_assert(!self_row().well);
+    admit();
+    run_pinged_ms(REACH_CLEAR_DETECTS * timing()->detect_ms + 1000, 0);
+    ck_assert(self_row().well);
+    /* Somebody may have missed that version, and hear of the next one only. */
+    ck_assert_int_eq(gossip_set_tags(l->g, l->now_us, tags, sizeof tags), GOSSIP_OK);
+    ck_assert(self_row().well);
+    admit();
+    ck_assert(!self_row().well);
+}
+END_TEST
+
+START_TEST(a_complaint_begins_the_wait_anew)
+{
+    uint32_t before = gossip_self(l->g).incarnation;
+    admit();
+    run_pinged_ms(REACH_CLEAR_DETECTS * timing()->detect_ms - 1000, 0);
+    run_pinged_ms(500, WIRE_UNREACHED);
+    run_pinged_ms(REACH_CLEAR_DETECTS * timing()->detect_ms - 1000, 0);
+    ck_assert(gossip_self(l->g).partly);
+    ck_assert_uint_eq(gossip_self(l->g).incarnation, before);
+    run_pinged_ms(2000, 0);
+    ck_assert(!gossip_self(l->g).partly);
+}
+END_TEST
+
+START_TEST(it_is_not_taken_back_while_nobody_pings_us)
+{
+    admit();
+    for (int i = 0; i < 5; i++)
+        run_ms(REACH_CLEAR_DETECTS * timing()->detect_ms);
+    ck_assert(gossip_self(l->g).partly);
+    run_pinged_ms(2 * REACH_CLEAR_DETECTS * timing()->detect_ms, 0);
+    ck_assert(!gossip_self(l->g).partly);
+}
+END_TEST
+
+START_TEST(a_suspicion_is_contradicted_and_the_rest_admitted)
+{
+    struct member self = self_row();
+    hear_fact(&self, GOSSIP_SUSPECT, true);
+    ck_assert_int_eq(gossip_self(l->g).status, GOSSIP_ALIVE);
+    ck_assert(gossip_self(l->g).partly);
+    ck_assert_uint_eq(gossip_self(l->g).incarnation, self.incarnation + 1);
+    run_pinged_ms(2 * timing()->detect_ms, 0);
+    ck_assert_msg(gossip_self(l->g).partly, "taken back within %u ms", 2 * timing()->detect_ms);
+    ck_assert_uint_eq(gossip_self(l->g).incarnation, self.incarnation + 1);
+}
+END_TEST
+
+START_TEST(a_suspicion_of_one_that_has_admitted_it_changes_nothing_of_that)
+{
+    admit();
+    struct member self = self_row();
+    hear_fact(&self, GOSSIP_SUSPECT, true);
+    ck_assert(gossip_self(l->g).partly);
+    ck_assert_uint_eq(gossip_self(l->g).incarnation, self.incarnation + 1);
+    hear_fact(&self, GOSSIP_FAILED, false);
+    ck_assert(gossip_self(l->g).partly);
+    ck_assert_int_eq(gossip_self(l->g).status, GOSSIP_ALIVE);
+}
+END_TEST
+
+START_TEST(one_that_comes_and_goes_and_calls_us_failed_each_time_proves_nothing_against_us)
+{
+    for (int i = 0; i < 3; i++) {
+        struct member self = self_row();
+        hear_fact(&self, GOSSIP_FAILED, false);
+        ck_assert_uint_eq(gossip_self(l->g).incarnation, self.incarnation + 1);
+        run_pinged_ms(60000, 0);
+    }
+    ck_assert(!gossip_self(l->g).partly);
+}
+END_TEST
+
+START_TEST(new_tags_do_not_make_us_reachable_and_leaving_does)
+{
+    static const char tags[] = "role\0db";
+    admit();
+    ck_assert_int_eq(gossip_set_tags(l->g, l->now_us, tags, sizeof tags), GOSSIP_OK);
+    ck_assert(gossip_self(l->g).partly);
+    gossip_leave(l->g, l->now_us);
+    ck_assert(!gossip_self(l->g).partly);
+}
+END_TEST
+
+START_TEST(our_own_changes_are_told_like_anybodys)
+{
+    admit();
+    ck_assert_uint_eq(lone_told(l, GOSSIP_EVENT_UNREACHABLE, "self"), 1);
+    run_pinged_ms(REACH_CLEAR_DETECTS * timing()->detect_ms + 1000, 0);
+    ck_assert(!gossip_self(l->g).partly);
+    ck_assert_uint_eq(lone_told(l, GOSSIP_EVENT_REACHABLE, "self"), 1);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *s = suite_create("reach claims");
+    TCase *t = new_case(s, "hearsay", setup);
+    tcase_add_test(t, what_others_say_is_taken_on_told_once_and_passed_on);
+    tcase_add_test(t, the_member_itself_takes_it_back_and_old_news_does_not_bring_it_again);
+    tcase_add_test(t, nobody_else_takes_it_back);
+    tcase_add_test(t, a_new_version_that_does_not_know_of_it_takes_nothing_back);
+    tcase_add_test(t, that_it_lives_after_all_ends_a_suspicion);
+    tcase_add_test(t, who_leaves_or_starts_anew_is_partly_unreachable_no_more);
+    tcase_add_test(t, new_tags_beside_it_are_an_update_too);
+    tcase_add_test(t, one_that_fails_and_comes_back_twice_is_called_so);
+    tcase_add_test(t, one_that_starts_anew_each_time_is_not);
+    tcase_add_test(t, a_member_may_be_met_so);
+    tcase_add_test(t, views_that_differ_in_it_alone_have_other_hashes);
+    t = new_case(s, "self", setup_self);
+    tcase_add_test(t, a_claim_out_of_the_blue_is_admitted_without_a_new_incarnation);
+    tcase_add_test(t, it_is_taken_back_when_nobody_has_complained_for_long);
+    tcase_add_test(t, later_versions_say_too_that_it_was_taken_back);
+    tcase_add_test(t, a_complaint_begins_the_wait_anew);
+    tcase_add_test(t, it_is_not_taken_back_while_nobody_pings_us);
+    tcase_add_test(t, a_suspicion_is_contradicted_and_the_rest_admitted);
+    tcase_add_test(t, a_suspicion_of_one_that_has_admitted_it_changes_nothing_of_that);
+    tcase_add_test(t,
+                   one_that_comes_and_goes_and_calls_us_failed_each_time_proves_nothing_against_us);
+    tcase_add_test(t, new_tags_do_not_make_us_reachable_and_leaving_does);
+    tcase_add_test(t, our_own_changes_are_told_like_anybodys);
+    return unit_run(s);
+}
