@@ -98,6 +98,9 @@ if $have_gcc; then
         real gcc watchers
         real gcc hooks
         real gcc readme
+        real gcc sim
+        real gcc slow
+        real gcc unreachable
     fi
 fi
 if $have_asan; then

@@ -7,7 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* `bytes` of a block of that capacity; what lies behind them is never touched, and costs nothing. */
+/* `bytes` of a block of that capacity; what lies behind them is never touched, and costs nothing.
+ */
 static void *copy(const void *from, size_t bytes, size_t capacity)
 {
     void *to = malloc(capacity);

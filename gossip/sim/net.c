@@ -39,8 +39,7 @@ struct net {
     struct queue queue;
     struct happening *waiting; /* for paused nodes, in order */
     size_t waiting_count, waiting_capacity;
-    struct net_told *told;
-    size_t told_count, told_capacity;
+    struct told told;
 };
 
 /* Room for one more. */
@@ -118,6 +117,11 @@ struct net *net_new(const struct net_config *config)
     return net;
 }
 
+uint32_t net_nodes(const struct net *net)
+{
+    return net->config.nodes;
+}
+
 void net_free(struct net *net)
 {
     for (uint32_t i = 0; i < net->config.nodes; i++)
@@ -129,13 +133,13 @@ void net_free(struct net *net)
     node_set_free(&net->all);
     free(net->waiting);
     free(net->nodes);
-    free(net->told);
+    told_free(&net->told);
     free(net);
 }
 
-void net_set_detect(struct net *net, uint32_t node, uint32_t detect_ms)
+void net_set_detect(struct net *net, uint32_t node, int64_t detect_ms)
 {
-    net->nodes[node].detect_ms = detect_ms;
+    net->nodes[node].detect_ms = (uint32_t)detect_ms;
 }
 
 void net_set_clock(struct net *net, uint32_t node, int64_t ppm)
@@ -228,36 +232,17 @@ static uint32_t node_of(const struct net *net, const struct gossip_profile *prof
     return NET_NOBODY;
 }
 
-const char *net_kind_text(enum gossip_event_kind kind)
-{
-    static const char *const texts[] = {
-        [GOSSIP_EVENT_JOIN] = "join",
-        [GOSSIP_EVENT_SUSPECT] = "suspect",
-        [GOSSIP_EVENT_FAILED] = "failed",
-        [GOSSIP_EVENT_LEAVE] = "leave",
-        [GOSSIP_EVENT_UPDATE] = "update",
-        [GOSSIP_EVENT_REAP] = "reap",
-        [GOSSIP_EVENT_DATAGRAMS_LOST] = "datagrams-lost",
-        [GOSSIP_EVENT_DATAGRAMS_PASS] = "datagrams-pass",
-        [GOSSIP_EVENT_JOINED] = "joined",
-        [GOSSIP_EVENT_NAME_TAKEN] = "name-taken",
-        [GOSSIP_EVENT_ID_TAKEN] = "id-taken",
-        [GOSSIP_EVENT_GONE] = "gone",
-    };
-    return texts[kind];
-}
-
 static void note(struct net *net, uint32_t node, const struct gossip_event *event)
 {
     const struct gossip_profile *profile = event->member.profile;
-    net->told = grow(net->told, net->told_count, &net->told_capacity, sizeof *net->told);
-    net->told[net->told_count++] = (struct net_told){
+    const struct net_told told = {
         .at_us = net->now_us,
         .teller = node,
         .subject = node_of(net, profile),
         .named = profile ? (uint32_t)strtoul(profile->name + 1, NULL, 10) : NET_NOBODY,
         .kind = event->kind,
     };
+    told_add(&net->told, &told);
 }
 
 /* The core is woken at that time, or at its next deadline if that is later. */
@@ -583,15 +568,23 @@ int net_status(const struct net *net, uint32_t node, uint32_t subject)
     return (int)member.status;
 }
 
+bool net_doubts(const struct net *net, uint32_t node, uint32_t subject)
+{
+    struct gossip_member m;
+    char name[16];
+    snprintf(name, sizeof name, "n%u", net->nodes[subject].named);
+    return gossip_find(net->nodes[node].core, name, &m) && (m.status != GOSSIP_ALIVE || m.partly);
+}
+
 const struct net_told *net_told(const struct net *net, size_t *count)
 {
-    *count = net->told_count;
-    return net->told;
+    *count = net->told.count;
+    return net->told.all;
 }
 
 void net_forget_told(struct net *net)
 {
-    net->told_count = 0;
+    net->told.count = 0;
 }
 
 struct net_traffic net_sent(const struct net *net, uint32_t node)

@@ -5,6 +5,7 @@
 
 #include "gossip/gossip.h"
 #include "gossip/sim/link.h"
+#include "gossip/sim/told.h"
 
 #define NET_NODES_MAX 16000
 #define NET_NOBODY UINT32_MAX
@@ -24,9 +25,10 @@ struct net;
 /* The nodes are named n0, n1, ... and are not running yet. */
 struct net *net_new(const struct net_config *config);
 void net_free(struct net *net);
+uint32_t net_nodes(const struct net *net);
 
 /* For one node only, from its next start on: its detect, and by how much its clock errs. */
-void net_set_detect(struct net *net, uint32_t node, uint32_t detect_ms);
+void net_set_detect(struct net *net, uint32_t node, int64_t detect_ms);
 void net_set_clock(struct net *net, uint32_t node, int64_t ppm);
 
 /* Starts every node, as members of one cluster that know each other already; and lets another seed
@@ -85,19 +87,13 @@ void net_settle(struct net *net, uint32_t node);
 
 /* What `node` holds of `subject`; -1 if it does not know it. */
 int net_status(const struct net *net, uint32_t node, uint32_t subject);
+/* True if it holds it for anything but alive and well: suspect, partly unreachable, dead. */
+bool net_doubts(const struct net *net, uint32_t node, uint32_t subject);
 
-/* What the cores have told, in order. */
-struct net_told {
-    int64_t at_us;
-    uint32_t teller, subject; /* subject: NET_NOBODY if it is of none */
-    uint32_t named;           /* whose name the subject bears */
-    enum gossip_event_kind kind;
-};
-/* All of it since the last net_forget_told; borrowed until time passes. */
+/* What the cores have told, all of it since the last net_forget_told; borrowed until time passes.
+ */
 const struct net_told *net_told(const struct net *net, size_t *count);
 void net_forget_told(struct net *net);
-/* The word for a kind: "failed". */
-const char *net_kind_text(enum gossip_event_kind kind);
 
 /* What a node has sent since its start and the net's. */
 struct net_traffic {

@@ -87,12 +87,25 @@ static inline void scenario_show(const struct net *net)
     const struct net_told *told = net_told(net, &count);
     for (size_t i = count > SCENARIO_SHOWN ? count - SCENARIO_SHOWN : 0; i < count; i++)
         printf("%lld n%u %s n%d\n", (long long)(told[i].at_us / 1000), told[i].teller,
-               net_kind_text(told[i].kind), (int)told[i].named);
+               told_kind_text(told[i].kind), (int)told[i].named);
+}
+
+/* Who holds whom for anything but what it is. */
+static inline void scenario_show_views(const struct net *net)
+{
+    for (uint32_t a = 0; a < net_nodes(net); a++)
+        for (uint32_t b = 0; net_core(net, a) && b < net_nodes(net); b++) {
+            int status = net_status(net, a, b);
+            if ((status == GOSSIP_ALIVE) != (net_core(net, b) != NULL))
+                printf("n%u holds n%u for %s\n", a, b,
+                       status < 0 ? "nobody" : gossip_status_text((enum gossip_status)status));
+        }
 }
 
 static inline void scenario_fail(const char *what)
 {
     scenario_show(scenario_net);
+    scenario_show_views(scenario_net);
     fflush(stdout);
     ck_abort_msg("%s at %lld ms, seed %llu", what, (long long)(net_now_us(scenario_net) / 1000),
                  (unsigned long long)scenario_seed);

@@ -1,0 +1,172 @@
+#include "cli/sim_runs.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { END_OF_TRACE = '\0' }; /* no line begins with it; what follows is the report */
+
+struct worker {
+    pid_t pid;
+    FILE *from;
+};
+
+/* In the child: the trace, if it is wanted, and the report go to the parent. */
+_Noreturn static void play_one(struct play *play, uint64_t seed, FILE *to, bool trace)
+{
+    static struct report report;
+    char line[PLAY_LINE_BYTES];
+    if (play_begin(play, seed, &report))
+        while (play_next(play, line))
+            if (trace)
+                fprintf(to, "%s\n", line);
+    putc(END_OF_TRACE, to);
+    fwrite(&report, sizeof report, 1, to);
+    fwrite(report.crashes, sizeof *report.crashes, report.crashes_count, to);
+    /* No clearing up: it takes long for many nodes, and the process ends. */
+    _exit(fclose(to) == 0 ? 0 : 1);
+}
+
+static bool start(struct worker *w, struct play *play, uint64_t seed, bool trace)
+{
+    int ends[2];
+    if (pipe(ends) != 0)
+        return false;
+    fflush(stdout);
+    w->pid = fork();
+    if (w->pid == 0) {
+        close(ends[0]);
+        FILE *to = fdopen(ends[1], "w");
+        if (!to)
+            _exit(1);
+        play_one(play, seed, to, trace);
+    }
+    close(ends[1]);
+    w->from = w->pid > 0 ? fdopen(ends[0], "r") : NULL;
+    if (w->from)
+        return true;
+    int error = errno;
+    close(ends[0]);
+    errno = error;
+    return false;
+}
+
+static bool take_report(FILE *from, struct report *report)
+{
+    if (fread(report, sizeof *report, 1, from) != 1)
+        return false;
+    size_t count = report->crashes_count;
+    report->crashes = calloc(count ? count : 1, sizeof *report->crashes);
+    return report->crashes && fread(report->crashes, sizeof *report->crashes, count, from) == count;
+}
+
+static void take(struct worker *w, uint64_t seed, struct report *report,
+                 void (*trace)(void *context, const char *line), void *context)
+{
+    char line[PLAY_LINE_BYTES + 1];
+    int c;
+    while ((c = getc(w->from)) != EOF && c != END_OF_TRACE) {
+        ungetc(c, w->from);
+        if (!fgets(line, sizeof line, w->from))
+            break;
+        line[strcspn(line, "\n")] = '\0';
+        if (trace)
+            trace(context, line);
+    }
+    bool whole = c == END_OF_TRACE && take_report(w->from, report);
+    fclose(w->from);
+    int status = 0;
+    while (waitpid(w->pid, &status, 0) < 0 && errno == EINTR)
+        ;
+    report->seed = seed;
+    if (whole && status == 0)
+        return;
+    free(report->crashes);
+    *report = (struct report){.seed = seed};
+    snprintf(report->broken, sizeof report->broken,
+             WIFSIGNALED(status) ? "the run ended by signal %d" : "the run ended with status %d",
+             WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
+}
+
+bool sim_runs_play(struct sim_runs *runs, struct play *play,
+                   void (*trace)(void *context, const char *line), void *context)
+{
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    size_t at_once = cores > 0 ? (size_t)cores : 1, started = 0;
+    struct worker *workers = calloc(at_once, sizeof *workers);
+    runs->reports = calloc(runs->count, sizeof *runs->reports);
+    bool good = workers && runs->reports;
+    for (size_t done = 0; good && done < runs->count; done++) {
+        for (; good && started < runs->count && started < done + at_once; started++)
+            good = start(&workers[started % at_once], play, runs->first_seed + started, trace);
+        if (done < started)
+            take(&workers[done % at_once], runs->first_seed + done, &runs->reports[done], trace,
+                 context);
+    }
+    int error = errno;
+    free(workers);
+    errno = error;
+    return good;
+}
+
+void sim_runs_free(struct sim_runs *runs)
+{
+    for (size_t i = 0; runs->reports && i < runs->count; i++)
+        free(runs->reports[i].crashes);
+    free(runs->reports);
+}
+
+const struct report *sim_runs_broken(const struct sim_runs *runs)
+{
+    for (size_t i = 0; i < runs->count; i++)
+        if (runs->reports[i].broken[0])
+            return &runs->reports[i];
+    return NULL;
+}
+
+size_t sim_runs_crashes(const struct sim_runs *runs)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < runs->count; i++)
+        count += runs->reports[i].crashes_count;
+    return count;
+}
+
+static int64_t time_of(const struct report_crash *c, enum sim_time pick)
+{
+    const int64_t times[SIM_TIMES] = {[SIM_FIRST] = c->first_us,
+                                      [SIM_MEDIAN] = c->median_us,
+                                      [SIM_P99] = c->p99_us,
+                                      [SIM_LAST] = c->last_us};
+    return times[pick];
+}
+
+static int compare(const void *a, const void *b)
+{
+    int64_t x, y;
+    memcpy(&x, a, sizeof x);
+    memcpy(&y, b, sizeof y);
+    return (x > y) - (x < y);
+}
+
+double sim_runs_percentile(const struct sim_runs *runs, enum sim_time pick, double p)
+{
+    size_t crashes = sim_runs_crashes(runs), count = 0;
+    int64_t *all = calloc(crashes + 1, sizeof *all);
+    assert(all);
+    for (size_t i = 0; i < runs->count; i++)
+        for (size_t k = 0; k < runs->reports[i].crashes_count; k++) {
+            all[count] = time_of(&runs->reports[i].crashes[k], pick);
+            count += all[count] >= 0;
+        }
+    qsort(all, count, sizeof *all, compare);
+    size_t rank = (size_t)ceil(p / 100 * (double)count);
+    double ms = count ? (double)all[rank ? rank - 1 : 0] / 1000 : -1;
+    free(all);
+    return ms;
+}

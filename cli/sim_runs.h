@@ -1,0 +1,34 @@
+/* sim_runs: plays a scenario once for each seed, each in a process of its own: as many at one time
+ * as there are cores, and one that fails takes only itself with it. */
+#ifndef MUSTER_SIM_RUNS_H
+#define MUSTER_SIM_RUNS_H
+
+#include "gossip/sim/play.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define SIM_RUNS_MAX 100000
+
+struct sim_runs {
+    uint64_t first_seed;
+    size_t count;
+    struct report *reports; /* owned, by seed */
+};
+
+/* Plays them all. play: fresh, from play_new. trace: called with each line of the trace of a single
+ * run as it comes; NULL for none. False: a process could not be made, and errno says why. */
+bool sim_runs_play(struct sim_runs *runs, struct play *play,
+                   void (*trace)(void *context, const char *line), void *context);
+void sim_runs_free(struct sim_runs *runs);
+
+/* The first that broke an invariant; NULL: none. */
+const struct report *sim_runs_broken(const struct sim_runs *runs);
+
+/* Of all crashes in all runs the p-th percentile (0..100) of one time, in milliseconds, nearest
+ * rank; pick: which. -1: nobody noticed any crash. */
+enum sim_time { SIM_FIRST, SIM_MEDIAN, SIM_P99, SIM_LAST, SIM_TIMES };
+double sim_runs_percentile(const struct sim_runs *runs, enum sim_time pick, double p);
+size_t sim_runs_crashes(const struct sim_runs *runs);
+
+#endif

@@ -1,0 +1,216 @@
+#include "gossip/sim/invariant.h"
+
+#include "gossip/core.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    PAST_MAX = 1 << 22,    /* rows remembered in all; of larger clusters only some nodes' */
+    PAST_SLICE = 64,       /* rows compared at one time */
+    OUTBOX_KEPT = 1 << 17, /* bytes: more than an outbox keeps once it is drained */
+};
+
+/* Evaluates to the text of what does not hold. */
+#define HOLDS(condition)                                                                           \
+    do {                                                                                           \
+        if (!(condition))                                                                          \
+            return #condition;                                                                     \
+    } while (0)
+
+static const char *check_table(const struct gossip *g)
+{
+    const struct member_table *t = &g->members;
+    uint32_t by_status[GOSSIP_LEFT + 1] = {0}, count = 0;
+    uint64_t view = 0;
+    for (uint32_t row = 0; row < t->used; row++) {
+        const struct member *m = &t->rows[row];
+        if (!m->profile)
+            continue;
+        count++;
+        by_status[m->status]++;
+        if (member_is_live(m))
+            view += sync_term(m);
+        HOLDS(member_by_key(t, m->key) == row);
+        HOLDS(member_by_name(t, m->profile->name) == row);
+        HOLDS(!m->hidden || !member_is_live(m));
+    }
+    HOLDS(count == t->count && count <= GOSSIP_MEMBERS_MAX);
+    HOLDS(memcmp(by_status, t->by_status, sizeof by_status) == 0);
+    HOLDS(view == g->view);
+    return NULL;
+}
+
+static const char *check_suspicions(const struct gossip *g)
+{
+    uint32_t with = 0;
+    for (uint32_t row = 0; row < g->members.used; row++) {
+        const struct member *m = &g->members.rows[row];
+        if (!m->profile)
+            continue;
+        HOLDS(m->status != GOSSIP_SUSPECT || m->suspicion != MEMBER_NONE);
+        if (m->suspicion == MEMBER_NONE)
+            continue;
+        with++;
+        HOLDS(member_is_live(m) && row != g->self);
+        const struct suspicion *s = &g->suspicions.all[m->suspicion];
+        HOLDS(s->row == row && s->deadline_us >= s->started_us);
+    }
+    HOLDS(with == g->suspicions.count);
+    return NULL;
+}
+
+static const char *check_spread(const struct gossip *g)
+{
+    uint32_t waiting = 0;
+    for (int lane = 0; lane < SPREAD_LANES; lane++)
+        for (unsigned sends = 0; sends < SPREAD_SENDS_MAX; sends++) {
+            uint32_t before = MEMBER_NONE;
+            for (uint32_t row = g->spread.heads[lane][sends]; row != MEMBER_NONE;
+                 row = g->members.rows[row].news_next) {
+                const struct member *m = &g->members.rows[row];
+                HOLDS(m->profile && m->news_prev == before);
+                HOLDS(m->news_lane == lane && m->news_sends == sends);
+                waiting++;
+                HOLDS(waiting <= g->members.count);
+                before = row;
+            }
+        }
+    HOLDS(waiting == g->spread.waiting);
+    return NULL;
+}
+
+static const char *check_edges(const struct gossip *g)
+{
+    const struct probe *p = &g->probe;
+    for (size_t i = 0; i < PROBE_EDGES; i++) {
+        uint32_t row = p->edges[i].row;
+        if (row == MEMBER_NONE)
+            continue;
+        HOLDS(row != g->self && g->members.rows[row].profile);
+        HOLDS(member_is_live(&g->members.rows[row]));
+        for (size_t before = 0; before < i; before++)
+            HOLDS(p->edges[before].row != row);
+    }
+    uint32_t subjects[RING_EDGES_MAX];
+    ring_subjects(&g->members, probe_ring_edges(g), g->self, subjects);
+    HOLDS(p->rings_changed || memcmp(subjects, p->subjects, sizeof subjects) == 0);
+    return NULL;
+}
+
+/* What a member costs beside its table, which doubles as it fills. */
+static const char *check_memory(const struct gossip *g)
+{
+    const struct member_table *t = &g->members;
+    HOLDS(t->used <= t->capacity && t->capacity <= GOSSIP_MEMBERS_MAX);
+    HOLDS(t->keys.mask + 1 == 2 * t->capacity && t->names.mask + 1 == 2 * t->capacity);
+    HOLDS(g->suspicions.capacity <= 2 * GOSSIP_MEMBERS_MAX);
+    HOLDS(g->outbox.bytes_used > 0 || g->outbox.bytes_capacity <= OUTBOX_KEPT);
+    return NULL;
+}
+
+const char *invariant_core(const struct gossip *g)
+{
+    static const char *(*const checks[])(const struct gossip *) = {
+        check_table, check_suspicions, check_spread, check_edges, check_memory};
+    const struct member *self = &g->members.rows[g->self];
+    HOLDS(self->key == g->key && !self->hidden);
+    HOLDS(self->status == GOSSIP_ALIVE || core_is_leaving(g));
+    HOLDS(g->deadline_us >= g->now_us);
+    HOLDS(g->joins.count <= GOSSIP_JOINS_MAX);
+    const char *broken = NULL;
+    for (size_t i = 0; i < sizeof checks / sizeof *checks && !broken; i++)
+        broken = checks[i](g);
+    return broken;
+}
+
+struct past_row {
+    uint64_t key; /* 0: nothing is known */
+    uint64_t generation;
+    uint32_t incarnation;
+    bool live;
+};
+
+struct past_node {
+    struct past_row *rows;
+    uint32_t capacity, next;
+};
+
+struct invariant_past {
+    uint32_t nodes, stride; /* every stride-th node is followed */
+    struct past_node *all;
+};
+
+struct invariant_past *invariant_past_new(uint32_t nodes)
+{
+    struct invariant_past *past = calloc(1, sizeof *past);
+    assert(past);
+    past->nodes = nodes;
+    past->stride = 1 + (uint32_t)((uint64_t)nodes * nodes / PAST_MAX);
+    past->all = calloc(nodes, sizeof *past->all);
+    assert(past->all);
+    return past;
+}
+
+void invariant_past_free(struct invariant_past *past)
+{
+    for (uint32_t i = 0; i < past->nodes; i++)
+        free(past->all[i].rows);
+    free(past->all);
+    free(past);
+}
+
+void invariant_past_forget(struct invariant_past *past, uint32_t node)
+{
+    free(past->all[node].rows);
+    past->all[node] = (struct past_node){0};
+}
+
+static const char *compare(struct past_row *was, const struct member *m)
+{
+    struct past_row is = {m->key, m->profile->generation, m->incarnation, member_is_live(m)};
+    struct past_row old = *was;
+    *was = is;
+    if (old.key != is.key)
+        return NULL;
+    bool newer_start = is.generation > old.generation;
+    bool higher =
+        newer_start || (is.generation == old.generation && is.incarnation > old.incarnation);
+    if (!higher && (is.generation != old.generation || is.incarnation != old.incarnation))
+        return "an incarnation never falls";
+    if (is.live && !old.live && !higher)
+        return "nobody who is dead lives again without a higher incarnation";
+    return NULL;
+}
+
+static void grow(struct past_node *n, uint32_t capacity)
+{
+    n->rows = realloc(n->rows, capacity * sizeof *n->rows);
+    assert(n->rows);
+    memset(n->rows + n->capacity, 0, (capacity - n->capacity) * sizeof *n->rows);
+    n->capacity = capacity;
+}
+
+const char *invariant_past_check(struct invariant_past *past, uint32_t node, const struct gossip *g,
+                                 bool at_once)
+{
+    struct past_node *n = &past->all[node];
+    const struct member_table *t = &g->members;
+    if (node % past->stride)
+        return NULL;
+    if (n->capacity < t->capacity)
+        grow(n, t->capacity);
+    assert(t->used > 0); /* itself, at the least */
+    uint32_t count = at_once || t->used < PAST_SLICE ? t->used : PAST_SLICE;
+    const char *broken = NULL;
+    for (uint32_t i = 0; i < count && !broken; i++) {
+        uint32_t row = (n->next + i) % t->used;
+        if (t->rows[row].profile)
+            broken = compare(&n->rows[row], &t->rows[row]);
+        else
+            n->rows[row].key = 0;
+    }
+    n->next = (n->next + count) % t->used;
+    return broken;
+}

@@ -1,0 +1,27 @@
+/* meter: follows a run and counts what its report will say. */
+#ifndef GOSSIP_SIM_METER_H
+#define GOSSIP_SIM_METER_H
+
+#include "gossip/sim/net.h"
+#include "gossip/sim/report.h"
+
+struct meter;
+
+struct meter *meter_new(struct net *net);
+/* Time and traffic count from now on. */
+void meter_begin(struct meter *m);
+void meter_free(struct meter *m);
+
+/* What the scenario does to a node: any trouble; and its end, or its start anew. */
+void meter_trouble(struct meter *m, uint32_t node);
+void meter_crashed(struct meter *m, uint32_t node);
+void meter_started(struct meter *m, uint32_t node);
+void meter_agreed(struct meter *m, int64_t took_us);
+
+/* One event that a node told. */
+void meter_told(struct meter *m, const struct net_told *told);
+
+/* Fills in the numbers and the crashes. */
+void meter_report(struct meter *m, struct report *report);
+
+#endif

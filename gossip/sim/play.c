@@ -1,0 +1,410 @@
+#include "gossip/sim/play.h"
+
+#include "gossip/sim/stage.h"
+#include "gossip/tuning.h"
+
+#include <assert.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    FORM_US_MAX = 120000000, /* a cluster that gathers has so long */
+    WARM_DETECTS = 2,        /* times detect, in which edges are measured before anything happens */
+    AGREE_LOOK_US = 10000,   /* how exactly an agreement is timed */
+    CHECK_STEPS = 1000,      /* between thorough looks at the core that was served */
+    NODES_SHOWN = 8,         /* in a line of the trace */
+    DELAY_US_USUAL = 100 + 300,
+};
+
+/* An action to come, or to be undone. */
+struct pending {
+    int64_t at_us;
+    const struct action *action;
+    bool undo;
+    struct stage_done done; /* to be undone; its nodes are owned */
+};
+
+struct play {
+    const struct scenario *scenario;
+    struct gossip_tuning tuning;
+    struct net *net;
+    bool formed; /* before the seed was known */
+    struct rng rng;
+    struct draw_groups groups;
+    struct stage stage;
+    struct report *report;    /* NULL: not begun */
+    int64_t begin_us, end_us; /* on the net's clock */
+    struct pending *pending;
+    size_t pending_count, pending_capacity;
+    int64_t agree_from_us, agree_by_us, look_us; /* by and look INT64_MAX: none is awaited */
+    size_t told_read;
+};
+
+static bool is_of_all(const struct node_setting *setting)
+{
+    return setting->nodes.count == 1 && setting->nodes.picks[0].kind == PICK_ALL;
+}
+
+static uint32_t detect_ms(const struct scenario *s)
+{
+    uint32_t ms = GOSSIP_DETECT_MS_DEFAULT;
+    for (size_t i = 0; i < s->detects_count; i++)
+        if (is_of_all(&s->detects[i]))
+            ms = (uint32_t)s->detects[i].number;
+    return ms;
+}
+
+/* Are there settings of some nodes only, which a seed may draw? */
+static bool has_node_settings(const struct scenario *s)
+{
+    size_t all = 0;
+    for (size_t i = 0; i < s->detects_count; i++)
+        all += is_of_all(&s->detects[i]);
+    return s->clocks_count > 0 || s->detects_count > all;
+}
+
+static struct net *make_net(const struct play *p, uint64_t seed)
+{
+    struct net_config config = {
+        .nodes = p->scenario->nodes,
+        .detect_ms = detect_ms(p->scenario),
+        .seed = seed,
+        .tuning = &p->tuning,
+        .delay_us = 100,
+        .jitter_us = 300,
+    };
+    return net_new(&config);
+}
+
+static bool fail(struct scenario_error *error, int line, const char *text)
+{
+    error->line = line;
+    snprintf(error->text, sizeof error->text, "%s", text);
+    return false;
+}
+
+/* No detect may be shorter than the slowest link allows. */
+static bool check_detects(const struct scenario *s, struct scenario_error *error)
+{
+    int64_t slowest_us = DELAY_US_USUAL;
+    for (size_t i = 0; i < s->links_count; i++) {
+        const struct link_conditions *c = &s->links[i].conditions;
+        int64_t us =
+            (c->set & LINK_DELAY ? c->delay_us : 0) + (c->set & LINK_JITTER ? c->jitter_us : 0);
+        slowest_us = us > slowest_us ? us : slowest_us;
+    }
+    uint32_t least_ms = gossip_detect_ms_min(2 * slowest_us);
+    const struct node_setting usual = {.number = GOSSIP_DETECT_MS_DEFAULT};
+    for (size_t i = 0; i <= s->detects_count; i++) {
+        const struct node_setting *d = i < s->detects_count ? &s->detects[i] : &usual;
+        if (d->number >= least_ms || (d == &usual && detect_ms(s) != GOSSIP_DETECT_MS_DEFAULT))
+            continue;
+        char text[sizeof error->text];
+        snprintf(
+            text, sizeof text,
+            "detect %lldms cannot be kept where answers take %lld ms; the smallest possible is "
+            "%ums",
+            (long long)d->number, (long long)(2 * slowest_us / 1000), least_ms);
+        return fail(error, d->line, text);
+    }
+    return true;
+}
+
+static bool take_settings(struct play *p, struct scenario_error *error)
+{
+    const struct scenario *s = p->scenario;
+    struct report names = {0};
+    p->tuning = tuning_default;
+    for (size_t i = 0; i < s->tunings_count; i++) {
+        const char *why = tuning_set(&p->tuning, s->tunings[i].name, s->tunings[i].number);
+        if (why)
+            return fail(error, s->tunings[i].line, why);
+    }
+    for (size_t i = 0; i < s->limits_count; i++)
+        if (!report_number(&names, s->limits[i].name))
+            return fail(error, s->limits[i].line, REPORT_NAMES_TEXT);
+    return check_detects(s, error);
+}
+
+struct play *play_new(const struct scenario *scenario, struct scenario_error *error)
+{
+    struct play *p = calloc(1, sizeof *p);
+    assert(p);
+    p->scenario = scenario;
+    p->agree_by_us = p->look_us = INT64_MAX;
+    if (!take_settings(p, error)) {
+        free(p);
+        return NULL;
+    }
+    if (!scenario->joining && !has_node_settings(scenario)) {
+        p->net = make_net(p, 0);
+        net_form(p->net);
+        p->formed = true;
+    }
+    return p;
+}
+
+void play_free(struct play *p)
+{
+    while (p->pending_count)
+        node_set_free(&p->pending[--p->pending_count].done.nodes);
+    if (p->report) {
+        meter_free(p->stage.meter);
+        invariant_past_free(p->stage.past);
+        stage_free(&p->stage);
+        draw_groups_free(&p->groups);
+    }
+    if (p->net)
+        net_free(p->net);
+    free(p->pending);
+    free(p);
+}
+
+static void push(struct play *p, struct pending pending)
+{
+    if (p->pending_count == p->pending_capacity) {
+        p->pending_capacity = p->pending_capacity ? 2 * p->pending_capacity : 64;
+        p->pending = realloc(p->pending, p->pending_capacity * sizeof *p->pending);
+        assert(p->pending);
+    }
+    p->pending[p->pending_count++] = pending;
+}
+
+static void set_nodes(struct play *p, const struct node_setting *setting,
+                      void (*set)(struct net *, uint32_t, int64_t))
+{
+    struct node_set nodes = draw(&p->groups, &setting->nodes, &p->rng, NULL, NULL);
+    for (uint32_t node = 0; node < nodes.nodes; node++)
+        if (node_set_has(&nodes, node))
+            set(p->net, node, setting->number);
+    node_set_free(&nodes);
+}
+
+/* Makes the net as far as that was left to the seed, and lets the cluster form. False: it does not.
+ */
+static bool form(struct play *p, uint64_t seed)
+{
+    const struct scenario *s = p->scenario;
+    if (!p->formed) {
+        p->net = make_net(p, seed);
+        for (size_t i = 0; i < s->detects_count; i++)
+            set_nodes(p, &s->detects[i], net_set_detect);
+        for (size_t i = 0; i < s->clocks_count; i++)
+            set_nodes(p, &s->clocks[i], net_set_clock);
+    }
+    p->stage.net = p->net;
+    p->stage.meter = meter_new(p->net); /* of what the links are from the beginning */
+    for (size_t i = 0; i < s->links_count; i++)
+        stage_link(&p->stage, &s->links[i]);
+    if (s->joining) {
+        for (uint32_t node = 0; node < s->nodes; node++)
+            net_start(p->net, node, 0);
+        while (!net_agrees(p->net) && net_now_us(p->net) < FORM_US_MAX)
+            net_run_ms(p->net, AGREE_LOOK_US / 1000);
+        return net_agrees(p->net);
+    }
+    if (!p->formed)
+        net_form(p->net);
+    net_reseed(p->net, seed);
+    return true;
+}
+
+bool play_begin(struct play *p, uint64_t seed, struct report *report)
+{
+    const struct scenario *s = p->scenario;
+    rng_seed(&p->rng, ~seed); /* another stream than the net's */
+    draw_groups_init(&p->groups, s, &p->rng);
+    p->report = report;
+    p->stage = (struct stage){.rng = &p->rng, .groups = &p->groups};
+    p->stage.past = invariant_past_new(s->nodes);
+    bool formed = form(p, seed);
+    report->seed = seed;
+    report->formed_us = net_now_us(p->net);
+    if (!formed) {
+        snprintf(report->broken, sizeof report->broken, "the cluster forms within %d s",
+                 FORM_US_MAX / 1000000);
+        return false;
+    }
+    net_run_ms(p->net, WARM_DETECTS * detect_ms(s));
+    net_forget_told(p->net);
+    meter_begin(p->stage.meter);
+    p->begin_us = net_now_us(p->net);
+    p->end_us = p->begin_us + s->run_us;
+    for (size_t i = 0; i < s->actions_count; i++)
+        push(p, (struct pending){.at_us = p->begin_us + s->actions[i].at_us,
+                                 .action = &s->actions[i]});
+    return true;
+}
+
+/* The soonest, of these the first; NULL: none is left. */
+static struct pending *soonest(const struct play *p)
+{
+    struct pending *first = NULL;
+    for (size_t i = 0; i < p->pending_count; i++)
+        if (!first || p->pending[i].at_us < first->at_us)
+            first = &p->pending[i];
+    return first;
+}
+
+/* "12.000000 rest of the line" */
+__attribute__((format(printf, 3, 4))) static void put_line(const struct play *p, char *line,
+                                                           const char *format, ...)
+{
+    int64_t us = net_now_us(p->net) - p->begin_us;
+    size_t len = (size_t)snprintf(line, PLAY_LINE_BYTES, "%lld.%06lld ", (long long)(us / 1000000),
+                                  (long long)(us % 1000000));
+    va_list args;
+    va_start(args, format);
+    vsnprintf(line + len, PLAY_LINE_BYTES - len, format, args);
+    va_end(args);
+}
+
+static void put_action(const struct play *p, const struct pending *now, char *line)
+{
+    const struct node_set *set = &now->done.nodes;
+    char nodes[PLAY_LINE_BYTES / 2] = "";
+    size_t len = 0;
+    uint32_t shown = 0;
+    for (uint32_t node = 0; node < set->nodes && shown < NODES_SHOWN; node++)
+        if (node_set_has(set, node)) {
+            len += (size_t)snprintf(nodes + len, sizeof nodes - len, " n%u", node);
+            shown++;
+        }
+    if (set->count > shown)
+        snprintf(nodes + len, sizeof nodes - len, " and %u more", set->count - shown);
+    put_line(p, line, "-- %s%s (line %d)", stage_text(now->action->verb, now->undo), nodes,
+             now->action->line);
+}
+
+/* Does what is due; those that repeat are due again. */
+static void act(struct play *p, struct pending *due, char *line)
+{
+    assert(p->pending && p->pending_count > 0);
+    struct pending now = *due;
+    const struct action *a = now.action;
+    *due = p->pending[--p->pending_count];
+    if (now.undo) {
+        stage_undo(&p->stage, a, &now.done);
+        put_action(p, &now, line);
+        node_set_free(&now.done.nodes);
+        return;
+    }
+    int64_t again_us = now.at_us + a->every_us;
+    if (a->every_us > 0 && again_us - p->begin_us <= a->until_us)
+        push(p, (struct pending){.at_us = again_us, .action = a});
+    if (a->verb == ACTION_AGREE) {
+        p->agree_from_us = p->look_us = net_now_us(p->net);
+        p->agree_by_us = p->agree_from_us + a->for_us;
+    }
+    now.done = stage_do(&p->stage, a);
+    put_action(p, &now, line);
+    if (a->for_us > 0 && a->verb != ACTION_AGREE) {
+        now.at_us += a->for_us;
+        now.undo = true;
+        push(p, now);
+    } else {
+        node_set_free(&now.done.nodes);
+    }
+}
+
+static void set_broken(struct play *p, uint32_t node, const char *what)
+{
+    if (!p->report->broken[0])
+        snprintf(p->report->broken, sizeof p->report->broken, "n%u at %.6f s: %s", node,
+                 (double)(net_now_us(p->net) - p->begin_us) / 1e6, what);
+}
+
+/* After a step of that node; thoroughly once in a while, and at the end. */
+static void check(struct play *p, uint32_t node, bool thoroughly)
+{
+    const struct gossip *core = net_core(p->net, node);
+    if (!core)
+        return;
+    const char *broken = invariant_past_check(p->stage.past, node, core, thoroughly);
+    if (!broken && thoroughly)
+        broken = invariant_core(core);
+    p->report->checks++;
+    if (broken)
+        set_broken(p, node, broken);
+}
+
+/* Are all of one mind, as the scenario wants it? */
+static bool look(struct play *p, char *line)
+{
+    int64_t now_us = net_now_us(p->net);
+    p->look_us = now_us + AGREE_LOOK_US;
+    if (net_agrees(p->net)) {
+        meter_agreed(p->stage.meter, now_us - p->agree_from_us);
+        put_line(p, line, "-- agreed after %.2f s", (double)(now_us - p->agree_from_us) / 1e6);
+    } else if (now_us >= p->agree_by_us) {
+        set_broken(p, 0, "all who run see exactly each other alive by now");
+        put_line(p, line, "-- not agreed after %.2f s", (double)(now_us - p->agree_from_us) / 1e6);
+    } else {
+        return false;
+    }
+    p->agree_by_us = p->look_us = INT64_MAX;
+    return true;
+}
+
+/* The next event that was told, if one was. */
+static bool tell(struct play *p, char *line)
+{
+    size_t count;
+    const struct net_told *told = net_told(p->net, &count);
+    if (p->told_read == count) {
+        net_forget_told(p->net);
+        p->told_read = 0;
+        return false;
+    }
+    const struct net_told *t = &told[p->told_read++];
+    meter_told(p->stage.meter, t);
+    if (t->named == NET_NOBODY)
+        put_line(p, line, "n%u %s", t->teller, told_kind_text(t->kind));
+    else
+        put_line(p, line, "n%u %s n%u", t->teller, told_kind_text(t->kind), t->named);
+    return true;
+}
+
+static void finish(struct play *p)
+{
+    struct report *r = p->report;
+    for (uint32_t node = 0; node < p->scenario->nodes; node++)
+        check(p, node, true);
+    meter_report(p->stage.meter, r);
+    for (size_t i = 0; i < p->scenario->limits_count && !r->broken[0]; i++) {
+        const struct named_number *limit = &p->scenario->limits[i];
+        double number = *report_number(r, limit->name);
+        if (number > limit->number)
+            snprintf(r->broken, sizeof r->broken, "line %d: %s is %g, over %g", limit->line,
+                     limit->name, number, limit->number);
+    }
+}
+
+bool play_next(struct play *p, char line[PLAY_LINE_BYTES])
+{
+    while (!tell(p, line)) {
+        struct pending *due = soonest(p);
+        int64_t until_us = due && due->at_us < p->end_us ? due->at_us : p->end_us;
+        if (p->look_us < until_us)
+            until_us = p->look_us;
+        uint32_t node = net_step(p->net, until_us);
+        if (node != NET_NOBODY) {
+            p->report->steps++;
+            check(p, node, (uint64_t)p->report->steps % CHECK_STEPS == 0);
+            continue;
+        }
+        if (p->look_us <= until_us && look(p, line))
+            return true;
+        if (due && due->at_us <= until_us && due->at_us <= p->end_us) {
+            act(p, due, line);
+            return true;
+        }
+        if (until_us >= p->end_us) {
+            finish(p);
+            return false;
+        }
+    }
+    return true;
+}

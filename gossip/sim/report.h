@@ -1,0 +1,68 @@
+/* report: what one run of a scenario has shown. */
+#ifndef GOSSIP_SIM_REPORT_H
+#define GOSSIP_SIM_REPORT_H
+
+#include "gossip/gossip.h"
+
+/* One crash, and when those who survived it learned of it; times in microseconds after it. */
+struct report_crash {
+    uint32_t node;
+    int64_t at_us;
+    uint32_t survivors, noticed;                  /* who runs at the end of it; who told FAILED */
+    int64_t first_us, median_us, p99_us, last_us; /* of these; -1: nobody */
+};
+
+/* A member is in trouble once it was crashed, paused, cut off, or given links of its own; the
+ * others have no fault, and nothing bad may be said of them. X(name, meaning) */
+#define REPORT_NUMBERS(X)                                                                          \
+    X(false_failures, "members without fault called failed, by members without fault")             \
+    X(false_failures_by_troubled, "... by members in trouble")                                     \
+    X(false_unreachable, "members without fault called partly unreachable")                        \
+    X(false_suspicions, "members without fault suspected")                                         \
+    X(troubled_failures, "members in trouble, running, called failed by members without fault")    \
+    X(troubled_unreachable, "... called partly unreachable by them")                               \
+    X(troubled_unnoticed,                                                                          \
+      "members in trouble, running, and at the end neither, in no member's eyes")                  \
+    X(shown_most, "times one member was shown failed or unreachable to one other, at the most")    \
+    X(missed, "survivors that never learned of a crash")                                           \
+    X(last_ms, "the longest that a crash took to be known to all")                                 \
+    X(agreed_ms, "the longest that an agreement took")                                             \
+    X(packets_per_s, "sent a member, mean over the run")                                           \
+    X(bytes_per_s, "their bytes, as payload")                                                      \
+    X(sealed_bytes_per_s, "... with what sealing will add to each packet")                         \
+    X(packets_per_s_most, "of the member that sent or received the most")                          \
+    X(sealed_bytes_per_s_most, "of the member that sent or received the most")                     \
+    X(steps, "packets and deadlines served")                                                       \
+    X(checks, "invariants checked")
+
+#define REPORT_FIELD(name, meaning) double name;
+struct report {
+    uint64_t seed;
+    int64_t formed_us; /* until all knew each other */
+    REPORT_NUMBERS(REPORT_FIELD)
+    char broken[256];                   /* the invariant that did not hold; "": all did */
+    uint64_t silences[GOSSIP_SILENCES]; /* of all nodes that run at the end, gossip_get_silences */
+    size_t crashes_count;
+    struct report_crash *crashes; /* owned */
+};
+#undef REPORT_FIELD
+
+/* XChaCha20-Poly1305: a nonce of 24 bytes, a tag of 16, and the key's number (DESIGN.md, sealing).
+ */
+#define REPORT_SEALING_BYTES 44
+
+struct report_name {
+    const char *name, *meaning;
+    size_t offset; /* of the double, in struct report */
+};
+extern const struct report_name report_names[];
+extern const size_t report_names_count;
+
+#define REPORT_NAME(name, meaning) " " #name
+#define REPORT_NAMES_TEXT                                                                          \
+    "no number of a report has that name; these do:" REPORT_NUMBERS(REPORT_NAME)
+
+/* The number of that name; NULL: there is none. */
+const double *report_number(const struct report *report, const char *name);
+
+#endif

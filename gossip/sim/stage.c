@@ -1,0 +1,237 @@
+#include "gossip/sim/stage.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+enum { DIALLED = 3 }; /* others that a node which starts anew remembers */
+
+void stage_free(struct stage *st)
+{
+    free(st->cuts);
+}
+
+static struct node_set running(const struct stage *st)
+{
+    struct node_set set = node_set_new(net_nodes(st->net));
+    for (uint32_t node = 0; node < set.nodes; node++)
+        if (net_core(st->net, node) && !net_is_paused(st->net, node))
+            node_set_add(&set, node);
+    return set;
+}
+
+static struct node_set picked(struct stage *st, const struct pick_list *list)
+{
+    struct node_set eligible = running(st);
+    struct node_set set = draw(st->groups, list, st->rng, &eligible, NULL);
+    node_set_free(&eligible);
+    return set;
+}
+
+static void note_cut(struct stage *st, uint32_t rule)
+{
+    if (st->cuts_count == st->cuts_capacity) {
+        st->cuts_capacity = st->cuts_capacity ? 2 * st->cuts_capacity : 16;
+        st->cuts = realloc(st->cuts, st->cuts_capacity * sizeof *st->cuts);
+        assert(st->cuts);
+    }
+    st->cuts[st->cuts_count++] = rule;
+}
+
+/* Whoever is named, and is not everybody, is in trouble. */
+static void trouble(struct stage *st, const struct node_set *set)
+{
+    for (uint32_t node = 0; set->count < set->nodes && node < set->nodes; node++)
+        if (node_set_has(set, node))
+            meter_trouble(st->meter, node);
+}
+
+/* Adds what the statement says to the links; the rules are noted. */
+static void add_link(struct stage *st, const struct link_statement *statement,
+                     struct stage_done *done)
+{
+    struct node_set from = picked(st, &statement->from), to = picked(st, &statement->to);
+    const struct link_conditions *c = &statement->conditions;
+    done->rules[done->rules_count++] = links_add(net_links(st->net), &from, &to, c);
+    if (statement->both)
+        done->rules[done->rules_count++] = links_add(net_links(st->net), &to, &from, c);
+    for (unsigned i = 0; (c->set & LINK_CUT) && i < done->rules_count; i++)
+        note_cut(st, done->rules[i]);
+    trouble(st, &from);
+    trouble(st, &to);
+    node_set_free(&from);
+    node_set_free(&to);
+}
+
+static void add_set(struct node_set *into, const struct node_set *set, bool complement)
+{
+    for (uint32_t node = 0; node < into->nodes; node++)
+        if (node_set_has(set, node) != complement)
+            node_set_add(into, node);
+}
+
+static bool is_rest(const struct pick_list *side)
+{
+    return side->count == 1 && side->picks[0].kind == PICK_REST;
+}
+
+/* The nodes of each side; `rest` is whoever is named in none. */
+static void pick_sides(struct stage *st, const struct action *a, struct node_set *sides)
+{
+    struct node_set named = node_set_new(net_nodes(st->net)), rest = node_set_new(named.nodes);
+    add_set(&rest, &named, true);
+    for (int of_rest = 0; of_rest < 2; of_rest++)
+        for (unsigned i = 0; i < a->sides_count; i++) {
+            if (is_rest(&a->sides[i]) != of_rest)
+                continue;
+            sides[i] = draw(st->groups, &a->sides[i], st->rng, &rest, &rest);
+            add_set(&named, &sides[i], false);
+            node_set_free(&rest);
+            rest = node_set_new(named.nodes);
+            add_set(&rest, &named, true);
+        }
+    node_set_free(&named);
+    node_set_free(&rest);
+}
+
+/* Nothing passes from one side to another; the largest, if most are in it, is in no trouble. */
+static void split(struct stage *st, const struct action *a, struct stage_done *done)
+{
+    struct link_conditions cut = {.set = LINK_CUT, .cut = true};
+    struct node_set sides[SCENARIO_SIDES_MAX];
+    pick_sides(st, a, sides);
+    for (unsigned i = 0; i < a->sides_count; i++) {
+        struct node_set others = node_set_new(net_nodes(st->net));
+        for (unsigned k = 0; k < a->sides_count; k++)
+            if (k != i)
+                add_set(&others, &sides[k], false);
+        uint32_t rule = links_add(net_links(st->net), &sides[i], &others, &cut);
+        done->rules[done->rules_count++] = rule;
+        note_cut(st, rule);
+        if (2 * sides[i].count <= sides[i].nodes)
+            trouble(st, &sides[i]);
+        node_set_free(&others);
+    }
+    for (unsigned i = 0; i < a->sides_count; i++)
+        node_set_free(&sides[i]);
+}
+
+static void remove_rule(struct stage *st, uint32_t rule)
+{
+    links_remove(net_links(st->net), rule);
+}
+
+static void heal(struct stage *st)
+{
+    while (st->cuts_count)
+        remove_rule(st, st->cuts[--st->cuts_count]);
+}
+
+static void crash(struct stage *st, uint32_t node)
+{
+    if (!net_core(st->net, node))
+        return;
+    net_crash(st->net, node);
+    meter_crashed(st->meter, node);
+    invariant_past_forget(st->past, node);
+}
+
+/* It dials a few of those it knew. */
+static void start(struct stage *st, uint32_t node)
+{
+    if (net_core(st->net, node))
+        return;
+    net_start(st->net, node, rng_below(st->rng, net_nodes(st->net)));
+    for (int i = 1; i < DIALLED; i++)
+        net_join(st->net, node, rng_below(st->rng, net_nodes(st->net)));
+    meter_started(st->meter, node);
+}
+
+static void leave(struct stage *st, uint32_t node)
+{
+    if (!net_core(st->net, node))
+        return;
+    meter_trouble(st->meter, node);
+    net_leave(st->net, node);
+}
+
+static void pause_node(struct stage *st, uint32_t node)
+{
+    meter_trouble(st->meter, node);
+    net_pause(st->net, node);
+}
+
+static void resume(struct stage *st, uint32_t node)
+{
+    net_resume(st->net, node);
+}
+
+static void restart(struct stage *st, uint32_t node)
+{
+    if (net_core(st->net, node)) {
+        meter_trouble(st->meter, node);
+        net_crash(st->net, node);
+        invariant_past_forget(st->past, node);
+    }
+    start(st, node);
+}
+
+static void each(struct stage *st, const struct node_set *set,
+                 void (*act)(struct stage *, uint32_t))
+{
+    for (uint32_t node = 0; node < set->nodes; node++)
+        if (node_set_has(set, node))
+            act(st, node);
+}
+
+struct verb {
+    const char *text, *undone;
+    void (*act)(struct stage *, uint32_t), (*undo)(struct stage *, uint32_t); /* on each node */
+};
+
+static const struct verb verbs[] = {
+    [ACTION_CRASH] = {"crash", "start", crash, start},
+    [ACTION_RESTART] = {"restart", NULL, restart, NULL},
+    [ACTION_LEAVE] = {"leave", NULL, leave, NULL},
+    [ACTION_PAUSE] = {"pause", "resume", pause_node, resume},
+    [ACTION_RESUME] = {"resume", NULL, resume, NULL},
+    [ACTION_CUT] = {"cut", "mend", NULL, NULL},
+    [ACTION_SPLIT] = {"split", "heal", NULL, NULL},
+    [ACTION_HEAL] = {"heal", NULL, NULL, NULL},
+    [ACTION_LINK] = {"link", "link as before", NULL, NULL},
+    [ACTION_AGREE] = {"agree", NULL, NULL, NULL},
+};
+
+const char *stage_text(enum action_verb verb, bool undone)
+{
+    return undone ? verbs[verb].undone : verbs[verb].text;
+}
+
+struct stage_done stage_do(struct stage *st, const struct action *a)
+{
+    struct stage_done done = {0};
+    if (verbs[a->verb].act) {
+        done.nodes = picked(st, &a->nodes);
+        each(st, &done.nodes, verbs[a->verb].act);
+    } else if (a->verb == ACTION_SPLIT) {
+        split(st, a, &done);
+    } else if (a->verb == ACTION_HEAL) {
+        heal(st);
+    } else if (a->verb != ACTION_AGREE) {
+        add_link(st, &a->link, &done);
+    }
+    return done;
+}
+
+void stage_link(struct stage *st, const struct link_statement *link)
+{
+    struct stage_done done = {0};
+    add_link(st, link, &done);
+}
+
+void stage_undo(struct stage *st, const struct action *a, const struct stage_done *done)
+{
+    if (verbs[a->verb].undo)
+        each(st, &done->nodes, verbs[a->verb].undo);
+    for (unsigned i = 0; i < done->rules_count; i++)
+        remove_rule(st, done->rules[i]);
+}

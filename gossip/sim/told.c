@@ -1,0 +1,40 @@
+#include "gossip/sim/told.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+void told_free(struct told *told)
+{
+    free(told->all);
+}
+
+void told_add(struct told *told, const struct net_told *event)
+{
+    if (told->count == told->capacity) {
+        told->capacity = told->capacity ? 2 * told->capacity : 1024;
+        told->all = realloc(told->all, told->capacity * sizeof *told->all);
+        assert(told->all);
+    }
+    told->all[told->count++] = *event;
+}
+
+const char *told_kind_text(enum gossip_event_kind kind)
+{
+    static const char *const texts[] = {
+        [GOSSIP_EVENT_JOIN] = "join",
+        [GOSSIP_EVENT_SUSPECT] = "suspect",
+        [GOSSIP_EVENT_FAILED] = "failed",
+        [GOSSIP_EVENT_LEAVE] = "leave",
+        [GOSSIP_EVENT_UPDATE] = "update",
+        [GOSSIP_EVENT_UNREACHABLE] = "unreachable",
+        [GOSSIP_EVENT_REACHABLE] = "reachable",
+        [GOSSIP_EVENT_REAP] = "reap",
+        [GOSSIP_EVENT_DATAGRAMS_LOST] = "datagrams-lost",
+        [GOSSIP_EVENT_DATAGRAMS_PASS] = "datagrams-pass",
+        [GOSSIP_EVENT_JOINED] = "joined",
+        [GOSSIP_EVENT_NAME_TAKEN] = "name-taken",
+        [GOSSIP_EVENT_ID_TAKEN] = "id-taken",
+        [GOSSIP_EVENT_GONE] = "gone",
+    };
+    return texts[kind];
+}

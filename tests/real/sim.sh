@@ -1,0 +1,89 @@
+#!/usr/bin/env bash
+# muster-sim from outside: every example scenario holds, a seed is a run byte for byte, what is wrong
+# with a scenario or an option is named, and a broken invariant names its seed.
+. "$(dirname "$0")/lib.sh"
+sim=$BUILD/muster-sim
+
+# refused TEXT WORDS: muster-sim refuses the scenario with exit 2, naming FILE:LINE and these words.
+refused() {
+    local text=$1 words=$2 status said
+    printf '%b' "$text" >"$T/bad.sim"
+    said=$("$sim" "$T/bad.sim" 2>&1 >/dev/null)
+    status=$?
+    echo "exit $status: $said"
+    [ "$status" -eq 2 ] && [[ $said == "$T/bad.sim:"* && $said == *"$words"* ]]
+}
+
+# fails STATUS WORDS COMMAND...: it ends with that status and says these words on stderr.
+fails() {
+    local wanted=$1 words=$2 status said
+    shift 2
+    said=$("$@" 2>&1 >/dev/null)
+    status=$?
+    echo "exit $status: $said"
+    [ "$status" -eq "$wanted" ] && [[ $said == *"$words"* ]]
+}
+
+for scenario in "$top"/examples/scenarios/*.sim; do
+    size=()
+    # The large ones are as true with fewer nodes, where they name none by number.
+    case ${scenario##*/} in lossy_* | flipflop_* | mass_crash.sim) size=(--nodes 100) ;; esac
+    case ${scenario##*/} in split.sim)
+        sed 's/nodes 1000/nodes 100/; s/n499/n49/; s/600s/60s/; s/601s/61s/; s/620s/80s/' "$scenario" >"$T/split.sim"
+        scenario=$T/split.sim ;;
+    esac
+    t_check "scenario ${scenario##*/} holds" "$sim" --runs 2 "${size[@]}" "$scenario"
+done
+
+printf 'nodes 24\nlink all -> all loss 5%%\nevery 3s crash any 1 for 2s\nrun 20s\n' >"$T/some.sim"
+for form in text json; do
+    "$sim" --seed 7 -o "$form" "$T/some.sim" >"$T/one"
+    "$sim" --seed 7 -o "$form" - <"$T/some.sim" | sed "s|scenario - *|&|" >"$T/two"
+    "$sim" --seed 7 -o "$form" "$T/some.sim" >"$T/three"
+    "$sim" --seed 8 -o "$form" "$T/some.sim" >"$T/other"
+    t_check "$form: the same seed is the same run, byte for byte" cmp "$T/one" "$T/three"
+    t_check "$form: another seed is another run" eval '! cmp -s "$T/one" "$T/other"'
+    t_check "$form: standard input does as well" \
+        cmp <(sed "s|$T/some.sim|-|" "$T/one") "$T/two"
+done
+"$sim" --seed 1 --runs 6 -o json "$T/some.sim" | jq -c '.runs' >"$T/together"
+for seed in 1 2 3 4 5 6; do "$sim" --seed "$seed" -o json "$T/some.sim" | jq -c '.runs[]'; done |
+    jq -cs . >"$T/alone"
+t_check 'several runs are as each alone' cmp "$T/together" "$T/alone"
+t_check 'a single run has a trace' eval '"$sim" "$T/some.sim" | grep -q " failed n"'
+t_check 'JSON has a trace too' eval '"$sim" -o json "$T/some.sim" | jq -e ".trace | length > 20"'
+t_check 'JSON: several runs have none' eval '"$sim" --runs 2 -o json "$T/some.sim" | jq -e ".trace == []"'
+
+printf 'nodes 9\nat 1s crash n3\nrun 9s\nlimit last_ms 1\n' >"$T/broken.sim"
+t_check 'a broken limit: exit 1, and the seed is named' \
+    fails 1 'seed 5: line 4: last_ms is' "$sim" --seed 5 --runs 3 "$T/broken.sim"
+printf 'nodes 9\nat 1s split n0..n3 | rest\nat 2s agree within 1s\nrun 9s\n' >"$T/broken.sim"
+t_check 'no agreement: exit 1, and the seed is named' fails 1 'seed 2: ' "$sim" --seed 2 "$T/broken.sim"
+t_check 'and JSON says so' eval \
+    '"$sim" --seed 2 -o json "$T/broken.sim" 2>/dev/null | jq -e ".invariants.broken[0].seed == 2"'
+
+t_check 'a wrong word is named with its line and what would do' \
+    refused 'nodes 9\n\nat 1s krash n3\n' 'bad.sim:3: "krash" is no action; crash,'
+t_check 'a node that is not there' refused 'nodes 9\nat 1s crash n9\n' 'bad.sim:2: n9: there are 9 nodes'
+t_check 'a parameter that is not there' \
+    refused 'tune ring_edgs 3\n' 'bad.sim:1: no parameter has that name; these are: ring_edges'
+t_check 'a parameter out of its range' refused 'tune ring_edges 99\n' 'ring_edges is between 0 and 6'
+t_check 'a limit that is not there' refused 'limit speed 3\n' 'bad.sim:1: no number of a report'
+t_check 'a detect that is impossible on these links names the smallest possible' refused \
+    'nodes 9\nlink all -> all delay 80ms jitter 0ms\ndetect 600ms\n' \
+    'bad.sim:3: detect 600ms cannot be kept where answers take 160 ms; the smallest possible is 810ms'
+t_check 'the smallest possible is possible' eval \
+    'printf "nodes 9\nlink all -> all delay 80ms jitter 0ms\ndetect 810ms\nrun 9s\n" | "$sim" -'
+t_check 'a detect below the least' refused 'detect 10ms\n' 'bad.sim:1: '
+t_check 'a NUL' refused 'nodes 9\n\0run 9s\n' 'bad.sim:2: a NUL'
+
+t_check 'a file that is not there' fails 2 'No such file' "$sim" "$T/nowhere.sim"
+t_check 'no file' fails 2 'usage: muster-sim' "$sim"
+t_check 'two files' fails 2 'usage: muster-sim' "$sim" "$T/some.sim" "$T/some.sim"
+t_check '--runs 0' fails 2 '--runs 0: a number from 1 to' "$sim" --runs 0 "$T/some.sim"
+t_check '--seed x' fails 2 '--seed x: a number from' "$sim" --seed x "$T/some.sim"
+t_check '--nodes -1' fails 2 '--nodes -1: a number from' "$sim" --nodes -1 "$T/some.sim"
+t_check '-o xml' fails 2 'text or json' "$sim" -o xml "$T/some.sim"
+t_check '--nodes overrides the scenario' eval \
+    '"$sim" --nodes 5 "$T/some.sim" | grep -q ": 5 nodes,"'
+t_check 'a full disk is an error' eval '! "$sim" "$T/some.sim" >/dev/full 2>/dev/null'
