@@ -29,6 +29,8 @@ enum {
     SAVE_TIMEOUT_MS = 2000,   /* at the end */
     LOOK_UP_TIMEOUT_MS = 100, /* at the end, when nobody wants to know any more */
     FLUSH_MS = 100,           /* a last moment for answers on their way to clients */
+    LOOK_PERIOD_S = 10,       /* whether detect can be kept; */
+    ADVICE_PERIOD_S = 3600,   /* and so often at most it is said that it cannot */
     STATUS_TAKEN = 3,         /* the name, or the identity: starting again would not help */
     DESCRIPTORS_MAX = 16384,
 };
@@ -63,9 +65,13 @@ static void send_packets(struct agent *a)
 
 static void publish(struct agent *a, enum journal_kind kind, const struct gossip_member *member)
 {
+    static const char remark[] = "; it lives, but not all who watch it can reach it: is a link cut "
+                                 "one way, or losing packets?";
+    bool is_trouble = kind == JOURNAL_UNREACHABLE; /* which no agent can do anything about */
     char addr[CONFIG_ADDR_TEXT_BYTES];
-    log_info("%s: %s %s", journal_kind_text(kind), member->profile->name,
-             config_addr_text(&member->profile->addr, addr));
+    log_write(is_trouble ? LOG_LEVEL_WARN : LOG_LEVEL_INFO, "%s: %s %s%s", journal_kind_text(kind),
+              member->profile->name, config_addr_text(&member->profile->addr, addr),
+              is_trouble ? remark : "");
     const struct journal_entry *entry =
         journal_append(a->journal, clock_us(CLOCK_REALTIME) / 1000, kind, member);
     events_notify(a->events);
@@ -134,9 +140,14 @@ static void save_soon(struct agent *a)
 static void tell(struct agent *a, const struct gossip_event *event)
 {
     static const enum journal_kind kinds[] = {
-        [GOSSIP_EVENT_JOIN] = JOURNAL_JOIN,     [GOSSIP_EVENT_SUSPECT] = JOURNAL_SUSPECT,
-        [GOSSIP_EVENT_FAILED] = JOURNAL_FAILED, [GOSSIP_EVENT_LEAVE] = JOURNAL_LEAVE,
-        [GOSSIP_EVENT_UPDATE] = JOURNAL_UPDATE, [GOSSIP_EVENT_REAP] = JOURNAL_REAP,
+        [GOSSIP_EVENT_JOIN] = JOURNAL_JOIN,
+        [GOSSIP_EVENT_SUSPECT] = JOURNAL_SUSPECT,
+        [GOSSIP_EVENT_FAILED] = JOURNAL_FAILED,
+        [GOSSIP_EVENT_LEAVE] = JOURNAL_LEAVE,
+        [GOSSIP_EVENT_UPDATE] = JOURNAL_UPDATE,
+        [GOSSIP_EVENT_UNREACHABLE] = JOURNAL_UNREACHABLE,
+        [GOSSIP_EVENT_REACHABLE] = JOURNAL_REACHABLE,
+        [GOSSIP_EVENT_REAP] = JOURNAL_REAP,
     };
     switch (event->kind) {
     case GOSSIP_EVENT_JOINED:
@@ -244,6 +255,23 @@ static void on_hangup(int signal, short what, void *arg)
 {
     (void)signal, (void)what;
     agent_reload(arg, on_reloaded, arg);
+}
+
+/* What detect can be is known only once answers are measured, and changes with the network. */
+static void on_look(int fd, short what, void *arg)
+{
+    struct agent *a = arg;
+    char advice[CONFIG_ERROR_BYTES];
+    struct gossip_stats stats;
+    int64_t now_us = agent_now_us();
+    (void)fd, (void)what;
+    if (a->advised_us && now_us - a->advised_us < ADVICE_PERIOD_S * INT64_C(1000000))
+        return;
+    gossip_get_stats(a->gossip, &stats);
+    if (!config_detect_advice(a->config->detect_ms, stats.rtt_us, advice))
+        return;
+    log_warn("%s", advice);
+    a->advised_us = now_us;
 }
 
 static void on_watchdog(int fd, short what, void *arg)
@@ -370,6 +398,8 @@ static void start_events(struct agent *a)
     add_event(a, &a->deadline, fd, EV_READ | EV_PERSIST, on_deadline);
     event_add(a->deadline, NULL);
     add_event(a, &a->save, -1, EV_TIMEOUT, on_save);
+    add_event(a, &a->look, -1, EV_PERSIST, on_look);
+    event_add(a->look, &(struct timeval){.tv_sec = LOOK_PERIOD_S});
     static const struct {
         int signal;
         event_callback_fn callback;
@@ -457,6 +487,7 @@ void agent_stop(struct agent *a)
         close(event_get_fd(a->deadline));
     free_event(a->deadline);
     free_event(a->save);
+    free_event(a->look);
     free_event(a->watchdog);
     worker_free(a->resolver, LOOK_UP_TIMEOUT_MS);
     worker_free(a->worker, SAVE_TIMEOUT_MS);

@@ -41,12 +41,14 @@ struct agent {
     struct stream *stream;
     struct event *deadline;   /* a timerfd, set to deadline_us */
     struct event *save;       /* the members' addresses, a moment after a change */
+    struct event *look;       /* now and then, at how long answers take */
     struct event *watchdog;   /* systemd's; NULL without */
     struct event *signals[3]; /* SIGTERM, SIGINT, SIGHUP */
     int64_t deadline_us;
     int64_t started_us;
-    int64_t saved_us; /* the addresses to rejoin by; 0: not yet */
-    bool leaving;     /* or stopping without */
+    int64_t saved_us;   /* the addresses to rejoin by; 0: not yet */
+    int64_t advised_us; /* that detect cannot be kept; 0: not yet */
+    bool leaving;       /* or stopping without */
     int exit_status;
 };
 

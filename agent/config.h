@@ -65,6 +65,10 @@ void config_free(struct config *c);
 /* Prints what it means, with every derived timing, for -t. */
 void config_print(const struct config *c, FILE *out);
 
+/* Says that detect cannot be kept where answers take rtt_us (a round trip; 0: unmeasured), and what
+ * can, into CONFIG_ERROR_BYTES. False: it can be kept, and nothing is to be said. */
+bool config_detect_advice(uint32_t detect_ms, uint64_t rtt_us, char *into);
+
 /* "ADDR", "ADDR:PORT", "[V6]:PORT", "V6" as numbers only, no look-up; port is kept if none given.
  * False: not one. */
 bool config_addr_parse(const char *text, struct gossip_addr *addr);

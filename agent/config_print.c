@@ -111,6 +111,22 @@ static void print_timing(uint32_t detect_ms, FILE *out)
     fprintf(out, "timing.reap = %uh\n", t.reap_s / 3600);
 }
 
+bool config_detect_advice(uint32_t detect_ms, uint64_t rtt_us, char *into)
+{
+    char detect[CONFIG_DURATION_TEXT_BYTES], least[CONFIG_DURATION_TEXT_BYTES];
+    uint32_t least_ms = gossip_detect_ms_min((int64_t)rtt_us);
+
+    if (detect_ms >= least_ms)
+        return false;
+    snprintf(
+        into, CONFIG_ERROR_BYTES,
+        "detect \"%s\": below the smallest possible %s where answers take %.1f ms, and members "
+        "that live may be suspected; use at least \"%s\", on all members",
+        config_duration_text(detect_ms, detect), config_duration_text(least_ms, least),
+        (double)rtt_us / 1000, least);
+    return true;
+}
+
 void config_print(const struct config *c, FILE *out)
 {
     print_optional(out, "file", c->file, "(none)");

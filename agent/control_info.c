@@ -143,10 +143,17 @@ static void put_agent(struct rpc_out *out, const struct control *c)
     section_end(&s);
 }
 
-static void put_timing(struct rpc_out *out, const struct gossip_timing *timing)
+/* And what detect could be here, by how long answers take: once there was one. */
+static void put_timing(struct rpc_out *out, const struct gossip *g)
 {
+    const struct gossip_timing *timing = gossip_get_timing(g);
+    struct gossip_stats stats;
     struct section s = section_begin(out, "timing");
+    gossip_get_stats(g, &stats);
     put_unsigned(&s, "detect_ms", timing->detect_ms);
+    put_unsigned(&s, "detect_ms_min", gossip_detect_ms_min((int64_t)stats.rtt_us));
+    if (stats.rtt_us > 0)
+        put_unsigned(&s, "rtt_us", stats.rtt_us);
     put_unsigned(&s, "ping_period_ms", timing->ping_period_ms);
     put_unsigned(&s, "sweep_period_ms", timing->sweep_period_ms);
     put_unsigned(&s, "reping_ms", timing->reping_ms);
@@ -203,7 +210,7 @@ const char *control_info_info(struct control_request *r)
     struct rpc_out *out = control_client_begin(r->client, r->seq, "");
     rpc_put_map(out, NULL, 4);
     put_agent(out, r->client->control);
-    put_timing(out, gossip_get_timing(r->agent->gossip));
+    put_timing(out, r->agent->gossip);
     put_counters(out, r->agent->gossip);
     put_handlers(out, r->agent->handlers);
     control_client_send(r->client);

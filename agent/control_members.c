@@ -42,7 +42,7 @@ void control_members_put(struct rpc_out *out, const char *key, const struct goss
     enum { VERSIONS = sizeof versions / sizeof versions[0] };
     const struct gossip_profile *p = member->profile;
     char id[CONTROL_ID_TEXT_BYTES];
-    rpc_put_map(out, key, 8 + VERSIONS);
+    rpc_put_map(out, key, 9 + VERSIONS);
     rpc_put_text(out, "Name", p->name);
     rpc_put_bytes(out, "Addr", p->addr.ip, sizeof p->addr.ip);
     rpc_put_unsigned(out, "Port", p->addr.port);
@@ -53,6 +53,7 @@ void control_members_put(struct rpc_out *out, const char *key, const struct goss
     rpc_put_text(out, "ID", control_members_id_text(p, id));
     rpc_put_unsigned(out, "Generation", p->generation);
     rpc_put_unsigned(out, "Incarnation", member->incarnation);
+    rpc_put_boolean(out, "Unreachable", member->partly);
 }
 
 /* ---- filters ---- */

@@ -92,6 +92,7 @@ static void env_fill(struct env *env, const struct handler_order *order)
     env_add(env, "MUSTER_MEMBER_ADDR=%s", config_ip_text(&p->addr, ip));
     env_add(env, "MUSTER_MEMBER_PORT=%u", p->addr.port);
     env_add(env, "MUSTER_MEMBER_STATUS=%s", gossip_status_text(entry->member.status));
+    env_add(env, "MUSTER_MEMBER_UNREACHABLE=%s", entry->member.partly ? "yes" : "no");
     env_add(env, "MUSTER_MEMBER_INCARNATION=%" PRIu32, entry->member.incarnation);
     const char *at = NULL, *key, *value;
     while (gossip_tag_next(p->tags, p->tags_bytes, &at, &key, &value))

@@ -119,6 +119,7 @@ void journal_member_json(struct json *j, const char *key, const struct gossip_me
     json_string(j, "addr", config_ip_text(&p->addr, ip));
     json_unsigned(j, "port", p->addr.port);
     json_string(j, "status", gossip_status_text(member->status));
+    json_boolean(j, "unreachable", member->partly);
     json_unsigned(j, "incarnation", member->incarnation);
     json_object_begin(j, "tags");
     const char *at = NULL, *tag, *value;

@@ -19,7 +19,9 @@
     X(JOURNAL_FAILED, "member-failed")                                                             \
     X(JOURNAL_UPDATE, "member-update")                                                             \
     X(JOURNAL_REAP, "member-reap")                                                                 \
-    X(JOURNAL_SUSPECT, "member-suspect")
+    X(JOURNAL_SUSPECT, "member-suspect")                                                           \
+    X(JOURNAL_UNREACHABLE, "member-unreachable")                                                   \
+    X(JOURNAL_REACHABLE, "member-reachable")
 
 #define JOURNAL_KIND_ENUM(name, text) name,
 enum journal_kind { JOURNAL_KINDS(JOURNAL_KIND_ENUM) JOURNAL_KINDS_COUNT };
@@ -62,7 +64,8 @@ const struct journal_entry *journal_hold(const struct journal_entry *entry);
 void journal_release(const struct journal_entry *entry);
 
 struct json;
-/* The member object of INTERFACE.md: name, id, addr, port, status, incarnation, tags. */
+/* The member object of INTERFACE.md: name, id, addr, port, status, unreachable, incarnation, tags.
+ */
 void journal_member_json(struct json *j, const char *key, const struct gossip_member *member);
 /* "2026-11-20T12:00:00.123Z", into at least 25 bytes. */
 void journal_time_text(int64_t time_ms, char *into);

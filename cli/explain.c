@@ -166,6 +166,8 @@ static void print_member(const struct member *member)
     printf("%-13s", "status");
     print_status(stdout, member->status);
     putchar('\n');
+    if (member->unreachable)
+        row("unreachable", "partly: it lives, but not all who watch it can reach it");
     row("tags", "%s", *member->tags_text ? member->tags_text : "none");
 }
 

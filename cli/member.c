@@ -21,6 +21,7 @@ static const struct fields_entry fields[] = {
     FIELD("Name", FIELDS_TEXT, member.name),
     FIELD("ID", FIELDS_TEXT, member.id),
     FIELD("Status", FIELDS_TEXT, member.status),
+    FIELD("Unreachable", FIELDS_BOOLEAN, member.unreachable),
     FIELD("Port", FIELDS_UNSIGNED, member.port),
     FIELD("Incarnation", FIELDS_UNSIGNED, member.incarnation),
     FIELD("Generation", FIELDS_UNSIGNED, member.generation),
@@ -134,6 +135,11 @@ enum client_status member_list(struct client *c, const struct member **rows, siz
     return CLIENT_OK;
 }
 
+const char *member_note(const struct member *member)
+{
+    return member->unreachable ? "partly unreachable" : "";
+}
+
 const char *member_tag_value(const struct member *member, const char *key)
 {
     for (size_t i = 0; i < member->tags_count; i++)
@@ -158,6 +164,7 @@ void member_json(struct json *json, const char *key, const struct member *member
     json_string(json, "addr", member->addr);
     json_unsigned(json, "port", member->port);
     json_string(json, "status", member->status);
+    json_boolean(json, "unreachable", member->unreachable);
     json_unsigned(json, "incarnation", member->incarnation);
     member_tags_json(json, member);
     json_object_end(json);

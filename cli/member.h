@@ -19,6 +19,7 @@ struct member_tag {
 /* Strings end with the zone that the member was read into. */
 struct member {
     const char *name, *id, *status;
+    bool unreachable; /* it lives, and not all who watch it can reach it */
     uint64_t port, incarnation, generation;
     char addr[INET6_ADDRSTRLEN];
     char address[INET6_ADDRSTRLEN + 8]; /* "10.0.0.1:7949" or "[2001:db8::1]:7949" */
@@ -37,6 +38,9 @@ bool member_read_tags(const msgpack_object *map, msgpack_zone *zone, struct memb
 /* Asks for all members: the client's status, and when that is CLIENT_OK, rows sorted by name,
  * borrowed until the client's next call. */
 enum client_status member_list(struct client *c, const struct member **rows, size_t *count);
+
+/* What an operator should see beside its status; "" for nothing. */
+const char *member_note(const struct member *member);
 
 /* The value of a tag; NULL: it has no such tag. */
 const char *member_tag_value(const struct member *member, const char *key);

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #define TAGS_MAX 64 /* --tag options; a member has hardly more */
-#define COLUMNS 4
+#define COLUMNS_MAX 5
 
 struct filter {
     const char *status; /* NULL: any */
@@ -89,17 +89,28 @@ static int print_json(const struct cli *cli, const struct filter *filter, const 
     return cli_print_json(cli, &json);
 }
 
+/* The last column, which is there only when it says something: whoever reads the others by their
+ * place finds them in it at all times. */
+static size_t count_columns(const struct filter *filter, const struct member *rows, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (fits(&rows[i], filter) && *member_note(&rows[i]))
+            return COLUMNS_MAX;
+    return COLUMNS_MAX - 1;
+}
+
 static int print_rows(const struct cli *cli, const struct filter *filter, const struct member *rows,
                       size_t count)
 {
-    struct print_cell *cells = calloc((count + 1) * COLUMNS, sizeof *cells);
+    size_t columns = count_columns(filter, rows, count);
+    struct print_cell *cells = calloc((count + 1) * columns, sizeof *cells);
     if (!cells) {
         cli_say(cli, "out of memory");
         return CLI_UNASKED;
     }
-    static const char *const head[COLUMNS] = {"NAME", "ADDRESS", "STATUS", "TAGS"};
+    static const char *const head[COLUMNS_MAX] = {"NAME", "ADDRESS", "STATUS", "TAGS", "NOTE"};
     struct print_cell *cell = cells;
-    for (size_t i = 0; i < COLUMNS; i++)
+    for (size_t i = 0; i < columns; i++)
         *cell++ = (struct print_cell){head[i], false};
     for (size_t i = 0; i < count; i++) {
         if (!fits(&rows[i], filter))
@@ -108,8 +119,10 @@ static int print_rows(const struct cli *cli, const struct filter *filter, const 
         *cell++ = (struct print_cell){rows[i].address, false};
         *cell++ = (struct print_cell){rows[i].status, true};
         *cell++ = (struct print_cell){rows[i].tags_text, false};
+        if (columns == COLUMNS_MAX)
+            *cell++ = (struct print_cell){member_note(&rows[i]), true};
     }
-    print_table(stdout, cells, COLUMNS, (size_t)(cell - cells) / COLUMNS);
+    print_table(stdout, cells, columns, (size_t)(cell - cells) / columns);
     free(cells);
     return CLI_YES;
 }

@@ -40,7 +40,7 @@ static const char *colour(const char *status)
         const char *status, *colour;
     } colours[] = {
         {"alive", "\033[32m"},  {"suspect", "\033[33m"}, {"failed", "\033[31m"},
-        {"leaving", "\033[2m"}, {"left", "\033[2m"},
+        {"leaving", "\033[2m"}, {"left", "\033[2m"},     {"partly unreachable", "\033[33m"},
     };
     for (size_t i = 0; i < sizeof colours / sizeof colours[0]; i++)
         if (strcmp(status, colours[i].status) == 0)
@@ -102,13 +102,14 @@ void print_table(FILE *out, const struct print_cell *cells, size_t columns, size
 static const struct field {
     const char *name;
     size_t offset; /* in struct member */
-    enum { FIELD_TEXT, FIELD_ARRAY, FIELD_NUMBER } kind;
+    enum { FIELD_TEXT, FIELD_ARRAY, FIELD_NUMBER, FIELD_YES_NO } kind;
 } template_fields[] = {
     {"name", offsetof(struct member, name), FIELD_TEXT},
     {"id", offsetof(struct member, id), FIELD_TEXT},
     {"addr", offsetof(struct member, addr), FIELD_ARRAY},
     {"port", offsetof(struct member, port), FIELD_NUMBER},
     {"status", offsetof(struct member, status), FIELD_TEXT},
+    {"unreachable", offsetof(struct member, unreachable), FIELD_YES_NO},
     {"incarnation", offsetof(struct member, incarnation), FIELD_NUMBER},
     {"generation", offsetof(struct member, generation), FIELD_NUMBER},
     {"tags", offsetof(struct member, tags_text), FIELD_TEXT},
@@ -162,7 +163,7 @@ static void read_field(struct piece *piece)
         }
     }
     piece->wrong = "no such field; there are {name}, {id}, {addr}, {port}, {status}, "
-                   "{incarnation}, {generation}, {tags} and {tag:KEY}";
+                   "{unreachable}, {incarnation}, {generation}, {tags} and {tag:KEY}";
 }
 
 /* Reads the piece at `at`. False: the end. */
@@ -201,6 +202,9 @@ static void print_field(FILE *out, const struct field *field, const struct membe
         break;
     case FIELD_NUMBER:
         fprintf(out, "%" PRIu64, *(const uint64_t *)(const void *)at);
+        break;
+    case FIELD_YES_NO:
+        fputs(*(const bool *)(const void *)at ? "yes" : "no", out);
         break;
     }
 }

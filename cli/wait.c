@@ -7,8 +7,10 @@
 
 #define FAILED_MAX 64 /* --failed options */
 
-/* What can make a condition true. */
-#define EVENTS "member-join,member-leave,member-failed,member-update,member-reap,member-suspect"
+/* What can make a condition true: also a suspect that is found to live, but partly unreachable. */
+#define EVENTS                                                                                     \
+    "member-join,member-leave,member-failed,member-update,member-reap,member-suspect,"             \
+    "member-unreachable,member-reachable"
 
 struct conditions {
     unsigned long alive;

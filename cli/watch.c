@@ -12,6 +12,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#define EVENT_COLUMNS 18 /* the longest event, so that names stand below each other */
+
 struct record {
     uint64_t seq, lost, time_ms;
     const char *event, *line;
@@ -50,12 +52,14 @@ static void print_text(const struct record *record, const struct member *member)
     fputs("  ", stdout);
     size_t width = print_safe(stdout, record->event);
     if (member) {
-        printf("%*s", width < 14 ? (int)(16 - width) : 2, "");
+        printf("%*s  ", width < EVENT_COLUMNS ? (int)(EVENT_COLUMNS - width) : 0, "");
         print_safe(stdout, member->name);
         printf("  %s  ", member->address);
         print_status(stdout, member->status);
         fputs(member->tags_count > 0 ? "  " : "", stdout);
         print_safe(stdout, member->tags_text);
+        fputs(member->unreachable ? "  " : "", stdout);
+        print_status(stdout, member_note(member));
     }
     putchar('\n');
 }

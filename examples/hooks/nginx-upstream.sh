@@ -1,7 +1,7 @@
 #!/bin/sh
 # Rewrites an nginx upstream file from the living members with a tag, and reloads nginx if the file
 # changed. The port is the member's tag "port", 80 without one.
-#   handler "nginx" { on = {"member-join", "member-leave", "member-failed", "member-update"} run = "/etc/muster/hooks/nginx-upstream.sh" }
+#   handler "nginx" { on = {"member-join", "member-leave", "member-failed", "member-update", "member-unreachable", "member-reachable"} run = "/etc/muster/hooks/nginx-upstream.sh" }
 set -eu
 upstream=web
 file=/etc/nginx/conf.d/muster-web.conf

@@ -13,7 +13,7 @@ printf '%s\n' "file='$T/upstream.conf'" "reload='echo reloaded >>$T/reloads'" "m
 cat >"$T/a.conf" <<CONF
 handler "log" { on = {"member-join", "member-failed"} run = "$hooks/append-log.sh" }
 handler "page" { on = {"member-failed"} match = {"role=web"} run = "$hooks/page.sh" }
-handler "nginx" { on = {"member-join", "member-leave", "member-failed", "member-update"} run = "$hooks/nginx-upstream.sh" }
+handler "nginx" { on = {"member-join", "member-leave", "member-failed", "member-update", "member-unreachable", "member-reachable"} run = "$hooks/nginx-upstream.sh" }
 CONF
 start_ready a 127.1.11.1 -c "$T/a.conf"
 start_ready b 127.1.11.2 -j 127.1.11.1 -T role=web -T port=8080

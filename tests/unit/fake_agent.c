@@ -150,10 +150,10 @@ void fake_agent_put_header(struct fake_agent *f, uint64_t seq, const char *error
     fake_agent_put_unsigned_pair(f, "Seq", seq);
 }
 
-void fake_agent_put_member(struct fake_agent *f, const char *name, const char *status)
+static void put_member(struct fake_agent *f, const char *name, const char *status, bool partly)
 {
     static const uint8_t addr[16] = {[10] = 0xff, [11] = 0xff, [12] = 10, [15] = 1};
-    fake_agent_put_map(f, 9);
+    fake_agent_put_map(f, 10);
     fake_agent_put_text_pair(f, "Name", name);
     fake_agent_put_text(f, "Addr");
     msgpack_pack_bin_with_body(&f->pack, addr, sizeof addr);
@@ -166,6 +166,18 @@ void fake_agent_put_member(struct fake_agent *f, const char *name, const char *s
     fake_agent_put_text_pair(f, "ID", "9f00");
     fake_agent_put_unsigned_pair(f, "Generation", 5);
     fake_agent_put_unsigned_pair(f, "Incarnation", 3);
+    fake_agent_put_text(f, "Unreachable");
+    (partly ? msgpack_pack_true : msgpack_pack_false)(&f->pack);
+}
+
+void fake_agent_put_member(struct fake_agent *f, const char *name, const char *status)
+{
+    put_member(f, name, status, false);
+}
+
+void fake_agent_put_partly(struct fake_agent *f, const char *name, const char *status)
+{
+    put_member(f, name, status, true);
 }
 
 void fake_agent_put_members(struct fake_agent *f, size_t count)
@@ -176,8 +188,8 @@ void fake_agent_put_members(struct fake_agent *f, size_t count)
     msgpack_pack_array(&f->pack, count);
 }
 
-void fake_agent_put_record(struct fake_agent *f, uint64_t seq, const char *event, const char *name,
-                           const char *status)
+/* Up to the member itself. */
+static void begin_record(struct fake_agent *f, uint64_t seq, const char *event)
 {
     char line[64];
     snprintf(line, sizeof line, "{\"seq\":%d}", (int)seq);
@@ -188,7 +200,20 @@ void fake_agent_put_record(struct fake_agent *f, uint64_t seq, const char *event
     fake_agent_put_unsigned_pair(f, "Time", 1795176000123);
     fake_agent_put_text_pair(f, "Line", line);
     fake_agent_put_text(f, "Member");
+}
+
+void fake_agent_put_record(struct fake_agent *f, uint64_t seq, const char *event, const char *name,
+                           const char *status)
+{
+    begin_record(f, seq, event);
     fake_agent_put_member(f, name, status);
+}
+
+void fake_agent_put_partly_record(struct fake_agent *f, uint64_t seq, const char *event,
+                                  const char *name)
+{
+    begin_record(f, seq, event);
+    fake_agent_put_partly(f, name, "alive");
 }
 
 bool fake_agent_send(struct fake_agent *f, const void *bytes, size_t len)

@@ -43,11 +43,16 @@ void fake_agent_put_text_pair(struct fake_agent *f, const char *key, const char 
 void fake_agent_put_unsigned_pair(struct fake_agent *f, const char *key, uint64_t value);
 /* A Member map: at 10.0.0.1:7949 with incarnation 3, generation 5 and the tag role=db. */
 void fake_agent_put_member(struct fake_agent *f, const char *name, const char *status);
+/* The same, partly unreachable. */
+void fake_agent_put_partly(struct fake_agent *f, const char *name, const char *status);
 /* The answer to `members` up to the members themselves. */
 void fake_agent_put_members(struct fake_agent *f, size_t count);
 /* A record of the watched stream, about a member; its Line is {"seq":SEQ}. */
 void fake_agent_put_record(struct fake_agent *f, uint64_t seq, const char *event, const char *name,
                            const char *status);
+/* The same, about one that is alive and partly unreachable. */
+void fake_agent_put_partly_record(struct fake_agent *f, uint64_t seq, const char *event,
+                                  const char *name);
 void fake_agent_flush(struct fake_agent *f);
 /* The same, one byte at a time. */
 void fake_agent_flush_slowly(struct fake_agent *f);

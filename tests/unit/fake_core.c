@@ -67,6 +67,13 @@ const struct gossip_member *fake_member_add(const char *name, enum gossip_status
     return m;
 }
 
+const struct gossip_member *fake_member_add_partly(const char *name)
+{
+    const struct gossip_member *m = fake_member_add(name, GOSSIP_ALIVE, "", 0);
+    fake.agent.gossip->members[m - fake.agent.gossip->members].partly = true;
+    return m;
+}
+
 void fake_change(const struct gossip_member *member, enum journal_kind kind)
 {
     assert(journal_append(fake.agent.journal, TIME_MS, kind, member));
@@ -218,9 +225,14 @@ const struct gossip_timing *gossip_get_timing(const struct gossip *g)
     return &timing;
 }
 
+uint32_t gossip_detect_ms_min(int64_t rtt_us)
+{
+    return (uint32_t)(2 * rtt_us / 1000);
+}
+
 void gossip_get_stats(const struct gossip *g, struct gossip_stats *stats)
 {
-    *stats = (struct gossip_stats){.packets_sent = 12, .news_waiting = 4};
+    *stats = (struct gossip_stats){.packets_sent = 12, .news_waiting = 4, .rtt_us = fake.rtt_us};
     for (size_t i = 0; i < g->count; i++) {
         stats->members_alive += g->members[i].status <= GOSSIP_SUSPECT;
         stats->members_failed += g->members[i].status == GOSSIP_FAILED;

@@ -24,6 +24,7 @@ extern struct fake_core {
     enum gossip_error forget_error, set_tags_error;
     const char *reload_error; /* NULL: reloads succeed */
     int64_t now_us, step_us;  /* agent_now_us: now, and by how much it moves at each look */
+    uint64_t rtt_us;          /* gossip_detect_ms_min is then twice that, in milliseconds */
     struct gossip_explanation explanation;
 } fake;
 
@@ -34,6 +35,8 @@ void fake_core_stop(void);
  * its name. tags as encoded. Borrowed, until it is changed. */
 const struct gossip_member *fake_member_add(const char *name, enum gossip_status status,
                                             const char *tags, size_t tags_bytes);
+/* The same, alive and partly unreachable. */
+const struct gossip_member *fake_member_add_partly(const char *name);
 /* Appends a change of that member to the journal and tells control. */
 void fake_change(const struct gossip_member *member, enum journal_kind kind);
 /* The n-th join that was asked for ends. */

@@ -18,7 +18,7 @@
 #include <unistd.h>
 
 #define READ_BYTES 65536
-#define PRINTED_BYTES (1 << 20)
+#define PRINTED_BYTES (1 << 21) /* 3000 members */
 #define DEADLINE_S 20
 #define STILL_ROUNDS 20 /* of the loop, without anything moving, are a standstill */
 

@@ -33,8 +33,49 @@ START_TEST(members_are_one_json_document)
     ck_assert_int_eq(cli_run_against(members_script, members_run, "--status failed", true),
                      CLI_YES);
     ck_assert_str_eq(said, "{\"members\":[{\"name\":\"web1\",\"id\":\"9f00\",\"addr\":\"10.0.0.1\","
-                           "\"port\":7949,\"status\":\"failed\",\"incarnation\":3,\"tags\":{"
-                           "\"role\":\"db\"}}]}\n");
+                           "\"port\":7949,\"status\":\"failed\",\"unreachable\":false,"
+                           "\"incarnation\":3,\"tags\":{\"role\":\"db\"}}]}\n");
+}
+END_TEST
+
+static void partly_script(struct fake_agent *f)
+{
+    fake_agent_greet(f);
+    fake_agent_expect(f, "members", NULL);
+    fake_agent_put_members(f, 3);
+    fake_agent_put_member(f, "web1", "failed");
+    fake_agent_put_partly(f, "db10", "alive");
+    fake_agent_put_partly(f, "db1", "suspect");
+    fake_agent_flush(f);
+    fake_agent_expect_end(f);
+}
+
+START_TEST(the_partly_unreachable_are_noted_in_a_last_column)
+{
+    ck_assert_int_eq(cli_run_against(partly_script, members_run, "", false), CLI_YES);
+    ck_assert_str_eq(said, "NAME  ADDRESS        STATUS   TAGS     NOTE\n"
+                           "db1   10.0.0.1:7949  suspect  role=db  partly unreachable\n"
+                           "db10  10.0.0.1:7949  alive    role=db  partly unreachable\n"
+                           "web1  10.0.0.1:7949  failed   role=db\n");
+}
+END_TEST
+
+START_TEST(the_note_is_left_out_when_none_of_those_listed_has_one)
+{
+    ck_assert_int_eq(cli_run_against(partly_script, members_run, "--status failed", false),
+                     CLI_YES);
+    ck_assert_str_eq(said, "NAME  ADDRESS        STATUS  TAGS\n"
+                           "web1  10.0.0.1:7949  failed  role=db\n");
+}
+END_TEST
+
+START_TEST(the_partly_unreachable_are_alive_and_told_to_programs)
+{
+    const char *arguments = "--status alive --format {name}:{status}:{unreachable}\\n";
+    ck_assert_int_eq(cli_run_against(partly_script, members_run, arguments, false), CLI_YES);
+    ck_assert_str_eq(said, "db10:alive:yes\n");
+    ck_assert_int_eq(cli_run_against(partly_script, members_run, "--status alive", true), CLI_YES);
+    ck_assert_ptr_nonnull(strstr(said, "\"status\":\"alive\",\"unreachable\":true,"));
 }
 END_TEST
 
@@ -274,14 +315,16 @@ START_TEST(version_needs_no_agent)
 }
 END_TEST
 
-static void put_explanation(struct fake_agent *f, bool watched)
+static void put_explanation(struct fake_agent *f, bool watched,
+                            void put_member(struct fake_agent *f, const char *name,
+                                            const char *status))
 {
     fake_agent_greet(f);
     fake_agent_expect(f, "explain", "{\"Node\"=>\"db1\"}");
     fake_agent_put_header(f, f->seq, "");
     fake_agent_put_map(f, 12);
     fake_agent_put_text(f, "Member");
-    fake_agent_put_member(f, "db1", "suspect");
+    put_member(f, "db1", "suspect");
     fake_agent_put_text(f, "Watched");
     (watched ? msgpack_pack_true : msgpack_pack_false)(&f->pack);
     fake_agent_put_text(f, "Phi");
@@ -307,17 +350,23 @@ static void put_explanation(struct fake_agent *f, bool watched)
 
 static void watched_script(struct fake_agent *f)
 {
-    put_explanation(f, true);
+    put_explanation(f, true, fake_agent_put_member);
+}
+
+static void watched_partly_script(struct fake_agent *f)
+{
+    put_explanation(f, true, fake_agent_put_partly);
 }
 
 static void unwatched_script(struct fake_agent *f)
 {
-    put_explanation(f, false);
+    put_explanation(f, false, fake_agent_put_member);
 }
 
 #define EXPLAINED_MEMBER                                                                           \
     "{\"member\":{\"name\":\"db1\",\"id\":\"9f00\",\"addr\":\"10.0.0.1\",\"port\":7949,"           \
-    "\"status\":\"suspect\",\"incarnation\":3,\"tags\":{\"role\":\"db\"}},"
+    "\"status\":\"suspect\",\"unreachable\":false,\"incarnation\":3,"                              \
+    "\"tags\":{\"role\":\"db\"}},"
 
 START_TEST(explain_tells_what_holds)
 {
@@ -342,6 +391,18 @@ START_TEST(explain_tells_what_holds)
                      "\"last_ack_us\":null,\"unanswered\":3,\"suspicion\":true,"
                      "\"suspicion_ours\":true,\"confirmations\":2,\"suspicion_left_us\":500000,"
                      "\"observers\":[\"db2\"]}\n");
+}
+END_TEST
+
+START_TEST(explain_says_in_words_who_is_partly_unreachable)
+{
+    ck_assert_int_eq(cli_run_against(watched_partly_script, explain_run, "db1", false), CLI_YES);
+    ck_assert_ptr_nonnull(
+        strstr(said, "status       suspect\n"
+                     "unreachable  partly: it lives, but not all who watch it can reach it\n"
+                     "tags         role=db\n"));
+    ck_assert_int_eq(cli_run_against(watched_partly_script, explain_run, "db1", true), CLI_YES);
+    ck_assert_ptr_nonnull(strstr(said, "\"status\":\"suspect\",\"unreachable\":true,"));
 }
 END_TEST
 
@@ -384,6 +445,10 @@ static Suite *suite(void)
     tcase_add_test(ask, members_are_a_table_sorted_by_name);
     tcase_add_test(ask, members_are_one_json_document);
     tcase_add_test(ask, members_are_filtered_by_status_and_tag);
+    tcase_add_test(ask, the_partly_unreachable_are_noted_in_a_last_column);
+    tcase_add_test(ask, the_note_is_left_out_when_none_of_those_listed_has_one);
+    tcase_add_test(ask, the_partly_unreachable_are_alive_and_told_to_programs);
+    tcase_add_test(ask, explain_says_in_words_who_is_partly_unreachable);
     tcase_add_test(ask, info_is_shown_by_section);
     tcase_add_test(ask, version_names_both_programs);
     tcase_add_test(ask, version_needs_no_agent);

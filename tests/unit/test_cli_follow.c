@@ -17,6 +17,7 @@ static void watch_script(struct fake_agent *f)
     fake_agent_put_unsigned_pair(f, "Seq", 12);
     fake_agent_put_unsigned_pair(f, "Lost", 5);
     fake_agent_put_record(f, 13, "member-failed", "a\nb", "failed");
+    fake_agent_put_partly_record(f, 14, "member-unreachable", "db1");
     fake_agent_flush(f);
 }
 
@@ -25,11 +26,13 @@ START_TEST(watch_prints_a_line_a_change_and_ends_with_the_agent)
     const char *arguments = "--on member-join,member-failed --from 6";
     ck_assert_int_eq(cli_run_against(watch_script, watch_run, arguments, false), CLI_UNASKED);
     ck_assert_str_eq(said,
-                     "7  2026-11-20T12:00:00.123Z  member-join     db1  10.0.0.1:7949  alive  "
+                     "7  2026-11-20T12:00:00.123Z  member-join         db1  10.0.0.1:7949  alive  "
                      "role=db\n"
                      "12  gap: 5 changes were lost; muster members shows how it is now\n"
-                     "13  2026-11-20T12:00:00.123Z  member-failed   a\\nb  10.0.0.1:7949  failed  "
-                     "role=db\n");
+                     "13  2026-11-20T12:00:00.123Z  member-failed       a\\nb  10.0.0.1:7949  "
+                     "failed  role=db\n"
+                     "14  2026-11-20T12:00:00.123Z  member-unreachable  db1  10.0.0.1:7949  alive  "
+                     "role=db  partly unreachable\n");
     assert_complained("closed the connection");
 }
 END_TEST
@@ -38,8 +41,8 @@ START_TEST(watch_in_json_passes_the_lines_on)
 {
     const char *arguments = "--on member-join,member-failed --from 6 -o json";
     ck_assert_int_eq(cli_run_against(watch_script, watch_run, arguments, false), CLI_UNASKED);
-    ck_assert_str_eq(said,
-                     "{\"seq\":7}\n{\"seq\":12,\"event\":\"gap\",\"lost\":5}\n{\"seq\":13}\n");
+    ck_assert_str_eq(said, "{\"seq\":7}\n{\"seq\":12,\"event\":\"gap\",\"lost\":5}\n{\"seq\":13}\n"
+                           "{\"seq\":14}\n");
 }
 END_TEST
 
@@ -84,7 +87,7 @@ END_TEST
 
 #define WAIT_EVENTS                                                                                \
     "{\"Type\"=>\"member-join,member-leave,member-failed,member-update,member-reap,"               \
-    "member-suspect\", \"From\"=>0}"
+    "member-suspect,member-unreachable,member-reachable\", \"From\"=>0}"
 
 static void put_pair(struct fake_agent *f, const char *db1, const char *db2)
 {
@@ -115,6 +118,20 @@ static void wait_script(struct fake_agent *f)
     fake_agent_expect_end(f);
 }
 
+/* A suspect that is found to live: the change is told as that, and it counts. */
+static void wait_partly_script(struct fake_agent *f)
+{
+    begin_wait(f);
+    fake_agent_put_partly_record(f, 1, "member-unreachable", "db2");
+    fake_agent_flush(f);
+    fake_agent_expect(f, "members", NULL);
+    fake_agent_put_members(f, 2);
+    fake_agent_put_member(f, "db1", "alive");
+    fake_agent_put_partly(f, "db2", "alive");
+    fake_agent_flush(f);
+    fake_agent_expect_end(f);
+}
+
 static void wait_failed_script(struct fake_agent *f)
 {
     begin_wait(f);
@@ -135,6 +152,12 @@ START_TEST(wait_asks_again_at_each_change_and_counts_no_suspects)
 {
     ck_assert_int_eq(cli_run_against(wait_script, wait_run, "--alive 2", false), CLI_YES);
     ck_assert_str_eq(said, "");
+}
+END_TEST
+
+START_TEST(wait_counts_the_partly_unreachable_as_alive)
+{
+    ck_assert_int_eq(cli_run_against(wait_partly_script, wait_run, "--alive 2", false), CLI_YES);
 }
 END_TEST
 
@@ -171,6 +194,7 @@ static Suite *suite(void)
     tcase_add_test(follow, watch_for_an_event_that_is_none_is_wrong_usage);
     tcase_add_test(follow, watch_ends_quietly_when_its_reader_has_gone);
     tcase_add_test(follow, wait_asks_again_at_each_change_and_counts_no_suspects);
+    tcase_add_test(follow, wait_counts_the_partly_unreachable_as_alive);
     tcase_add_test(follow, wait_ends_when_all_conditions_hold);
     tcase_add_test(follow, wait_times_out);
     tcase_add_test(follow, wait_says_that_the_agent_went_away);

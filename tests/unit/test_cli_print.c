@@ -51,6 +51,12 @@ START_TEST(template_fields_stand_for_the_member)
 {
     assert_template("{name} {addr}:{port} {tag:role}\\n", "db1 10.0.0.11:7949 db\n");
     assert_template("{id}/{status}/{incarnation}/{generation}", "9f00/alive/3/1795176000123");
+    assert_template("{unreachable}", "no");
+    struct member partly = db1;
+    partly.unreachable = true;
+    FILE *out = capture();
+    print_template(out, "{unreachable}", &partly);
+    assert_printed(out, "yes");
 }
 END_TEST
 
@@ -82,7 +88,8 @@ END_TEST
 static const struct {
     const char *template, *quoted, *reason;
 } wrong_templates[] = {
-    {"{name} {nme}", "\"{nme}\"", "{incarnation}, {generation}, {tags} and {tag:KEY}"},
+    {"{name} {nme}", "\"{nme}\"",
+     "{status}, {unreachable}, {incarnation}, {generation}, {tags} and {tag:KEY}"},
     {"{}", "\"{}\"", "no such field"},
     {"{tag:}", "\"{tag:}\"", "no such field"},
     {"{Name}", "\"{Name}\"", "no such field"},

@@ -109,7 +109,7 @@ START_TEST(handlers_are_taken_in_order)
                   "    timeout = \"90s\"\n"
                   "    user = \"root\"\n"
                   "}\n"
-                  "handler log { on = member-reap run = /bin/false }\n");
+                  "handler log { on = {member-unreachable, member-reachable} run = /bin/false }\n");
     const struct handler_spec *h = c->handlers;
 
     ck_assert_uint_eq(c->handlers_count, 2);
@@ -124,7 +124,7 @@ START_TEST(handlers_are_taken_in_order)
     ck_assert_uint_eq(h[0].timeout_ms, 90000);
     ck_assert_str_eq(h[0].user, "root");
     ck_assert_str_eq(h[1].name, "log");
-    ck_assert_uint_eq(h[1].kinds, 1u << JOURNAL_REAP);
+    ck_assert_uint_eq(h[1].kinds, 1u << JOURNAL_UNREACHABLE | 1u << JOURNAL_REACHABLE);
     ck_assert_uint_eq(h[1].match_count, 0);
     ck_assert_uint_eq(h[1].timeout_ms, 30000);
     ck_assert_ptr_null(h[1].user);
@@ -503,7 +503,7 @@ START_TEST(printed_values_are_all_there_but_for_the_secret)
         "join = {a, \"b:1\"} tags = {\"role=db\", \"rack=r7\"} detect = 800ms log_level = warn\n"
         "handler \"page\" { on = {member-failed, member-join} match = {\"role=db\", \"rack=r7\"}\n"
         "                 run = \"/bin/true\" timeout = 1500ms user = root }\n"
-        "handler log { on = {member-reap} run = \"/bin/false\" }\n"
+        "handler log { on = {member-unreachable} run = \"/bin/false\" }\n"
         "control { group = root rpc = \"[::1]:7373\" rpc_auth = hidden }\n");
 
     assert_printed(c, "file = muster.conf\n"
@@ -524,7 +524,7 @@ START_TEST(printed_values_are_all_there_but_for_the_secret)
                       "handler.page.run = /bin/true\n"
                       "handler.page.timeout = 1.5s\n"
                       "handler.page.user = root\n"
-                      "handler.log.on = member-reap\n"
+                      "handler.log.on = member-unreachable\n"
                       "handler.log.match = (every member)\n"
                       "handler.log.run = /bin/false\n"
                       "handler.log.timeout = 30s\n"

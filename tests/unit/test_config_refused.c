@@ -98,7 +98,8 @@ static const struct {
      "\"/etc/muster/hooks/page.sh\""},
     {"handler h {\n on = {\"member-join\",\n \"member-gone\"} }",
      ":3: handler \"h\": on \"member-gone\": no such event; known are member-join member-leave "
-     "member-failed member-update member-reap member-suspect"},
+     "member-failed member-update member-reap member-suspect member-unreachable "
+     "member-reachable"},
     {"handler h {\n run = \"page.sh\" }",
      ":2: handler \"h\": run \"page.sh\": not an absolute path; use one such as "
      "\"/etc/muster/hooks/page.sh\", without arguments"},

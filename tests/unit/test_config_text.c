@@ -234,6 +234,25 @@ START_TEST(duration_is_written_shortest_and_read_again)
 }
 END_TEST
 
+START_TEST(a_detect_that_the_network_cannot_keep_is_named_with_the_smallest_that_it_can)
+{
+    char advice[CONFIG_ERROR_BYTES] = "untouched";
+
+    ck_assert(!config_detect_advice(GOSSIP_DETECT_MS_MIN, 0, advice)); /* nothing measured yet */
+    ck_assert(!config_detect_advice(gossip_detect_ms_min(400000), 400000, advice));
+    ck_assert_str_eq(advice, "untouched");
+    ck_assert(config_detect_advice(gossip_detect_ms_min(400000) - 1, 400000, advice));
+    char least[CONFIG_DURATION_TEXT_BYTES], expected[CONFIG_ERROR_BYTES];
+    ck_assert(config_detect_advice(GOSSIP_DETECT_MS_MIN, 400000, advice));
+    config_duration_text(gossip_detect_ms_min(400000), least);
+    snprintf(expected, sizeof expected,
+             "detect \"200ms\": below the smallest possible %s where answers take 400.0 ms, and "
+             "members that live may be suspected; use at least \"%s\", on all members",
+             least, least);
+    ck_assert_str_eq(advice, expected);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("config_text");
@@ -248,6 +267,7 @@ int main(void)
     tcase_add_test(t, duration_is_taken_in_each_unit);
     tcase_add_test(t, what_is_no_duration_is_refused);
     tcase_add_test(t, duration_is_written_shortest_and_read_again);
+    tcase_add_test(t, a_detect_that_the_network_cannot_keep_is_named_with_the_smallest_that_it_can);
     suite_add_tcase(s, t);
     return unit_run(s);
 }

@@ -300,7 +300,7 @@ START_TEST(info_has_its_sections)
         "\"cluster\"=>\"test\", \"addr\"=>\"10.0.0.1:7949\", \"status\"=>\"alive\"",
         "\"uptime_s\"=>1000",
         "\"event_readers\"=>17, \"control_clients\"=>1}",
-        "\"timing\"=>{\"detect_ms\"=>1500",
+        "\"timing\"=>{\"detect_ms\"=>1500, \"detect_ms_min\"=>0, \"ping_period_ms\"=>",
         "\"reap_s\"=>259200}",
         "\"counters\"=>{\"packets_received\"=>0",
         "\"packets_sent\"=>12",
@@ -309,6 +309,17 @@ START_TEST(info_has_its_sections)
     };
     for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
         ck_assert_msg(strstr(info, parts[i]), "%s has no %s", info, parts[i]);
+}
+END_TEST
+
+START_TEST(info_tells_how_long_answers_take_and_what_detect_could_be)
+{
+    fake.rtt_us = 400000;
+    peer_ask(&p, 1, "info");
+    peer_expect_answer(&p, 1, "");
+    const char *info = peer_next(&p);
+    ck_assert_ptr_nonnull(strstr(info, "\"timing\"=>{\"detect_ms\"=>1500, \"detect_ms_min\"=>800, "
+                                       "\"rtt_us\"=>400000, \"ping_period_ms\"=>"));
 }
 END_TEST
 
@@ -364,6 +375,7 @@ int main(void)
     tcase_add_test(t, reload_says_what_is_wrong);
     tcase_add_test(t, stats_have_the_sections_and_keys_that_serf_has);
     tcase_add_test(t, info_has_its_sections);
+    tcase_add_test(t, info_tells_how_long_answers_take_and_what_detect_could_be);
     tcase_add_test(t, explain_tells_what_the_core_knows);
     suite_add_tcase(s, t);
     return unit_run(s);

@@ -36,7 +36,20 @@ START_TEST(members_have_serfs_fields_and_ours)
                     "\"ProtocolMin\"=>1, \"ProtocolMax\"=>1, \"ProtocolCur\"=>1, "
                     "\"DelegateMin\"=>1, \"DelegateMax\"=>1, \"DelegateCur\"=>1, "
                     "\"ID\"=>\"61000000000000000000000000000000\", "
-                    "\"Generation\"=>5, \"Incarnation\"=>3}]}");
+                    "\"Generation\"=>5, \"Incarnation\"=>3, \"Unreachable\"=>false}]}");
+}
+END_TEST
+
+START_TEST(the_partly_unreachable_are_alive_to_serfs_clients_and_marked_for_ours)
+{
+    fake_member_add_partly("b");
+    peer_ask(&p, 1, "members-filtered");
+    peer_say(&p, "m2 ss ss", "Status", "alive", "Name", "b");
+    peer_expect_answer(&p, 1, "");
+    const char *members = peer_next(&p);
+    ck_assert_ptr_nonnull(strstr(members, "\"Name\"=>\"b\""));
+    ck_assert_ptr_nonnull(strstr(members, "\"Status\"=>\"alive\""));
+    ck_assert_ptr_nonnull(strstr(members, "\"Unreachable\"=>true}]}"));
 }
 END_TEST
 
@@ -191,6 +204,7 @@ int main(void)
     tcase_add_checked_fixture(t, setup, teardown);
     tcase_set_timeout(t, 60);
     tcase_add_test(t, members_have_serfs_fields_and_ours);
+    tcase_add_test(t, the_partly_unreachable_are_alive_to_serfs_clients_and_marked_for_ours);
     tcase_add_loop_test(t, members_are_filtered_by_anchored_expressions, 0, 9);
     tcase_add_test(t, a_filter_of_nothing_is_all_members);
     tcase_add_test(t, a_bad_expression_is_an_error_and_the_connection_goes_on);

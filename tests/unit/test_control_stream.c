@@ -77,7 +77,9 @@ START_TEST(a_stream_tells_what_comes_in_serfs_form)
     peer_expect_answer(&p, 1, "");
     peer_expect_silence(&p);
     fake_change(db, JOURNAL_UPDATE);
-    fake_change(db, JOURNAL_SUSPECT); /* which Serf has not */
+    fake_change(db, JOURNAL_SUSPECT);     /* which Serf has not; */
+    fake_change(db, JOURNAL_UNREACHABLE); /* and neither these */
+    fake_change(db, JOURNAL_REACHABLE);
     fake_change(db, JOURNAL_FAILED);
     expect_stream(1, "member-update", "db1");
     expect_stream(1, "member-failed", "db1");
@@ -106,6 +108,8 @@ END_TEST
 START_TEST(filters_of_what_there_is_not_are_refused)
 {
     static const char *const filters[] = {"member-suspect",
+                                          "member-unreachable",
+                                          "member-reachable",
                                           "member-exploded",
                                           "member-join, member-leave",
                                           "member-join,",
@@ -116,12 +120,12 @@ START_TEST(filters_of_what_there_is_not_are_refused)
     memset(longest, 'x', sizeof longest - 1);
     longest[sizeof longest - 1] = '\0';
     memcpy(longest, "user:", 5);
-    for (int i = 0; i < 7; i++) {
+    for (int i = 0; i < 9; i++) {
         ask_stream(i, filters[i]);
         peer_expect_answer(&p, i, "Invalid event filter");
     }
-    ask_stream(8, longest);
-    peer_expect_answer(&p, 8, "Invalid event filter");
+    ask_stream(9, longest);
+    peer_expect_answer(&p, 9, "Invalid event filter");
     peer_ask(&p, 9, "stream");
     peer_say(&p, "m1 si", "Type", 7);
     peer_expect_answer(&p, 9, "Invalid event filter");
@@ -248,6 +252,24 @@ START_TEST(a_watch_tells_everything_with_its_line)
     ck_assert_ptr_nonnull(record);
     ck_assert_msg(strncmp(record, start, sizeof start - 1) == 0, "%s", record);
     ck_assert_ptr_nonnull(strstr(record, "}}\", \"Member\"=>{\"Name\"=>\"db1\", "));
+}
+END_TEST
+
+START_TEST(a_watch_tells_who_becomes_reachable_and_who_does_not)
+{
+    const struct gossip_member *partly = fake_member_add_partly("web1");
+    ask_watch(1, "member-reachable,member-unreachable", 0);
+    peer_expect_answer(&p, 1, "");
+    fake_change(db, JOURNAL_SUSPECT);
+    fake_change(partly, JOURNAL_UNREACHABLE);
+    fake_change(db, JOURNAL_REACHABLE);
+    peer_expect_answer(&p, 1, "");
+    const char *record = peer_next(&p);
+    ck_assert_ptr_nonnull(strstr(record, "{\"Event\"=>\"member-unreachable\", \"Seq\"=>2, "));
+    ck_assert_ptr_nonnull(strstr(record, "\"status\":\"alive\",\"unreachable\":true,"));
+    ck_assert_ptr_nonnull(strstr(record, "\"Unreachable\"=>true}}"));
+    expect_watch(1, "member-reachable", 3);
+    peer_expect_silence(&p);
 }
 END_TEST
 
@@ -422,6 +444,7 @@ int main(void)
     tcase_add_test(t, a_reader_too_slow_gets_a_gap_and_goes_on);
     tcase_add_test(t, a_reader_too_slow_still_has_its_requests_answered);
     tcase_add_test(t, a_watch_tells_everything_with_its_line);
+    tcase_add_test(t, a_watch_tells_who_becomes_reachable_and_who_does_not);
     tcase_add_test(t, a_watch_begins_where_it_is_asked_to);
     tcase_add_test(t, a_watch_from_what_is_no_longer_kept_begins_with_a_gap);
     tcase_add_test(t, a_watch_from_an_earlier_run_begins_with_a_gap_and_all_of_this_one);

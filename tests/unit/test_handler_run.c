@@ -36,6 +36,7 @@ START_TEST(the_environment_is_a_path_and_the_change)
         "MUSTER_MEMBER_ADDR=10.0.0.11",
         "MUSTER_MEMBER_PORT=7949",
         "MUSTER_MEMBER_STATUS=failed",
+        "MUSTER_MEMBER_UNREACHABLE=no",
         "MUSTER_MEMBER_INCARNATION=3",
         "MUSTER_TAG_RACK=r7",
         "MUSTER_TAG_ROLE=db",
@@ -47,6 +48,24 @@ START_TEST(the_environment_is_a_path_and_the_change)
     }
     ck_assert_uint_eq(fake_log_count("="), sizeof vars / sizeof vars[0]);
     unsetenv("SECRET");
+}
+END_TEST
+
+START_TEST(scripts_are_told_who_is_partly_unreachable)
+{
+    struct handler_spec s = spec("env", "/usr/bin/env");
+    struct gossip_member m = FAKE_MEMBER_UNTAGGED("db1", GOSSIP_ALIVE);
+    m.partly = true;
+    s.kinds = 1u << JOURNAL_UNREACHABLE;
+    configure(s);
+    publish_member(JOURNAL_UPDATE, FAKE_MEMBER_UNTAGGED("db1", GOSSIP_ALIVE));
+    publish_member(JOURNAL_UNREACHABLE, m);
+    publish_member(JOURNAL_REACHABLE, FAKE_MEMBER_UNTAGGED("db1", GOSSIP_ALIVE));
+    ck_assert_uint_eq(stats(0).waiting, 1);
+    RUN_UNTIL(stats(0).runs == 1);
+    ck_assert(fake_log_has("handler \"env\": MUSTER_EVENT=member-unreachable"));
+    ck_assert(fake_log_has("handler \"env\": MUSTER_MEMBER_STATUS=alive"));
+    ck_assert(fake_log_has("handler \"env\": MUSTER_MEMBER_UNREACHABLE=yes"));
 }
 END_TEST
 
@@ -370,6 +389,7 @@ int main(void)
     Suite *s = suite_create("handler_run");
     TCase *t = fixture_case(s, "given");
     tcase_add_test(t, the_environment_is_a_path_and_the_change);
+    tcase_add_test(t, scripts_are_told_who_is_partly_unreachable);
     tcase_add_test(t, without_a_path_of_ours_there_is_a_usual_one);
     tcase_add_test(t, tag_keys_become_names_of_variables);
     tcase_add_test(t, the_most_and_the_longest_tags_fit);

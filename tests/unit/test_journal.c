@@ -4,6 +4,7 @@
 #include "tests/unit/fake_gossip.h"
 #include "tests/unit/unit.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define NOON_MS 1795176000123 /* 2026-11-20T12:00:00.123Z */
@@ -36,8 +37,10 @@ static const struct journal_entry *append_any(void)
 
 START_TEST(kinds_have_the_names_of_events)
 {
-    static const char *const names[] = {"member-join",   "member-leave", "member-failed",
-                                        "member-update", "member-reap",  "member-suspect"};
+    static const char *const names[JOURNAL_KINDS_COUNT] = {
+        "member-join", "member-leave",   "member-failed",      "member-update",
+        "member-reap", "member-suspect", "member-unreachable", "member-reachable",
+    };
     for (unsigned k = 0; k < JOURNAL_KINDS_COUNT; k++) {
         enum journal_kind parsed = JOURNAL_KINDS_COUNT;
         ck_assert_str_eq(journal_kind_text((enum journal_kind)k), names[k]);
@@ -64,7 +67,7 @@ START_TEST(a_change_is_one_json_line)
     const char *line =
         "{\"seq\":1,\"time\":\"2026-11-20T12:00:00.123Z\",\"event\":\"member-failed\",\"member\":"
         "{\"name\":\"db1\",\"id\":\"64623100000000000000000000000000\",\"addr\":\"10.0.0.11\","
-        "\"port\":7949,\"status\":\"failed\",\"incarnation\":3,"
+        "\"port\":7949,\"status\":\"failed\",\"unreachable\":false,\"incarnation\":3,"
         "\"tags\":{\"rack\":\"r7\",\"role\":\"db\"}}}\n";
     ck_assert_str_eq(e->line, line);
     ck_assert_uint_eq(e->line_bytes, strlen(line));
@@ -72,6 +75,27 @@ START_TEST(a_change_is_one_json_line)
     ck_assert_int_eq(e->time_ms, NOON_MS);
     ck_assert_uint_eq(e->kind, JOURNAL_FAILED);
     ck_assert_str_eq(e->member.profile->name, "db1");
+}
+END_TEST
+
+START_TEST(the_partly_unreachable_are_told_beside_their_status)
+{
+    static const enum gossip_status statuses[] = {GOSSIP_ALIVE, GOSSIP_SUSPECT};
+    for (size_t i = 0; i < 2; i++) {
+        struct gossip_member m = FAKE_MEMBER_UNTAGGED("a", statuses[i]);
+        char part[64];
+        m.partly = true;
+        snprintf(part, sizeof part, ",\"status\":\"%s\",\"unreachable\":true,\"incarnation\":3,",
+                 gossip_status_text(statuses[i]));
+        const struct journal_entry *e = append(JOURNAL_UNREACHABLE, m);
+        ck_assert_ptr_nonnull(strstr(e->line, "\"event\":\"member-unreachable\""));
+        ck_assert_ptr_nonnull(strstr(e->line, part));
+        ck_assert(e->member.partly);
+    }
+    const struct journal_entry *e =
+        append(JOURNAL_REACHABLE, FAKE_MEMBER_UNTAGGED("a", GOSSIP_ALIVE));
+    ck_assert_ptr_nonnull(strstr(e->line, "\"event\":\"member-reachable\""));
+    ck_assert_ptr_nonnull(strstr(e->line, ",\"status\":\"alive\",\"unreachable\":false,"));
 }
 END_TEST
 
@@ -187,6 +211,7 @@ int main(void)
     tcase_add_test(t, kinds_have_the_names_of_events);
     tcase_add_test(t, other_names_are_no_kinds);
     tcase_add_test(t, a_change_is_one_json_line);
+    tcase_add_test(t, the_partly_unreachable_are_told_beside_their_status);
     tcase_add_test(t, a_line_stays_one_line_whatever_the_tags_say);
     tcase_add_test(t, ipv6_addresses_are_written_without_brackets);
     tcase_add_test(t, numbers_grow_by_one_from_one);
