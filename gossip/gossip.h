@@ -182,9 +182,8 @@ struct gossip_timing {
     uint32_t reap_s;           /* the dead are remembered this long: a long weekend */
 };
 
-/* The smallest detect that can be kept where answers take so long (round trip, microseconds):
- * within it a ping must be missed, sent anew, and a suspect be heard. At least
- * GOSSIP_DETECT_MS_MIN. */
+/* The smallest detect that can be kept, at the median, where answers take so long (round trip, in
+ * microseconds): between GOSSIP_DETECT_MS_MIN and _MAX. */
 uint32_t gossip_detect_ms_min(int64_t rtt_us);
 
 /* Fills `timing` from detect. GOSSIP_ERROR_DETECT: outside its range, nothing filled. */

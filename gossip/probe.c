@@ -20,7 +20,7 @@ void probe_init(struct gossip *g)
         .rings_changed = true,
         .sweep_us = g->now_us + core_ms(rng_below(&g->rng, g->timing.sweep_period_ms)),
         .prior_loss = g->tuning.loss_min,
-        .tokens = PROBE_TOKENS_MAX,
+        .tokens = g->tuning.tokens,
         .tokens_us = g->now_us,
     };
     for (size_t i = 0; i < PROBE_EDGES; i++)
@@ -37,8 +37,8 @@ unsigned probe_ring_edges(const struct gossip *g)
 bool probe_take_token(struct gossip *g)
 {
     struct probe *p = &g->probe;
-    p->tokens += (double)(g->now_us - p->tokens_us) / PROBE_TOKEN_US;
-    p->tokens = fmin(p->tokens, PROBE_TOKENS_MAX);
+    p->tokens += (double)(g->now_us - p->tokens_us) * g->tuning.tokens_per_s / 1e6;
+    p->tokens = fmin(p->tokens, g->tuning.tokens);
     p->tokens_us = g->now_us;
     if (p->tokens < 1)
         return false;

@@ -13,11 +13,6 @@
 #define PROBE_SWEEP RING_EDGES_MAX
 #define PROBE_EDGES (RING_EDGES_MAX + 1 + PROBE_GUESTS)
 
-/* Extra packets while answers are missing (pings anew, evidence) come from a bucket that refills,
- * so that a brown-out of the network is not made worse. */
-#define PROBE_TOKENS_MAX 64
-#define PROBE_TOKEN_US 20000
-
 /* So many answers by stream in a row, while datagrams are lost, and the subject is pinged by
  * stream: it lives, and only datagrams do not pass. A datagram beside each such ping sees when they
  * do. */
@@ -48,7 +43,7 @@ struct probe {
     uint32_t sweep_at, sweep_left, sweep_step; /* a walk over the table in scattered order */
     double prior_srtt_us, prior_loss;          /* over all edges: what a new one starts with */
     uint32_t silences[GOSSIP_SILENCES];        /* gossip_get_silences */
-    double tokens;
+    double tokens; /* a bucket: a brown-out of the network is not made worse */
     int64_t tokens_us;
 };
 

@@ -24,6 +24,8 @@
     X(repings_alone, 24, 0, 100, "where nobody else can confirm, and all evidence is our own")     \
     X(looks, 4, 0, 100, "at others, for each that we find failed: the dead seldom come alone")     \
     X(belief_doublings, 8, 0, 16, "of how long a contradiction is believed")                       \
+    X(tokens_per_s, 20, 1, 1e6, "packets because answers are missing: pings anew, evidence")       \
+    X(tokens, 64, 1, 1e6, "of these at once")                                                      \
     X(pooling, 1, 0, 1, "switch: what other observers see counts")                                 \
     X(loss_term, 1, 0, 1, "switch: phi knows of loss")                                             \
     X(health, 1, 0, 1, "switch: who stalled does not judge")                                       \

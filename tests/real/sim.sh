@@ -71,9 +71,9 @@ t_check 'a parameter out of its range' refused 'tune ring_edges 99\n' 'ring_edge
 t_check 'a limit that is not there' refused 'limit speed 3\n' 'bad.sim:1: no number of a report'
 t_check 'a detect that is impossible on these links names the smallest possible' refused \
     'nodes 9\nlink all -> all delay 80ms jitter 0ms\ndetect 600ms\n' \
-    'bad.sim:3: detect 600ms cannot be kept where answers take 160 ms; the smallest possible is 810ms'
+    'bad.sim:3: detect 600ms cannot be kept where answers take 160 ms; the smallest possible is 1540ms'
 t_check 'the smallest possible is possible' eval \
-    'printf "nodes 9\nlink all -> all delay 80ms jitter 0ms\ndetect 810ms\nrun 9s\n" | "$sim" -'
+    'printf "nodes 9\nlink all -> all delay 80ms jitter 0ms\ndetect 1540ms\nrun 9s\n" | "$sim" -'
 t_check 'a detect below the least' refused 'detect 10ms\n' 'bad.sim:1: '
 t_check 'a NUL' refused 'nodes 9\n\0run 9s\n' 'bad.sim:2: a NUL'
 
