@@ -31,8 +31,7 @@ struct gossip {
     bool refused;              /* told once that we must stop */
     int64_t left_us;           /* leaving: when to be gone; INT64_MAX while staying */
     bool gone;
-    int64_t reap_us;  /* next look for members to forget */
-    int64_t heard_us; /* when any member was last heard */
+    int64_t reap_us; /* next look for members to forget */
     struct member_table members;
     struct outbox outbox;
     struct health health;

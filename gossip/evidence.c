@@ -8,6 +8,7 @@
 
 enum {
     PATIENT_DETECTS = 20, /* times detect that a sign of life counts of one that comes and goes */
+    MANY = 3,             /* others that are enough to judge without us */
     HELPERS = 3,          /* SWIM's k, where there are no rings */
     HEARD_PERIODS =
         4, /* ping periods that a sign of life of one that is partly unreachable counts */
@@ -91,16 +92,15 @@ static bool pool(const struct gossip *g, const struct edge *e, double *sum, unsi
     return true;
 }
 
-/* Who hears nobody at all is deaf, and not alone in the world, until that has lasted for long. Who
- * finds most of its edges failing, and hears others, should leave it to them. */
+/* Who has heard nobody since is deaf, and not alone in the world, until that has lasted for long.
+ * Who finds most of its edges failing, and hears several others, should leave it to them. */
 static bool may_accuse_alone(const struct gossip *g, const struct edge *e)
 {
-    bool hears = g->heard_us > e->missing_us;
     if (member_live_count(&g->members) <= 2)
         return true;
-    if (hears)
-        return !reach_is_own_fault(g);
-    return g->now_us - e->missing_us >= core_ms(g->timing.detect_ms);
+    if (g->health.heard_us <= e->missing_us)
+        return g->now_us - g->health.heard_us >= core_ms(g->timing.detect_ms);
+    return !reach_is_own_fault(g) || health_hears(g) < MANY;
 }
 
 /* May we accuse it at all? Not while we are ill; and one that is partly unreachable only as its
@@ -194,7 +194,7 @@ void evidence_heard_from(struct gossip *g, uint32_t row)
 {
     struct member *m = core_member(g, row);
     uint16_t second = (uint16_t)(g->now_us / 1000000);
-    g->heard_us = g->now_us;
+    health_heard(g, m->key);
     probe_heard(g, row);
     if (m->status == GOSSIP_SUSPECT)
         tell_accusers(g, row, WIRE_HEARD);

@@ -81,7 +81,7 @@ struct gossip *gossip_new(const struct gossip_config *config, int64_t now_us,
     g->key = profile_key(self->id);
     g->first_generation = self->generation;
     g->left_us = INT64_MAX;
-    g->reap_us = g->heard_us = now_us;
+    g->reap_us = g->health.heard_us = now_us;
     g->reach.fault_us = g->reach.cleared_us = INT64_MIN;
     g->joins.redial_us = now_us;
     rng_seed(&g->rng, config->seed);

@@ -14,7 +14,29 @@ bool health_is_ill(const struct gossip *g)
 
 bool health_is_deaf(const struct gossip *g)
 {
-    return g->tuning.health > 0 && g->now_us - g->heard_us > core_ms(g->timing.ping_period_ms);
+    return g->tuning.health > 0 &&
+           g->now_us - g->health.heard_us > core_ms(g->timing.ping_period_ms);
+}
+
+/* In the place of the same member, or else of the one that was heard longest ago. */
+void health_heard(struct gossip *g, uint64_t key)
+{
+    struct health *h = &g->health;
+    size_t at = 0;
+    for (size_t i = 0; i < HEALTH_HEARD && h->heard[at].key != key; i++)
+        if (h->heard[i].key == key || h->heard[i].at_us < h->heard[at].at_us)
+            at = i;
+    h->heard[at].key = key;
+    h->heard[at].at_us = h->heard_us = g->now_us;
+}
+
+unsigned health_hears(const struct gossip *g)
+{
+    unsigned count = 0;
+    for (size_t i = 0; i < HEALTH_HEARD; i++)
+        count += g->health.heard[i].key != 0 &&
+                 g->now_us - g->health.heard[i].at_us < core_ms(g->timing.detect_ms);
+    return count;
 }
 
 void health_wake(struct gossip *g)

@@ -11,9 +11,21 @@ struct gossip;
 
 #define HEALTH_LATE_US 5000 /* lateness below this is every scheduler's grain */
 
+#define HEALTH_HEARD 4 /* more than so many others need not be told apart */
+
 struct health {
     int64_t ill_until_us;
+    int64_t heard_us; /* when anybody was last heard */
+    struct {
+        uint64_t key;
+        int64_t at_us;
+    } heard[HEALTH_HEARD]; /* different members, each when last */
 };
+
+/* A packet has come from a member. */
+void health_heard(struct gossip *g, uint64_t key);
+/* How many different members were heard within the last detect, at most HEALTH_HEARD. */
+unsigned health_hears(const struct gossip *g);
 
 /* Compares the time of this call with the deadline that the host had been given. Time slept is
  * taken out of every running measurement. */

@@ -224,8 +224,12 @@ static int64_t late_us(const struct edge *e)
 static void edge_tick(struct gossip *g, struct edge *e)
 {
     if (g->now_us >= e->until_us) {
-        edge_close(e);
-        return;
+        const struct suspicion *s = suspicion_of(g, e->row);
+        if (!s || s->mode != SUSPICION_OURS) {
+            edge_close(e);
+            return;
+        }
+        e->until_us = s->deadline_us; /* whoever accuses goes on looking */
     }
     if (g->now_us >= late_us(e))
         begin_missing(g, e);

@@ -198,8 +198,12 @@ static void expire_ours(struct gossip *g, struct suspicion *s)
     const struct member *m = core_member(g, s->row);
     const struct edge *e = probe_edge(g, s->row);
     bool heard = probe_heard_since(g, s->row, s->started_us);
-    if (!e || e->opened_us > s->started_us || e->answered_us > s->started_us) {
-        /* It lives, and its contradiction must be on the way; or we have looked away meanwhile. */
+    if (!e || e->opened_us > s->started_us) {
+        /* We have looked away meanwhile. */
+        probe_look(g, s->row);
+        look_again(g, s);
+    } else if (e->answered_us > s->started_us) {
+        /* It lives; its contradiction must be on the way. */
         s->mode = SUSPICION_HEARD;
         s->started_us = g->now_us;
         set_deadline(g, s);

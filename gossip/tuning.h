@@ -21,7 +21,7 @@
     X(suspicion_max_share, 0.6, 0.05, 20, "a suspect's time to refute, nobody confirming")         \
     X(suspicion_min_share, 0.3, 0.05, 20, "... everybody confirming")                              \
     X(repings, 8, 0, 100, "fast ones; then each waits twice as long as the last")                  \
-    X(repings_alone, 24, 0, 100, "where nobody else can confirm, and all evidence is our own")     \
+    X(repings_alone, 48, 0, 100, "where nobody else can confirm, and all evidence is our own")     \
     X(looks, 4, 0, 100, "at others, for each that we find failed: the dead seldom come alone")     \
     X(belief_doublings, 8, 0, 16, "of how long a contradiction is believed")                       \
     X(tokens_per_s, 20, 1, 1e6, "packets because answers are missing: pings anew, evidence")       \
