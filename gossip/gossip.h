@@ -20,12 +20,13 @@
  * the edge's measured answer times and loss. Only a direct answer to the very ping counts as life;
  * relayed heartbeats hide broken links.
  *
- * THE FIRST MISS. A late answer starts three things at once: pings anew in quick succession, one of
- * them over TCP; and evidence to the subject's other observers, who ping it at once by their own
- * paths and answer with what they see. That takes the place of SWIM's indirect ping: the helpers
- * are those that know the subject's edge best. An observer accuses when its own evidence and the
- * pooled evidence suffice (of two observers at the least, or far more of its own when no other is
- * heard), and never while another observer has reached the subject: then the fault lies between.
+ * THE FIRST MISS (evidence.h). A late answer starts three things at once: pings anew in quick
+ * succession, one of them over TCP; and evidence to the subject's other observers, who ping it at
+ * once by their own paths and answer with what they see. That takes the place of SWIM's indirect
+ * ping: the helpers are those that know the subject's edge best. An observer accuses when its own
+ * evidence and the pooled evidence suffice (of two observers at the least, or far more of its own
+ * when no other is heard), and never while another observer has reached the subject: then the fault
+ * lies between.
  *
  * SUSPICION (suspicion.h). The accused is suspect everywhere, and is told so by everyone who pings
  * it; it contradicts with a higher incarnation, or is failed when the window ends. The window
@@ -35,9 +36,16 @@
  * returns from isolation with news of everybody's death does no harm, and neither does the merging
  * of two halves.
  *
+ * ALIVE, AND HARD TO REACH (reach.h). Of links that are cut one way, or lose most of what they
+ * carry, neither "alive" nor "failed" is true for long. An edge that answers poorly while others do
+ * not is found so by its observer; two of these and any sign of life make the member partly
+ * unreachable: shown once, left in peace, and taken back by the member itself.
+ *
  * KNOWING ONE'S OWN STATE (health.h). Time that this host slept is not evidence against anyone:
  * lateness against the deadline we had asked for is taken out of every measurement, and after a
- * real stall a member neither accuses nor is its vote counted for a while.
+ * real stall a member neither accuses nor is its vote counted for a while. Who hears nobody keeps
+ * to itself what it thinks of the others, and who finds most of its edges failing leaves it to
+ * others to accuse.
  *
  * SPREADING (spread.h). News rides on pings and answers, and on packets of its own while there is
  * any; urgent news (suspicions, failures, contradictions) goes out to a few members the moment it
@@ -56,7 +64,8 @@
  * stays a moment to be heard, and is `left`. Two hosts with one name: the earlier start keeps it,
  * and the later is told to stop. How long each has run says who was earlier: hosts' clocks differ.
  *
- * TIMING. Everything follows from `detect`, in gossip_timing_derive. A crash is first missed after
+ * TIMING. Everything follows from `detect`, in tuning.c; gossip/DETECTOR.md has the model, how the
+ * numbers were found, what each part is worth, and where it breaks. A crash is first missed after
  * a quarter of the ping period (three observers, each with its own phase), accused some three quick
  * pings later, failed at the end of the shrunken window: at the default about 0.17 + 0.15 + 0.45 s.
  */

@@ -117,6 +117,43 @@ void reach_admit(struct gossip *g)
     reach_claim(g, g->self);
 }
 
+void reach_contradicted(struct gossip *g, uint32_t incarnation)
+{
+    g->reach.contradicted = incarnation;
+    g->reach.contradicted_us = g->now_us;
+    g->reach.senders_count = 0;
+}
+
+unsigned reach_senders_wanted(const struct gossip *g)
+{
+    uint32_t others = member_live_count(&g->members) - 1;
+    return others < REACH_SENDERS ? others : REACH_SENDERS;
+}
+
+static void note_sender(struct reach *r, uint64_t sender)
+{
+    for (unsigned i = 0; i < r->senders_count; i++)
+        if (r->senders[i] == sender)
+            return;
+    if (r->senders_count < REACH_SENDERS)
+        r->senders[r->senders_count++] = sender;
+}
+
+void reach_called_failed(struct gossip *g, uint32_t incarnation, uint64_t sender)
+{
+    struct reach *r = &g->reach;
+    const struct member *self = core_member(g, g->self);
+    int64_t since_us = r->contradicted_us + core_ms(g->timing.suspicion_min_ms);
+    if (self->partly || !r->contradicted_us || incarnation != r->contradicted ||
+        g->now_us < since_us)
+        return;
+    note_sender(r, sender);
+    if (r->senders_count < reach_senders_wanted(g))
+        return;
+    reach_told(g, true);
+    view_restate_self(g, 0, (enum gossip_status)self->status, true);
+}
+
 void reach_returned(struct gossip *g, uint32_t row)
 {
     struct member *m = core_member(g, row);
@@ -133,7 +170,7 @@ void reach_returned(struct gossip *g, uint32_t row)
 
 bool reach_is_patient(const struct gossip *g, uint32_t row)
 {
-    return g->members.rows[row].partly && g->members.rows[row].returns > 1;
+    return g->members.rows[row].partly && g->members.rows[row].returns > 0;
 }
 
 static int64_t clear_us(const struct gossip *g)

@@ -8,9 +8,9 @@
  * The member admits it, and it alone takes it back: when pings say no more that it is poorly
  * reached.
  *
- * A member that nobody hears at all is failed and not partly unreachable. If it comes back and
- * fails again soon after, without a new start, its links come and go: from then on it is called
- * partly unreachable when it is back, and is given longer before it is accused.
+ * A member that nobody hears at all is failed and not partly unreachable. If it was called so
+ * though it had contradicted, or if it comes back and fails again soon after without a new start,
+ * it is partly unreachable when it is back, and is given longer before it is accused.
  */
 #ifndef GOSSIP_REACH_H
 #define GOSSIP_REACH_H
@@ -20,12 +20,19 @@
 /* Times detect that nobody may complain before all is well again. */
 #define REACH_CLEAR_DETECTS 40
 
+/* So many must say that one has failed before what is known to be hard to reach is given up. */
+#define REACH_SENDERS 3
+
 /* What this member knows of how it is reached. */
 struct reach {
-    int64_t told_us;    /* last told that it is poorly reached */
-    int64_t well_us;    /* last pinged by one that reaches it well */
-    int64_t fault_us;   /* last found most of its own edges failing */
-    int64_t cleared_us; /* when it last took back that it is partly unreachable */
+    int64_t told_us;         /* last told that it is poorly reached */
+    int64_t well_us;         /* last pinged by one that reaches it well */
+    int64_t fault_us;        /* last found most of its own edges failing */
+    int64_t cleared_us;      /* when it last took back that it is partly unreachable */
+    uint32_t contradicted;   /* the incarnation that was suspected when we last contradicted */
+    int64_t contradicted_us; /* and when that was; 0: never */
+    uint64_t senders[REACH_SENDERS]; /* who called us failed all the same */
+    unsigned senders_count;
 };
 
 struct edge;
@@ -54,6 +61,13 @@ void reach_told(struct gossip *g, bool poorly);
 /* Others call us partly unreachable: so it is. */
 void reach_admit(struct gossip *g);
 
+/* We have contradicted a suspicion of that incarnation; and we are called failed all the same. If
+ * some time has passed in between, our contradiction was not heard, though we hear others: we say
+ * then that we are partly unreachable. */
+void reach_contradicted(struct gossip *g, uint32_t incarnation);
+void reach_called_failed(struct gossip *g, uint32_t incarnation, uint64_t sender);
+/* How many of those are enough: REACH_SENDERS, or all others if they are fewer. */
+unsigned reach_senders_wanted(const struct gossip *g);
 /* A member is back that we held for failed, though it did not start anew. */
 void reach_returned(struct gossip *g, uint32_t row);
 /* True if one that comes and goes so should be left in peace for longer. */

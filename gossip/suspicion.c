@@ -7,7 +7,6 @@
 #include <stdlib.h>
 
 enum {
-    SENDERS = 3,  /* who must say that one has failed that is known to be hard to reach */
     ASKS = 4,     /* direct questions within one verification */
     PATIENCE = 6, /* times suspicion_max that others' suspicions are left to them */
 };
@@ -166,7 +165,7 @@ void suspicion_verify(struct gossip *g, uint32_t row, uint64_t sender)
     }
     /* Whoever is partly unreachable may be unable to answer; but neither will several believe that
      * it has failed if it has not. */
-    if (partly && s->accusers_count >= core_min(SENDERS, member_live_count(&g->members) - 1))
+    if (partly && s->accusers_count >= reach_senders_wanted(g))
         s->deadline_us = g->now_us;
 }
 

@@ -378,10 +378,14 @@ static void hear_self(struct gossip *g, const struct wire_record *record,
         }
         if (record->fact.partly)
             reach_told(g, true);
+        if (record->fact.status == GOSSIP_SUSPECT)
+            reach_contradicted(g, record->fact.incarnation);
         g->stats.refutations++;
         view_restate_self(g, record->fact.incarnation, GOSSIP_ALIVE,
                           held.partly || record->fact.partly);
     } else if (record->fact.status != GOSSIP_ALIVE && member_fact_beats(&held, &record->fact)) {
+        if (record->fact.status == GOSSIP_FAILED)
+            reach_called_failed(g, record->fact.incarnation, source->sender);
         note_answer(source, g->self);
     }
 }
