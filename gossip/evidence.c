@@ -11,7 +11,7 @@ enum {
     MANY = 3,             /* others that are enough to judge without us */
     HELPERS = 3,          /* SWIM's k, where there are no rings */
     HEARD_PERIODS =
-        4, /* ping periods that a sign of life of one that is partly unreachable counts */
+        8, /* ping periods that a sign of life of one that is partly unreachable counts */
 };
 
 static void send(struct gossip *g, uint32_t to_row, uint32_t subject, double phi, unsigned flags)

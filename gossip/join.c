@@ -3,7 +3,7 @@
 #include "gossip/core.h"
 #include "gossip/profile.h"
 
-enum { REDIALS = 4, DRAWS_MAX = 64 };
+enum { REDIALS = 4, DIALS_ALONE = 4, DRAWS_MAX = 64 };
 
 enum gossip_error gossip_join(struct gossip *g, int64_t now_us, const struct gossip_addr *addr)
 {
@@ -118,7 +118,7 @@ static void compare_one(struct gossip *g)
     for (uint32_t i = 0; i < g->members.used; i++) {
         uint32_t row = (start + i) % g->members.used;
         const struct member *m = core_member(g, row);
-        if (!m->profile || m->status != GOSSIP_FAILED)
+        if (!m->profile || m->status != GOSSIP_FAILED || m->unheard)
             continue;
         struct gossip_route to = outbox_to(core_member(g, other));
         spread_tell(g, &to, &row, 1);
@@ -132,7 +132,9 @@ static void redial_tick(struct gossip *g)
     g->joins.redial_us = g->now_us + core_ms(g->timing.redial_period_ms);
     if (core_is_leaving(g))
         return;
-    if (by_status[GOSSIP_FAILED] + by_status[GOSSIP_LEFT] > 0)
+    /* Who is alone has nobody else to talk to; and if it is only deaf, others see that it runs. */
+    int dials = member_live_count(&g->members) > 1 ? 1 : DIALS_ALONE;
+    for (int i = 0; i < dials && by_status[GOSSIP_FAILED] + by_status[GOSSIP_LEFT] > 0; i++)
         redial_one(g);
     if (by_status[GOSSIP_FAILED] > 0)
         compare_one(g);

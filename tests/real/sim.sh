@@ -27,7 +27,7 @@ fails() {
 for scenario in "$top"/examples/scenarios/*.sim; do
     size=()
     # The large ones are as true with fewer nodes, where they name none by number.
-    case ${scenario##*/} in lossy_* | flipflop_* | mass_crash.sim) size=(--nodes 100) ;; esac
+    case ${scenario##*/} in lossy_* | flipflop_* | mass_crash.sim) size=(--nodes 200) ;; esac
     case ${scenario##*/} in split.sim)
         sed 's/nodes 1000/nodes 100/; s/n499/n49/; s/600s/60s/; s/601s/61s/; s/620s/80s/' "$scenario" >"$T/split.sim"
         scenario=$T/split.sim ;;
