@@ -240,7 +240,7 @@ def table_crash(sim, long):
 GRID_PAUSED = (1, 4, 8, 16, 32)
 GRID_PAUSE_MS = (128, 512, 2048, 8192, 32768)
 GRID_AWAKE_MS = (1, 4, 16, 64, 256, 1024, 4096, 16384)
-GRID_SHORT = (  # the hardest of it: many for long, or in and out of their judgement
+GRID_SHORT = (  # some of each C, of short and long pauses
     (1, 2048, 1024), (1, 8192, 64), (4, 2048, 256), (4, 32768, 16384), (8, 512, 1), (8, 2048, 1024),
     (16, 2048, 4096), (16, 8192, 1024), (16, 32768, 1), (32, 2048, 1024), (32, 8192, 4),
     (32, 32768, 4096))
