@@ -7,7 +7,6 @@
 #define PRIOR_GAIN (1.0 / 16)
 
 enum {
-    HELPERS = 3,       /* SWIM's k, where there are no rings */
     GUEST_WINDOWS = 3, /* times suspicion_max that a guest stays without an answer; and that a
                           member is believed once it has contradicted */
 };
@@ -65,12 +64,6 @@ const struct edge *probe_edge(const struct gossip *g, uint32_t row)
 {
     size_t place = place_of(&g->probe, row);
     return place < PROBE_EDGES ? &g->probe.edges[place] : NULL;
-}
-
-bool probe_answered_since(const struct gossip *g, uint32_t row, int64_t since_us)
-{
-    const struct edge *e = probe_edge(g, row);
-    return e && e->answered_us > since_us;
 }
 
 bool probe_heard_since(const struct gossip *g, uint32_t row, int64_t since_us)

@@ -77,11 +77,9 @@ void probe_restarted(struct gossip *g, uint32_t row);
 /* Asks a member that is said to be dead, telling it so; only its contradiction matters. */
 void probe_ask(struct gossip *g, uint32_t row, enum gossip_via via);
 
-/* True if the row has answered us directly after `since_us`. */
-bool probe_answered_since(const struct gossip *g, uint32_t row, int64_t since_us);
 /* True if datagrams to the subject go unanswered, and streams do not. */
 bool probe_is_stream_only(const struct edge *e);
-/* ... or has given any sign of life. */
+/* True if the row has given any sign of life after `since_us`. */
 bool probe_heard_since(const struct gossip *g, uint32_t row, int64_t since_us);
 /* True if we watch the subject on a ring. */
 bool probe_is_ring_edge(const struct gossip *g, const struct edge *e);

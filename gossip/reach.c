@@ -96,10 +96,11 @@ void reach_claim(struct gossip *g, uint32_t row)
 
 void reach_judge(struct gossip *g, const struct edge *e)
 {
-    uint32_t others = member_live_count(&g->members) - 1;
-    double wanted = fmin(g->tuning.observers, others);
-    if (!core_member(g, e->row)->partly && reach_finds_poor(g, e) && !health_is_ill(g) &&
-        lives(g, e) && 1 + poor_votes(g, e) >= wanted)
+    const struct member *m = core_member(g, e->row);
+    double wanted = fmin(g->tuning.observers, member_live_count(&g->members) - 1);
+    if (m->partly || m->status > GOSSIP_SUSPECT || health_is_ill(g) || !reach_finds_poor(g, e))
+        return;
+    if (lives(g, e) && 1 + poor_votes(g, e) >= wanted)
         reach_claim(g, e->row);
 }
 
@@ -170,7 +171,10 @@ void reach_returned(struct gossip *g, uint32_t row)
 
 bool reach_is_patient(const struct gossip *g, uint32_t row)
 {
-    return g->members.rows[row].partly && g->members.rows[row].returns > 0;
+    const struct member *m = &g->members.rows[row];
+    int64_t returned_us = (int64_t)m->returned_s * 1000000;
+    return m->partly && m->returns > 0 &&
+           g->now_us - returned_us < RETURN_DETECTS * core_ms(g->timing.detect_ms);
 }
 
 static int64_t clear_us(const struct gossip *g)

@@ -334,6 +334,7 @@ static void hear_unknown(struct gossip *g, const struct wire_record *record,
     struct member *m = core_member(g, row);
     m->incarnation = record->fact.incarnation;
     m->partly = record->fact.partly;
+    m->well = record->fact.well;
     m->hidden = record->hidden && record->fact.status == GOSSIP_LEFT;
     member_set_status(&g->members, row, record->fact.status, g->now_us);
     set_age(g, m, record);
