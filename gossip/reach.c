@@ -15,6 +15,7 @@ enum {
     VOTE_PERIODS = 8,     /* ping periods that another's finding counts */
     RETURN_DETECTS = 400, /* times detect between two returns from failed that belong together */
     RETURNS_MAX = 100,
+    RELAPSES_MAX = 6, /* doublings of the time without a complaint: an hour at the default */
     TOLD_DETECTS = 4, /* times detect until all have heard that we are well again */
     WELL_PERIODS = 3, /* ping periods within which somebody must have reached us then */
 };
@@ -112,8 +113,15 @@ void reach_told(struct gossip *g, bool poorly)
         g->reach.well_us = g->now_us;
 }
 
+/* If that was over only for a while, it is to last longer this time. */
 void reach_admit(struct gossip *g)
 {
+    struct reach *r = &g->reach;
+    bool relapse = r->cleared_us > g->now_us - RETURN_DETECTS * core_ms(g->timing.detect_ms);
+    if (!relapse)
+        r->relapses = 0;
+    else if (r->relapses < RELAPSES_MAX)
+        r->relapses++;
     reach_told(g, true);
     reach_claim(g, g->self);
 }
@@ -179,7 +187,8 @@ bool reach_is_patient(const struct gossip *g, uint32_t row)
 
 static int64_t clear_us(const struct gossip *g)
 {
-    return g->reach.told_us + REACH_CLEAR_DETECTS * core_ms(g->timing.detect_ms);
+    return g->reach.told_us +
+           ((REACH_CLEAR_DETECTS * core_ms(g->timing.detect_ms)) << g->reach.relapses);
 }
 
 static void clear(struct gossip *g)

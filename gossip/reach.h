@@ -17,7 +17,8 @@
 
 #include "gossip/wire.h"
 
-/* Times detect that nobody may complain before all is well again. */
+/* Times detect that nobody may complain before all is well again; twice as long after each relapse.
+ */
 #define REACH_CLEAR_DETECTS 40
 
 /* So many must say that one has failed before what is known to be hard to reach is given up. */
@@ -29,6 +30,7 @@ struct reach {
     int64_t well_us;         /* last pinged by one that reaches it well */
     int64_t fault_us;        /* last found most of its own edges failing */
     int64_t cleared_us;      /* when it last took back that it is partly unreachable */
+    unsigned relapses;       /* times that it was said again soon after */
     uint32_t contradicted;   /* the incarnation that was suspected when we last contradicted */
     int64_t contradicted_us; /* and when that was; 0: never */
     uint64_t senders[REACH_SENDERS]; /* who called us failed all the same */
