@@ -30,37 +30,27 @@ PARTS = {  # what a column is headed, and what takes the part away
 }
 
 
+HEAVY_LOSS = "link all -> all loss 20%\n"
+
+
 # Scenarios: each takes further statements, and gives a text.
 
-def on_links(statement):
-    """64 members for so many minutes on such links."""
-    def text(more, minutes):
+def on_links(statement, minutes):
+    """64 members for so long on such links."""
+    def text(more):
         return detector.quiet(64, f"{minutes * 60:.0f}s", more + statement)
     return text
 
 
-def starved(least_ms, most_ms, lost=False, links=""):
-    """Half of 64 members are stopped, each at its own times, twice in one to three seconds: hosts
-    starved of CPU. lost: what comes meanwhile is lost, as with a virtual machine that is moved;
-    else it waits in the socket."""
-    def text(more, seconds, crash=""):
-        draw, lines = random.Random(1), []
-        for node in (node for node in range(32) for _ in range(2)):
-            when = f"every {draw.randint(1000, 3000)}ms from {draw.randint(500, 3500)}ms"
-            length = f"for {draw.randint(least_ms, most_ms)}ms"
-            lines.append(f"{when} pause n{node} {length}")
-            if lost:
-                lines.append(f"{when} cut all -> n{node} {length}")
-        return "\n".join([f"nodes 64\n{more}{study.JITTER}{links}", *lines, crash,
-                          f"run {seconds}s\n"])
-    return text
-
-
-def crash_among(stalls):
-    """One that was never stopped crashes."""
+def starved(least_ms, most_ms, seconds, lost=False, links=study.JITTER, then=""):
     def text(more):
-        return stalls(more, 13, "at 8s crash n63")
+        return detector.starved(least_ms, most_ms, seconds, more + links, lost, then)
     return text
+
+
+def crash_among_starved(lost):
+    """One that was never stopped crashes."""
+    return starved(50, 300, 13, lost, then="at 8s crash n63")
 
 
 def links_cut(more):
@@ -75,12 +65,6 @@ def crash(nodes, who="any 1", links=""):
     def text(more):
         return detector.crash(nodes, who, more + links)
     return text
-
-
-def with_length(text, length):
-    def bound(more):
-        return text(more, length)
-    return bound
 
 
 def cell(which, links):
@@ -141,20 +125,19 @@ def scenarios(quick):
     many, minutes, few = (30, 1, 1) if quick else (100, 20, 2)
     cells = detector.GRID_SHORT[::4] if quick else detector.GRID_SHORT
     seconds = 60 if quick else 300
-    loss = {percent: on_links(f"link all -> all loss {percent}%\n") for percent in (10, 20)}
     return (
         scenario("crash of one of 128", [crash(128)], 2 * many, "p50 p99"),
         scenario("crash of one of 5", [crash(5)], 2 * many, "p50 p99"),
         scenario("crash of one of 128, 10 % loss", [crash(128, links=study.LOSS)], many,
                  "p50 p99 missed told"),
         scenario("crash of 30 % of 128", [crash(128, "any 30%")], 5 * few, "p50 p99 missed"),
-        scenario("crash, half stopped 50-300 ms", [crash_among(starved(50, 300))], many,
+        scenario("crash, half stopped 50-300 ms", [crash_among_starved(False)], many,
                  "p50 p99 missed"),
-        scenario("crash, the same, packets lost", [crash_among(starved(50, 300, True))], many,
+        scenario("crash, the same, packets lost", [crash_among_starved(True)], many,
                  "p50 p99 missed"),
-        scenario("10 % loss", [with_length(loss[10], minutes)], 2, "failed rate packets"),
-        scenario("20 % loss", [with_length(loss[20], minutes / 2)], 2, "failed rate packets"),
-        scenario("20 % lost in bursts", [with_length(on_links(study.BURSTS), minutes / 2)], 2,
+        scenario("10 % loss", [on_links(study.LOSS, minutes)], 2, "failed rate packets"),
+        scenario("20 % loss", [on_links(HEAVY_LOSS, minutes / 2)], 2, "failed rate packets"),
+        scenario("20 % lost in bursts", [on_links(study.BURSTS, minutes / 2)], 2,
                  "failed rate packets"),
         scenario("pause grid, jitter", [cell(c, study.JITTER) for c in cells], few,
                  "failed unreachable told"),
@@ -163,15 +146,14 @@ def scenarios(quick):
                  "failed unreachable told"),
         scenario("ten in trouble", [ten(name) for name in detector.TEN], few,
                  "others deaf unreachable unnoticed shown told"),
-        scenario("half stopped 50-300 ms", [with_length(starved(50, 300), seconds)], 2,
+        scenario("half stopped 50-300 ms", [starved(50, 300, seconds)], 2,
                  "failed told stopped packets"),
-        scenario("half stopped 50-300 ms, packets lost",
-                 [with_length(starved(50, 300, True), seconds)], 2, "failed told stopped packets"),
-        scenario("half stopped 300-1000 ms, packets lost",
-                 [with_length(starved(300, 1000, True), seconds)], 2,
+        scenario("half stopped 50-300 ms, packets lost", [starved(50, 300, seconds, True)], 2,
+                 "failed told stopped packets"),
+        scenario("half stopped 300-1000 ms, packets lost", [starved(300, 1000, seconds, True)], 2,
                  "others deaf told stopped packets"),
         scenario("half stopped 300-1000 ms, bursts",
-                 [with_length(starved(300, 1000, links=study.BURSTS), seconds)], 2,
+                 [starved(300, 1000, seconds, links=study.JITTER + study.BURSTS)], 2,
                  "others deaf told stopped packets"),
         scenario("one-way links cut", [links_cut], 6, "suspect stopped", apart=True),
         scenario("idle, 128", [lambda more: detector.quiet(128, "60s", more)], 2,

@@ -9,6 +9,7 @@ import argparse
 import collections
 import json
 import os
+import random
 import shutil
 import signal
 import subprocess
@@ -143,6 +144,20 @@ def pauses(cell, more="", seconds=120):
     return (f"nodes 128\n{more}\ngroup paused = any {c}\n"
             f"every {d + i}ms from 1s until {seconds}s pause paused for {d}ms\n"
             f"run {(seconds + 5) * 1000 + d}ms\n")
+
+
+def starved(least_ms, most_ms, seconds_run, more="", lost=False, then=""):
+    """Half of 64 members are stopped, each at its own times, twice in one to three seconds: hosts
+    starved of CPU. lost: what comes meanwhile is lost, as with a virtual machine that is moved;
+    else it waits in the socket. then: what happens besides."""
+    draw, lines = random.Random(1), []
+    for node in (node for node in range(32) for _ in range(2)):
+        when = f"every {draw.randint(1000, 3000)}ms from {draw.randint(500, 3500)}ms"
+        length = f"for {draw.randint(least_ms, most_ms)}ms"
+        lines.append(f"{when} pause n{node} {length}")
+        if lost:
+            lines.append(f"{when} cut all -> n{node} {length}")
+    return "\n".join(["nodes 64", more, *lines, then, f"run {seconds_run}s\n"])
 
 
 def quiet(nodes, run, more=""):
