@@ -54,7 +54,9 @@ void reach_measure(struct gossip *g, struct edge *e)
 bool reach_vote_counts(const struct gossip *g, const struct vote *vote)
 {
     int64_t fresh_us = g->now_us - VOTE_PERIODS * core_ms(g->timing.ping_period_ms);
-    return (vote->flags & WIRE_POOR) && vote->heard_us >= fresh_us;
+    uint32_t voter = member_by_key(&g->members, vote->observer);
+    return (vote->flags & WIRE_POOR) && vote->heard_us >= fresh_us && voter != MEMBER_NONE &&
+           !g->members.rows[voter].partly;
 }
 
 static unsigned poor_votes(const struct gossip *g, const struct edge *e)
@@ -99,7 +101,8 @@ void reach_judge(struct gossip *g, const struct edge *e)
 {
     const struct member *m = core_member(g, e->row);
     double wanted = fmin(g->tuning.observers, member_live_count(&g->members) - 1);
-    if (m->partly || m->status > GOSSIP_SUSPECT || health_is_ill(g) || !reach_finds_poor(g, e))
+    if (m->partly || m->status > GOSSIP_SUSPECT || core_member(g, g->self)->partly ||
+        health_is_ill(g) || !reach_finds_poor(g, e))
         return;
     if (lives(g, e) && 1 + poor_votes(g, e) >= wanted)
         reach_claim(g, e->row);
