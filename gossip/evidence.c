@@ -79,7 +79,9 @@ static bool pool(const struct gossip *g, const struct edge *e, double *sum, unsi
     int64_t fresh_us = g->now_us - core_ms(g->timing.suspicion_max_ms);
     for (unsigned i = 0; g->tuning.pooling > 0 && i < e->votes.count; i++) {
         const struct vote *v = &e->votes.all[i];
-        if (v->heard_us < fresh_us || (v->flags & WIRE_ILL))
+        uint32_t voter = member_by_key(&g->members, v->observer);
+        if (v->heard_us < fresh_us || (v->flags & WIRE_ILL) || voter == MEMBER_NONE ||
+            (g->members.rows[voter].partly && !(v->flags & WIRE_REACHED)))
             continue;
         if (v->flags & WIRE_REACHED) {
             if (v->heard_us >= e->missing_us)
@@ -126,7 +128,7 @@ void evidence_judge(struct gossip *g, struct edge *e)
     unsigned voters = 1;
     if (own < g->tuning.phi_own || !may_accuse(g, e) || !pool(g, e, &sum, &voters))
         return;
-    bool pooled = voters >= g->tuning.observers && sum >= g->tuning.phi_pooled;
+    bool pooled = !core_member(g, g->self)->partly && voters >= g->tuning.observers && sum >= g->tuning.phi_pooled;
     if (pooled || (own >= g->tuning.phi_alone && may_accuse_alone(g, e)))
         suspicion_accuse(g, e->row);
 }
