@@ -64,4 +64,9 @@ static inline int64_t core_min(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
+static inline int64_t core_max(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
+
 #endif

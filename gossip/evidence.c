@@ -7,11 +7,8 @@
 #define PHI_VOTE_MIN 1.0 /* less is no vote */
 
 enum {
-    PATIENT_DETECTS = 20, /* times detect that a sign of life counts of one that comes and goes */
-    MANY = 3,             /* others that are enough to judge without us */
-    HELPERS = 3,          /* SWIM's k, where there are no rings */
-    HEARD_PERIODS =
-        8, /* ping periods that a sign of life of one that is partly unreachable counts */
+    MANY = 3,    /* others that are enough to judge without us */
+    HELPERS = 3, /* SWIM's k, where there are no rings */
 };
 
 static void send(struct gossip *g, uint32_t to_row, uint32_t subject, double phi, unsigned flags)
@@ -111,10 +108,7 @@ static bool may_accuse_alone(const struct gossip *g, const struct edge *e)
 static bool may_accuse(const struct gossip *g, const struct edge *e)
 {
     const struct member *m = &g->members.rows[e->row];
-    int64_t patience_us = reach_is_patient(g, e->row)
-                              ? PATIENT_DETECTS * core_ms(g->timing.detect_ms)
-                              : HEARD_PERIODS * core_ms(g->timing.ping_period_ms);
-    int64_t heard_us = g->now_us - patience_us;
+    int64_t heard_us = g->now_us - reach_patience_us(g, e->row);
     if (!e->missing_us || health_is_ill(g) || g->now_us < m->believed_us)
         return false;
     return !m->partly ||
@@ -128,7 +122,8 @@ void evidence_judge(struct gossip *g, struct edge *e)
     unsigned voters = 1;
     if (own < g->tuning.phi_own || !may_accuse(g, e) || !pool(g, e, &sum, &voters))
         return;
-    bool pooled = !core_member(g, g->self)->partly && voters >= g->tuning.observers && sum >= g->tuning.phi_pooled;
+    bool pooled = !core_member(g, g->self)->partly && voters >= g->tuning.observers &&
+                  sum >= g->tuning.phi_pooled;
     if (pooled || (own >= g->tuning.phi_alone && may_accuse_alone(g, e)))
         suspicion_accuse(g, e->row);
 }

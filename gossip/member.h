@@ -38,7 +38,8 @@ struct member {
     uint8_t news_lane;      /* SPREAD_IDLE: nothing to tell */
     uint8_t status;         /* enum gossip_status */
     uint8_t contradictions; /* of suspicions, with no direct answer in between */
-    uint8_t returns;        /* from failed, in one life, not long one after another */
+    uint8_t away;           /* times detect, the longest that it was gone before it returned */
+    unsigned returns : 2;   /* from failed, in one life, not long one after another: one, or more */
     bool partly : 1;        /* partly unreachable */
     bool well : 1;          /* no more, by its own word */
     bool unheard : 1;       /* its fact is from when we heard nobody, and we keep it to ourselves */

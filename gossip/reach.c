@@ -14,7 +14,9 @@ enum {
     SILENT_WINDOWS = 2,   /* times suspicion_max without an answer */
     VOTE_PERIODS = 8,     /* ping periods that another's finding counts */
     RETURN_DETECTS = 400, /* times detect between two returns from failed that belong together */
-    RETURNS_MAX = 100,
+    RETURNS_MAX = 2,
+    HEARD_PERIODS = 8,         /* ping periods that a sign of life counts */
+    PATIENCE_DETECTS_MAX = 20, /* ... of one that comes and goes, at the most */
     RELAPSES_MAX = 6, /* doublings of the time without a complaint: an hour at the default */
     TOLD_DETECTS = 4, /* times detect until all have heard that we are well again */
     WELL_PERIODS = 3, /* ping periods within which somebody must have reached us then */
@@ -166,26 +168,40 @@ void reach_called_failed(struct gossip *g, uint32_t incarnation, uint64_t sender
     view_restate_self(g, 0, (enum gossip_status)self->status, true);
 }
 
-void reach_returned(struct gossip *g, uint32_t row)
+static bool returned_lately(const struct gossip *g, const struct member *m)
+{
+    return m->returns > 0 && g->now_us - (int64_t)m->returned_s * 1000000 <
+                                 RETURN_DETECTS * core_ms(g->timing.detect_ms);
+}
+
+void reach_returned(struct gossip *g, uint32_t row, int64_t failed_us)
 {
     struct member *m = core_member(g, row);
-    int64_t returned_us = (int64_t)m->returned_s * 1000000;
+    int64_t detect_us = core_ms(g->timing.detect_ms);
     if (m->unheard || reach_was_own_fault(g))
         return;
-    if (g->now_us - returned_us >= RETURN_DETECTS * core_ms(g->timing.detect_ms))
+    if (!returned_lately(g, m)) {
         m->returns = 0;
-    m->returns = m->returns < RETURNS_MAX ? m->returns + 1 : RETURNS_MAX;
+        m->away = 0;
+    }
+    /* It fell silent before it was found failed; and rounded up. */
+    int64_t away = core_min(2 + (g->now_us - failed_us) / detect_us, PATIENCE_DETECTS_MAX);
+    m->away = (uint8_t)core_max(m->away, away);
+    if (m->returns < RETURNS_MAX)
+        m->returns++;
     m->returned_s = (uint32_t)(g->now_us / 1000000);
     if (m->returns > 1)
         reach_claim(g, row);
 }
 
-bool reach_is_patient(const struct gossip *g, uint32_t row)
+int64_t reach_patience_us(const struct gossip *g, uint32_t row)
 {
     const struct member *m = &g->members.rows[row];
-    int64_t returned_us = (int64_t)m->returned_s * 1000000;
-    return m->partly && m->returns > 0 &&
-           g->now_us - returned_us < RETURN_DETECTS * core_ms(g->timing.detect_ms);
+    int64_t usual_us = HEARD_PERIODS * core_ms(g->timing.ping_period_ms);
+    if (!returned_lately(g, m))
+        return usual_us;
+    int64_t detects = core_min(2 * m->away, PATIENCE_DETECTS_MAX);
+    return core_max(usual_us, detects * core_ms(g->timing.detect_ms));
 }
 
 static int64_t clear_us(const struct gossip *g)

@@ -70,10 +70,11 @@ void reach_contradicted(struct gossip *g, uint32_t incarnation);
 void reach_called_failed(struct gossip *g, uint32_t incarnation, uint64_t sender);
 /* How many of those are enough: REACH_SENDERS, or all others if they are fewer. */
 unsigned reach_senders_wanted(const struct gossip *g);
-/* A member is back that we held for failed, though it did not start anew. */
-void reach_returned(struct gossip *g, uint32_t row);
-/* True if one that comes and goes so should be left in peace for longer. */
-bool reach_is_patient(const struct gossip *g, uint32_t row);
+/* A member is back that we held for failed since then, though it did not start anew. */
+void reach_returned(struct gossip *g, uint32_t row, int64_t failed_us);
+/* How long one that is partly unreachable may show no sign of life before it is accused: twice as
+ * long as it was away before it came back, if it comes and goes. */
+int64_t reach_patience_us(const struct gossip *g, uint32_t row);
 /* True for a while after we took it back: whoever missed that hears it with what we say next. */
 bool reach_was_cleared(const struct gossip *g);
 

@@ -150,6 +150,7 @@ static void take_record(struct gossip *g, uint32_t row, const struct wire_record
 {
     struct member *m = core_member(g, row);
     const struct fact was = member_fact(m);
+    int64_t was_since_us = m->since_us;
     enum gossip_status status = record->fact.status;
     const struct gossip_profile *profile = profile_new(&record->profile);
     if (!profile)
@@ -180,7 +181,7 @@ static void take_record(struct gossip *g, uint32_t row, const struct wire_record
     /* A restart is urgent to those who miss its former self's answers. */
     spread_news(g, row, restarted ? SPREAD_URGENT : lane_of(was.status, status));
     if (was.status == GOSSIP_FAILED && status == GOSSIP_ALIVE && !restarted)
-        reach_returned(g, row);
+        reach_returned(g, row, was_since_us);
 }
 
 static void forget_row(struct gossip *g, uint32_t row)
