@@ -11,12 +11,26 @@ enum {
     HELPERS = 3, /* SWIM's k, where there are no rings */
 };
 
-static void send(struct gossip *g, uint32_t to_row, uint32_t subject, double phi, unsigned flags)
+/* What there is to say of a subject. */
+struct report {
+    double phi;
+    int64_t heard_us; /* its last sign of life; INT64_MIN: none, or it is not the point */
+    unsigned flags;
+};
+
+static uint64_t age_ms(const struct gossip *g, int64_t heard_us)
+{
+    int64_t none_us = g->now_us - core_ms(WIRE_AGE_NONE);
+    return heard_us <= none_us ? WIRE_AGE_NONE : (uint64_t)(g->now_us - heard_us) / 1000;
+}
+
+static void send(struct gossip *g, uint32_t to_row, uint32_t subject, const struct report *report)
 {
     struct wire_writer w = outbox_begin(g, WIRE_EVIDENCE, GOSSIP_DATAGRAM);
     wire_put(&w, core_member(g, subject)->key, 8);
-    wire_put(&w, (uint64_t)(fmin(phi, 600) * 100), 2);
-    wire_put(&w, flags, 1);
+    wire_put(&w, (uint64_t)(fmin(report->phi, 600) * 100), 2);
+    wire_put(&w, age_ms(g, report->heard_us), 2);
+    wire_put(&w, report->flags, 1);
     spread_fill(g, &w);
     struct gossip_route to = outbox_to(core_member(g, to_row));
     outbox_send(g, &to, &w);
@@ -33,18 +47,21 @@ static size_t helpers(struct gossip *g, uint32_t row, uint32_t rows[RING_EDGES_M
     size_t count = 0;
     for (int i = 0; i < HELPERS; i++) {
         uint32_t other = member_random_live(&g->members, &g->rng, g->self);
-        if (other != MEMBER_NONE && other != row)
+        bool chosen = other == MEMBER_NONE || other == row;
+        for (size_t before = 0; before < count; before++)
+            chosen |= rows[before] == other;
+        if (!chosen)
             rows[count++] = other;
     }
     return count;
 }
 
-static void tell_helpers(struct gossip *g, uint32_t subject, double phi, unsigned flags)
+static void tell_helpers(struct gossip *g, uint32_t subject, const struct report *report)
 {
     uint32_t rows[RING_EDGES_MAX];
     size_t count = helpers(g, subject, rows);
     for (size_t i = 0; i < count && probe_take_token(g); i++)
-        send(g, rows[i], subject, phi, flags);
+        send(g, rows[i], subject, report);
 }
 
 void evidence_share(struct gossip *g, const struct edge *e)
@@ -52,17 +69,20 @@ void evidence_share(struct gossip *g, const struct edge *e)
     const struct suspicion *s = suspicion_of(g, e->row);
     unsigned flags = (health_is_ill(g) ? WIRE_ILL : 0) | (reach_finds_poor(g, e) ? WIRE_POOR : 0) |
                      (s && s->mode == SUSPICION_OURS ? WIRE_ACCUSING : 0);
-    tell_helpers(g, e->row, phi_at(&e->phi, g->now_us), flags);
+    const struct report report = {phi_at(&e->phi, g->now_us), INT64_MIN, flags};
+    tell_helpers(g, e->row, &report);
 }
 
 void evidence_reached(struct gossip *g, struct edge *e)
 {
+    const struct report report = {0, g->now_us,
+                                  WIRE_REACHED | (reach_finds_poor(g, e) ? WIRE_POOR : 0)};
     unsigned kept = 0;
     for (unsigned i = 0; i < e->votes.count; i++) {
         const struct vote *v = &e->votes.all[i];
         uint32_t row = member_by_key(&g->members, v->observer);
         if (!(v->flags & WIRE_REACHED) && row != MEMBER_NONE && probe_take_token(g))
-            send(g, row, e->row, 0, WIRE_REACHED | (reach_finds_poor(g, e) ? WIRE_POOR : 0));
+            send(g, row, e->row, &report);
         if (reach_vote_counts(g, v))
             e->votes.all[kept++] = *v;
     }
@@ -143,6 +163,21 @@ static void note_vote(struct gossip *g, struct edge *e, const struct wire_messag
     votes->all[at] = (struct vote){m->sender, m->evidence.phi, g->now_us, m->evidence.flags};
 }
 
+static void note_sign(struct gossip *g, uint32_t row, const struct wire_message *m)
+{
+    if (m->evidence.age_ms != WIRE_AGE_NONE)
+        probe_heard(g, row, g->now_us - core_ms(m->evidence.age_ms));
+}
+
+/* Whoever finds it silent should know of a sign of life. */
+static void answer_with_sign(struct gossip *g, const struct edge *e, uint32_t voter)
+{
+    const struct suspicion *s = suspicion_of(g, e->row);
+    const struct report report = {0, e->heard_us, WIRE_HEARD};
+    if (s && e->heard_us > s->started_us && probe_take_token(g))
+        send(g, voter, e->row, &report);
+}
+
 void evidence_hear(struct gossip *g, const struct wire_message *m, const struct gossip_route *from)
 {
     uint32_t row = member_by_key(&g->members, m->evidence.subject);
@@ -154,22 +189,17 @@ void evidence_hear(struct gossip *g, const struct wire_message *m, const struct 
         spread_tell(g, from, &row, 1);
         return;
     }
-    if (m->evidence.flags & WIRE_HEARD) {
-        probe_heard(g, row);
+    note_sign(g, row, m);
+    if (m->evidence.flags & WIRE_HEARD)
         return;
-    }
     struct edge *e = probe_edge_or_guest(g, row);
     if (!e)
         return;
     note_vote(g, e, m);
-    if (m->evidence.flags & WIRE_REACHED)
-        probe_heard(g, row);
     if ((m->evidence.flags & WIRE_ACCUSING) && core_member(g, row)->status == GOSSIP_SUSPECT)
         suspicion_hear(g, row, m->sender);
     if (!(m->evidence.flags & WIRE_REACHED)) {
-        const struct suspicion *s = suspicion_of(g, row);
-        if (s && e->heard_us > s->started_us && probe_take_token(g))
-            send(g, voter, row, 0, WIRE_HEARD);
+        answer_with_sign(g, e, voter);
         probe_look(g, row);
         evidence_judge(g, e);
     }
@@ -177,26 +207,29 @@ void evidence_hear(struct gossip *g, const struct wire_message *m, const struct 
 }
 
 /* Those who accuse it may be others than its observers. */
-static void tell_accusers(struct gossip *g, uint32_t subject, unsigned flags)
+static void tell_accusers(struct gossip *g, uint32_t subject, const struct report *report)
 {
     const struct suspicion *s = suspicion_of(g, subject);
     for (unsigned i = 0; s && i < s->accusers_count; i++) {
         uint32_t row = member_by_key(&g->members, s->accusers[i]);
         if (row != MEMBER_NONE && row != g->self && probe_take_token(g))
-            send(g, row, subject, 0, flags);
+            send(g, row, subject, report);
     }
 }
 
 void evidence_heard_from(struct gossip *g, uint32_t row)
 {
     struct member *m = core_member(g, row);
+    const struct report report = {0, g->now_us, WIRE_HEARD};
     uint16_t second = (uint16_t)(g->now_us / 1000000);
     health_heard(g, m->key);
-    probe_heard(g, row);
+    probe_heard(g, row, g->now_us);
+    if (health_is_ill(g)) /* it may have lain here for as long as we slept */
+        return;
     if (m->status == GOSSIP_SUSPECT)
-        tell_accusers(g, row, WIRE_HEARD);
+        tell_accusers(g, row, &report);
     else if (!m->partly || m->heard_told_s == second)
         return;
     m->heard_told_s = second;
-    tell_helpers(g, row, 0, WIRE_HEARD);
+    tell_helpers(g, row, &report);
 }

@@ -77,11 +77,11 @@ bool probe_is_ring_edge(const struct gossip *g, const struct edge *e)
     return e - g->probe.edges < RING_EDGES_MAX;
 }
 
-void probe_heard(struct gossip *g, uint32_t row)
+void probe_heard(struct gossip *g, uint32_t row, int64_t at_us)
 {
     struct edge *e = find_edge(g, row);
     if (e)
-        e->heard_us = g->now_us;
+        e->heard_us = core_max(e->heard_us, at_us);
 }
 
 static void edge_open(struct gossip *g, struct edge *e, uint32_t row)

@@ -57,8 +57,8 @@ void probe_view_changed(struct gossip *g, uint32_t row);
 
 void probe_answered(struct gossip *g, const struct wire_message *ack,
                     const struct gossip_route *from);
-/* A sign of life of a member. */
-void probe_heard(struct gossip *g, uint32_t row);
+/* A sign of life of a member, here or at others, at that time. */
+void probe_heard(struct gossip *g, uint32_t row, int64_t at_us);
 /* Takes leave to send one more packet because answers are missing. */
 bool probe_take_token(struct gossip *g);
 

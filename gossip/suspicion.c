@@ -7,7 +7,7 @@
 #include <stdlib.h>
 
 enum {
-    ASKS = 4,     /* direct questions within one verification */
+    ASKS = 4,     /* direct questions within one verification; one that lasts asks more seldom */
     PATIENCE = 6, /* times suspicion_max that others' suspicions are left to them */
 };
 
@@ -49,6 +49,12 @@ static struct suspicion *find_or_start(struct gossip *g, uint32_t row, enum susp
     return s;
 }
 
+static void start_anew(const struct gossip *g, struct suspicion *s)
+{
+    s->started_us = g->now_us;
+    s->slept_us = 0;
+}
+
 void suspicion_end(struct gossip *g, uint32_t row)
 {
     struct suspicions *all = &g->suspicions;
@@ -86,9 +92,10 @@ static int64_t window_us(const struct gossip *g, const struct suspicion *s)
 static void set_deadline(const struct gossip *g, struct suspicion *s)
 {
     if (s->mode == SUSPICION_OURS)
-        s->deadline_us = s->started_us + window_us(g, s);
+        s->deadline_us = s->started_us + s->slept_us + window_us(g, s);
     else if (s->mode == SUSPICION_HEARD)
-        s->deadline_us = s->started_us + PATIENCE * core_ms(g->timing.suspicion_max_ms);
+        s->deadline_us =
+            s->started_us + s->slept_us + PATIENCE * core_ms(g->timing.suspicion_max_ms);
 }
 
 void suspicion_accuse(struct gossip *g, uint32_t row)
@@ -105,7 +112,7 @@ void suspicion_accuse(struct gossip *g, uint32_t row)
         return;
     /* A quiet check that was under way gave the member no public chance to contradict. */
     if (!was_suspect)
-        s->started_us = g->now_us;
+        start_anew(g, s);
     s->mode = SUSPICION_OURS;
     s->ask_us = INT64_MAX;
     add_accuser(s, g->key);
@@ -145,7 +152,7 @@ static struct suspicion *begin_verifying(struct gossip *g, uint32_t row)
         return s;
     s->mode = SUSPICION_VERIFYING;
     s->accusers_count = 0;
-    s->started_us = g->now_us;
+    start_anew(g, s);
     return s;
 }
 
@@ -173,7 +180,7 @@ void suspicion_excuse(struct gossip *g, int64_t slept_us)
 {
     for (uint32_t i = 0; i < g->suspicions.count; i++) {
         struct suspicion *s = &g->suspicions.all[i];
-        s->started_us += slept_us;
+        s->slept_us += slept_us;
         s->deadline_us += slept_us;
     }
 }
@@ -188,8 +195,21 @@ static void convict(struct gossip *g, uint32_t row)
 /* Not yet: it counts what is seen from now on. */
 static void look_again(const struct gossip *g, struct suspicion *s)
 {
-    s->started_us = g->now_us;
+    start_anew(g, s);
     s->deadline_us = g->now_us + core_ms(g->timing.suspicion_min_ms);
+}
+
+/* It lives, though it neither answers nor contradicts; unless that was a late packet of the dead:
+ * it is to be heard once more. */
+static void expire_heard(struct gossip *g, struct suspicion *s)
+{
+    if (s->heard) {
+        reach_claim(g, s->row);
+        return;
+    }
+    s->heard = true;
+    start_anew(g, s);
+    s->deadline_us = g->now_us + core_ms(g->timing.suspicion_max_ms);
 }
 
 static void expire_ours(struct gossip *g, struct suspicion *s)
@@ -204,12 +224,12 @@ static void expire_ours(struct gossip *g, struct suspicion *s)
     } else if (e->answered_us > s->started_us) {
         /* It lives; its contradiction must be on the way. */
         s->mode = SUSPICION_HEARD;
-        s->started_us = g->now_us;
+        start_anew(g, s);
         set_deadline(g, s);
     } else if (health_is_ill(g) || (heard && (m->partly || reach_was_own_fault(g)))) {
         look_again(g, s);
     } else if (m->status == GOSSIP_SUSPECT && heard) {
-        reach_claim(g, s->row);
+        expire_heard(g, s);
     } else {
         g->stats.convictions++;
         convict(g, s->row);
@@ -235,6 +255,18 @@ static void expire(struct gossip *g, struct suspicion *s)
     }
 }
 
+/* By both ways: either may be blocked. */
+static void ask(struct gossip *g, struct suspicion *s)
+{
+    int64_t asking_us = g->now_us - s->started_us;
+    bool first = s->ask_us <= s->started_us;
+    s->ask_us = g->now_us + core_max(core_ms(g->timing.suspicion_max_ms) / ASKS, asking_us / 2);
+    if (!first && !probe_take_token(g))
+        return;
+    probe_ask(g, s->row, GOSSIP_DATAGRAM);
+    probe_ask(g, s->row, GOSSIP_STREAM);
+}
+
 void suspicion_tick(struct gossip *g)
 {
     /* From the end: a suspicion that ends is replaced by the last one, already looked at. */
@@ -243,10 +275,7 @@ void suspicion_tick(struct gossip *g)
         if (g->now_us >= s->deadline_us) {
             expire(g, s);
         } else if (g->now_us >= s->ask_us) {
-            s->ask_us = g->now_us + core_ms(g->timing.suspicion_max_ms) / ASKS;
-            /* Either may be blocked on the way. */
-            probe_ask(g, s->row, GOSSIP_DATAGRAM);
-            probe_ask(g, s->row, GOSSIP_STREAM);
+            ask(g, s);
         }
     }
 }

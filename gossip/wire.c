@@ -139,6 +139,7 @@ static void take_evidence(struct wire_reader *r, struct wire_message *m)
 {
     m->evidence.subject = take_integer(r, 8);
     m->evidence.phi = (double)take_integer(r, 2) / 100;
+    m->evidence.age_ms = (uint16_t)take_integer(r, 2);
     m->evidence.flags = (uint8_t)take_integer(r, 1);
     if (m->evidence.flags & ~(WIRE_REACHED | WIRE_ACCUSING | WIRE_ILL | WIRE_POOR | WIRE_HEARD))
         r->bad = true;

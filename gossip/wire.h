@@ -14,7 +14,7 @@
  *
  *     PING      seq 4, target's key 8, flags 1   who has another key does not answer
  *     ACK       seq 4
- *     EVIDENCE  subject's key 8, phi 2 (hundredths), flags 1
+ *     EVIDENCE  subject's key 8, phi 2 (hundredths), age of its last sign of life 2 (ms), flags 1
  *     NEWS      -
  *     JOIN      token 4
  *     DIGEST    log2 of the bucket count 1, bucket hashes 8 each
@@ -81,6 +81,8 @@ enum {
     WIRE_POOR = 8,  /* it answers me seldom, or not at all for a while */
     WIRE_HEARD = 16 /* it does not answer, perhaps, but sends */
 };
+/* EVIDENCE's age of a sign of life, where there was none, or none lately. */
+#define WIRE_AGE_NONE 0xffff
 /* PING's: you answer poorly, me or others. */
 enum { WIRE_UNREACHED = 1 };
 /* DELTA's: send me yours of these buckets too. */
@@ -117,6 +119,7 @@ struct wire_message {
         struct {
             uint64_t subject;
             double phi;
+            uint16_t age_ms; /* of its last sign of life, WIRE_AGE_NONE: none lately */
             uint8_t flags;
         } evidence;
         struct {

@@ -91,12 +91,25 @@ static inline void run_ms(uint32_t ms)
     lone_run_ms(l, ms);
 }
 
+/* An observer says of anybody, ourselves too, that it is partly unreachable. */
+static inline void hear_partly(const struct peer *observer, const struct member *about)
+{
+    struct wire_writer w = lone_begin(l, observer, WIRE_NEWS);
+    struct member row = *about;
+    row.status = GOSSIP_ALIVE;
+    row.partly = true;
+    row.well = false;
+    ck_assert(wire_put_short(&w, &row, 0));
+    lone_hear(l, observer, &w);
+}
+
 /* What an observer finds of the subject. It brings no evidence to accuse it. */
 static inline void hear_evidence(const struct peer *observer, unsigned flags)
 {
     struct wire_writer w = lone_begin(l, observer, WIRE_EVIDENCE);
     wire_put(&w, subject->row.key, 8);
     wire_put(&w, 0, 2);
+    wire_put(&w, flags & (WIRE_HEARD | WIRE_REACHED) ? 0 : WIRE_AGE_NONE, 2);
     wire_put(&w, flags, 1);
     lone_hear(l, observer, &w);
 }

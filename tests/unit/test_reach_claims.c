@@ -132,6 +132,29 @@ static void come_back(bool restarted)
     run_ms(10000);
 }
 
+/* How long it is held for alive after it has fallen silent. */
+static uint32_t silence_ms(void)
+{
+    uint32_t ms = 0;
+    subject->answers = false;
+    for (; held(subject).status != GOSSIP_FAILED && ms < 60000; ms += 100)
+        run_ms(100);
+    return ms;
+}
+
+START_TEST(one_that_comes_and_goes_is_given_twice_as_long_as_it_was_away)
+{
+    for (int i = 0; i < 2; i++) {
+        be_failed();
+        come_back(false);
+    }
+    assert_held(GOSSIP_ALIVE, true);
+    uint32_t away_ms = 10000 + timing()->suspicion_min_ms, silent_ms = silence_ms();
+    ck_assert_uint_ge(silent_ms, 2 * away_ms);
+    ck_assert_uint_le(silent_ms, 2 * away_ms + 5 * timing()->detect_ms);
+}
+END_TEST
+
 START_TEST(one_that_fails_and_comes_back_twice_is_called_so)
 {
     be_failed();
@@ -357,6 +380,7 @@ int main(void)
     tcase_add_test(t, who_leaves_or_starts_anew_is_partly_unreachable_no_more);
     tcase_add_test(t, new_tags_beside_it_are_an_update_too);
     tcase_add_test(t, one_that_fails_and_comes_back_twice_is_called_so);
+    tcase_add_test(t, one_that_comes_and_goes_is_given_twice_as_long_as_it_was_away);
     tcase_add_test(t, one_that_starts_anew_each_time_is_not);
     tcase_add_test(t, a_member_may_be_met_so);
     tcase_add_test(t, views_that_differ_in_it_alone_have_other_hashes);

@@ -51,7 +51,7 @@ static void finish(struct packet *p, const struct wire_writer *w)
 static void put_body(struct wire_writer *w, enum wire_kind kind)
 {
     static const unsigned bytes[WIRE_KINDS] = {
-        [WIRE_PING] = 13, [WIRE_ACK] = 4,    [WIRE_EVIDENCE] = 11, [WIRE_NEWS] = 0,
+        [WIRE_PING] = 13, [WIRE_ACK] = 4,    [WIRE_EVIDENCE] = 13, [WIRE_NEWS] = 0,
         [WIRE_JOIN] = 4,  [WIRE_DIGEST] = 9, [WIRE_DELTA] = 7,     [WIRE_REFUSE] = 8,
     };
     for (unsigned i = 0; i < bytes[kind]; i++)
@@ -161,11 +161,13 @@ START_TEST(bodies_come_back)
     w = begin(&p, WIRE_EVIDENCE);
     wire_put(&w, 42, 8);
     wire_put(&w, 1234, 2);
+    wire_put(&w, 567, 2);
     wire_put(&w, WIRE_ILL, 1);
     finish(&p, &w);
     ck_assert_int_eq(decode(p.bytes, p.len, &m), GOSSIP_OK);
     ck_assert_uint_eq(m.evidence.subject, 42);
     ck_assert_double_eq(m.evidence.phi, 12.34);
+    ck_assert_uint_eq(m.evidence.age_ms, 567);
     ck_assert_uint_eq(m.evidence.flags, WIRE_ILL);
 
     w = begin(&p, WIRE_JOIN);
@@ -371,7 +373,7 @@ START_TEST(unknown_flags_of_bodies_are_refused)
         unsigned known;
     } bodies[] = {
         {WIRE_PING, 12, WIRE_UNREACHED},
-        {WIRE_EVIDENCE, 10, WIRE_REACHED | WIRE_ACCUSING | WIRE_ILL | WIRE_POOR | WIRE_HEARD},
+        {WIRE_EVIDENCE, 12, WIRE_REACHED | WIRE_ACCUSING | WIRE_ILL | WIRE_POOR | WIRE_HEARD},
         {WIRE_DELTA, 4, WIRE_WANT_BACK},
     };
     for (size_t i = 0; i < COUNT(bodies); i++)
