@@ -10,9 +10,9 @@
     X(ring_edges, 3, 0, 6, "rings, and so the members that each watches; 0: random ones, as SWIM") \
     X(observers, 2, 1, 6, "that must bring evidence before one accuses (H)")                       \
     X(phi_own, 3, 0, 100, "of our own, before we listen to others: two pings or so")               \
-    X(phi_pooled, 8, 0, 100, "of all observers together")                                          \
+    X(phi_pooled, 10, 0, 100, "of all observers together")                                         \
     X(phi_alone, 10, 0, 100, "of ours, when no other observer says anything")                      \
-    X(phi_cap, 6, 0, 100, "what one observer adds to the pool: its link may be what is broken")    \
+    X(phi_cap, 5, 0, 100, "what one observer adds to the pool: its link may be what is broken")    \
     X(loss_min, 0.01, 1e-9, 0.5, "no link is trusted to lose less")                                \
     X(spread_min_us, 12000, 1, 1e6, "of answer times: schedulers delay in such lumps")             \
     X(ping_share, 0.45, 0.05, 5, "a ring edge is pinged once in this time")                        \
@@ -23,7 +23,7 @@
     X(repings, 8, 0, 100, "fast ones; then each waits twice as long as the last")                  \
     X(repings_alone, 48, 0, 100, "where nobody else can confirm, and all evidence is our own")     \
     X(looks, 4, 0, 100, "at others, for each that we find failed: the dead seldom come alone")     \
-    X(belief_doublings, 8, 0, 16, "of how long a contradiction is believed")                       \
+    X(belief_doublings, 2, 0, 16, "of how long a contradiction is believed")                       \
     X(tokens_per_s, 20, 1, 1e6, "packets because answers are missing: pings anew, evidence")       \
     X(tokens, 64, 1, 1e6, "of these at once")                                                      \
     X(pooling, 1, 0, 1, "switch: what other observers see counts")                                 \

@@ -181,13 +181,13 @@ SINGLES = (  # one parameter, or two that belong together, at a time
     {"repings": (4, 8, 16)},
     {"repings_alone": (8, 24, 48)},
     {"looks": (0, 2, 4, 8)},
-    {"belief_doublings": (0, 4, 8)},
+    {"belief_doublings": (0, 2, 4, 8)},
 )
 GRIDS = (  # all combinations
-    {"phi_pooled": (4, 6, 8, 10, 12), "phi_cap": (4, 6, 8)},
+    {"phi_pooled": (6, 8, 10, 12), "phi_cap": (4, 5, 6, 8)},
     {"ring_edges": (2, 3, 4, 5), "ping_share": (0.3, 0.45, 0.6, 0.9), "observers": (1, 2, 3)},
 )
-QUICK_GRIDS = ({"phi_pooled": (4, 8)}, {"ring_edges": (2, 3), "ping_share": (0.45, 0.9)})
+QUICK_GRIDS = ({"phi_pooled": (6, 10)}, {"ring_edges": (2, 3), "ping_share": (0.45, 0.9)})
 PAIR_FIRST = ("phi_own", "phi_alone", "loss_min", "spread_min_us", "reping_share",
               "suspicion_min_share", "repings_alone")
 
