@@ -2,7 +2,7 @@
 #ifndef GOSSIP_SIM_METER_H
 #define GOSSIP_SIM_METER_H
 
-#include "gossip/sim/net.h"
+#include "gossip/sim/net_views.h"
 #include "gossip/sim/report.h"
 
 struct meter;

@@ -15,16 +15,13 @@ enum {
 
 struct node {
     struct gossip *core; /* NULL: not running */
-    struct gossip_addr addr;
-    uint8_t id[GOSSIP_ID_BYTES];
+    struct net_host host;
     uint32_t detect_ms;
     int64_t ppm;      /* by how much its clock errs */
-    uint32_t named;   /* whose name it bears */
     uint64_t timer;   /* the one valid deadline in the queue, */
     int64_t timer_us; /* and when it comes; INT64_MAX: none is queued */
     bool paused;
     uint32_t backlog; /* datagrams that came while paused */
-    bool blocked[GOSSIP_STREAM + 1];
     struct net_traffic sent, received;
 };
 
@@ -34,8 +31,6 @@ struct net {
     int64_t now_us;
     struct node *nodes;
     struct links *links;
-    struct node_set all;
-    uint32_t loss_rule; /* of net_set_loss; 0: none */
     struct queue queue;
     struct happening *waiting; /* for paused nodes, in order */
     size_t waiting_count, waiting_capacity;
@@ -67,22 +62,30 @@ static int64_t global_us(const struct net *net, uint32_t node, int64_t us)
     return ppm && us != INT64_MAX ? (int64_t)((double)us / (1 + (double)ppm / 1e6)) + 2 : us;
 }
 
-/* 10.x.y.z, one address a node; `version` for those that move. */
-static struct gossip_addr address(uint32_t node, uint32_t version)
+/* A random id, and 10.1.y.z, one address a node; those that move change its second byte. */
+static struct net_host new_host(struct net *net, uint32_t node)
 {
-    return (struct gossip_addr){.ip = {[10] = 0xff,
-                                       [11] = 0xff,
-                                       10,
-                                       (uint8_t)(1 + version),
-                                       (uint8_t)(node >> 8),
-                                       (uint8_t)node},
-                                .port = 7949};
+    uint8_t high = (uint8_t)(node >> 8), low = (uint8_t)node;
+    struct net_host host = {
+        .addr = {.ip = {[10] = 0xff, [11] = 0xff, 10, 1, high, low}, .port = 7949}, .named = node};
+    for (int i = 0; i < GOSSIP_ID_BYTES; i++)
+        host.id[i] = (uint8_t)rng_next(&net->rng);
+    return host;
 }
 
-static void new_id(struct net *net, struct node *n)
+/* What every link does at first. */
+static void add_links(struct net *net)
 {
-    for (int i = 0; i < GOSSIP_ID_BYTES; i++)
-        n->id[i] = (uint8_t)rng_next(&net->rng);
+    struct node_set all = node_set_new(net->config.nodes);
+    struct link_conditions everywhere = {
+        .set = LINK_DELAY | LINK_JITTER | LINK_DUPLICATE,
+        .delay_us = net->config.delay_us,
+        .jitter_us = net->config.jitter_us,
+        .duplicate = net->config.duplicates,
+    };
+    node_set_add_all(&all);
+    links_add(net->links, &all, &all, &everywhere);
+    node_set_free(&all);
 }
 
 struct net *net_new(const struct net_config *config)
@@ -95,25 +98,10 @@ struct net *net_new(const struct net_config *config)
     net->nodes = calloc(config->nodes, sizeof *net->nodes);
     net->links = links_new(config->nodes);
     assert(net->nodes);
-    net->all = node_set_new(config->nodes);
-    node_set_add_all(&net->all);
-    struct link_conditions everywhere = {
-        .set = LINK_DELAY | LINK_JITTER | LINK_DUPLICATE,
-        .delay_us = config->delay_us,
-        .jitter_us = config->jitter_us,
-        .duplicate = config->duplicates,
-    };
-    links_add(net->links, &net->all, &net->all, &everywhere);
-    if (config->loss > 0)
-        net_set_loss(net, config->loss);
-    for (uint32_t i = 0; i < config->nodes; i++) {
-        struct node *n = &net->nodes[i];
-        new_id(net, n);
-        n->addr = address(i, 0);
-        n->named = i;
-        n->detect_ms = config->detect_ms;
-        n->timer_us = INT64_MAX;
-    }
+    add_links(net);
+    for (uint32_t i = 0; i < config->nodes; i++)
+        net->nodes[i] = (struct node){
+            .host = new_host(net, i), .detect_ms = config->detect_ms, .timer_us = INT64_MAX};
     return net;
 }
 
@@ -130,7 +118,6 @@ void net_free(struct net *net)
         free(net->waiting[--net->waiting_count].bytes);
     queue_free(&net->queue);
     links_free(net->links);
-    node_set_free(&net->all);
     free(net->waiting);
     free(net->nodes);
     told_free(&net->told);
@@ -151,7 +138,8 @@ void net_set_clock(struct net *net, uint32_t node, int64_t ppm)
 static uint32_t node_at(const struct net *net, const struct gossip_addr *addr)
 {
     uint32_t node = (uint32_t)addr->ip[14] << 8 | addr->ip[15];
-    bool there = node < net->config.nodes && memcmp(net->nodes[node].addr.ip, addr->ip, 16) == 0;
+    bool there =
+        node < net->config.nodes && memcmp(net->nodes[node].host.addr.ip, addr->ip, 16) == 0;
     return there ? node : UINT32_MAX;
 }
 
@@ -177,7 +165,7 @@ static int64_t stream_delay_us(struct net *net, uint32_t from, uint32_t to, bool
 static bool passes(const struct net *net, uint32_t from, uint32_t to, enum gossip_via via)
 {
     return to != NET_NOBODY && !links_is_cut(net->links, from, to) &&
-           !net->nodes[from].blocked[via] && !net->nodes[to].blocked[via];
+           !net->nodes[from].host.blocked[via] && !net->nodes[to].host.blocked[via];
 }
 
 static void deliver(struct net *net, uint32_t from, uint32_t to, const struct gossip_packet *packet,
@@ -189,7 +177,7 @@ static void deliver(struct net *net, uint32_t from, uint32_t to, const struct go
     queue_push(&net->queue, (struct happening){
                                 .at_us = net->now_us + after_us,
                                 .node = to,
-                                .from = {net->nodes[from].addr, packet->route.via,
+                                .from = {net->nodes[from].host.addr, packet->route.via,
                                          packet->route.via == GOSSIP_STREAM ? from + 1 : 0},
                                 .len = (uint32_t)packet->len,
                                 .bytes = bytes,
@@ -224,10 +212,10 @@ static uint32_t node_of(const struct net *net, const struct gossip_profile *prof
         return NET_NOBODY;
     unsigned long named = strtoul(profile->name + 1, NULL, 10);
     if (named < net->config.nodes &&
-        memcmp(net->nodes[named].id, profile->id, sizeof profile->id) == 0)
+        memcmp(net->nodes[named].host.id, profile->id, sizeof profile->id) == 0)
         return (uint32_t)named;
     for (uint32_t i = 0; i < net->config.nodes; i++)
-        if (memcmp(net->nodes[i].id, profile->id, sizeof profile->id) == 0)
+        if (memcmp(net->nodes[i].host.id, profile->id, sizeof profile->id) == 0)
             return i;
     return NET_NOBODY;
 }
@@ -286,18 +274,18 @@ static void make_core(struct net *net, uint32_t node)
     struct node *n = &net->nodes[node];
     assert(!n->core);
     char name[16];
-    snprintf(name, sizeof name, "n%u", n->named);
+    snprintf(name, sizeof name, "n%u", n->host.named);
     struct gossip_config config = {
         .cluster = "sim",
         /* Later starts have higher generations, on all hosts alike: they come from a wall clock. */
         .self = {.generation = (uint64_t)net->now_us / 1000 + 1 + node,
-                 .addr = n->addr,
+                 .addr = n->host.addr,
                  .name = name},
         .detect_ms = n->detect_ms,
         .seed = rng_next(&net->rng),
         .tuning = net->config.tuning,
     };
-    memcpy(config.self.id, n->id, sizeof n->id);
+    memcpy(config.self.id, n->host.id, sizeof n->host.id);
     enum gossip_error error;
     n->core = gossip_new(&config, local_us(net, node), &error);
     n->timer_us = INT64_MAX;
@@ -334,7 +322,7 @@ void net_reseed(struct net *net, uint64_t seed)
 
 void net_join(struct net *net, uint32_t node, uint32_t other)
 {
-    gossip_join(net->nodes[node].core, local_us(net, node), &net->nodes[other].addr);
+    gossip_join(net->nodes[node].core, local_us(net, node), &net->nodes[other].host.addr);
     net_settle(net, node);
 }
 
@@ -382,58 +370,14 @@ void net_leave(struct net *net, uint32_t node)
     net_settle(net, node);
 }
 
-void net_reinstall(struct net *net, uint32_t node)
+struct net_host *net_host(const struct net *net, uint32_t node)
 {
-    new_id(net, &net->nodes[node]);
-}
-
-void net_clone(struct net *net, uint32_t node, uint32_t like)
-{
-    memcpy(net->nodes[node].id, net->nodes[like].id, GOSSIP_ID_BYTES);
-    net->nodes[node].named = net->nodes[like].named;
-}
-
-void net_readdress(struct net *net, uint32_t node)
-{
-    struct node *n = &net->nodes[node];
-    n->addr = address(node, n->addr.ip[13]); /* the next version */
-}
-
-void net_rename(struct net *net, uint32_t node, uint32_t like)
-{
-    net->nodes[node].named = like;
+    return &net->nodes[node].host;
 }
 
 struct links *net_links(struct net *net)
 {
     return net->links;
-}
-
-void net_cut(struct net *net, uint32_t from, uint32_t to, bool cut)
-{
-    links_cut_pair(net->links, from, to, cut);
-}
-
-void net_split(struct net *net, uint32_t border, bool cut)
-{
-    for (uint32_t a = 0; a < border; a++)
-        for (uint32_t b = border; b < net->config.nodes; b++) {
-            net_cut(net, a, b, cut);
-            net_cut(net, b, a, cut);
-        }
-}
-
-void net_block(struct net *net, uint32_t node, enum gossip_via via, bool block)
-{
-    net->nodes[node].blocked[via] = block;
-}
-
-void net_set_loss(struct net *net, double loss)
-{
-    struct link_conditions conditions = {.set = LINK_LOSS, .loss = loss};
-    if (net->loss_rule)
-        links_remove(net->links, net->loss_rule);
-    net->loss_rule = links_add(net->links, &net->all, &net->all, &conditions);
 }
 
 static void wait(struct net *net, const struct happening *h)
@@ -504,49 +448,6 @@ void net_run_ms(struct net *net, uint32_t ms)
         ;
 }
 
-static uint32_t running(const struct net *net)
-{
-    uint32_t count = 0;
-    for (uint32_t node = 0; node < net->config.nodes; node++)
-        count += net->nodes[node].core != NULL;
-    return count;
-}
-
-static bool agrees(const struct net *net, uint32_t node, uint32_t wanted)
-{
-    struct gossip_member m;
-    uint32_t live = 0;
-    for (size_t cursor = 0; gossip_next_member(net->nodes[node].core, &cursor, &m);) {
-        if (m.status == GOSSIP_FAILED || m.status == GOSSIP_LEFT)
-            continue;
-        uint32_t subject = node_of(net, m.profile);
-        if (m.status != GOSSIP_ALIVE || subject == NET_NOBODY || !net->nodes[subject].core)
-            return false;
-        live++;
-    }
-    return live == wanted;
-}
-
-bool net_agrees(const struct net *net)
-{
-    uint32_t wanted = running(net);
-    for (uint32_t node = 0; node < net->config.nodes; node++)
-        if (net->nodes[node].core && !agrees(net, node, wanted))
-            return false;
-    return true;
-}
-
-int64_t net_run_until_agreed_ms(struct net *net, uint32_t ms)
-{
-    enum { STEP_MS = 10 };
-    for (uint32_t passed = 0; passed <= ms; passed += STEP_MS) {
-        if (net_agrees(net))
-            return passed;
-        net_run_ms(net, STEP_MS);
-    }
-    return -1;
-}
-
 int64_t net_now_us(const struct net *net)
 {
     return net->now_us;
@@ -555,25 +456,6 @@ int64_t net_now_us(const struct net *net)
 struct gossip *net_core(const struct net *net, uint32_t node)
 {
     return net->nodes[node].core;
-}
-
-int net_status(const struct net *net, uint32_t node, uint32_t subject)
-{
-    struct gossip_member member;
-    char name[16];
-    snprintf(name, sizeof name, "n%u", net->nodes[subject].named);
-    if (!gossip_find(net->nodes[node].core, name, &member) ||
-        memcmp(member.profile->id, net->nodes[subject].id, GOSSIP_ID_BYTES) != 0)
-        return -1;
-    return (int)member.status;
-}
-
-bool net_doubts(const struct net *net, uint32_t node, uint32_t subject)
-{
-    struct gossip_member m;
-    char name[16];
-    snprintf(name, sizeof name, "n%u", net->nodes[subject].named);
-    return gossip_find(net->nodes[node].core, name, &m) && (m.status != GOSSIP_ALIVE || m.partly);
 }
 
 const struct net_told *net_told(const struct net *net, size_t *count)

@@ -17,7 +17,7 @@ struct net_config {
     const struct gossip_tuning *tuning; /* borrowed while the net lives; NULL: the defaults */
     /* Of every link at first; links_add on net_links says more. */
     int64_t delay_us, jitter_us; /* one way: delay + uniform 0..jitter */
-    double loss, duplicates;     /* of datagrams, 0..1; streams are slower for loss */
+    double duplicates;           /* of datagrams, 0..1 */
 };
 
 struct net;
@@ -48,47 +48,30 @@ void net_pause(struct net *net, uint32_t node);
 void net_resume(struct net *net, uint32_t node);
 bool net_is_paused(const struct net *net, uint32_t node);
 void net_leave(struct net *net, uint32_t node);
-/* A new id under the same name, as after an installation anew. */
-void net_reinstall(struct net *net, uint32_t node);
-/* Gives a node that is not running another's id and name: its state folder was copied. */
-void net_clone(struct net *net, uint32_t node, uint32_t like);
-/* Moves a node that is not running to a new address. */
-void net_readdress(struct net *net, uint32_t node);
-/* Gives a node that is not running another's name. */
-void net_rename(struct net *net, uint32_t node, uint32_t like);
+
+/* Who a node is for others; to be changed only while it does not run, but for what is blocked. */
+struct net_host {
+    uint8_t id[GOSSIP_ID_BYTES];
+    struct gossip_addr addr;
+    uint32_t named;                  /* whose name it bears */
+    bool blocked[GOSSIP_STREAM + 1]; /* by enum gossip_via: these do not pass, either way */
+};
+struct net_host *net_host(const struct net *net, uint32_t node); /* borrowed */
 
 /* The rules by which packets travel. */
 struct links *net_links(struct net *net);
-/* Cuts or mends one direction. */
-void net_cut(struct net *net, uint32_t from, uint32_t to, bool cut);
-/* Cuts or mends both directions between nodes below `border` and the others. */
-void net_split(struct net *net, uint32_t border, bool cut);
-/* Datagrams to and from a node are lost, streams pass; or the reverse. */
-void net_block(struct net *net, uint32_t node, enum gossip_via via, bool block);
-/* Of every link. */
-void net_set_loss(struct net *net, double loss);
-
 /* Lets the next thing happen, if one does by `until_us`: a packet arrives or a node's deadline
  * comes, and the node has said what it has to say. Returns the node; NET_NOBODY: nothing happens
  * any more before `until_us`, and time has moved there. */
 uint32_t net_step(struct net *net, int64_t until_us);
 /* Lets virtual time pass. */
 void net_run_ms(struct net *net, uint32_t ms);
-/* ... until every running node sees exactly the running nodes as alive, or `ms` have passed.
- * Returns the milliseconds it took; -1 if it did not come to that. */
-int64_t net_run_until_agreed_ms(struct net *net, uint32_t ms);
-bool net_agrees(const struct net *net);
 int64_t net_now_us(const struct net *net);
 
 /* The core, for whatever else is wanted of it; NULL while it is not running. After a call that may
  * have left it something to say or to do, net_settle. A core's time is its node's clock. */
 struct gossip *net_core(const struct net *net, uint32_t node);
 void net_settle(struct net *net, uint32_t node);
-
-/* What `node` holds of `subject`; -1 if it does not know it. */
-int net_status(const struct net *net, uint32_t node, uint32_t subject);
-/* True if it holds it for anything but alive and well: suspect, partly unreachable, dead. */
-bool net_doubts(const struct net *net, uint32_t node, uint32_t subject);
 
 /* What the cores have told, all of it since the last net_forget_told; borrowed until time passes.
  */

@@ -3,7 +3,7 @@
 #ifndef MUSTER_SCENARIO_H
 #define MUSTER_SCENARIO_H
 
-#include "gossip/sim/net.h"
+#include "tests/sim/net_lab.h"
 
 #include "tests/unit/unit.h"
 

@@ -104,8 +104,9 @@ START_TEST(a_wide_area_suspects_nobody_and_notices_a_crash)
 {
     for_seeds(3)
     {
-        struct net *net = start_on(
-            (struct net_config){.nodes = 24, .delay_us = 60000, .jitter_us = 20000, .loss = 0.01});
+        struct net *net =
+            start_on((struct net_config){.nodes = 24, .delay_us = 60000, .jitter_us = 20000});
+        net_set_loss(net, 0.01);
         net_run_ms(net, 20000);
         net_forget_told(net);
         net_run_ms(net, 120000);

@@ -1,0 +1,15 @@
+/* net_views: what the nodes of a virtual network hold of each other. */
+#ifndef GOSSIP_SIM_NET_VIEWS_H
+#define GOSSIP_SIM_NET_VIEWS_H
+
+#include "gossip/sim/net.h"
+
+/* Does every running node see exactly the running nodes as alive? */
+bool net_agrees(const struct net *net);
+
+/* What `node` holds of `subject`; -1 if it does not know it. */
+int net_status(const struct net *net, uint32_t node, uint32_t subject);
+/* True if it holds it for anything but alive and well: suspect, partly unreachable, dead. */
+bool net_doubts(const struct net *net, uint32_t node, uint32_t subject);
+
+#endif
