@@ -242,8 +242,10 @@ void meter_report(struct meter *m, struct report *report)
         r->troubled_unnoticed +=
             net_core(m->net, i) && node_set_has(&m->troubled, i) && !is_noticed(m, i);
     measure_traffic(m, r);
-    for (uint32_t i = 0; i < m->nodes; i++)
+    for (uint32_t i = 0; i < m->nodes; i++) {
+        r->unreachable_at_end += net_core(m->net, i) ? net_unreachable(m->net, i) : 0;
         add_silences(m, i, r);
+    }
     r->seed = report->seed;
     r->formed_us = report->formed_us;
     r->steps = report->steps;

@@ -3,29 +3,29 @@
 #include "gossip/core.h"
 #include "gossip/profile.h"
 
-/* Does the core hold exactly the running nodes, `wanted` of them, as alive? */
-static bool sees_all(const struct net *net, const struct gossip *g, uint32_t wanted)
+static bool is_alive(const struct gossip *g, uint64_t key)
 {
-    if (member_live_count(&g->members) != wanted)
-        return false;
-    for (uint32_t node = 0; node < net_nodes(net); node++) {
-        const struct gossip *other = net_core(net, node);
-        uint32_t row = other ? member_by_key(&g->members, other->key) : MEMBER_NONE;
-        if (other && (row == MEMBER_NONE || g->members.rows[row].status != GOSSIP_ALIVE))
-            return false;
-    }
-    return true;
+    uint32_t row = member_by_key(&g->members, key);
+    return row != MEMBER_NONE && g->members.rows[row].status == GOSSIP_ALIVE;
 }
 
+/* The hash of a view says all of it but who is suspect or leaving, and those are counted; so that
+ * of all views one need be read. */
 bool net_agrees(const struct net *net)
 {
+    const struct gossip *first = NULL;
     uint32_t running = 0;
-    for (uint32_t node = 0; node < net_nodes(net); node++)
-        running += net_core(net, node) != NULL;
-    for (uint32_t node = 0; node < net_nodes(net); node++)
-        if (net_core(net, node) && !sees_all(net, net_core(net, node), running))
+    for (uint32_t node = 0; node < net_nodes(net); node++) {
+        const struct gossip *g = net_core(net, node);
+        if (!g)
+            continue;
+        first = first ? first : g;
+        running++;
+        if (g->view != first->view || !is_alive(first, g->key) ||
+            g->members.by_status[GOSSIP_ALIVE] != member_live_count(&g->members))
             return false;
-    return true;
+    }
+    return !first || member_live_count(&first->members) == running;
 }
 
 /* The row of a subject, as it is now; NULL: the node does not know it. */
@@ -46,4 +46,13 @@ bool net_doubts(const struct net *net, uint32_t node, uint32_t subject)
 {
     const struct member *m = row_of(net, node, subject);
     return m && (m->status != GOSSIP_ALIVE || m->partly);
+}
+
+uint32_t net_unreachable(const struct net *net, uint32_t node)
+{
+    const struct member_table *t = &net_core(net, node)->members;
+    uint32_t count = 0;
+    for (uint32_t row = 0; row < t->used; row++)
+        count += t->rows[row].profile && member_is_live(&t->rows[row]) && t->rows[row].partly;
+    return count;
 }

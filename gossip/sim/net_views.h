@@ -4,12 +4,15 @@
 
 #include "gossip/sim/net.h"
 
-/* Does every running node see exactly the running nodes as alive? */
+/* Does every running node see exactly the running nodes as alive, and do all hold the same of
+ * each: its incarnation, and whether it is partly unreachable? */
 bool net_agrees(const struct net *net);
 
 /* What `node` holds of `subject`; -1 if it does not know it. */
 int net_status(const struct net *net, uint32_t node, uint32_t subject);
 /* True if it holds it for anything but alive and well: suspect, partly unreachable, dead. */
 bool net_doubts(const struct net *net, uint32_t node, uint32_t subject);
+/* How many the running node holds for partly unreachable, itself perhaps among them. */
+uint32_t net_unreachable(const struct net *net, uint32_t node);
 
 #endif

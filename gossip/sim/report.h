@@ -23,6 +23,8 @@ struct report_crash {
     X(troubled_unreachable, "... called partly unreachable by them")                               \
     X(troubled_unnoticed,                                                                          \
       "members in trouble, running, and at the end neither, in no member's eyes")                  \
+    X(unreachable_at_end,                                                                          \
+      "marks of partly unreachable left at the end, in the views of all who run")                  \
     X(shown_most, "times one member was shown failed or unreachable to one other, at the most")    \
     X(missed, "survivors that never learned of a crash")                                           \
     X(last_ms, "the longest that a crash took to be known to all")                                 \

@@ -41,7 +41,8 @@
  *     heal                         ends every cut and split
  *     link FROM -> TO PROPERTY... [for TIME]
  *     agree within TIME            an invariant: by then every node that runs sees exactly the
- *                                  nodes that run as alive
+ *                                  nodes that run as alive, and all hold the same of each: its
+ *                                  incarnation, and whether it is partly unreachable
  *
  * NODES: n5, n1..n8, all, a group's name, any 3, any 10% (running ones, drawn each time), rest (of
  * a split, once: those not yet named), or several of these with commas and, but for that of any, no

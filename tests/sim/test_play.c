@@ -1,0 +1,122 @@
+/* What a scenario shows: played from its text, its trace and its report read. */
+#include "gossip/core.h"
+#include "gossip/sim/net_views.h"
+#include "gossip/sim/play.h"
+#include "gossip/view.h"
+
+#include "tests/unit/unit.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { TRACE_BYTES = 1 << 20 };
+
+static char trace[TRACE_BYTES];
+static struct report report; /* of what was played last */
+
+static void play_seed(const char *text, uint64_t seed)
+{
+    struct scenario_error error;
+    char line[PLAY_LINE_BYTES];
+    size_t len = 0;
+    struct scenario *scenario = scenario_parse(text, 0, &error);
+    ck_assert_msg(scenario != NULL, "%d: %s", error.line, error.text);
+    struct play *play = play_new(scenario, &error);
+    ck_assert_msg(play != NULL, "%d: %s", error.line, error.text);
+    free(report.crashes);
+    report = (struct report){0};
+    trace[0] = '\0';
+    if (play_begin(play, seed, &report))
+        while (play_next(play, line)) {
+            ck_assert_uint_lt(len + strlen(line) + 1, TRACE_BYTES);
+            len += (size_t)sprintf(trace + len, "%s\n", line);
+        }
+    play_free(play);
+    scenario_free(scenario);
+}
+
+static void play(const char *text)
+{
+    play_seed(text, 1);
+}
+
+static void teardown(void)
+{
+    free(report.crashes);
+    report = (struct report){0};
+}
+
+/* ---- agreement ---- */
+
+static struct net *form_four(void)
+{
+    struct net *net = net_new(&(struct net_config){
+        .nodes = 4, .detect_ms = GOSSIP_DETECT_MS_DEFAULT, .delay_us = 100, .jitter_us = 300});
+    net_form(net);
+    net_reseed(net, 1);
+    net_run_ms(net, 1000);
+    ck_assert(net_agrees(net));
+    return net;
+}
+
+START_TEST(agreement_is_on_incarnations_and_on_who_is_partly_unreachable)
+{
+    for (int partly = 0; partly < 2; partly++) {
+        struct net *net = form_four();
+        view_restate_self(net_core(net, 2), 0, GOSSIP_ALIVE, partly);
+        ck_assert_int_eq(net_status(net, 2, 2), GOSSIP_ALIVE);
+        ck_assert(!net_agrees(net));
+        ck_assert_uint_eq(net_unreachable(net, 2), (unsigned)partly);
+        ck_assert_uint_eq(net_unreachable(net, 1), 0);
+        net_settle(net, 2);
+        net_run_ms(net, 1000);
+        ck_assert(net_agrees(net));
+        ck_assert_uint_eq(net_unreachable(net, 1), (unsigned)partly);
+        net_free(net);
+    }
+}
+END_TEST
+
+START_TEST(agreement_is_on_who_runs)
+{
+    struct net *net = form_four();
+    net_crash(net, 3);
+    ck_assert(!net_agrees(net));
+    net_run_ms(net, 5000);
+    ck_assert(net_agrees(net));
+    net_start(net, 3, 3);
+    ck_assert(!net_agrees(net));
+    net_free(net);
+}
+END_TEST
+
+START_TEST(marks_that_are_left_at_the_end_are_counted)
+{
+    play("nodes 9\nat 1s link all -> n3 loss 80%\nat 1s link n3 -> all loss 80%\nrun 60s");
+    ck_assert_double_ge(report.unreachable_at_end, 8);
+    play("nodes 9\nrun 9s");
+    ck_assert_double_eq(report.unreachable_at_end, 0);
+}
+END_TEST
+
+static TCase *agreement(void)
+{
+    TCase *t = tcase_create("agreement");
+    tcase_add_test(t, agreement_is_on_incarnations_and_on_who_is_partly_unreachable);
+    tcase_add_test(t, agreement_is_on_who_runs);
+    tcase_add_test(t, marks_that_are_left_at_the_end_are_counted);
+    return t;
+}
+
+int main(void)
+{
+    static TCase *(*const cases[])(void) = {agreement};
+    Suite *s = suite_create("play");
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        TCase *t = cases[i]();
+        tcase_add_checked_fixture(t, NULL, teardown);
+        tcase_set_timeout(t, 600);
+        suite_add_tcase(s, t);
+    }
+    return unit_run(s);
+}
