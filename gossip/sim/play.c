@@ -26,6 +26,12 @@ struct pending {
     struct stage_done done; /* to be undone; its nodes are owned */
 };
 
+/* An agreement that is waited for. */
+struct awaited {
+    int64_t from_us, by_us;
+    int line;
+};
+
 struct play {
     const struct scenario *scenario;
     struct gossip_tuning tuning;
@@ -38,7 +44,9 @@ struct play {
     int64_t begin_us, end_us; /* on the net's clock */
     struct pending *pending;
     size_t pending_count, pending_capacity;
-    int64_t agree_from_us, agree_by_us, look_us; /* by and look INT64_MAX: none is awaited */
+    struct awaited *awaited; /* in the order of their beginning */
+    size_t awaited_count, awaited_capacity;
+    int64_t look_us; /* whether they have come; INT64_MAX: none is awaited */
     size_t told_read;
 };
 
@@ -133,7 +141,7 @@ struct play *play_new(const struct scenario *scenario, struct scenario_error *er
     struct play *p = calloc(1, sizeof *p);
     assert(p);
     p->scenario = scenario;
-    p->agree_by_us = p->look_us = INT64_MAX;
+    p->look_us = INT64_MAX;
     if (!take_settings(p, error)) {
         free(p);
         return NULL;
@@ -159,6 +167,7 @@ void play_free(struct play *p)
     if (p->net)
         net_free(p->net);
     free(p->pending);
+    free(p->awaited);
     free(p);
 }
 
@@ -170,6 +179,18 @@ static void push(struct play *p, struct pending pending)
         assert(p->pending);
     }
     p->pending[p->pending_count++] = pending;
+}
+
+static void await(struct play *p, const struct action *agree)
+{
+    if (p->awaited_count == p->awaited_capacity) {
+        p->awaited_capacity = p->awaited_capacity ? 2 * p->awaited_capacity : 8;
+        p->awaited = realloc(p->awaited, p->awaited_capacity * sizeof *p->awaited);
+        assert(p->awaited);
+    }
+    p->look_us = net_now_us(p->net);
+    p->awaited[p->awaited_count++] =
+        (struct awaited){p->look_us, p->look_us + agree->for_us, agree->line};
 }
 
 static void set_nodes(struct play *p, const struct node_setting *setting,
@@ -292,12 +313,11 @@ static void act(struct play *p, struct pending *due, char *line)
         return;
     }
     int64_t again_us = now.at_us + a->every_us;
-    if (a->every_us > 0 && again_us - p->begin_us <= a->until_us)
+    bool ends = a->verb != ACTION_AGREE || again_us + a->for_us <= p->end_us;
+    if (a->every_us > 0 && again_us - p->begin_us <= a->until_us && ends)
         push(p, (struct pending){.at_us = again_us, .action = a});
-    if (a->verb == ACTION_AGREE) {
-        p->agree_from_us = p->look_us = net_now_us(p->net);
-        p->agree_by_us = p->agree_from_us + a->for_us;
-    }
+    if (a->verb == ACTION_AGREE)
+        await(p, a);
     now.done = stage_do(&p->stage, a);
     put_action(p, &now, line);
     if (a->for_us > 0 && a->verb != ACTION_AGREE) {
@@ -309,11 +329,16 @@ static void act(struct play *p, struct pending *due, char *line)
     }
 }
 
-static void set_broken(struct play *p, uint32_t node, const char *what)
+/* The first that is broken is told. */
+__attribute__((format(printf, 2, 3))) static void set_broken(struct play *p, const char *format,
+                                                             ...)
 {
-    if (!p->report->broken[0])
-        snprintf(p->report->broken, sizeof p->report->broken, "n%u at %.6f s: %s", node,
-                 (double)(net_now_us(p->net) - p->begin_us) / 1e6, what);
+    va_list args;
+    if (p->report->broken[0])
+        return;
+    va_start(args, format);
+    vsnprintf(p->report->broken, sizeof p->report->broken, format, args);
+    va_end(args);
 }
 
 /* After a step of that node; thoroughly once in a while, and at the end. */
@@ -327,25 +352,31 @@ static void check(struct play *p, uint32_t node, bool thoroughly)
         broken = invariant_core(core);
     p->report->checks++;
     if (broken)
-        set_broken(p, node, broken);
+        set_broken(p, "n%u at %.6f s: %s", node, (double)(net_now_us(p->net) - p->begin_us) / 1e6,
+                   broken);
 }
 
-/* Are all of one mind, as the scenario wants it? */
+/* Are all of one mind, as the scenario wants it? One that is awaited has its line at a time. */
 static bool look(struct play *p, char *line)
 {
     int64_t now_us = net_now_us(p->net);
-    p->look_us = now_us + AGREE_LOOK_US;
-    if (net_agrees(p->net)) {
-        meter_agreed(p->stage.meter, now_us - p->agree_from_us);
-        put_line(p, line, "-- agreed after %.2f s", (double)(now_us - p->agree_from_us) / 1e6);
-    } else if (now_us >= p->agree_by_us) {
-        set_broken(p, 0, "all who run see exactly each other alive by now");
-        put_line(p, line, "-- not agreed after %.2f s", (double)(now_us - p->agree_from_us) / 1e6);
-    } else {
-        return false;
+    bool agreed = net_agrees(p->net);
+    for (size_t i = 0; i < p->awaited_count; i++) {
+        struct awaited a = p->awaited[i];
+        if (!agreed && now_us < a.by_us)
+            continue;
+        memmove(&p->awaited[i], &p->awaited[i + 1], (--p->awaited_count - i) * sizeof *p->awaited);
+        if (agreed)
+            meter_agreed(p->stage.meter, now_us - a.from_us);
+        else
+            set_broken(p, "line %d: not all who run agree after %.2f s", a.line,
+                       (double)(now_us - a.from_us) / 1e6);
+        put_line(p, line, "-- %s after %.2f s (line %d)", agreed ? "agreed" : "not agreed",
+                 (double)(now_us - a.from_us) / 1e6, a.line);
+        return true;
     }
-    p->agree_by_us = p->look_us = INT64_MAX;
-    return true;
+    p->look_us = p->awaited_count ? now_us + AGREE_LOOK_US : INT64_MAX;
+    return false;
 }
 
 /* The next event that was told, if one was. */
@@ -373,12 +404,12 @@ static void finish(struct play *p)
     for (uint32_t node = 0; node < p->scenario->nodes; node++)
         check(p, node, true);
     meter_report(p->stage.meter, r);
-    for (size_t i = 0; i < p->scenario->limits_count && !r->broken[0]; i++) {
+    for (size_t i = 0; i < p->scenario->limits_count; i++) {
         const struct named_number *limit = &p->scenario->limits[i];
         double number = *report_number(r, limit->name);
         if (number > limit->number)
-            snprintf(r->broken, sizeof r->broken, "line %d: %s is %g, over %g", limit->line,
-                     limit->name, number, limit->number);
+            set_broken(p, "line %d: %s is %g, over %g", limit->line, limit->name, number,
+                       limit->number);
     }
 }
 

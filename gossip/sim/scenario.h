@@ -42,7 +42,9 @@
  *     link FROM -> TO PROPERTY... [for TIME]
  *     agree within TIME            an invariant: by then every node that runs sees exactly the
  *                                  nodes that run as alive, and all hold the same of each: its
- *                                  incarnation, and whether it is partly unreachable
+ *                                  incarnation, and whether it is partly unreachable. Several
+ *                                  may be awaited at a time; of those that repeat, one that could
+ *                                  end after the run is not asked any more
  *
  * NODES: n5, n1..n8, all, a group's name, any 3, any 10% (running ones, drawn each time), rest (of
  * a split, once: those not yet named), or several of these with commas and, but for that of any, no

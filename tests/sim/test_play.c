@@ -99,12 +99,44 @@ START_TEST(marks_that_are_left_at_the_end_are_counted)
 }
 END_TEST
 
+START_TEST(each_agreement_is_awaited_for_itself)
+{
+    play("nodes 9\nat 1s split n0..n3 | rest for 20s\nat 2s agree within 10s\n"
+         "at 3s agree within 30s\nrun 40s");
+    ck_assert_ptr_nonnull(strstr(trace, "-- not agreed after 10.00 s (line 3)"));
+    ck_assert_ptr_nonnull(strstr(trace, "-- agreed after "));
+    ck_assert_ptr_nonnull(strstr(report.broken, "line 3: not all who run agree after 10.00 s"));
+    ck_assert_double_ge(report.agreed_ms, 18000);
+}
+END_TEST
+
+START_TEST(agreements_that_come_at_one_time_are_all_told)
+{
+    play("nodes 9\nat 1s crash n3\nat 1s agree within 4s\nat 1s agree within 5s\nrun 9s");
+    ck_assert_str_eq(report.broken, "");
+    ck_assert_ptr_nonnull(strstr(trace, "s (line 3)"));
+    ck_assert_ptr_nonnull(strstr(trace, "s (line 4)"));
+}
+END_TEST
+
+START_TEST(repeated_agreements_end_before_the_run_does)
+{
+    play("nodes 9\nat 11s crash n3\nevery 4s agree within 2s\nrun 13s");
+    ck_assert_str_eq(report.broken, "");
+    ck_assert_ptr_nonnull(strstr(trace, "8.000000 -- agreed after 0.00 s (line 3)"));
+    ck_assert_ptr_null(strstr(trace, "12.0"));
+}
+END_TEST
+
 static TCase *agreement(void)
 {
     TCase *t = tcase_create("agreement");
     tcase_add_test(t, agreement_is_on_incarnations_and_on_who_is_partly_unreachable);
     tcase_add_test(t, agreement_is_on_who_runs);
     tcase_add_test(t, marks_that_are_left_at_the_end_are_counted);
+    tcase_add_test(t, each_agreement_is_awaited_for_itself);
+    tcase_add_test(t, agreements_that_come_at_one_time_are_all_told);
+    tcase_add_test(t, repeated_agreements_end_before_the_run_does);
     return t;
 }
 
