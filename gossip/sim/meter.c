@@ -5,7 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A crash that goes on: when each node told of it, -1 if not yet. */
+/* told_us: no time. */
+enum { NOT_YET = -1, NOT_ASKED = -2 };
+
+/* A crash that goes on: when each node told of it. */
 struct watched_crash {
     struct report_crash crash;
     int64_t *told_us;
@@ -94,7 +97,7 @@ void meter_crashed(struct meter *m, uint32_t node)
     *w = (struct watched_crash){.crash = {.node = node, .at_us = net_now_us(m->net)}};
     w->told_us = zeroed(m->nodes, sizeof *w->told_us);
     for (uint32_t i = 0; i < m->nodes; i++)
-        w->told_us[i] = -1;
+        w->told_us[i] = net_core(m->net, i) && net_counts_on(m->net, i, node) ? NOT_YET : NOT_ASKED;
 }
 
 static int compare(const void *a, const void *b)
@@ -105,7 +108,8 @@ static int compare(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* Of those who have run all the time: what they told while it went on. */
+/* Of those who have run all the time, and had something to learn: what they told while it went on.
+ */
 static void end_crash(struct meter *m, struct watched_crash *w)
 {
     struct report_crash *c = &w->crash;
@@ -113,7 +117,7 @@ static void end_crash(struct meter *m, struct watched_crash *w)
         return;
     w->over = true;
     for (uint32_t i = 0; i < m->nodes; i++) {
-        if (!net_core(m->net, i) || i == c->node || m->started_us[i] > c->at_us)
+        if (!net_core(m->net, i) || w->told_us[i] == NOT_ASKED || m->started_us[i] > c->at_us)
             continue;
         c->survivors++;
         if (w->told_us[i] >= 0)
@@ -182,7 +186,7 @@ void meter_told(struct meter *m, const struct net_told *t)
         (troubled ? told_of_troubled : told_of_faultless)(m, t);
     } else if (t->kind == GOSSIP_EVENT_FAILED && m->crash_of[t->subject] != NET_NOBODY) {
         int64_t *told_us = &m->crashes[m->crash_of[t->subject]].told_us[t->teller];
-        *told_us = *told_us < 0 ? t->at_us : *told_us;
+        *told_us = *told_us == NOT_YET ? t->at_us : *told_us;
     }
 }
 

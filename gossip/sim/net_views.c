@@ -42,6 +42,12 @@ int net_status(const struct net *net, uint32_t node, uint32_t subject)
     return m && !m->hidden ? m->status : -1;
 }
 
+bool net_counts_on(const struct net *net, uint32_t node, uint32_t subject)
+{
+    const struct member *m = row_of(net, node, subject);
+    return m && member_is_live(m);
+}
+
 bool net_doubts(const struct net *net, uint32_t node, uint32_t subject)
 {
     const struct member *m = row_of(net, node, subject);

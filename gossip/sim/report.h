@@ -8,8 +8,9 @@
 struct report_crash {
     uint32_t node;
     int64_t at_us;
-    uint32_t survivors, noticed;                  /* who runs at the end of it; who told FAILED */
-    int64_t first_us, median_us, p99_us, last_us; /* of these; -1: nobody */
+    uint32_t survivors; /* who runs from before it to its end, and counted on the node till then */
+    uint32_t noticed;   /* of these: who told FAILED */
+    int64_t first_us, median_us, p99_us, last_us; /* of those; -1: nobody */
 };
 
 /* A member is in trouble once it was crashed, paused, cut off, or given links of its own; the

@@ -140,9 +140,37 @@ static TCase *agreement(void)
     return t;
 }
 
+/* ---- crashes ---- */
+
+START_TEST(who_held_a_member_for_dead_does_not_miss_its_crash)
+{
+    play("nodes 9\nat 1s split n0 | rest\nat 15s crash n3\nrun 30s");
+    ck_assert_uint_eq(report.crashes_count, 1);
+    ck_assert_uint_eq(report.crashes[0].survivors, 7);
+    ck_assert_uint_eq(report.crashes[0].noticed, 7);
+    ck_assert_double_eq(report.missed, 0);
+}
+END_TEST
+
+START_TEST(who_is_paused_till_the_end_misses_a_crash)
+{
+    play("nodes 9\nat 1s pause n0\nat 2s crash n3\nrun 30s");
+    ck_assert_uint_eq(report.crashes[0].survivors, 8);
+    ck_assert_double_eq(report.missed, 1);
+}
+END_TEST
+
+static TCase *crashes(void)
+{
+    TCase *t = tcase_create("crashes");
+    tcase_add_test(t, who_held_a_member_for_dead_does_not_miss_its_crash);
+    tcase_add_test(t, who_is_paused_till_the_end_misses_a_crash);
+    return t;
+}
+
 int main(void)
 {
-    static TCase *(*const cases[])(void) = {agreement};
+    static TCase *(*const cases[])(void) = {agreement, crashes};
     Suite *s = suite_create("play");
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         TCase *t = cases[i]();
