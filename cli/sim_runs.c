@@ -93,6 +93,14 @@ static void take(struct worker *w, uint64_t seed, struct report *report,
              WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
 }
 
+/* Is the run with that index the first for its cluster, of those that share one? */
+static bool needs_forming(const struct play *play, uint64_t first_seed, size_t index)
+{
+    uint64_t seed = first_seed + index;
+    return play_is_shared(play) &&
+           (index == 0 || play_cluster(play, seed) != play_cluster(play, seed - 1));
+}
+
 bool sim_runs_play(struct sim_runs *runs, struct play *play,
                    void (*trace)(void *context, const char *line), void *context)
 {
@@ -102,8 +110,14 @@ bool sim_runs_play(struct sim_runs *runs, struct play *play,
     runs->reports = calloc(runs->count, sizeof *runs->reports);
     bool good = workers && runs->reports;
     for (size_t done = 0; good && done < runs->count; done++) {
-        for (; good && started < runs->count && started < done + at_once; started++)
+        for (; good && started < runs->count && started < done + at_once; started++) {
+            if (needs_forming(play, runs->first_seed, started)) {
+                if (done < started)
+                    break; /* others still hold the former one's memory */
+                play_form(play, runs->first_seed + started);
+            }
             good = start(&workers[started % at_once], play, runs->first_seed + started, trace);
+        }
         if (done < started)
             take(&workers[done % at_once], runs->first_seed + done, &runs->reports[done], trace,
                  context);

@@ -36,7 +36,7 @@ struct play {
     const struct scenario *scenario;
     struct gossip_tuning tuning;
     struct net *net;
-    bool formed; /* before the seed was known */
+    bool formed; /* by play_form */
     struct rng rng;
     struct draw_groups groups;
     struct stage stage;
@@ -73,12 +73,14 @@ static bool has_node_settings(const struct scenario *s)
     return s->clocks_count > 0 || s->detects_count > all;
 }
 
+/* Of those that form, the ids are drawn here, and all else once they are reseeded. */
 static struct net *make_net(const struct play *p, uint64_t seed)
 {
+    bool joining = p->scenario->joining;
     struct net_config config = {
         .nodes = p->scenario->nodes,
         .detect_ms = detect_ms(p->scenario),
-        .seed = seed,
+        .seed = joining ? seed : rng_mix(play_cluster(p, seed)),
         .tuning = &p->tuning,
         .delay_us = 100,
         .jitter_us = 300,
@@ -146,12 +148,27 @@ struct play *play_new(const struct scenario *scenario, struct scenario_error *er
         free(p);
         return NULL;
     }
-    if (!scenario->joining && !has_node_settings(scenario)) {
-        p->net = make_net(p, 0);
-        net_form(p->net);
-        p->formed = true;
-    }
     return p;
+}
+
+uint64_t play_cluster(const struct play *p, uint64_t seed)
+{
+    return p->scenario->nodes < PLAY_LARGE_NODES ? seed : seed / PLAY_LARGE_SEEDS;
+}
+
+bool play_is_shared(const struct play *p)
+{
+    const struct scenario *s = p->scenario;
+    return s->nodes >= PLAY_LARGE_NODES && !s->joining && !has_node_settings(s);
+}
+
+void play_form(struct play *p, uint64_t seed)
+{
+    if (p->net)
+        net_free(p->net);
+    p->net = make_net(p, seed);
+    net_form(p->net);
+    p->formed = true;
 }
 
 void play_free(struct play *p)

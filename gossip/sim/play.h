@@ -9,11 +9,23 @@
 
 struct play;
 
-/* Makes the cluster ready as far as that does not depend on a seed, so that a process may be forked
- * off for each run. scenario: borrowed while the play lives. NULL: *error says what in it is
- * impossible. */
+/* To form a large cluster is dear: half a minute and 10 GB at 10,000 nodes. From this size on so
+ * many seeds in a row have the same ids, and so the same rings, and their runs may share what is
+ * formed once: a process is forked off for each. Smaller clusters form anew for each seed. */
+#define PLAY_LARGE_NODES 2048
+#define PLAY_LARGE_SEEDS 16
+
+/* scenario: borrowed while the play lives. NULL: *error says what in it is impossible. */
 struct play *play_new(const struct scenario *scenario, struct scenario_error *error);
 void play_free(struct play *play);
+
+/* From what the ids of a formed cluster follow: runs for which this is the same may share it. */
+uint64_t play_cluster(const struct play *play, uint64_t seed);
+/* True if it is worth while to form the cluster before processes are forked off: it is large, and
+ * nothing of it but the ids is left to the seed. */
+bool play_is_shared(const struct play *play);
+/* Forms it for that seed and those that share it, in place of what was formed before. */
+void play_form(struct play *play, uint64_t seed);
 
 /* Begins the one run that this play is for. False: report->broken says why the cluster did not
  * form. report: filled as it goes; the caller's, zeroed first. */

@@ -14,7 +14,9 @@
  * Before anything happens (nodes, start and run at most once, and so a tune or limit of one name; a
  * group before it is used):
  *     nodes COUNT                  n0, n1, ...; 32 if it is not said. muster-sim --nodes overrides
- *     start formed | joining       all know each other (the default), or all dial n0 and gather
+ *     start formed | joining       all know each other (the default), or all dial n0 and gather.
+ *                                  Who is who on the rings is drawn for each seed; formed
+ *                                  clusters of 2048 nodes and more draw it once for 16 seeds
  *     detect TIME [NODES]          "1.5s" if it is not said; of some nodes only: a mixed cluster
  *     clock NODES PPM              their clocks' rate error: +200ppm, -5000ppm
  *     tune NAME NUMBER             one of the detector's parameters (gossip/tuning.h)

@@ -50,6 +50,12 @@ done
 for seed in 1 2 3 4 5 6; do "$sim" --seed "$seed" -o json "$T/some.sim" | jq -c '.runs[]'; done |
     jq -cs . >"$T/alone"
 t_check 'several runs are as each alone' cmp "$T/together" "$T/alone"
+# Clusters of this size are formed once for seeds 0 to 15, and anew for 16.
+printf 'nodes 2048\nat 100ms crash any 1\nrun 2s\n' >"$T/large.sim"
+"$sim" --seed 14 --runs 3 -o json "$T/large.sim" | jq -c '.runs' >"$T/together"
+for seed in 14 15 16; do "$sim" --seed "$seed" -o json "$T/large.sim" | jq -c '.runs[]'; done |
+    jq -cs . >"$T/alone"
+t_check 'and so are those of large clusters, which share what is formed' cmp "$T/together" "$T/alone"
 t_check 'a single run has a trace' eval '"$sim" "$T/some.sim" | grep -q " failed n"'
 t_check 'JSON has a trace too' eval '"$sim" -o json "$T/some.sim" | jq -e ".trace | length > 20"'
 t_check 'JSON: several runs have none' eval '"$sim" --runs 2 -o json "$T/some.sim" | jq -e ".trace == []"'

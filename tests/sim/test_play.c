@@ -168,9 +168,89 @@ static TCase *crashes(void)
     return t;
 }
 
+/* ---- seeds ---- */
+
+/* Of a few nodes, each that watches a subject is soon the first to suspect it. */
+START_TEST(who_watches_whom_follows_from_the_seed)
+{
+    enum { SEEDS = 16, RINGS = 3 };
+    bool watched[64] = {false};
+    int observers = 0;
+    for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+        unsigned first;
+        play_seed("nodes 64\nat 1s crash n3\nrun 3s", seed);
+        const char *line = strstr(trace, " suspect n3");
+        ck_assert_ptr_nonnull(line);
+        while (line > trace && line[-1] != 'n')
+            line--;
+        ck_assert_int_eq(sscanf(line, "%u", &first), 1);
+        observers += !watched[first];
+        watched[first] = true;
+    }
+    ck_assert_int_gt(observers, RINGS);
+}
+END_TEST
+
+START_TEST(same_seed_is_the_same_run)
+{
+    static char once[TRACE_BYTES];
+    const char *text = "nodes 24\nlink all -> all loss 5%\nevery 3s crash any 1 for 2s\nrun 20s";
+    play_seed(text, 7);
+    memcpy(once, trace, sizeof once);
+    play_seed(text, 8);
+    ck_assert_str_ne(once, trace);
+    play_seed(text, 7);
+    ck_assert_str_eq(once, trace);
+}
+END_TEST
+
+static struct play *unplayed(const char *text, struct scenario **scenario)
+{
+    struct scenario_error error;
+    *scenario = scenario_parse(text, 0, &error);
+    ck_assert_ptr_nonnull(*scenario);
+    struct play *play = play_new(*scenario, &error);
+    ck_assert_ptr_nonnull(play);
+    return play;
+}
+
+START_TEST(large_clusters_are_shared_by_a_few_seeds)
+{
+    static const struct {
+        const char *text;
+        bool large, shared;
+    } cases[] = {
+        {"nodes 2047", false, false},
+        {"nodes 2048", true, true},
+        {"nodes 16000\ndetect 3s", true, true},
+        {"nodes 2048\ndetect 3s n3", true, false},
+        {"nodes 2048\nclock any 3 +20ppm", true, false},
+        {"nodes 2048\nstart joining", true, false},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct scenario *scenario;
+        struct play *play = unplayed(cases[i].text, &scenario);
+        ck_assert(play_is_shared(play) == cases[i].shared);
+        ck_assert((play_cluster(play, 32) == play_cluster(play, 47)) == cases[i].large);
+        ck_assert_uint_ne(play_cluster(play, 47), play_cluster(play, 48));
+        play_free(play);
+        scenario_free(scenario);
+    }
+}
+END_TEST
+
+static TCase *seeds(void)
+{
+    TCase *t = tcase_create("seeds");
+    tcase_add_test(t, who_watches_whom_follows_from_the_seed);
+    tcase_add_test(t, same_seed_is_the_same_run);
+    tcase_add_test(t, large_clusters_are_shared_by_a_few_seeds);
+    return t;
+}
+
 int main(void)
 {
-    static TCase *(*const cases[])(void) = {agreement, crashes};
+    static TCase *(*const cases[])(void) = {agreement, crashes, seeds};
     Suite *s = suite_create("play");
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         TCase *t = cases[i]();
