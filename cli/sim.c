@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum sim_exit { SIM_HOLDS = 0, SIM_BROKEN = 1, SIM_USAGE = 2 };
+enum sim_exit { SIM_HOLDS = 0, SIM_BROKEN = 1, SIM_USAGE = 2, SIM_LOST = 3 };
 
 struct sim {
     uint64_t seed, runs, nodes; /* nodes: 0 for as many as the scenario says */
@@ -29,7 +29,8 @@ static const char help[] =
     "  -V, --version       show the version\n"
     "\n"
     "Exit status: 0 all invariants hold, 1 one is broken (its seed is named), 2 wrong usage or\n"
-    "scenario. muster-sim(1) describes scenarios; examples/scenarios has some.\n";
+    "scenario, 3 a run was killed or has crashed. muster-sim(1) describes scenarios;\n"
+    "examples/scenarios has some.\n";
 
 _Noreturn __attribute__((format(printf, 1, 2))) static void wrong(const char *format, ...)
 {
@@ -172,6 +173,21 @@ static void run_json(const struct sim *sim, const struct scenario *scenario, str
     json_free(&json);
 }
 
+/* On stderr. Returns the exit status. */
+static enum sim_exit tell_what_failed(const struct sim_runs *runs)
+{
+    const struct report *broken = sim_runs_broken(runs);
+    for (size_t i = 0; i < runs->lost_count; i++)
+        fprintf(stderr, "muster-sim: seed %llu: %s, and is not counted\n",
+                (unsigned long long)runs->lost[i].seed, runs->lost[i].what);
+    if (broken)
+        fprintf(stderr, "muster-sim: seed %llu: %s\n", (unsigned long long)broken->seed,
+                broken->broken);
+    if (runs->lost_count > 0)
+        return SIM_LOST;
+    return broken ? SIM_BROKEN : SIM_HOLDS;
+}
+
 int main(int argc, char **argv)
 {
     struct sim sim = {.seed = 1, .runs = 1};
@@ -186,11 +202,7 @@ int main(int argc, char **argv)
         wrong_scenario(&sim, &error);
     struct sim_runs runs = {.first_seed = sim.seed, .count = (size_t)sim.runs};
     (sim.json ? run_json : run_text)(&sim, scenario, play, &runs);
-    const struct report *broken = sim_runs_broken(&runs);
-    if (broken)
-        fprintf(stderr, "muster-sim: seed %llu: %s\n", (unsigned long long)broken->seed,
-                broken->broken);
-    int status = broken ? SIM_BROKEN : SIM_HOLDS;
+    int status = tell_what_failed(&runs);
     sim_runs_free(&runs);
     play_free(play);
     scenario_free(scenario);

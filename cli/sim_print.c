@@ -13,15 +13,15 @@ static double number(const struct report *r, size_t i)
 static double mean(const struct sim_runs *runs, size_t i)
 {
     double sum = 0;
-    for (size_t k = 0; k < runs->count; k++)
+    for (size_t k = 0; k < runs->reports_count; k++)
         sum += number(&runs->reports[k], i);
-    return sum / (double)runs->count;
+    return sum / (double)runs->reports_count;
 }
 
 static double most(const struct sim_runs *runs, size_t i)
 {
     double value = number(&runs->reports[0], i);
-    for (size_t k = 1; k < runs->count; k++)
+    for (size_t k = 1; k < runs->reports_count; k++)
         value = fmax(value, number(&runs->reports[k], i));
     return value;
 }
@@ -29,7 +29,7 @@ static double most(const struct sim_runs *runs, size_t i)
 static double checks(const struct sim_runs *runs)
 {
     double sum = 0;
-    for (size_t k = 0; k < runs->count; k++)
+    for (size_t k = 0; k < runs->reports_count; k++)
         sum += runs->reports[k].checks;
     return sum;
 }
@@ -58,6 +58,11 @@ void sim_print_text(FILE *out, const char *name, const struct scenario *scenario
     else
         fprintf(out, ", seeds %llu to %llu\n", (unsigned long long)runs->first_seed,
                 (unsigned long long)(runs->first_seed + runs->count - 1));
+    for (size_t i = 0; i < runs->lost_count; i++)
+        fprintf(out, "LOST: seed %llu: %s\n", (unsigned long long)runs->lost[i].seed,
+                runs->lost[i].what);
+    if (runs->reports_count == 0)
+        return;
     print_detection(out, runs);
     fprintf(out, "%-42s%10s%18s\n", "of each run", "mean", "most");
     for (size_t i = 0; i < report_names_count; i++)
@@ -98,6 +103,14 @@ static void json_run(struct json *json, const struct report *r)
     json_object_end(json);
 }
 
+static void json_seed(struct json *json, uint64_t seed, const char *what)
+{
+    json_object_begin(json, NULL);
+    json_unsigned(json, "seed", seed);
+    json_string(json, "what", what);
+    json_object_end(json);
+}
+
 void sim_print_json(struct json *json, const char *name, const struct scenario *scenario,
                     const struct sim_runs *runs)
 {
@@ -107,19 +120,19 @@ void sim_print_json(struct json *json, const char *name, const struct scenario *
     json_number(json, "run_s", (double)scenario->run_us / 1e6);
     json_detection(json, runs);
     json_array_begin(json, "runs");
-    for (size_t i = 0; i < runs->count; i++)
+    for (size_t i = 0; i < runs->reports_count; i++)
         json_run(json, &runs->reports[i]);
+    json_array_end(json);
+    json_array_begin(json, "lost");
+    for (size_t i = 0; i < runs->lost_count; i++)
+        json_seed(json, runs->lost[i].seed, runs->lost[i].what);
     json_array_end(json);
     json_object_begin(json, "invariants");
     json_number(json, "checked", checks(runs));
     json_array_begin(json, "broken");
-    for (size_t i = 0; i < runs->count; i++) {
-        if (!runs->reports[i].broken[0])
-            continue;
-        json_object_begin(json, NULL);
-        json_unsigned(json, "seed", runs->reports[i].seed);
-        json_string(json, "what", runs->reports[i].broken);
-        json_object_end(json);
+    for (size_t i = 0; i < runs->reports_count; i++) {
+        if (runs->reports[i].broken[0])
+            json_seed(json, runs->reports[i].seed, runs->reports[i].broken);
     }
     json_array_end(json);
     json_object_end(json);

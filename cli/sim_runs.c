@@ -3,9 +3,11 @@
 #include <assert.h>
 #include <errno.h>
 #include <math.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -28,8 +30,17 @@ _Noreturn static void play_one(struct play *play, uint64_t seed, FILE *to, bool 
     putc(END_OF_TRACE, to);
     fwrite(&report, sizeof report, 1, to);
     fwrite(report.crashes, sizeof *report.crashes, report.crashes_count, to);
-    /* No clearing up: it takes long for many nodes, and the process ends. */
-    _exit(fclose(to) == 0 ? 0 : 1);
+    /* No clearing up: it takes long for many nodes, and the process ends. By exit, so that a leak
+     * detector has its look; standard output was flushed before the fork. */
+    exit(fclose(to) == 0 ? 0 : 1);
+}
+
+/* In the child: it does not outlive who wants its report. */
+static void die_with(pid_t parent)
+{
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != parent)
+        _exit(1);
 }
 
 static bool start(struct worker *w, struct play *play, uint64_t seed, bool trace)
@@ -38,8 +49,10 @@ static bool start(struct worker *w, struct play *play, uint64_t seed, bool trace
     if (pipe(ends) != 0)
         return false;
     fflush(stdout);
+    pid_t parent = getpid();
     w->pid = fork();
     if (w->pid == 0) {
+        die_with(parent);
         close(ends[0]);
         FILE *to = fdopen(ends[1], "w");
         if (!to)
@@ -56,18 +69,33 @@ static bool start(struct worker *w, struct play *play, uint64_t seed, bool trace
     return false;
 }
 
+/* False: it is not whole, and owns nothing. */
 static bool take_report(FILE *from, struct report *report)
 {
     if (fread(report, sizeof *report, 1, from) != 1)
         return false;
     size_t count = report->crashes_count;
     report->crashes = calloc(count ? count : 1, sizeof *report->crashes);
-    return report->crashes && fread(report->crashes, sizeof *report->crashes, count, from) == count;
+    if (report->crashes && fread(report->crashes, sizeof *report->crashes, count, from) == count)
+        return true;
+    free(report->crashes);
+    return false;
 }
 
-static void take(struct worker *w, uint64_t seed, struct report *report,
+static void note_lost(struct sim_runs *runs, uint64_t seed, int status)
+{
+    struct sim_lost *lost = &runs->lost[runs->lost_count++];
+    lost->seed = seed;
+    snprintf(lost->what, sizeof lost->what,
+             WIFSIGNALED(status) ? "the run ended by signal %d" : "the run ended with status %d",
+             WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
+}
+
+/* Waits for the end of a run. Its report is the next one, if it is whole. */
+static void take(struct worker *w, struct sim_runs *runs, uint64_t seed,
                  void (*trace)(void *context, const char *line), void *context)
 {
+    struct report *report = &runs->reports[runs->reports_count];
     char line[PLAY_LINE_BYTES + 1];
     int c;
     while ((c = getc(w->from)) != EOF && c != END_OF_TRACE) {
@@ -83,14 +111,13 @@ static void take(struct worker *w, uint64_t seed, struct report *report,
     int status = 0;
     while (waitpid(w->pid, &status, 0) < 0 && errno == EINTR)
         ;
-    report->seed = seed;
-    if (whole && status == 0)
+    if (whole && status == 0) {
+        runs->reports_count++;
         return;
-    free(report->crashes);
-    *report = (struct report){.seed = seed};
-    snprintf(report->broken, sizeof report->broken,
-             WIFSIGNALED(status) ? "the run ended by signal %d" : "the run ended with status %d",
-             WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
+    }
+    if (whole)
+        free(report->crashes);
+    note_lost(runs, seed, status);
 }
 
 /* Is the run with that index the first for its cluster, of those that share one? */
@@ -108,7 +135,8 @@ bool sim_runs_play(struct sim_runs *runs, struct play *play,
     size_t at_once = cores > 0 ? (size_t)cores : 1, started = 0;
     struct worker *workers = calloc(at_once, sizeof *workers);
     runs->reports = calloc(runs->count, sizeof *runs->reports);
-    bool good = workers && runs->reports;
+    runs->lost = calloc(runs->count, sizeof *runs->lost);
+    bool good = workers && runs->reports && runs->lost;
     for (size_t done = 0; good && done < runs->count; done++) {
         for (; good && started < runs->count && started < done + at_once; started++) {
             if (needs_forming(play, runs->first_seed, started)) {
@@ -119,8 +147,7 @@ bool sim_runs_play(struct sim_runs *runs, struct play *play,
             good = start(&workers[started % at_once], play, runs->first_seed + started, trace);
         }
         if (done < started)
-            take(&workers[done % at_once], runs->first_seed + done, &runs->reports[done], trace,
-                 context);
+            take(&workers[done % at_once], runs, runs->first_seed + done, trace, context);
     }
     int error = errno;
     free(workers);
@@ -130,14 +157,15 @@ bool sim_runs_play(struct sim_runs *runs, struct play *play,
 
 void sim_runs_free(struct sim_runs *runs)
 {
-    for (size_t i = 0; runs->reports && i < runs->count; i++)
+    for (size_t i = 0; i < runs->reports_count; i++)
         free(runs->reports[i].crashes);
     free(runs->reports);
+    free(runs->lost);
 }
 
 const struct report *sim_runs_broken(const struct sim_runs *runs)
 {
-    for (size_t i = 0; i < runs->count; i++)
+    for (size_t i = 0; i < runs->reports_count; i++)
         if (runs->reports[i].broken[0])
             return &runs->reports[i];
     return NULL;
@@ -146,7 +174,7 @@ const struct report *sim_runs_broken(const struct sim_runs *runs)
 size_t sim_runs_crashes(const struct sim_runs *runs)
 {
     size_t count = 0;
-    for (size_t i = 0; i < runs->count; i++)
+    for (size_t i = 0; i < runs->reports_count; i++)
         count += runs->reports[i].crashes_count;
     return count;
 }
@@ -173,7 +201,7 @@ double sim_runs_percentile(const struct sim_runs *runs, enum sim_time pick, doub
     size_t crashes = sim_runs_crashes(runs), count = 0;
     int64_t *all = calloc(crashes + 1, sizeof *all);
     assert(all);
-    for (size_t i = 0; i < runs->count; i++)
+    for (size_t i = 0; i < runs->reports_count; i++)
         for (size_t k = 0; k < runs->reports[i].crashes_count; k++) {
             all[count] = time_of(&runs->reports[i].crashes[k], pick);
             count += all[count] >= 0;

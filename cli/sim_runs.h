@@ -10,10 +10,19 @@
 
 #define SIM_RUNS_MAX 100000
 
+/* A run that gave no report: its process was killed, or has crashed. */
+struct sim_lost {
+    uint64_t seed;
+    char what[64];
+};
+
 struct sim_runs {
     uint64_t first_seed;
     size_t count;
-    struct report *reports; /* owned, by seed */
+    /* Owned, by seed; together there are `count` of them. */
+    struct report *reports;
+    struct sim_lost *lost;
+    size_t reports_count, lost_count;
 };
 
 /* Plays them all. play: fresh, from play_new. trace: called with each line of the trace of a single

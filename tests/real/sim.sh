@@ -68,6 +68,42 @@ t_check 'no agreement: exit 1, and the seed is named' fails 1 'seed 2: ' "$sim" 
 t_check 'and JSON says so' eval \
     '"$sim" --seed 2 -o json "$T/broken.sim" 2>/dev/null | jq -e ".invariants.broken[0].seed == 2"'
 
+# lost N [OPTION]...: two runs, of which the first N are killed as soon as they are there.
+lost() {
+    local count=$1 pid child killed=0
+    shift
+    printf 'nodes 64\nrun 10m\n' >"$T/long.sim"
+    "$sim" --runs 2 --seed 5 "$@" "$T/long.sim" >"$T/out" 2>"$T/err" &
+    pid=$!
+    while [ "$killed" -lt "$count" ] && kill -0 "$pid"; do
+        for child in $(pgrep -P "$pid" | head -n $((count - killed))); do
+            kill -9 "$child" && killed=$((killed + 1))
+        done
+        sleep 0.02
+    done
+    wait "$pid"
+    status=$?
+    cat "$T/out" "$T/err"
+    [ "$status" -eq 3 ]
+}
+gone() { ! kill -0 "$1" 2>/dev/null; }
+orphans() {
+    local pid child
+    printf 'nodes 64\nrun 24h\n' >"$T/longer.sim"
+    "$sim" "$T/longer.sim" >"$T/out" 2>&1 &
+    pid=$!
+    wait_for 5 pgrep -P "$pid" && child=$(pgrep -P "$pid") && kill -9 "$pid"
+    wait "$pid"
+    wait_for 5 gone "$child" || { kill -9 "$child"; false; }
+}
+t_check 'a run that is killed: exit 3' lost 1
+t_check 'and its seed is named on stderr' grep -q 'seed 5: the run ended by signal 9, and is not counted' "$T/err"
+t_check 'and its zeros are in no mean' eval 'awk "\$1 == \"steps\" { exit !(\$2 == \$3 && \$2 > 0) }" "$T/out"'
+t_check 'JSON tells of it too' eval \
+    'lost 1 -o json && jq -e ".lost[0].seed == 5 and (.runs | length) == 1" <"$T/out"'
+t_check 'no run is left: no figures' eval 'lost 2 && ! grep steps "$T/out"'
+t_check 'runs end with the one who wants their reports' orphans
+
 t_check 'a wrong word is named with its line and what would do' \
     refused 'nodes 9\n\nat 1s krash n3\n' 'bad.sim:3: "krash" is no action; crash,'
 t_check 'a node that is not there' refused 'nodes 9\nat 1s crash n9\n' 'bad.sim:2: n9: there are 9 nodes'
