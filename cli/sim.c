@@ -10,19 +10,21 @@
 enum sim_exit { SIM_HOLDS = 0, SIM_BROKEN = 1, SIM_USAGE = 2, SIM_LOST = 3 };
 
 struct sim {
-    uint64_t seed, runs, nodes; /* nodes: 0 for as many as the scenario says */
+    uint64_t seed, runs;
+    uint64_t jobs, nodes; /* 0: as many as fit; as many as the scenario says */
     bool json;
     const char *path; /* "-": standard input */
 };
 
 static const char usage[] =
-    "usage: muster-sim [--seed N] [--runs N] [--nodes N] [-o text|json] SCENARIO|-\n";
+    "usage: muster-sim [--seed N] [--runs N] [--jobs N] [--nodes N] [-o text|json] SCENARIO|-\n";
 
 static const char help[] =
     "Plays a scenario on a virtual network with virtual time, once for each seed.\n"
     "\n"
     "  --seed N            the first seed (1): the same seed is the same run, byte for byte\n"
     "  --runs N            so many runs, with consecutive seeds; the trace is of a single one\n"
+    "  --jobs N            so many runs at a time; else as cores and memory allow\n"
     "  --nodes N           in place of the scenario's own number\n"
     "  -o, --output text|json\n"
     "  -h, --help          show this\n"
@@ -57,15 +59,12 @@ static uint64_t number(const char *option, const char *text, uint64_t least, uin
 
 static void read_options(struct sim *sim, int argc, char **argv)
 {
-    enum { SEED = 256, RUNS, NODES };
+    enum { SEED = 256, RUNS, JOBS, NODES };
     static const struct option options[] = {
-        {"seed", required_argument, NULL, SEED},
-        {"runs", required_argument, NULL, RUNS},
-        {"nodes", required_argument, NULL, NODES},
-        {"output", required_argument, NULL, 'o'},
-        {"help", no_argument, NULL, 'h'},
-        {"version", no_argument, NULL, 'V'},
-        {NULL, 0, NULL, 0},
+        {"seed", required_argument, NULL, SEED},  {"runs", required_argument, NULL, RUNS},
+        {"jobs", required_argument, NULL, JOBS},  {"nodes", required_argument, NULL, NODES},
+        {"output", required_argument, NULL, 'o'}, {"help", no_argument, NULL, 'h'},
+        {"version", no_argument, NULL, 'V'},      {NULL, 0, NULL, 0},
     };
     for (int letter; (letter = getopt_long(argc, argv, "o:hV", options, NULL)) != -1;) {
         switch (letter) {
@@ -74,6 +73,9 @@ static void read_options(struct sim *sim, int argc, char **argv)
             break;
         case RUNS:
             sim->runs = number("--runs", optarg, 1, SIM_RUNS_MAX);
+            break;
+        case JOBS:
+            sim->jobs = number("--jobs", optarg, 1, SIM_JOBS_MAX);
             break;
         case NODES:
             sim->nodes = number("--nodes", optarg, 1, SCENARIO_NODES_MAX);
@@ -200,7 +202,8 @@ int main(int argc, char **argv)
     struct play *play = play_new(scenario, &error);
     if (!play)
         wrong_scenario(&sim, &error);
-    struct sim_runs runs = {.first_seed = sim.seed, .count = (size_t)sim.runs};
+    struct sim_runs runs = {
+        .first_seed = sim.seed, .count = (size_t)sim.runs, .at_once = (size_t)sim.jobs};
     (sim.json ? run_json : run_text)(&sim, scenario, play, &runs);
     int status = tell_what_failed(&runs);
     sim_runs_free(&runs);

@@ -128,11 +128,36 @@ static bool needs_forming(const struct play *play, uint64_t first_seed, size_t i
            (index == 0 || play_cluster(play, seed) != play_cluster(play, seed - 1));
 }
 
+/* What the kernel can give without swapping; UINT64_MAX: it does not say. */
+static uint64_t available_bytes(void)
+{
+    char line[128];
+    unsigned long long kib = UINT64_MAX / 1024;
+    FILE *in = fopen("/proc/meminfo", "r");
+    while (in && fgets(line, sizeof line, in))
+        if (sscanf(line, "MemAvailable: %llu kB", &kib) == 1)
+            break;
+    if (in)
+        fclose(in);
+    return 1024 * kib;
+}
+
+/* How many runs at one time, if that was not said: as the cores and the memory allow. */
+static size_t runs_at_once(const struct play *play)
+{
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    uint64_t bytes = available_bytes(), shared = play_shared_bytes(play);
+    uint64_t fit = bytes > shared ? (bytes - shared) / play_own_bytes(play) : 0;
+    size_t most = cores > 0 ? (size_t)cores : 1;
+    if (fit < most)
+        most = fit > 0 ? (size_t)fit : 1;
+    return most;
+}
+
 bool sim_runs_play(struct sim_runs *runs, struct play *play,
                    void (*trace)(void *context, const char *line), void *context)
 {
-    long cores = sysconf(_SC_NPROCESSORS_ONLN);
-    size_t at_once = cores > 0 ? (size_t)cores : 1, started = 0;
+    size_t at_once = runs->at_once ? runs->at_once : runs_at_once(play), started = 0;
     struct worker *workers = calloc(at_once, sizeof *workers);
     runs->reports = calloc(runs->count, sizeof *runs->reports);
     runs->lost = calloc(runs->count, sizeof *runs->lost);

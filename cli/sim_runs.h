@@ -1,5 +1,5 @@
-/* sim_runs: plays a scenario once for each seed, each in a process of its own: as many at one time
- * as there are cores, and one that fails takes only itself with it. */
+/* sim_runs: plays a scenario once for each seed, each in a process of its own: several at a
+ * time, and one that fails takes only itself with it. */
 #ifndef MUSTER_SIM_RUNS_H
 #define MUSTER_SIM_RUNS_H
 
@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #define SIM_RUNS_MAX 100000
+#define SIM_JOBS_MAX 1000 /* below what a process may have of files and children */
 
 /* A run that gave no report: its process was killed, or has crashed. */
 struct sim_lost {
@@ -19,6 +20,7 @@ struct sim_lost {
 struct sim_runs {
     uint64_t first_seed;
     size_t count;
+    size_t at_once; /* 0: as many as there are cores, and memory suffices for */
     /* Owned, by seed; together there are `count` of them. */
     struct report *reports;
     struct sim_lost *lost;

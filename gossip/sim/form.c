@@ -54,6 +54,16 @@ void form(struct gossip **cores, uint32_t count)
     }
 }
 
+uint64_t form_bytes(uint32_t count)
+{
+    uint64_t capacity = 16;
+    while (capacity < count)
+        capacity *= 2;
+    uint64_t slots = 2 * 2 * capacity; /* two indexes, half full at the most */
+    return count *
+           (count * sizeof(struct member) + slots * sizeof(uint32_t) + sizeof(struct gossip));
+}
+
 void form_reseed(struct gossip *core, uint64_t seed)
 {
     rng_seed(&core->rng, seed);

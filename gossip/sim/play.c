@@ -1,5 +1,6 @@
 #include "gossip/sim/play.h"
 
+#include "gossip/sim/form.h"
 #include "gossip/sim/stage.h"
 #include "gossip/tuning.h"
 
@@ -162,6 +163,17 @@ bool play_is_shared(const struct play *p)
     return s->nodes >= PLAY_LARGE_NODES && !s->joining && !has_node_settings(s);
 }
 
+/* Pages of the shared tables become a run's own as it writes to them: within a minute to half. */
+uint64_t play_own_bytes(const struct play *p)
+{
+    return form_bytes(p->scenario->nodes) / (play_is_shared(p) ? 2 : 1);
+}
+
+uint64_t play_shared_bytes(const struct play *p)
+{
+    return play_is_shared(p) ? form_bytes(p->scenario->nodes) : 0;
+}
+
 void play_form(struct play *p, uint64_t seed)
 {
     if (p->net)
@@ -222,7 +234,7 @@ static void set_nodes(struct play *p, const struct node_setting *setting,
 
 /* Makes the net as far as that was left to the seed, and lets the cluster form. False: it does not.
  */
-static bool form(struct play *p, uint64_t seed)
+static bool gather(struct play *p, uint64_t seed)
 {
     const struct scenario *s = p->scenario;
     if (!p->formed) {
@@ -257,7 +269,7 @@ bool play_begin(struct play *p, uint64_t seed, struct report *report)
     p->report = report;
     p->stage = (struct stage){.rng = &p->rng, .groups = &p->groups};
     p->stage.past = invariant_past_new(s->nodes);
-    bool formed = form(p, seed);
+    bool formed = gather(p, seed);
     report->seed = seed;
     report->formed_us = net_now_us(p->net);
     if (!formed) {

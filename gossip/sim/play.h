@@ -27,6 +27,10 @@ bool play_is_shared(const struct play *play);
 /* Forms it for that seed and those that share it, in place of what was formed before. */
 void play_form(struct play *play, uint64_t seed);
 
+/* About what a run needs of memory that is its own, and what is shared by all; in bytes. */
+uint64_t play_own_bytes(const struct play *play);
+uint64_t play_shared_bytes(const struct play *play);
+
 /* Begins the one run that this play is for. False: report->broken says why the cluster did not
  * form. report: filled as it goes; the caller's, zeroed first. */
 bool play_begin(struct play *play, uint64_t seed, struct report *report);

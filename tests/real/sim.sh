@@ -49,6 +49,10 @@ done
 "$sim" --seed 1 --runs 6 -o json "$T/some.sim" | jq -c '.runs' >"$T/together"
 for seed in 1 2 3 4 5 6; do "$sim" --seed "$seed" -o json "$T/some.sim" | jq -c '.runs[]'; done |
     jq -cs . >"$T/alone"
+for jobs in 1 5; do
+    "$sim" --seed 1 --runs 6 --jobs $jobs -o json "$T/some.sim" | jq -c '.runs' >"$T/jobs"
+    t_check "$jobs at a time show the same" cmp "$T/together" "$T/jobs"
+done
 t_check 'several runs are as each alone' cmp "$T/together" "$T/alone"
 # Clusters of this size are formed once for seeds 0 to 15, and anew for 16.
 printf 'nodes 2048\nat 100ms crash any 1\nrun 2s\n' >"$T/large.sim"
@@ -123,6 +127,7 @@ t_check 'a file that is not there' fails 2 'No such file' "$sim" "$T/nowhere.sim
 t_check 'no file' fails 2 'usage: muster-sim' "$sim"
 t_check 'two files' fails 2 'usage: muster-sim' "$sim" "$T/some.sim" "$T/some.sim"
 t_check '--runs 0' fails 2 '--runs 0: a number from 1 to' "$sim" --runs 0 "$T/some.sim"
+t_check '--jobs 0' fails 2 '--jobs 0: a number from 1 to' "$sim" --jobs 0 "$T/some.sim"
 t_check '--seed x' fails 2 '--seed x: a number from' "$sim" --seed x "$T/some.sim"
 t_check '--nodes -1' fails 2 '--nodes -1: a number from' "$sim" --nodes -1 "$T/some.sim"
 t_check '-o xml' fails 2 'text or json' "$sim" -o xml "$T/some.sim"
