@@ -15,13 +15,6 @@ void draw_groups_free(struct draw_groups *groups)
         node_set_free(&groups->sets[i]);
 }
 
-static void add_set(struct node_set *set, const struct node_set *other)
-{
-    for (uint32_t node = 0; node < set->nodes; node++)
-        if (node_set_has(other, node))
-            node_set_add(set, node);
-}
-
 /* As many as there are, if there are fewer. */
 static void add_any(struct node_set *set, uint32_t count, struct rng *rng,
                     const struct node_set *eligible)
@@ -52,17 +45,17 @@ static void add_pick(struct node_set *set, const struct draw_groups *groups, con
             node_set_add(set, node);
         return;
     case PICK_GROUP:
-        add_set(set, &groups->sets[p->first]);
+        node_set_add_set(set, &groups->sets[p->first]);
         return;
     case PICK_ANY:
         add_any(set, p->first, rng, eligible);
         return;
     case PICK_ANY_SHARE:
-        add_any(set, (uint32_t)lround(p->share * set->nodes), rng, eligible);
+        add_any(set, (uint32_t)fmax(1, round(p->share * set->nodes)), rng, eligible);
         return;
     case PICK_REST:
         if (rest)
-            add_set(set, rest);
+            node_set_add_set(set, rest);
         return;
     }
 }

@@ -47,3 +47,26 @@ void node_set_add_all(struct node_set *set)
     for (uint32_t node = 0; node < set->nodes; node++)
         node_set_add(set, node);
 }
+
+static void recount(struct node_set *set)
+{
+    set->count = 0;
+    for (size_t i = 0; i < words(set->nodes); i++)
+        set->count += (uint32_t)__builtin_popcountll(set->bits[i]);
+}
+
+void node_set_add_set(struct node_set *set, const struct node_set *other)
+{
+    assert(set->nodes == other->nodes);
+    for (size_t i = 0; i < words(set->nodes); i++)
+        set->bits[i] |= other->bits[i];
+    recount(set);
+}
+
+void node_set_remove_set(struct node_set *set, const struct node_set *other)
+{
+    assert(set->nodes == other->nodes);
+    for (size_t i = 0; i < words(set->nodes); i++)
+        set->bits[i] &= ~other->bits[i];
+    recount(set);
+}

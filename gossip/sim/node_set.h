@@ -18,6 +18,9 @@ struct node_set node_set_copy(const struct node_set *set);
 void node_set_free(struct node_set *set);
 void node_set_add(struct node_set *set, uint32_t node);
 void node_set_add_all(struct node_set *set);
+/* Those of another, which has as many in all, too; or no more. */
+void node_set_add_set(struct node_set *set, const struct node_set *other);
+void node_set_remove_set(struct node_set *set, const struct node_set *other);
 bool node_set_has(const struct node_set *set, uint32_t node);
 
 #endif

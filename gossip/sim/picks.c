@@ -117,3 +117,18 @@ bool picks_read(struct words *w, const struct scenario *scenario, bool *rest,
     }
     return true;
 }
+
+struct node_set picks_named(const struct scenario *s, const struct pick_list *picks)
+{
+    struct node_set named = node_set_new(s->nodes);
+    for (unsigned i = 0; i < picks->count; i++) {
+        const struct pick *pick = &picks->picks[i];
+        if (pick->kind == PICK_ALL)
+            node_set_add_all(&named);
+        if (pick->kind == PICK_GROUP)
+            node_set_add_set(&named, &s->groups[pick->first].named);
+        for (uint32_t n = pick->first; pick->kind == PICK_RANGE && n <= pick->last; n++)
+            node_set_add(&named, n);
+    }
+    return named;
+}

@@ -12,4 +12,7 @@
 bool picks_read(struct words *w, const struct scenario *scenario, bool *rest,
                 struct pick_list *picks);
 
+/* The nodes that a list names, whatever is drawn for `any`. The caller's to free. */
+struct node_set picks_named(const struct scenario *scenario, const struct pick_list *picks);
+
 #endif

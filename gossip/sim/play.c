@@ -282,6 +282,7 @@ bool play_begin(struct play *p, uint64_t seed, struct report *report)
     meter_begin(p->stage.meter);
     p->begin_us = net_now_us(p->net);
     p->end_us = p->begin_us + s->run_us;
+    p->stage.begun = true;
     for (size_t i = 0; i < s->actions_count; i++)
         push(p, (struct pending){.at_us = p->begin_us + s->actions[i].at_us,
                                  .action = &s->actions[i]});

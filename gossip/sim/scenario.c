@@ -134,6 +134,22 @@ static bool read_property(struct words *w, struct link_conditions *c)
     return property->read(w, c);
 }
 
+static bool is_one_node(const struct pick_list *picks)
+{
+    const struct pick *pick = &picks->picks[0];
+    return picks->count == 1 && pick->kind == PICK_RANGE && pick->first == pick->last;
+}
+
+static bool is_between_two(struct parser *p, const struct link_statement *link)
+{
+    uint32_t from = link->from.picks[0].first;
+    if (!is_one_node(&link->from) || !is_one_node(&link->to) || from != link->to.picks[0].first)
+        return true;
+    return words_fail(&p->words,
+                      "n%u sends nothing to itself; n%u -> all, or another node, would do", from,
+                      from);
+}
+
 static bool read_direction(struct parser *p, struct link_statement *link)
 {
     static const char *const arrows[] = {"->", "<->"};
@@ -142,7 +158,7 @@ static bool read_direction(struct parser *p, struct link_statement *link)
         return false;
     size_t i = words_choose(&p->words, &table);
     link->both = i == 1;
-    return i < COUNT(arrows) && read_picks(p, &link->to);
+    return i < COUNT(arrows) && read_picks(p, &link->to) && is_between_two(p, link);
 }
 
 static bool read_link(struct parser *p, struct link_statement *link)
@@ -173,6 +189,44 @@ static bool read_cut(struct parser *p, struct action *action)
     return read_direction(p, &action->link);
 }
 
+static struct node_set named_on(const struct scenario *s, const struct pick_list *sides,
+                                unsigned count)
+{
+    struct node_set all = node_set_new(s->nodes);
+    for (unsigned i = 0; i < count; i++) {
+        struct node_set named = picks_named(s, &sides[i]);
+        node_set_add_set(&all, &named);
+        node_set_free(&named);
+    }
+    return all;
+}
+
+/* Is nobody on the last side who is on one before? */
+static bool is_apart(struct parser *p, const struct pick_list *sides, unsigned count)
+{
+    struct node_set before = named_on(p->scenario, sides, count - 1);
+    struct node_set last = named_on(p->scenario, &sides[count - 1], 1);
+    uint32_t node = 0, nodes = last.nodes;
+    while (node < nodes && !(node_set_has(&before, node) && node_set_has(&last, node)))
+        node++;
+    node_set_free(&before);
+    node_set_free(&last);
+    return node == nodes || words_fail(&p->words,
+                                       "n%u is on two sides of the split; have it on one (rest is "
+                                       "whoever is on no other)",
+                                       node);
+}
+
+static bool leaves_a_rest(struct parser *p, const struct pick_list *sides, unsigned count)
+{
+    struct node_set named = named_on(p->scenario, sides, count);
+    bool leaves = p->rest || named.count < named.nodes;
+    node_set_free(&named);
+    return leaves ||
+           words_refuse(&p->words, "rest", "is nobody: all %u nodes are on other sides; leave some",
+                        p->scenario->nodes);
+}
+
 static bool read_split(struct parser *p, struct action *action)
 {
     struct words *w = &p->words;
@@ -184,9 +238,11 @@ static bool read_split(struct parser *p, struct action *action)
     do {
         if (count == COUNT(sides))
             return words_fail(w, "more than %u sides; a split has 2 to %u", count, count);
-        if (!read_picks(p, &sides[count++]))
+        if (!read_picks(p, &sides[count++]) || !is_apart(p, sides, count))
             return false;
     } while (words_take(w, "|"));
+    if (!leaves_a_rest(p, sides, count))
+        return false;
     action->sides = calloc(count, sizeof *sides);
     assert(action->sides);
     memcpy(action->sides, sides, count * sizeof *sides);
@@ -392,6 +448,7 @@ static bool read_group(struct parser *p)
     if (!words_name(&p->words, group->name) || !is_free(p, group->name) ||
         !words_expect(&p->words, "=") || !read_picks(p, &group->nodes))
         return false;
+    group->named = picks_named(s, &group->nodes);
     s->groups_count++; /* not earlier: no group contains itself */
     return true;
 }
@@ -493,6 +550,8 @@ void scenario_free(struct scenario *scenario)
         return;
     for (size_t i = 0; i < scenario->actions_count; i++)
         free(scenario->actions[i].sides);
+    for (size_t i = 0; i < scenario->groups_count; i++)
+        node_set_free(&scenario->groups[i].named);
     free(scenario->detects);
     free(scenario->clocks);
     free(scenario->links);

@@ -49,8 +49,23 @@
  *                                  end after the run is not asked any more
  *
  * NODES: n5, n1..n8, all, a group's name, any 3, any 10% (running ones, drawn each time), rest (of
- * a split, once: those not yet named), or several of these with commas and, but for that of any, no
- * blanks: n1,n4..n6,bad,any 3.
+ * a split, once: those on no other side), or several of these with commas and, but for that of any,
+ * no blanks: n1,n4..n6,bad,any 3. A share is of all nodes that there are, rounded, and one at the
+ * least; if fewer run than are to be drawn, all of them are.
+ *
+ * The sides of a split have no node in common: that is refused where the text alone says it. Who is
+ * in several by way of groups that are drawn is on the first of them; any draws among those on no
+ * side. A link leads from one node to another: pairs of a node and itself do not count.
+ *
+ * A paused node is a process that is stopped. It sends nothing; its deadlines pass; datagrams wait
+ * in its socket, 256 of them at the most, and what comes after that is lost; streams wait without a
+ * limit, unless who sent on one ends first. When it goes on, what waited is served first, in order,
+ * and then its clock is looked at. A virtual machine that is frozen, and whose packets are lost
+ * meanwhile, is paused and cut off:
+ *     at 10s pause n3 for 5s
+ *     at 10s cut all -> n3 for 5s
+ * To crash, pause or leave does nothing to a node that does not run.
+ *
  * TIME: 500us, 20ms, 1.5s, 2m, 24h; after `for` it is not 0. SHARE: 10%, 0.5%. NAME: letters,
  * digits, _; a group's is neither a node's nor a word of this grammar.
  */
@@ -139,6 +154,7 @@ struct named_number {
 struct group {
     char name[SCENARIO_NAME_BYTES_MAX + 1];
     struct pick_list nodes; /* refers to earlier groups only */
+    struct node_set named;  /* of these, those that are in it whatever is drawn; owned */
 };
 
 /* Each array is owned; *_count of it are used. */

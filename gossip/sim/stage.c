@@ -19,8 +19,11 @@ static struct node_set running(const struct stage *st)
     return set;
 }
 
+/* `any` is drawn among those that run; before the beginning, among all. */
 static struct node_set picked(struct stage *st, const struct pick_list *list)
 {
+    if (!st->begun)
+        return draw(st->groups, list, st->rng, NULL, NULL);
     struct node_set eligible = running(st);
     struct node_set set = draw(st->groups, list, st->rng, &eligible, NULL);
     node_set_free(&eligible);
@@ -62,35 +65,51 @@ static void add_link(struct stage *st, const struct link_statement *statement,
     node_set_free(&to);
 }
 
-static void add_set(struct node_set *into, const struct node_set *set, bool complement)
+static bool has_rest(const struct pick_list *side)
 {
-    for (uint32_t node = 0; node < into->nodes; node++)
-        if (node_set_has(set, node) != complement)
-            node_set_add(into, node);
+    for (unsigned i = 0; i < side->count; i++)
+        if (side->picks[i].kind == PICK_REST)
+            return true;
+    return false;
 }
 
-static bool is_rest(const struct pick_list *side)
+/* Whoever the side names joins it, but for those who are on another already. `any` is drawn among
+ * `eligible`. */
+static void join_side(struct stage *st, const struct pick_list *side, struct node_set *set,
+                      struct node_set *placed, const struct node_set *eligible,
+                      const struct node_set *rest)
 {
-    return side->count == 1 && side->picks[0].kind == PICK_REST;
+    struct node_set named = draw(st->groups, side, st->rng, eligible, rest);
+    node_set_remove_set(&named, placed);
+    node_set_add_set(set, &named);
+    node_set_add_set(placed, &named);
+    node_set_free(&named);
 }
 
-/* The nodes of each side; `rest` is whoever is named in none. */
+/* The nodes of each side: first those that are named, then for `any` running ones that are not, and
+ * `rest` is whoever is left. */
 static void pick_sides(struct stage *st, const struct action *a, struct node_set *sides)
 {
-    struct node_set named = node_set_new(net_nodes(st->net)), rest = node_set_new(named.nodes);
-    add_set(&rest, &named, true);
-    for (int of_rest = 0; of_rest < 2; of_rest++)
-        for (unsigned i = 0; i < a->sides_count; i++) {
-            if (is_rest(&a->sides[i]) != of_rest)
-                continue;
-            sides[i] = draw(st->groups, &a->sides[i], st->rng, &rest, &rest);
-            add_set(&named, &sides[i], false);
-            node_set_free(&rest);
-            rest = node_set_new(named.nodes);
-            add_set(&rest, &named, true);
-        }
-    node_set_free(&named);
-    node_set_free(&rest);
+    struct node_set placed = node_set_new(net_nodes(st->net)), nobody = node_set_new(placed.nodes);
+    for (unsigned i = 0; i < a->sides_count; i++) {
+        sides[i] = node_set_new(placed.nodes);
+        join_side(st, &a->sides[i], &sides[i], &placed, &nobody, NULL);
+    }
+    for (unsigned i = 0; i < a->sides_count; i++) {
+        struct node_set eligible = running(st);
+        node_set_remove_set(&eligible, &placed);
+        join_side(st, &a->sides[i], &sides[i], &placed, &eligible, NULL);
+        node_set_free(&eligible);
+    }
+    for (unsigned i = 0; i < a->sides_count; i++) {
+        struct node_set rest = node_set_new(placed.nodes);
+        node_set_add_all(&rest);
+        if (has_rest(&a->sides[i]))
+            join_side(st, &a->sides[i], &sides[i], &placed, &nobody, &rest);
+        node_set_free(&rest);
+    }
+    node_set_free(&placed);
+    node_set_free(&nobody);
 }
 
 /* Nothing passes from one side to another; the largest, if most are in it, is in no trouble. */
@@ -103,7 +122,7 @@ static void split(struct stage *st, const struct action *a, struct stage_done *d
         struct node_set others = node_set_new(net_nodes(st->net));
         for (unsigned k = 0; k < a->sides_count; k++)
             if (k != i)
-                add_set(&others, &sides[k], false);
+                node_set_add_set(&others, &sides[k]);
         uint32_t rule = links_add(net_links(st->net), &sides[i], &others, &cut);
         done->rules[done->rules_count++] = rule;
         note_cut(st, rule);
@@ -156,6 +175,8 @@ static void leave(struct stage *st, uint32_t node)
 
 static void pause_node(struct stage *st, uint32_t node)
 {
+    if (!net_core(st->net, node))
+        return;
     meter_trouble(st->meter, node);
     net_pause(st->net, node);
 }

@@ -13,6 +13,7 @@ struct stage {
     const struct draw_groups *groups;
     struct meter *meter;
     struct invariant_past *past;
+    bool begun;     /* the cluster has formed, and actions come */
     uint32_t *cuts; /* rules that cut or split, until healed */
     size_t cuts_count, cuts_capacity;
 };

@@ -110,6 +110,10 @@ t_check 'runs end with the one who wants their reports' orphans
 
 t_check 'a wrong word is named with its line and what would do' \
     refused 'nodes 9\n\nat 1s krash n3\n' 'bad.sim:3: "krash" is no action; crash,'
+t_check 'sides that overlap' refused 'nodes 9\nat 1s split n0..n4 | n4..n8\n' \
+    'bad.sim:2: n4 is on two sides of the split; have it on one'
+t_check 'a link from a node to itself' refused 'nodes 9\nat 1s cut n1 -> n1\n' \
+    'bad.sim:2: n1 sends nothing to itself'
 t_check 'a node that is not there' refused 'nodes 9\nat 1s crash n9\n' 'bad.sim:2: n9: there are 9 nodes'
 t_check 'a parameter that is not there' \
     refused 'tune ring_edgs 3\n' 'bad.sim:1: no parameter has that name; these are: ring_edges'

@@ -248,9 +248,75 @@ static TCase *seeds(void)
     return t;
 }
 
+/* ---- who is meant ---- */
+
+/* "text" is in the trace, or not. */
+static bool shows(const char *text)
+{
+    return strstr(trace, text) != NULL;
+}
+
+START_TEST(smallest_share_is_one_node)
+{
+    play("nodes 9\nat 1s pause any 0.1% for 1s\nrun 9s");
+    ck_assert_ptr_nonnull(strstr(trace, "-- pause n"));
+    play("nodes 10\nat 1s pause any 25% for 1s\nat 5s resume all\nrun 9s");
+    const char *line = strstr(trace, "-- pause n"), *end = strstr(line, " (");
+    int nodes = 0;
+    for (; line < end; line++)
+        nodes += *line == 'n';
+    ck_assert_int_eq(nodes, 3);
+}
+END_TEST
+
+/* n0..n7 do not run, and n8 and n9 are on the other side: n10 and n11 are left to be drawn. */
+START_TEST(any_on_a_side_is_drawn_among_those_that_run_and_are_on_none)
+{
+    for (uint64_t seed = 1; seed <= 10; seed++) {
+        play_seed("nodes 12\nat 1s crash n0..n7\nat 9s split any 2 | n8..n9\nrun 30s", seed);
+        ck_assert(shows(" n10 failed n8") && shows(" n10 failed n9") && shows(" n11 failed n8"));
+        ck_assert(!shows(" n10 failed n11") && !shows(" n11 failed n10"));
+    }
+}
+END_TEST
+
+START_TEST(who_is_in_several_groups_is_on_the_first_side)
+{
+    play("nodes 4\ngroup a = any 4\ngroup b = any 4\nat 1s split a | b\nrun 20s");
+    ck_assert(!shows("failed"));
+}
+END_TEST
+
+START_TEST(any_from_the_beginning_is_drawn_among_all)
+{
+    play("nodes 9\nat 1s agree within 9s\nrun 30s");
+    ck_assert_str_eq(report.broken, "");
+    play("nodes 9\nlink any 1 -> all loss 100%\nat 1s agree within 9s\nrun 30s");
+    ck_assert_ptr_nonnull(strstr(report.broken, "not all who run agree"));
+}
+END_TEST
+
+START_TEST(who_does_not_run_is_not_paused)
+{
+    play("nodes 9\nat 1s crash n3 for 10s\nat 5s pause n3\nat 20s agree within 1s\nrun 30s");
+    ck_assert_str_eq(report.broken, "");
+}
+END_TEST
+
+static TCase *nodes(void)
+{
+    TCase *t = tcase_create("nodes");
+    tcase_add_test(t, smallest_share_is_one_node);
+    tcase_add_test(t, any_on_a_side_is_drawn_among_those_that_run_and_are_on_none);
+    tcase_add_test(t, who_is_in_several_groups_is_on_the_first_side);
+    tcase_add_test(t, any_from_the_beginning_is_drawn_among_all);
+    tcase_add_test(t, who_does_not_run_is_not_paused);
+    return t;
+}
+
 int main(void)
 {
-    static TCase *(*const cases[])(void) = {agreement, crashes, seeds};
+    static TCase *(*const cases[])(void) = {agreement, crashes, seeds, nodes};
     Suite *s = suite_create("play");
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         TCase *t = cases[i]();

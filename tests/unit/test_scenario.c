@@ -444,6 +444,14 @@ START_TEST(split_has_two_to_eight_sides)
 }
 END_TEST
 
+START_TEST(sides_of_a_split_may_be_drawn_and_links_lead_to_many)
+{
+    parse("group a = any 3\nat 1s split a | n1,any 2 | rest\nat 2s cut n1 -> n1,n2\n"
+          "at 2s cut all -> all");
+    ck_assert_uint_eq(scenario->actions_count, 3);
+}
+END_TEST
+
 START_TEST(each_split_has_a_rest_of_its_own)
 {
     parse("at 1s split n1 | rest\nat 2s split rest | n1");
@@ -508,6 +516,7 @@ static void add_actions(TCase *t)
     tcase_add_loop_test(t, what_happens_to_nodes_names_them, 0, COUNT(on_nodes));
     tcase_add_test(t, cut_is_a_link_on_which_nothing_passes);
     tcase_add_test(t, split_has_two_to_eight_sides);
+    tcase_add_test(t, sides_of_a_split_may_be_drawn_and_links_lead_to_many);
     tcase_add_test(t, each_split_has_a_rest_of_its_own);
     tcase_add_test(t, links_change_for_a_while_or_for_good);
     tcase_add_test(t, agree_names_the_time_it_may_take);
