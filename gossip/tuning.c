@@ -2,31 +2,43 @@
 
 #include <string.h>
 
-#define TUNING_DEFAULT(name, usual, least, most, meaning) .name = (usual),
+#define TUNING_DEFAULT(name, usual, least, most, kind, meaning) .name = (usual),
 const struct gossip_tuning tuning_default = {TUNINGS(TUNING_DEFAULT)};
 #undef TUNING_DEFAULT
 
+enum kind { REAL, WHOLE };
+
 const char *tuning_set(struct gossip_tuning *tuning, const char *name, double value)
 {
-#define TUNING_ENTRY(name, usual, least, most, meaning)                                            \
-    {#name, (least), (most), offsetof(struct gossip_tuning, name),                                 \
-     #name " is between " #least " and " #most ": " meaning},
+#define RANGE_WHOLE "a whole number "
+#define RANGE_REAL ""
+#define TUNING_ENTRY(name, usual, least, most, kind, meaning)                                      \
+    {#name,                                                                                        \
+     (least),                                                                                      \
+     (most),                                                                                       \
+     (kind) == WHOLE,                                                                              \
+     offsetof(struct gossip_tuning, name),                                                         \
+     #name " is " RANGE_##kind "between " #least " and " #most ": " meaning},
     static const struct {
         const char *name;
         double least, most;
+        bool whole;
         size_t offset;
         const char *range;
     } table[] = {TUNINGS(TUNING_ENTRY)};
 #undef TUNING_ENTRY
+#undef RANGE_WHOLE
+#undef RANGE_REAL
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
         if (strcmp(table[i].name, name) != 0)
             continue;
-        if (!(value >= table[i].least && value <= table[i].most))
+        if (!(value >= table[i].least && value <= table[i].most) ||
+            (table[i].whole && value != (uint32_t)value))
             return table[i].range;
         memcpy((char *)tuning + table[i].offset, &value, sizeof value);
         return NULL;
     }
-#define TUNING_NAME(name, usual, least, most, meaning) " " #name
+#define TUNING_NAME(name, usual, least, most, kind, meaning) " " #name
     return "no parameter has that name; these are:" TUNINGS(TUNING_NAME);
 #undef TUNING_NAME
 }

@@ -5,33 +5,38 @@
 
 #include "gossip/gossip.h"
 
-/* X(name, default, least, most, meaning). Shares are of `detect`; switches are 0 or 1. */
+/* X(name, default, least, most, WHOLE numbers only or any REAL one, meaning). Shares are of
+ * `detect`; switches are 0 or 1. */
 #define TUNINGS(X)                                                                                 \
-    X(ring_edges, 3, 0, 6, "rings, and so the members that each watches; 0: random ones, as SWIM") \
-    X(observers, 2, 1, 6, "that must bring evidence before one accuses (H)")                       \
-    X(phi_own, 3, 0, 100, "of our own, before we listen to others: two pings or so")               \
-    X(phi_pooled, 10, 0, 100, "of all observers together")                                         \
-    X(phi_alone, 10, 0, 100, "of ours, when no other observer says anything")                      \
-    X(phi_cap, 5, 0, 100, "what one observer adds to the pool: its link may be what is broken")    \
-    X(loss_min, 0.01, 1e-9, 0.5, "no link is trusted to lose less")                                \
-    X(spread_min_us, 12000, 1, 1e6, "of answer times: schedulers delay in such lumps")             \
-    X(ping_share, 0.45, 0.05, 5, "a ring edge is pinged once in this time")                        \
-    X(sweep_share, 2.0 / 3, 0.05, 50, "one more ping, round-robin over everybody")                 \
-    X(reping_share, 1.0 / 30, 0.005, 1, "between pings while an answer is missing")                \
-    X(suspicion_max_share, 0.6, 0.05, 20, "a suspect's time to refute, nobody confirming")         \
-    X(suspicion_min_share, 0.3, 0.05, 20, "... everybody confirming")                              \
-    X(repings, 8, 0, 100, "fast ones; then each waits twice as long as the last")                  \
-    X(repings_alone, 48, 0, 100, "where nobody else can confirm, and all evidence is our own")     \
-    X(looks, 4, 0, 100, "at others, for each that we find failed: the dead seldom come alone")     \
-    X(belief_doublings, 2, 0, 16, "of how long a contradiction is believed")                       \
-    X(tokens_per_s, 20, 1, 1e6, "packets because answers are missing: pings anew, evidence")       \
-    X(tokens, 64, 1, 1e6, "of these at once")                                                      \
-    X(pooling, 1, 0, 1, "switch: what other observers see counts")                                 \
-    X(loss_term, 1, 0, 1, "switch: phi knows of loss")                                             \
-    X(health, 1, 0, 1, "switch: who stalled does not judge")                                       \
-    X(notice, 1, 0, 1, "switch: the first miss is told to the other observers")
+    X(ring_edges, 3, 0, 6, WHOLE,                                                                  \
+      "rings, and so the members that each watches; 0: random ones, as SWIM")                      \
+    X(observers, 2, 1, 6, WHOLE, "that must bring evidence before one accuses (H)")                \
+    X(phi_own, 3, 0, 100, REAL, "of our own, before we listen to others: two pings or so")         \
+    X(phi_pooled, 10, 0, 100, REAL, "of all observers together")                                   \
+    X(phi_alone, 10, 0, 100, REAL, "of ours, when no other observer says anything")                \
+    X(phi_cap, 5, 0, 100, REAL,                                                                    \
+      "what one observer adds to the pool: its link may be what is broken")                        \
+    X(loss_min, 0.01, 1e-9, 0.5, REAL, "no link is trusted to lose less")                          \
+    X(spread_min_us, 12000, 1, 1e6, REAL, "of answer times: schedulers delay in such lumps")       \
+    X(ping_share, 0.45, 0.05, 5, REAL, "a ring edge is pinged once in this time")                  \
+    X(sweep_share, 2.0 / 3, 0.05, 50, REAL, "one more ping, round-robin over everybody")           \
+    X(reping_share, 1.0 / 30, 0.005, 1, REAL, "between pings while an answer is missing")          \
+    X(suspicion_max_share, 0.6, 0.05, 20, REAL, "a suspect's time to refute, nobody confirming")   \
+    X(suspicion_min_share, 0.3, 0.05, 20, REAL, "... everybody confirming")                        \
+    X(repings, 8, 0, 100, WHOLE, "fast ones; then each waits twice as long as the last")           \
+    X(repings_alone, 48, 0, 100, WHOLE,                                                            \
+      "where nobody else can confirm, and all evidence is our own")                                \
+    X(looks, 4, 0, 100, WHOLE,                                                                     \
+      "at others, for each that we find failed: the dead seldom come alone")                       \
+    X(belief_doublings, 2, 0, 16, WHOLE, "of how long a contradiction is believed")                \
+    X(tokens_per_s, 20, 1, 1e6, REAL, "packets because answers are missing: pings anew, evidence") \
+    X(tokens, 64, 1, 1e6, WHOLE, "of these at once")                                               \
+    X(pooling, 1, 0, 1, WHOLE, "switch: what other observers see counts")                          \
+    X(loss_term, 1, 0, 1, WHOLE, "switch: phi knows of loss")                                      \
+    X(health, 1, 0, 1, WHOLE, "switch: who stalled does not judge")                                \
+    X(notice, 1, 0, 1, WHOLE, "switch: the first miss is told to the other observers")
 
-#define TUNING_FIELD(name, usual, least, most, meaning) double name;
+#define TUNING_FIELD(name, usual, least, most, kind, meaning) double name;
 struct gossip_tuning {
     TUNINGS(TUNING_FIELD)
 };
