@@ -8,8 +8,8 @@ static bool read_node(struct words *w, uint32_t nodes, const char *name, uint32_
     if (!words_is_node(name, &number))
         return words_refuse(w, name, "is no node; n5 and n1..n8 are");
     if (number >= nodes)
-        return words_fail(w, "%.*s: there are %u nodes, n0 to n%u", WORDS_SHOWN_BYTES_MAX, name,
-                          nodes, nodes - 1);
+        return words_refuse(w, name, "is not there; there are %u nodes, n0 to n%u", nodes,
+                            nodes - 1);
     *node = (uint32_t)number;
     return true;
 }
@@ -27,8 +27,8 @@ static bool read_range(struct words *w, uint32_t nodes, char *item, struct pick 
     if (dots && !read_node(w, nodes, dots + 2, &pick->last))
         return false;
     if (pick->last < pick->first)
-        return words_fail(w, "n%u..n%u runs backwards; n%u..n%u does not", pick->first, pick->last,
-                          pick->last, pick->first);
+        return words_fail(w, "\"n%u..n%u\" runs backwards; n%u..n%u does not", pick->first,
+                          pick->last, pick->last, pick->first);
     return true;
 }
 
@@ -42,6 +42,15 @@ static bool read_group_name(struct words *w, const struct scenario *s, const cha
     return words_refuse(w, item,
                         "is no node, and no group so far; n5, n1..n8, all, any 3, any 10%%, rest "
                         "and the name of a group on an earlier line are taken");
+}
+
+/* Before the list is cut: does something stand beside each comma? */
+static bool is_list(struct words *w, const char *list)
+{
+    size_t bytes = strlen(list);
+    if (*list != ',' && list[bytes - 1] != ',' && !strstr(list, ",,"))
+        return true;
+    return words_refuse(w, list, "lacks something beside a comma; n1,n4..n6,bad is a list");
 }
 
 /* Cuts the first item off. The list is what follows it; NULL: nothing does. */
@@ -60,7 +69,7 @@ static bool read_any(struct words *w, uint32_t nodes, char **list, struct pick *
     if (*list)
         return words_refuse(w, "any", "lacks how many; any 3 and any 10%% say it");
     *list = words_next(w);
-    if (!*list)
+    if (!*list || !is_list(w, *list))
         return false;
     const char *item = cut_item(list);
     bool is_share = strchr(item, '%') != NULL;
@@ -86,8 +95,6 @@ static bool read_pick(struct words *w, const struct scenario *s, bool *rest, cha
                       struct pick *pick)
 {
     char *item = cut_item(list);
-    if (*item == '\0')
-        return words_fail(w, "nothing stands beside a comma; n1,n4..n6,bad is a list");
     if (strcmp(item, "all") == 0)
         return true; /* the kind of what is empty */
     if (strcmp(item, "any") == 0)
@@ -104,7 +111,7 @@ bool picks_read(struct words *w, const struct scenario *scenario, bool *rest,
 {
     char *list = words_next(w);
     *picks = (struct pick_list){0};
-    if (!list)
+    if (!list || !is_list(w, list))
         return false;
     while (list) {
         if (picks->count == SCENARIO_PICKS_MAX)

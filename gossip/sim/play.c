@@ -89,10 +89,14 @@ static struct net *make_net(const struct play *p, uint64_t seed)
     return net_new(&config);
 }
 
-static bool fail(struct scenario_error *error, int line, const char *text)
+__attribute__((format(printf, 3, 4))) static bool fail(struct scenario_error *error, int line,
+                                                       const char *format, ...)
 {
+    va_list args;
+    va_start(args, format);
+    vsnprintf(error->text, sizeof error->text, format, args);
+    va_end(args);
     error->line = line;
-    snprintf(error->text, sizeof error->text, "%s", text);
     return false;
 }
 
@@ -112,13 +116,10 @@ static bool check_detects(const struct scenario *s, struct scenario_error *error
         const struct node_setting *d = i < s->detects_count ? &s->detects[i] : &usual;
         if (d->number >= least_ms || (d == &usual && detect_ms(s) != GOSSIP_DETECT_MS_DEFAULT))
             continue;
-        char text[sizeof error->text];
-        snprintf(
-            text, sizeof text,
-            "detect %lldms cannot be kept where answers take %lld ms; the smallest possible is "
-            "%ums",
-            (long long)d->number, (long long)(2 * slowest_us / 1000), least_ms);
-        return fail(error, d->line, text);
+        return fail(error, d->line,
+                    "\"detect %lldms\" cannot be kept where answers take %lld ms; the smallest "
+                    "possible is %ums",
+                    (long long)d->number, (long long)(2 * slowest_us / 1000), least_ms);
     }
     return true;
 }
@@ -129,13 +130,15 @@ static bool take_settings(struct play *p, struct scenario_error *error)
     struct report names = {0};
     p->tuning = tuning_default;
     for (size_t i = 0; i < s->tunings_count; i++) {
-        const char *why = tuning_set(&p->tuning, s->tunings[i].name, s->tunings[i].number);
+        const struct named_number *t = &s->tunings[i];
+        const char *why = tuning_set(&p->tuning, t->name, t->number);
         if (why)
-            return fail(error, s->tunings[i].line, why);
+            return fail(error, t->line, "\"%s %.15g\": %s", t->name, t->number, why);
     }
     for (size_t i = 0; i < s->limits_count; i++)
         if (!report_number(&names, s->limits[i].name))
-            return fail(error, s->limits[i].line, REPORT_NAMES_TEXT);
+            return fail(error, s->limits[i].line, "\"%s\": %s", s->limits[i].name,
+                        REPORT_NAMES_TEXT);
     return check_detects(s, error);
 }
 

@@ -146,8 +146,8 @@ static bool is_between_two(struct parser *p, const struct link_statement *link)
     if (!is_one_node(&link->from) || !is_one_node(&link->to) || from != link->to.picks[0].first)
         return true;
     return words_fail(&p->words,
-                      "n%u sends nothing to itself; n%u -> all, or another node, would do", from,
-                      from);
+                      "\"n%u\" sends nothing to itself; n%u -> all, or another node, would do",
+                      from, from);
 }
 
 static bool read_direction(struct parser *p, struct link_statement *link)
@@ -211,10 +211,11 @@ static bool is_apart(struct parser *p, const struct pick_list *sides, unsigned c
         node++;
     node_set_free(&before);
     node_set_free(&last);
-    return node == nodes || words_fail(&p->words,
-                                       "n%u is on two sides of the split; have it on one (rest is "
-                                       "whoever is on no other)",
-                                       node);
+    return node == nodes ||
+           words_fail(&p->words,
+                      "\"n%u\" is on two sides of the split; have it on one (rest is "
+                      "whoever is on no other)",
+                      node);
 }
 
 static bool leaves_a_rest(struct parser *p, const struct pick_list *sides, unsigned count)

@@ -111,17 +111,20 @@ t_check 'runs end with the one who wants their reports' orphans
 t_check 'a wrong word is named with its line and what would do' \
     refused 'nodes 9\n\nat 1s krash n3\n' 'bad.sim:3: "krash" is no action; crash,'
 t_check 'sides that overlap' refused 'nodes 9\nat 1s split n0..n4 | n4..n8\n' \
-    'bad.sim:2: n4 is on two sides of the split; have it on one'
+    'bad.sim:2: "n4" is on two sides of the split; have it on one'
 t_check 'a link from a node to itself' refused 'nodes 9\nat 1s cut n1 -> n1\n' \
-    'bad.sim:2: n1 sends nothing to itself'
-t_check 'a node that is not there' refused 'nodes 9\nat 1s crash n9\n' 'bad.sim:2: n9: there are 9 nodes'
+    'bad.sim:2: "n1" sends nothing to itself'
+t_check 'a node that is not there' refused 'nodes 9\nat 1s crash n9\n' 'bad.sim:2: "n9" is not there; there are 9 nodes'
 t_check 'a parameter that is not there' \
-    refused 'tune ring_edgs 3\n' 'bad.sim:1: no parameter has that name; these are: ring_edges'
-t_check 'a parameter out of its range' refused 'tune ring_edges 99\n' 'ring_edges is between 0 and 6'
-t_check 'a limit that is not there' refused 'limit speed 3\n' 'bad.sim:1: no number of a report'
+    refused 'tune ring_edgs 3\n' 'bad.sim:1: "ring_edgs 3": no parameter has that name; these are: ring_edges'
+t_check 'a parameter out of its range' refused 'tune ring_edges 99\n' '"ring_edges 99": ring_edges is a whole number between 0 and 6'
+t_check 'a part of a ring' refused 'tune ring_edges 2.5\n' '"ring_edges 2.5": ring_edges is a whole'
+t_check 'a switch half on' refused 'tune pooling 0.5\n' '"pooling 0.5": pooling is a whole number between 0 and 1'
+t_check 'a share may be one' eval 'printf "nodes 3\ntune ping_share 0.5\nrun 1s\n" | "$sim" -'
+t_check 'a limit that is not there' refused 'limit speed 3\n' 'bad.sim:1: "speed": no number of a report'
 t_check 'a detect that is impossible on these links names the smallest possible' refused \
     'nodes 9\nlink all -> all delay 80ms jitter 0ms\ndetect 600ms\n' \
-    'bad.sim:3: detect 600ms cannot be kept where answers take 160 ms; the smallest possible is 1540ms'
+    'bad.sim:3: "detect 600ms" cannot be kept where answers take 160 ms; the smallest possible is 1540ms'
 t_check 'the smallest possible is possible' eval \
     'printf "nodes 9\nlink all -> all delay 80ms jitter 0ms\ndetect 1540ms\nrun 9s\n" | "$sim" -'
 t_check 'a detect below the least' refused 'detect 10ms\n' 'bad.sim:1: '

@@ -172,7 +172,7 @@ START_TEST(number_of_nodes_from_outside_overrides_the_texts)
     teardown();
     ck_assert_ptr_null(scenario_parse("at 1s crash n10\nnodes 100", 10, &error));
     ck_assert_int_eq(error.line, 1);
-    ck_assert_str_eq(error.text, "n10: there are 10 nodes, n0 to n9");
+    ck_assert_str_eq(error.text, "\"n10\" is not there; there are 10 nodes, n0 to n9");
     ck_assert_ptr_null(scenario_parse("nodes 0", 10, &error));
     ck_assert_int_eq(error.line, 1);
     ck_assert_ptr_null(scenario_parse("nodes 10", SCENARIO_NODES_MAX + 1, &error));
