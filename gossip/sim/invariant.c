@@ -1,15 +1,15 @@
 #include "gossip/sim/invariant.h"
 
 #include "gossip/core.h"
+#include "gossip/sim/net.h"
 
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum {
-    PAST_MAX = 1 << 22,    /* rows remembered in all; of larger clusters only some nodes' */
-    PAST_SLICE = 64,       /* rows compared at one time */
-    OUTBOX_KEPT = 1 << 17, /* bytes: more than an outbox keeps once it is drained */
+    OUTBOX_KEPT = 1 << 14,   /* bytes: more an outbox does not keep once it is drained */
+    OUTBOX_EVENTS_KEPT = 64, /* ... events */
 };
 
 /* Evaluates to the text of what does not hold. */
@@ -105,8 +105,25 @@ static const char *check_memory(const struct gossip *g)
     const struct member_table *t = &g->members;
     HOLDS(t->used <= t->capacity && t->capacity <= GOSSIP_MEMBERS_MAX);
     HOLDS(t->keys.mask + 1 == 2 * t->capacity && t->names.mask + 1 == 2 * t->capacity);
-    HOLDS(g->suspicions.capacity <= 2 * GOSSIP_MEMBERS_MAX);
+    HOLDS(g->suspicions.capacity <= t->capacity);
     HOLDS(g->outbox.bytes_used > 0 || g->outbox.bytes_capacity <= OUTBOX_KEPT);
+    HOLDS(g->outbox.events_used > 0 || g->outbox.events_capacity <= OUTBOX_EVENTS_KEPT);
+    return NULL;
+}
+
+const char *invariant_limits(const struct gossip *g, const struct net_burst *b)
+{
+    const struct outbox *o = &g->outbox;
+    uint32_t rows = g->members.used; /* of those that were forgotten in this step, too */
+    HOLDS(b->datagram_bytes_most <= GOSSIP_PACKET_BYTES_MAX);
+    HOLDS(b->frame_bytes_most <= GOSSIP_FRAME_BYTES_MAX);
+    HOLDS(b->packets <= INVARIANT_PACKETS_MAX(rows));
+    HOLDS(b->events <= INVARIANT_EVENTS_MAX(rows));
+    HOLDS(o->bytes_read == o->bytes_used && o->events_read == o->events_used);
+    HOLDS(g->members.count <= GOSSIP_MEMBERS_MAX && g->members.count <= rows);
+    HOLDS(g->suspicions.count <= g->members.count);
+    HOLDS(g->spread.waiting <= g->members.count);
+    HOLDS(g->joins.count <= GOSSIP_JOINS_MAX);
     return NULL;
 }
 
@@ -118,7 +135,6 @@ const char *invariant_core(const struct gossip *g)
     HOLDS(self->key == g->key && !self->hidden);
     HOLDS(self->status == GOSSIP_ALIVE || core_is_leaving(g));
     HOLDS(g->deadline_us >= g->now_us);
-    HOLDS(g->joins.count <= GOSSIP_JOINS_MAX);
     const char *broken = NULL;
     for (size_t i = 0; i < sizeof checks / sizeof *checks && !broken; i++)
         broken = checks[i](g);
@@ -147,7 +163,7 @@ struct invariant_past *invariant_past_new(uint32_t nodes)
     struct invariant_past *past = calloc(1, sizeof *past);
     assert(past);
     past->nodes = nodes;
-    past->stride = 1 + (uint32_t)((uint64_t)nodes * nodes / PAST_MAX);
+    past->stride = 1 + (uint32_t)((uint64_t)nodes * nodes / INVARIANT_PAST_MAX);
     past->all = calloc(nodes, sizeof *past->all);
     assert(past->all);
     return past;
@@ -202,7 +218,7 @@ const char *invariant_past_check(struct invariant_past *past, uint32_t node, con
     if (n->capacity < t->capacity)
         grow(n, t->capacity);
     assert(t->used > 0); /* itself, at the least */
-    uint32_t count = at_once || t->used < PAST_SLICE ? t->used : PAST_SLICE;
+    uint32_t count = at_once || t->used < INVARIANT_SLICE ? t->used : INVARIANT_SLICE;
     const char *broken = NULL;
     for (uint32_t i = 0; i < count && !broken; i++) {
         uint32_t row = (n->next + i) % t->used;

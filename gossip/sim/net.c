@@ -35,6 +35,7 @@ struct net {
     struct happening *waiting; /* for paused nodes, in order */
     size_t waiting_count, waiting_capacity;
     struct told told;
+    struct net_burst burst;
 };
 
 /* Room for one more. */
@@ -220,6 +221,14 @@ static uint32_t node_of(const struct net *net, const struct gossip_profile *prof
     return NET_NOBODY;
 }
 
+static void note_packet(struct net_burst *b, const struct gossip_packet *packet)
+{
+    bool stream = packet->route.via == GOSSIP_STREAM;
+    size_t *most = stream ? &b->frame_bytes_most : &b->datagram_bytes_most;
+    *most = packet->len > *most ? packet->len : *most;
+    b->packets++;
+}
+
 static void note(struct net *net, uint32_t node, const struct gossip_event *event)
 {
     const struct gossip_profile *profile = event->member.profile;
@@ -255,9 +264,13 @@ void net_settle(struct net *net, uint32_t node)
     struct gossip_packet packet;
     struct gossip_event event;
     bool stops = false;
-    while (gossip_next_packet(n->core, &packet))
+    net->burst = (struct net_burst){0};
+    while (gossip_next_packet(n->core, &packet)) {
+        note_packet(&net->burst, &packet);
         transmit(net, node, &packet);
+    }
     while (gossip_next_event(n->core, &event)) {
+        net->burst.events++;
         note(net, node, &event);
         stops |= event.kind == GOSSIP_EVENT_GONE || event.kind == GOSSIP_EVENT_NAME_TAKEN ||
                  event.kind == GOSSIP_EVENT_ID_TAKEN;
@@ -456,6 +469,11 @@ int64_t net_now_us(const struct net *net)
 struct gossip *net_core(const struct net *net, uint32_t node)
 {
     return net->nodes[node].core;
+}
+
+const struct net_burst *net_burst(const struct net *net)
+{
+    return &net->burst;
 }
 
 const struct net_told *net_told(const struct net *net, size_t *count)

@@ -73,6 +73,13 @@ int64_t net_now_us(const struct net *net);
 struct gossip *net_core(const struct net *net, uint32_t node);
 void net_settle(struct net *net, uint32_t node);
 
+/* What a core had to say when it was settled last. */
+struct net_burst {
+    uint32_t packets, events;
+    size_t datagram_bytes_most, frame_bytes_most; /* of one */
+};
+const struct net_burst *net_burst(const struct net *net); /* borrowed until the next is settled */
+
 /* What the cores have told, all of it since the last net_forget_told; borrowed until time passes.
  */
 const struct net_told *net_told(const struct net *net, size_t *count);

@@ -374,19 +374,27 @@ __attribute__((format(printf, 2, 3))) static void set_broken(struct play *p, con
     va_end(args);
 }
 
-/* After a step of that node; thoroughly once in a while, and at the end. */
-static void check(struct play *p, uint32_t node, bool thoroughly)
+/* What a core holds; thoroughly once in a while, and at the end. broken: what was found already. */
+static void check(struct play *p, uint32_t node, bool thoroughly, const char *broken)
 {
     const struct gossip *core = net_core(p->net, node);
     if (!core)
         return;
-    const char *broken = invariant_past_check(p->stage.past, node, core, thoroughly);
+    if (!broken)
+        broken = invariant_past_check(p->stage.past, node, core, thoroughly);
     if (!broken && thoroughly)
         broken = invariant_core(core);
     p->report->checks++;
     if (broken)
         set_broken(p, "n%u at %.6f s: %s", node, (double)(net_now_us(p->net) - p->begin_us) / 1e6,
                    broken);
+}
+
+static void check_step(struct play *p, uint32_t node)
+{
+    const struct gossip *core = net_core(p->net, node);
+    bool thoroughly = (uint64_t)p->report->steps % CHECK_STEPS == 0;
+    check(p, node, thoroughly, core ? invariant_limits(core, net_burst(p->net)) : NULL);
 }
 
 /* Are all of one mind, as the scenario wants it? One that is awaited has its line at a time. */
@@ -435,7 +443,7 @@ static void finish(struct play *p)
 {
     struct report *r = p->report;
     for (uint32_t node = 0; node < p->scenario->nodes; node++)
-        check(p, node, true);
+        check(p, node, true, NULL);
     meter_report(p->stage.meter, r);
     for (size_t i = 0; i < p->scenario->limits_count; i++) {
         const struct named_number *limit = &p->scenario->limits[i];
@@ -456,7 +464,7 @@ bool play_next(struct play *p, char line[PLAY_LINE_BYTES])
         uint32_t node = net_step(p->net, until_us);
         if (node != NET_NOBODY) {
             p->report->steps++;
-            check(p, node, (uint64_t)p->report->steps % CHECK_STEPS == 0);
+            check_step(p, node);
             continue;
         }
         if (p->look_us <= until_us && look(p, line))
