@@ -7,8 +7,9 @@
 #define PHI_VOTE_MIN 1.0 /* less is no vote */
 
 enum {
-    MANY = 3,    /* others that are enough to judge without us */
-    HELPERS = 3, /* SWIM's k, where there are no rings */
+    MANY = 3,                 /* others that are enough to judge without us */
+    HELPERS = 3,              /* SWIM's k, where there are no rings */
+    PARTLY_TOLD_PERIODS = 10, /* gossip periods between two reports that such a one was heard */
 };
 
 /* What there is to say of a subject. */
@@ -217,19 +218,29 @@ static void tell_accusers(struct gossip *g, uint32_t subject, const struct repor
     }
 }
 
+/* Is it long enough ago that others were told of a sign of life? Notes that they are now. */
+static bool take_turn(const struct gossip *g, struct member *m)
+{
+    uint16_t now = (uint16_t)(g->now_us / core_ms(g->timing.gossip_period_ms));
+    int periods = m->status == GOSSIP_SUSPECT ? 1 : PARTLY_TOLD_PERIODS;
+    if ((uint16_t)(now - m->heard_told) < periods)
+        return false;
+    m->heard_told = now;
+    return true;
+}
+
 void evidence_heard_from(struct gossip *g, uint32_t row)
 {
     struct member *m = core_member(g, row);
     const struct report report = {0, g->now_us, WIRE_HEARD};
-    uint16_t second = (uint16_t)(g->now_us / 1000000);
     health_heard(g, m->key);
     probe_heard(g, row, g->now_us);
-    if (health_is_ill(g)) /* it may have lain here for as long as we slept */
+    if (m->status != GOSSIP_SUSPECT && !m->partly)
+        return;
+    /* While we are ill, it may have lain here for as long as we slept. */
+    if (health_is_ill(g) || !take_turn(g, m))
         return;
     if (m->status == GOSSIP_SUSPECT)
         tell_accusers(g, row, &report);
-    else if (!m->partly || m->heard_told_s == second)
-        return;
-    m->heard_told_s = second;
     tell_helpers(g, row, &report);
 }

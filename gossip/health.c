@@ -18,6 +18,11 @@ bool health_is_deaf(const struct gossip *g)
            g->now_us - g->health.heard_us > core_ms(g->timing.ping_period_ms);
 }
 
+bool health_was_deaf(const struct gossip *g, int64_t since_us)
+{
+    return g->health.deaf_until_us > since_us && !health_is_deaf(g);
+}
+
 /* In the place of the same member, or else of the one that was heard longest ago. */
 void health_heard(struct gossip *g, uint64_t key)
 {
@@ -26,6 +31,8 @@ void health_heard(struct gossip *g, uint64_t key)
     for (size_t i = 0; i < HEALTH_HEARD && h->heard[at].key != key; i++)
         if (h->heard[i].key == key || h->heard[i].at_us < h->heard[at].at_us)
             at = i;
+    if (health_is_deaf(g))
+        h->deaf_until_us = g->now_us;
     h->heard[at].key = key;
     h->heard[at].at_us = h->heard_us = g->now_us;
 }

@@ -15,7 +15,8 @@ struct gossip;
 
 struct health {
     int64_t ill_until_us;
-    int64_t heard_us; /* when anybody was last heard */
+    int64_t deaf_until_us; /* when we heard somebody again, the last time that we were deaf */
+    int64_t heard_us;      /* when anybody was last heard */
     struct {
         uint64_t key;
         int64_t at_us;
@@ -34,6 +35,9 @@ void health_wake(struct gossip *g);
 /* True if this member has heard nobody for long enough to be cut off, though others should be
  * there. It keeps to itself what it thinks of them then: they may hear it well. */
 bool health_is_deaf(const struct gossip *g);
+
+/* True if we were deaf at some time since then, and are not any more. */
+bool health_was_deaf(const struct gossip *g, int64_t since_us);
 
 /* True for some time after a stall. */
 bool health_is_ill(const struct gossip *g);

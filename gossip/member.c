@@ -236,7 +236,7 @@ void member_set_status(struct member_table *t, uint32_t row, enum gossip_status 
 struct fact member_fact(const struct member *m)
 {
     return (struct fact){m->profile->generation, m->incarnation, (enum gossip_status)m->status,
-                         m->partly, m->well};
+                         m->partly, m->odd};
 }
 
 bool member_is_live(const struct member *m)

@@ -12,7 +12,7 @@ struct fact {
     uint32_t incarnation;
     enum gossip_status status;
     bool partly; /* partly unreachable: of ALIVE and SUSPECT only */
-    bool well;   /* it knows that it was called so, and says that this is over (reach.h) */
+    bool odd;    /* how often it took that back: an odd number of times (reach.h) */
 };
 
 /* The precedence rule: true if `heard` replaces `held`. Higher generation first (a new start),
@@ -32,8 +32,8 @@ struct member {
     uint32_t returned_s;           /* when it last came back so, on our clock */
     uint32_t suspicion;            /* its place in suspicions, MEMBER_NONE if there is none */
     uint32_t news_next, news_prev; /* spread's list; rows */
-    uint16_t heard_told_s; /* the last second, by its low bits, in which its observers were told
-                            * that it was heard, while it was partly unreachable */
+    uint16_t heard_told; /* the last gossip period, by its low bits, in which its observers were
+                          * told that it was heard though it does not answer */
     uint8_t news_sends;
     uint8_t news_lane;      /* SPREAD_IDLE: nothing to tell */
     uint8_t status;         /* enum gossip_status */
@@ -41,7 +41,7 @@ struct member {
     uint8_t away;           /* times detect, the longest that it was gone before it returned */
     unsigned returns : 2;   /* from failed, in one life, not long one after another: one, or more */
     bool partly : 1;        /* partly unreachable */
-    bool well : 1;          /* no more, by its own word */
+    bool odd : 1;           /* it took that back an odd number of times, when we last heard */
     bool unheard : 1;       /* its fact is from when we heard nobody, and we keep it to ourselves */
     bool hidden : 1;        /* pruned: kept only so that old news cannot bring it back */
     bool forgotten : 1;     /* left by decree and not by its own word: it may live */

@@ -7,6 +7,7 @@
 #define PRIOR_GAIN (1.0 / 16)
 
 enum {
+    FEW = 3, /* members among whom evidence is scarce: there is one other observer, or none */
     GUEST_WINDOWS = 3, /* times suspicion_max that a guest stays without an answer; and that a
                           member is believed once it has contradicted */
 };
@@ -171,8 +172,8 @@ static int64_t period_us(struct gossip *g)
 
 static unsigned repings_fast(const struct gossip *g)
 {
-    return (unsigned)(member_live_count(&g->members) > 2 ? g->tuning.repings
-                                                         : g->tuning.repings_alone);
+    return (unsigned)(member_live_count(&g->members) > FEW ? g->tuning.repings
+                                                           : g->tuning.repings_alone);
 }
 
 /* Between pings that go unanswered: fast at first, then ever slower up to the ordinary period. */
@@ -318,6 +319,7 @@ void probe_contradicted(struct gossip *g, uint32_t row)
     struct edge *e = find_edge(g, row);
     if (e)
         phi_forget(&e->phi);
+    probe_heard(g, row, g->now_us);
     if (g->now_us - m->believed_us > belief_us(g, (unsigned)g->tuning.belief_doublings))
         m->contradictions = 0;
     m->believed_us = g->now_us + belief_us(g, m->contradictions);
@@ -394,6 +396,7 @@ static void edge_watch(struct gossip *g, struct edge *e, uint32_t row)
     int64_t first_us = g->now_us + core_ms(rng_below(&g->rng, g->timing.ping_period_ms));
     e->next_us = core_min(e->next_us, first_us);
     e->until_us = INT64_MAX;
+    reach_watch(g, e);
 }
 
 /* Keeps the edges whose subject is still ours, and opens those that are new. */

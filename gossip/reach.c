@@ -11,14 +11,14 @@
 #define LOSS_GOOD 0.35 /* a poor edge that loses less is poor no more */
 
 enum {
-    SILENT_WINDOWS = 2,   /* times suspicion_max without an answer */
-    VOTE_PERIODS = 8,     /* ping periods that another's finding counts */
-    RETURN_DETECTS = 400, /* times detect between two returns from failed that belong together */
+    SILENT_WINDOWS = 2,    /* times suspicion_max without an answer */
+    VOTE_PERIODS = 8,      /* ping periods that another's finding counts */
+    RETURN_DETECTS = 40,   /* times detect between two returns from failed that belong together */
+    RELAPSE_DETECTS = 400, /* ... between a mark taken back and one that is a relapse */
     RETURNS_MAX = 2,
     HEARD_PERIODS = 8,         /* ping periods that a sign of life counts */
     PATIENCE_DETECTS_MAX = 20, /* ... of one that comes and goes, at the most */
     RELAPSES_MAX = 6, /* doublings of the time without a complaint: an hour at the default */
-    TOLD_DETECTS = 4, /* times detect until all have heard that we are well again */
     WELL_PERIODS = 3, /* ping periods within which somebody must have reached us then */
 };
 
@@ -74,9 +74,21 @@ bool reach_was_own_fault(const struct gossip *g)
     return g->reach.fault_us > g->now_us - VOTE_PERIODS * core_ms(g->timing.ping_period_ms);
 }
 
+static bool returned_within(const struct gossip *g, const struct member *m, int64_t us)
+{
+    return m->returns > 0 && g->now_us - (int64_t)m->returned_s * 1000000 < us;
+}
+
+/* Has it just come back, and not for the first time? */
+static bool comes_and_goes(const struct gossip *g, const struct member *m)
+{
+    return m->returns > 1 &&
+           returned_within(g, m, VOTE_PERIODS * core_ms(g->timing.ping_period_ms));
+}
+
 bool reach_finds_poor(const struct gossip *g, const struct edge *e)
 {
-    return e->poor && !reach_was_own_fault(g);
+    return (e->poor || comes_and_goes(g, &g->members.rows[e->row])) && !reach_was_own_fault(g);
 }
 
 bool reach_is_poor(const struct gossip *g, const struct edge *e)
@@ -84,11 +96,12 @@ bool reach_is_poor(const struct gossip *g, const struct edge *e)
     return reach_finds_poor(g, e) || poor_votes(g, e) > 0;
 }
 
-/* Has it answered, sent or contradicted since it fell silent? */
+/* Does it answer, or has it given a sign of life lately, since it fell silent? */
 static bool lives(const struct gossip *g, const struct edge *e)
 {
-    return !e->missing_us || e->heard_us > e->missing_us || e->answered_us > e->missing_us ||
-           g->members.rows[e->row].believed_us > g->now_us;
+    int64_t sign_us = core_max(e->heard_us, e->answered_us);
+    int64_t lately_us = g->now_us - core_ms(g->timing.suspicion_max_ms);
+    return !e->missing_us || sign_us > core_max(e->missing_us, lately_us);
 }
 
 void reach_claim(struct gossip *g, uint32_t row)
@@ -122,7 +135,7 @@ void reach_told(struct gossip *g, bool poorly)
 void reach_admit(struct gossip *g)
 {
     struct reach *r = &g->reach;
-    bool relapse = r->cleared_us > g->now_us - RETURN_DETECTS * core_ms(g->timing.detect_ms);
+    bool relapse = r->cleared_us > g->now_us - RELAPSE_DETECTS * core_ms(g->timing.detect_ms);
     if (!relapse)
         r->relapses = 0;
     else if (r->relapses < RELAPSES_MAX)
@@ -157,7 +170,7 @@ void reach_called_failed(struct gossip *g, uint32_t incarnation, uint64_t sender
 {
     struct reach *r = &g->reach;
     const struct member *self = core_member(g, g->self);
-    int64_t since_us = r->contradicted_us + core_ms(g->timing.suspicion_min_ms);
+    int64_t since_us = r->contradicted_us + core_ms(g->timing.detect_ms);
     if (self->partly || !r->contradicted_us || incarnation != r->contradicted ||
         g->now_us < since_us)
         return;
@@ -168,19 +181,13 @@ void reach_called_failed(struct gossip *g, uint32_t incarnation, uint64_t sender
     view_restate_self(g, 0, (enum gossip_status)self->status, true);
 }
 
-static bool returned_lately(const struct gossip *g, const struct member *m)
-{
-    return m->returns > 0 && g->now_us - (int64_t)m->returned_s * 1000000 <
-                                 RETURN_DETECTS * core_ms(g->timing.detect_ms);
-}
-
 void reach_returned(struct gossip *g, uint32_t row, int64_t failed_us)
 {
     struct member *m = core_member(g, row);
     int64_t detect_us = core_ms(g->timing.detect_ms);
     if (m->unheard || reach_was_own_fault(g))
         return;
-    if (!returned_lately(g, m)) {
+    if (!returned_within(g, m, RETURN_DETECTS * detect_us)) {
         m->returns = 0;
         m->away = 0;
     }
@@ -190,15 +197,21 @@ void reach_returned(struct gossip *g, uint32_t row, int64_t failed_us)
     if (m->returns < RETURNS_MAX)
         m->returns++;
     m->returned_s = (uint32_t)(g->now_us / 1000000);
-    if (m->returns > 1)
-        reach_claim(g, row);
+}
+
+void reach_watch(struct gossip *g, const struct edge *e)
+{
+    if (!comes_and_goes(g, core_member(g, e->row)))
+        return;
+    evidence_share(g, e);
+    reach_judge(g, e);
 }
 
 int64_t reach_patience_us(const struct gossip *g, uint32_t row)
 {
     const struct member *m = &g->members.rows[row];
     int64_t usual_us = HEARD_PERIODS * core_ms(g->timing.ping_period_ms);
-    if (!returned_lately(g, m))
+    if (!returned_within(g, m, RELAPSE_DETECTS * core_ms(g->timing.detect_ms)))
         return usual_us;
     int64_t detects = core_min(2 * m->away, PATIENCE_DETECTS_MAX);
     return core_max(usual_us, detects * core_ms(g->timing.detect_ms));
@@ -214,11 +227,6 @@ static void clear(struct gossip *g)
 {
     view_restate_self(g, 0, (enum gossip_status)core_member(g, g->self)->status, false);
     g->reach.cleared_us = g->now_us;
-}
-
-bool reach_was_cleared(const struct gossip *g)
-{
-    return g->reach.cleared_us > g->now_us - TOLD_DETECTS * core_ms(g->timing.detect_ms);
 }
 
 void reach_tick(struct gossip *g)

@@ -6,11 +6,14 @@
  * An observer finds an edge poor: most pings are lost, many more than on its other edges, or none
  * was answered for long. As soon as enough observers do, and there is a sign of life, one says so.
  * The member admits it, and it alone takes it back: when pings say no more that it is poorly
- * reached.
+ * reached. A later version of it that says nothing of either may not have heard of it, or have
+ * taken it back long ago: each says whether that was done an odd number of times, and who still
+ * holds the mark compares.
  *
  * A member that nobody hears at all is failed and not partly unreachable. If it was called so
- * though it had contradicted, or if it comes back and fails again soon after without a new start,
- * it is partly unreachable when it is back, and is given longer before it is accused.
+ * though it had contradicted, or if enough observers saw it fail and come back twice, soon one
+ * after the other and without a new start, it is partly unreachable when it is back, and is given
+ * longer before it is accused.
  */
 #ifndef GOSSIP_REACH_H
 #define GOSSIP_REACH_H
@@ -72,11 +75,11 @@ void reach_called_failed(struct gossip *g, uint32_t incarnation, uint64_t sender
 unsigned reach_senders_wanted(const struct gossip *g);
 /* A member is back that we held for failed since then, though it did not start anew. */
 void reach_returned(struct gossip *g, uint32_t row, int64_t failed_us);
+/* We watch one again: if it comes and goes, its other observers hear that we find so. */
+void reach_watch(struct gossip *g, const struct edge *e);
 /* How long one that is partly unreachable may show no sign of life before it is accused: twice as
  * long as it was away before it came back, if it comes and goes. */
 int64_t reach_patience_us(const struct gossip *g, uint32_t row);
-/* True for a while after we took it back: whoever missed that hears it with what we say next. */
-bool reach_was_cleared(const struct gossip *g);
 
 void reach_tick(struct gossip *g);
 int64_t reach_deadline(const struct gossip *g);

@@ -7,7 +7,8 @@
 #include <stdlib.h>
 
 enum {
-    ASKS = 4,     /* direct questions within one verification; one that lasts asks more seldom */
+    ASKS = 4,     /* direct questions within one verification; whoever stays silent is asked ever
+                     more seldom */
     PATIENCE = 6, /* times suspicion_max that others' suspicions are left to them */
 };
 
@@ -80,6 +81,8 @@ static void add_accuser(struct suspicion *s, uint64_t accuser)
 static int64_t window_us(const struct gossip *g, const struct suspicion *s)
 {
     double max = g->timing.suspicion_max_ms, min = g->timing.suspicion_min_ms;
+    if (s->heard) /* it may be heard seldom, and accusers do not make it fall silent sooner */
+        return (int64_t)(1000 * max);
     uint32_t others = member_live_count(&g->members) - 2;
     /* As many as a member has observers beside the first. */
     double expected = fmin(others, fmax(g->tuning.ring_edges, g->tuning.observers) - 1);
@@ -192,24 +195,19 @@ static void convict(struct gossip *g, uint32_t row)
     view_set(g, row, m->incarnation, m->status == GOSSIP_LEAVING ? GOSSIP_LEFT : GOSSIP_FAILED);
 }
 
-/* Not yet: it counts what is seen from now on. */
-static void look_again(const struct gossip *g, struct suspicion *s)
+/* Not yet: it counts what is seen from now on. Of one that was heard its observers hear the most,
+ * and whoever else accuses it waits for what they say. */
+static void look_again(const struct gossip *g, struct suspicion *s, bool heard)
 {
+    const struct edge *e = probe_edge(g, s->row);
+    int64_t least_us = core_ms(g->timing.suspicion_min_ms);
+    int64_t most_us = core_ms(g->timing.suspicion_max_ms);
     start_anew(g, s);
-    s->deadline_us = g->now_us + core_ms(g->timing.suspicion_min_ms);
-}
-
-/* It lives, though it neither answers nor contradicts; unless that was a late packet of the dead:
- * it is to be heard once more. */
-static void expire_heard(struct gossip *g, struct suspicion *s)
-{
-    if (s->heard) {
-        reach_claim(g, s->row);
-        return;
-    }
-    s->heard = true;
-    start_anew(g, s);
-    s->deadline_us = g->now_us + core_ms(g->timing.suspicion_max_ms);
+    s->heard |= heard;
+    if (!e || !probe_is_ring_edge(g, e))
+        s->deadline_us = g->now_us + most_us + least_us;
+    else
+        s->deadline_us = g->now_us + (s->heard ? most_us : least_us);
 }
 
 static void expire_ours(struct gossip *g, struct suspicion *s)
@@ -217,19 +215,22 @@ static void expire_ours(struct gossip *g, struct suspicion *s)
     const struct member *m = core_member(g, s->row);
     const struct edge *e = probe_edge(g, s->row);
     bool heard = probe_heard_since(g, s->row, s->started_us);
-    if (!e || e->opened_us > s->started_us) {
-        /* We have looked away meanwhile. */
-        probe_look(g, s->row);
-        look_again(g, s);
+    bool looked_away = !e || e->opened_us > s->started_us;
+    bool was_deaf = health_was_deaf(g, s->started_us) && member_live_count(&g->members) > 2;
+    bool is_known = heard && (m->partly || reach_was_own_fault(g));
+    if (looked_away || health_is_ill(g) || was_deaf || is_known) {
+        if (looked_away)
+            probe_look(g, s->row);
+        look_again(g, s, heard);
     } else if (e->answered_us > s->started_us) {
         /* It lives; its contradiction must be on the way. */
         s->mode = SUSPICION_HEARD;
         start_anew(g, s);
         set_deadline(g, s);
-    } else if (health_is_ill(g) || (heard && (m->partly || reach_was_own_fault(g)))) {
-        look_again(g, s);
+    } else if (m->status == GOSSIP_SUSPECT && heard && s->heard) {
+        reach_claim(g, s->row);
     } else if (m->status == GOSSIP_SUSPECT && heard) {
-        expire_heard(g, s);
+        look_again(g, s, true); /* one sign may be a late packet of the dead */
     } else {
         g->stats.convictions++;
         convict(g, s->row);
@@ -248,7 +249,7 @@ static void expire(struct gossip *g, struct suspicion *s)
         return;
     case SUSPICION_VERIFYING:
         if (health_is_ill(g) || probe_heard_since(g, s->row, s->started_us))
-            look_again(g, s);
+            look_again(g, s, false);
         else
             convict(g, s->row);
         return;

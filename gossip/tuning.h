@@ -13,7 +13,7 @@
     X(observers, 2, 1, 6, WHOLE, "that must bring evidence before one accuses (H)")                \
     X(phi_own, 3, 0, 100, REAL, "of our own, before we listen to others: two pings or so")         \
     X(phi_pooled, 10, 0, 100, REAL, "of all observers together")                                   \
-    X(phi_alone, 10, 0, 100, REAL, "of ours, when no other observer says anything")                \
+    X(phi_alone, 12, 0, 100, REAL, "of ours, when no other observer says anything")                \
     X(phi_cap, 5, 0, 100, REAL,                                                                    \
       "what one observer adds to the pool: its link may be what is broken")                        \
     X(loss_min, 0.01, 1e-9, 0.5, REAL, "no link is trusted to lose less")                          \

@@ -49,7 +49,7 @@ static void set_fact(struct gossip *g, uint32_t row, const struct fact *fact)
         g->view -= sync_term(m);
     m->incarnation = fact->incarnation;
     m->partly = fact->partly && fact->status <= GOSSIP_SUSPECT;
-    m->well = fact->well && !m->partly;
+    m->odd = fact->odd;
     if (fact->status != (enum gossip_status)m->status)
         member_set_status(&g->members, row, fact->status, g->now_us);
     if (member_is_live(m))
@@ -81,29 +81,13 @@ void view_set_fact(struct gossip *g, uint32_t row, const struct fact *fact)
     const struct fact was = member_fact(m);
     m->forgotten = is_decree(m, fact);
     set_fact(g, row, fact);
-    m->unheard = health_is_deaf(g);
+    m->unheard = health_is_deaf(g) && row != g->self;
+    if (m->unheard)
+        spread_forget(g, row); /* older news of it would carry this out */
     if (m->status != was.status || m->partly != was.partly)
         tell_change(g, m, &was);
-    if (!m->unheard || row == g->self)
+    if (!m->unheard)
         spread_news(g, row, lane_of(was.status, fact->status));
-}
-
-void view_restate_self(struct gossip *g, uint32_t above, enum gossip_status status, bool partly)
-{
-    struct member *self = core_member(g, g->self);
-    uint32_t highest = above > self->incarnation ? above : self->incarnation;
-    const struct fact was = member_fact(self);
-    const struct fact fact = {
-        .generation = self->profile->generation,
-        .incarnation = highest < WIRE_INCARNATION_MAX ? highest + 1 : highest,
-        .status = status,
-        .partly = partly,
-        .well = !partly && (self->partly || reach_was_cleared(g)),
-    };
-    set_fact(g, g->self, &fact);
-    if (partly != was.partly)
-        tell_change(g, self, &was);
-    spread_news(g, g->self, SPREAD_URGENT);
 }
 
 /* Takes the profile on; its generation is part of the view's hash. */
@@ -115,6 +99,39 @@ static void set_profile(struct gossip *g, uint32_t row, const struct gossip_prof
     member_set_profile(&g->members, row, profile);
     if (member_is_live(m))
         g->view += sync_term(m);
+}
+
+/* False: out of memory, or there is none higher. */
+static bool take_generation_above(struct gossip *g, uint64_t generation)
+{
+    struct gossip_profile again = *core_member(g, g->self)->profile;
+    if (generation >= GOSSIP_GENERATION_MAX)
+        return false;
+    again.generation = generation + 1;
+    const struct gossip_profile *profile = profile_new(&again);
+    if (profile)
+        set_profile(g, g->self, profile);
+    return profile;
+}
+
+void view_restate_self(struct gossip *g, uint32_t above, enum gossip_status status, bool partly)
+{
+    struct member *self = core_member(g, g->self);
+    uint32_t highest = above > self->incarnation ? above : self->incarnation;
+    const struct fact was = member_fact(self);
+    if (highest == WIRE_INCARNATION_MAX)
+        highest = take_generation_above(g, was.generation) ? 0 : highest - 1;
+    const struct fact fact = {
+        .generation = self->profile->generation,
+        .incarnation = highest + 1,
+        .status = status,
+        .partly = partly,
+        .odd = self->odd ^ (self->partly && !partly),
+    };
+    set_fact(g, g->self, &fact);
+    if (partly != was.partly)
+        tell_change(g, self, &was);
+    spread_news(g, g->self, SPREAD_URGENT);
 }
 
 void view_reprofile_self(struct gossip *g, const struct gossip_profile *profile)
@@ -164,7 +181,7 @@ static void take_record(struct gossip *g, uint32_t row, const struct wire_record
     set_profile(g, row, profile);
     struct fact fact = record->fact;
     /* Who contradicts may not have heard that it is partly unreachable: then it is so still. */
-    fact.partly |= was.partly && !restarted && !fact.well;
+    fact.partly |= was.partly && !restarted && fact.odd == was.odd;
     set_fact(g, row, &fact);
     set_age(g, m, record);
     if (was.status == GOSSIP_SUSPECT && status == GOSSIP_ALIVE)
@@ -335,7 +352,7 @@ static void hear_unknown(struct gossip *g, const struct wire_record *record,
     struct member *m = core_member(g, row);
     m->incarnation = record->fact.incarnation;
     m->partly = record->fact.partly;
-    m->well = record->fact.well;
+    m->odd = record->fact.odd;
     m->hidden = record->hidden && record->fact.status == GOSSIP_LEFT;
     member_set_status(&g->members, row, record->fact.status, g->now_us);
     set_age(g, m, record);
@@ -365,12 +382,8 @@ static void hear_self(struct gossip *g, const struct wire_record *record,
         struct wire_writer w = outbox_begin(g, WIRE_REFUSE, GOSSIP_DATAGRAM);
         wire_put(&w, g->first_generation, 8);
         outbox_send(g, &route, &w);
-        struct gossip_profile again = *self->profile;
-        if (record->fact.generation < GOSSIP_GENERATION_MAX)
-            again.generation = record->fact.generation + 1;
-        const struct gossip_profile *profile = profile_new(&again);
-        if (profile)
-            view_reprofile_self(g, profile);
+        if (take_generation_above(g, record->fact.generation))
+            view_restate_self(g, 0, (enum gossip_status)self->status, self->partly);
         return;
     }
     if (self->status == GOSSIP_ALIVE && member_fact_beats(&record->fact, &held)) {
@@ -453,6 +466,9 @@ static bool is_same_id(const struct member *held, const struct wire_record *reco
 void view_hear(struct gossip *g, const struct wire_record *record, struct view_source *source)
 {
     uint32_t row = member_by_key(&g->members, record->key);
+    uint64_t known = row == MEMBER_NONE ? 0 : core_member(g, row)->profile->generation;
+    if (record->fact.generation > known + WIRE_GENERATION_STEP_MAX)
+        return;
     if (row == MEMBER_NONE)
         hear_unknown(g, record, source);
     else if (!is_same_id(core_member(g, row), record))

@@ -11,7 +11,7 @@ enum {
     RECORD_IPV6 = 0x10,
     RECORD_HIDDEN = 0x20,
     RECORD_PARTLY = 0x40,
-    RECORD_WELL = 0x80,
+    RECORD_ODD = 0x80,
 };
 
 static const uint8_t v4_mapped[12] = {[10] = 0xff, [11] = 0xff};
@@ -83,8 +83,8 @@ static void take_record(struct wire_reader *r, struct wire_record *record)
     record->hidden = flags & RECORD_HIDDEN;
     record->fact.status = (enum gossip_status)(flags & RECORD_STATUS);
     record->fact.partly = flags & RECORD_PARTLY;
-    record->fact.well = flags & RECORD_WELL;
-    if (record->fact.partly && (record->fact.status > GOSSIP_SUSPECT || record->fact.well))
+    record->fact.odd = flags & RECORD_ODD;
+    if (record->fact.partly && record->fact.status > GOSSIP_SUSPECT)
         r->bad = true;
     if (record->full) {
         memset(record->profile.id, 0, sizeof record->profile.id);
@@ -237,7 +237,7 @@ struct wire_writer wire_begin(uint8_t *buffer, size_t bytes, enum wire_kind kind
 static unsigned record_flags(const struct member *m)
 {
     return m->status | (m->hidden ? RECORD_HIDDEN : 0) | (m->partly ? RECORD_PARTLY : 0) |
-           (m->well ? RECORD_WELL : 0);
+           (m->odd ? RECORD_ODD : 0);
 }
 
 bool wire_put_short(struct wire_writer *w, const struct member *m, uint64_t accuser)

@@ -26,7 +26,7 @@
  *     +-------+-----------------------+------------------+-------------+-----------------+
  *     | flags |        key  8         |   generation 8   |incarnation 4|    accuser 8    |
  *     +-------+-----------------------+------------------+-------------+-----------------+
- *     flags: status (3 bits), FULL, IPV6, HIDDEN, PARTLY, WELL
+ *     flags: status (3 bits), FULL, IPV6, HIDDEN, PARTLY, ODD
  *
  *     +-------+-----------------------+------------------+-------------+-------+--------+------+
  *     | flags |        id  16         |   generation 8   |incarnation 4| age 4 |ip 4, 16|port 2|
@@ -53,8 +53,12 @@
     (1 + GOSSIP_ID_BYTES + 8 + 4 + 4 + 16 + 2 + 1 + GOSSIP_NAME_BYTES_MAX + 2 +                    \
      GOSSIP_TAGS_BYTES_MAX)
 #define WIRE_SHORT_BYTES (1 + 8 + 8 + 4 + 8) /* a short record */
-/* More is never true of a cluster in order, and one step further would overflow. */
+/* More is never true of a cluster in order, and one step further would overflow. Whoever is said to
+ * have that many takes a new generation. */
 #define WIRE_INCARNATION_MAX 0x7fffffff
+/* No generation is further ahead of the last one known, or of none: clocks in ms do not jump by
+ * five centuries. So no packet names one that its member could not exceed. */
+#define WIRE_GENERATION_STEP_MAX (UINT64_C(1) << 44)
 
 _Static_assert(WIRE_HEADER_BYTES + 16 + WIRE_RECORD_BYTES_MAX < GOSSIP_PACKET_BYTES_MAX,
                "any one record fits a packet");

@@ -173,7 +173,7 @@ def quotient(text):
 
 SINGLES = (  # one parameter, or two that belong together, at a time
     {"phi_own": (2, 3, 4)},
-    {"phi_alone": (6, 10, 14)},
+    {"phi_alone": (6, 10, 12, 14)},
     {"loss_min": (0.001, 0.01, 0.05)},
     {"spread_min_us": (4000, 12000, 24000)},
     {"reping_share": (1 / 60, 1 / 30, 1 / 15)},

@@ -98,7 +98,6 @@ static inline void hear_partly(const struct peer *observer, const struct member 
     struct member row = *about;
     row.status = GOSSIP_ALIVE;
     row.partly = true;
-    row.well = false;
     ck_assert(wire_put_short(&w, &row, 0));
     lone_hear(l, observer, &w);
 }

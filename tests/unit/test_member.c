@@ -83,14 +83,14 @@ START_TEST(partly_unreachable_is_of_no_account_to_who_leaves_or_is_gone)
 }
 END_TEST
 
-START_TEST(that_it_is_over_is_no_reason_to_win)
+START_TEST(how_often_it_was_taken_back_is_no_reason_to_win)
 {
     struct fact facts[FACTS];
     all_facts(facts);
     for (size_t i = 0; i < FACTS; i++) {
-        struct fact well = facts[i];
-        well.well = true;
-        check_same(&facts[i], &well);
+        struct fact odd = facts[i];
+        odd.odd = true;
+        check_same(&facts[i], &odd);
     }
 }
 END_TEST
@@ -114,14 +114,14 @@ START_TEST(a_row_gives_its_fact_and_a_copy_of_all_that_is_public)
     for (size_t s = 0; s < COUNT(sayings); s++) {
         m.status = (uint8_t)sayings[s].status;
         m.partly = sayings[s].partly;
-        m.well = !m.partly;
+        m.odd = !m.partly;
         struct fact fact = member_fact(&m);
         struct gossip_member public = member_public(&m);
         ck_assert_uint_eq(fact.generation, 7);
         ck_assert_uint_eq(fact.incarnation, 3);
         ck_assert_int_eq(fact.status, sayings[s].status);
         ck_assert_int_eq(fact.partly, sayings[s].partly);
-        ck_assert_int_eq(fact.well, !sayings[s].partly);
+        ck_assert_int_eq(fact.odd, !sayings[s].partly);
         ck_assert_ptr_eq(public.profile, &profile);
         ck_assert_uint_eq(public.incarnation, 3);
         ck_assert_int_eq(public.status, sayings[s].status);
@@ -344,7 +344,7 @@ int main(void)
     tcase_add_test(c, a_later_generation_then_incarnation_then_what_is_said_wins);
     tcase_add_test(c, no_two_facts_beat_each_other);
     tcase_add_test(c, partly_unreachable_is_of_no_account_to_who_leaves_or_is_gone);
-    tcase_add_test(c, that_it_is_over_is_no_reason_to_win);
+    tcase_add_test(c, how_often_it_was_taken_back_is_no_reason_to_win);
     tcase_add_test(c, what_beats_the_winner_beats_the_loser);
     tcase_add_test(c, a_row_gives_its_fact_and_a_copy_of_all_that_is_public);
     tcase_add_test(c, each_status_has_its_text);

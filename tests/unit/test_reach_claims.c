@@ -13,11 +13,11 @@ static void hear_fact(const struct member *about, enum gossip_status status, boo
     lone_hear(l, others[0], &w);
 }
 
-/* The subject says something of itself, in a new version; perhaps that all is well again. */
-static void hear_own_word(bool well)
+/* The subject says something of itself, in a new version; perhaps that it takes the mark back. */
+static void hear_own_word(bool takes_back)
 {
     subject->row.incarnation++;
-    subject->row.well = well;
+    subject->row.odd ^= takes_back;
     lone_hear_full(l, subject, subject, GOSSIP_ALIVE, WIRE_NEWS);
 }
 
@@ -49,6 +49,21 @@ START_TEST(the_member_itself_takes_it_back_and_old_news_does_not_bring_it_again)
     hear_fact(&old, GOSSIP_SUSPECT, true);
     assert_held(GOSSIP_ALIVE, false);
     ck_assert_uint_eq(l->told_count, 2);
+}
+END_TEST
+
+START_TEST(who_missed_that_it_was_taken_back_sees_it_in_any_later_version)
+{
+    hear_fact(&subject->row, GOSSIP_ALIVE, true);
+    subject->row.incarnation += 5;
+    hear_own_word(true);
+    assert_held(GOSSIP_ALIVE, false);
+    /* ... and marks it anew. */
+    hear_fact(&subject->row, GOSSIP_ALIVE, true);
+    hear_own_word(false);
+    assert_held(GOSSIP_ALIVE, true);
+    hear_own_word(true);
+    assert_held(GOSSIP_ALIVE, false);
 }
 END_TEST
 
@@ -129,7 +144,7 @@ static void come_back(bool restarted)
     subject->answers = true;
     subject->profile.generation += restarted;
     hear_own_word(false);
-    run_ms(10000);
+    run_ms(2000);
 }
 
 /* How long it is held for alive after it has fallen silent. */
@@ -148,6 +163,7 @@ START_TEST(one_that_comes_and_goes_is_given_twice_as_long_as_it_was_away)
         be_failed();
         come_back(false);
     }
+    hear_evidence(others[0], WIRE_POOR);
     assert_held(GOSSIP_ALIVE, true);
     uint32_t away_ms = 10000 + timing()->suspicion_min_ms, silent_ms = silence_ms();
     ck_assert_uint_ge(silent_ms, 2 * away_ms);
@@ -159,9 +175,12 @@ START_TEST(one_that_fails_and_comes_back_twice_is_called_so)
 {
     be_failed();
     come_back(false);
+    hear_evidence(others[0], WIRE_POOR);
     assert_held(GOSSIP_ALIVE, false);
     be_failed();
     come_back(false);
+    assert_held(GOSSIP_ALIVE, false); /* it may have been us who was cut off */
+    hear_evidence(others[0], WIRE_POOR);
     assert_held(GOSSIP_ALIVE, true);
     ck_assert_uint_eq(told(GOSSIP_EVENT_UNREACHABLE), 1);
     ck_assert_uint_eq(told(GOSSIP_EVENT_JOIN), 2);
@@ -231,7 +250,6 @@ static void setup_self(void)
 static void admit(void)
 {
     struct member self = self_row();
-    self.well = false;
     hear_fact(&self, GOSSIP_ALIVE, true);
     ck_assert(gossip_self(l->g).partly);
 }
@@ -272,15 +290,18 @@ END_TEST
 START_TEST(later_versions_say_too_that_it_was_taken_back)
 {
     static const char tags[] = "role\0db";
-    ck_assert(!self_row().well);
+    ck_assert(!self_row().odd);
     admit();
+    ck_assert(!self_row().odd);
     run_pinged_ms(REACH_CLEAR_DETECTS * timing()->detect_ms + 1000, 0);
-    ck_assert(self_row().well);
+    ck_assert(self_row().odd);
     /* Somebody may have missed that version, and hear of the next one only. */
     ck_assert_int_eq(gossip_set_tags(l->g, l->now_us, tags, sizeof tags), GOSSIP_OK);
-    ck_assert(self_row().well);
+    ck_assert(self_row().odd);
     admit();
-    ck_assert(!self_row().well);
+    ck_assert(self_row().odd);
+    run_pinged_ms(3 * REACH_CLEAR_DETECTS * timing()->detect_ms, 0); /* a relapse takes longer */
+    ck_assert(!self_row().partly && !self_row().odd);
 }
 END_TEST
 
@@ -374,6 +395,7 @@ int main(void)
     TCase *t = new_case(s, "hearsay", setup);
     tcase_add_test(t, what_others_say_is_taken_on_told_once_and_passed_on);
     tcase_add_test(t, the_member_itself_takes_it_back_and_old_news_does_not_bring_it_again);
+    tcase_add_test(t, who_missed_that_it_was_taken_back_sees_it_in_any_later_version);
     tcase_add_test(t, nobody_else_takes_it_back);
     tcase_add_test(t, a_new_version_that_does_not_know_of_it_takes_nothing_back);
     tcase_add_test(t, that_it_lives_after_all_ends_a_suspicion);

@@ -91,13 +91,33 @@ START_TEST(an_outdated_claim_of_oneself_is_answered_but_raises_nothing)
 }
 END_TEST
 
-START_TEST(the_highest_incarnation_does_not_overflow)
+START_TEST(the_highest_incarnation_is_contradicted_with_a_new_generation)
 {
     struct peer self = self_peer();
+    uint64_t before = gossip_self(l->g).profile->generation;
     self.row.incarnation = WIRE_INCARNATION_MAX;
     hear_of_self(&self, GOSSIP_FAILED);
-    ck_assert_uint_eq(gossip_self(l->g).incarnation, WIRE_INCARNATION_MAX);
+    ck_assert_uint_eq(gossip_self(l->g).profile->generation, before + 1);
+    ck_assert_uint_eq(gossip_self(l->g).incarnation, 1);
     ck_assert_int_eq(gossip_self(l->g).status, GOSSIP_ALIVE);
+}
+END_TEST
+
+START_TEST(a_generation_beyond_reach_changes_nothing)
+{
+    struct peer self = self_peer(), stranger;
+    uint64_t before = gossip_self(l->g).profile->generation;
+    self.profile.generation = GOSSIP_GENERATION_MAX;
+    lone_hear_full(l, &a, &self, GOSSIP_ALIVE, WIRE_NEWS);
+    ck_assert_uint_eq(gossip_self(l->g).profile->generation, before);
+    a.profile.generation = GOSSIP_GENERATION_MAX;
+    lone_hear_full(l, &b, &a, GOSSIP_FAILED, WIRE_DELTA);
+    ck_assert_int_eq(lone_status(l, &a), GOSSIP_ALIVE);
+    peer_init(&stranger, 9);
+    stranger.profile.generation = WIRE_GENERATION_STEP_MAX + 1;
+    lone_hear_full(l, &b, &stranger, GOSSIP_ALIVE, WIRE_NEWS);
+    ck_assert_int_eq(lone_status(l, &stranger), -1);
+    ck_assert_uint_eq(l->told_count, 0);
 }
 END_TEST
 
@@ -377,7 +397,8 @@ int main(void)
     tcase_add_test(t, a_suspicion_of_oneself_is_refuted_with_a_higher_incarnation);
     tcase_add_test(t, a_refutation_is_sent_at_once_and_lies_above_the_claim);
     tcase_add_test(t, an_outdated_claim_of_oneself_is_answered_but_raises_nothing);
-    tcase_add_test(t, the_highest_incarnation_does_not_overflow);
+    tcase_add_test(t, the_highest_incarnation_is_contradicted_with_a_new_generation);
+    tcase_add_test(t, a_generation_beyond_reach_changes_nothing);
     suite_add_tcase(s, t);
     t = tcase_create("of others");
     tcase_set_timeout(t, 60);

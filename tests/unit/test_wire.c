@@ -230,13 +230,13 @@ START_TEST(records_come_back_in_every_form)
         struct member row = row_of(profile);
         row.hidden = form / 4 % 2;
         row.partly = form / 8 % 2;
-        row.well = form / 16 % 2;
+        row.odd = form / 16 % 2;
         row.status = (uint8_t)(form / 32);
         struct packet p = news_of(&row, full);
         struct wire_message m;
         struct wire_record r;
-        /* Who leaves or is gone is so no longer, nor is one that says that it is over. */
-        if (row.partly && (row.status > GOSSIP_SUSPECT || row.well)) {
+        /* Who leaves or is gone is so no longer. */
+        if (row.partly && row.status > GOSSIP_SUSPECT) {
             ck_assert_int_eq(decode_packet(&p), GOSSIP_ERROR_MALFORMED);
             continue;
         }
@@ -247,7 +247,7 @@ START_TEST(records_come_back_in_every_form)
         ck_assert_uint_eq(r.key, row.key);
         ck_assert_int_eq(r.fact.status, row.status);
         ck_assert_int_eq(r.fact.partly, row.partly);
-        ck_assert_int_eq(r.fact.well, row.well);
+        ck_assert_int_eq(r.fact.odd, row.odd);
         ck_assert_uint_eq(r.fact.generation, profile->generation);
         ck_assert_uint_eq(r.fact.incarnation, row.incarnation);
         ck_assert_uint_eq(r.accuser, full ? 0 : 3);
@@ -352,13 +352,13 @@ START_TEST(statuses_and_flags_that_cannot_be_are_refused)
 {
     struct member row = row_of(&example);
     for (unsigned flags = 0; flags < 256; flags++) {
-        bool full = flags & 0x08, ipv6 = flags & 0x10, partly = flags & 0x40, well = flags & 0x80;
+        bool full = flags & 0x08, ipv6 = flags & 0x10, partly = flags & 0x40;
         unsigned status = flags & 7;
         struct packet p = news_of(&row, full);
         p.bytes[WIRE_HEADER_BYTES] = (uint8_t)flags;
         if (full && ipv6)
             continue; /* shifts the rest: see records_come_back_in_every_form */
-        bool good = status <= (partly ? GOSSIP_SUSPECT : GOSSIP_LEFT) && !(partly && well) && !ipv6;
+        bool good = status <= (partly ? GOSSIP_SUSPECT : GOSSIP_LEFT) && !ipv6;
         ck_assert_msg(decode_packet(&p) == (good ? GOSSIP_OK : GOSSIP_ERROR_MALFORMED),
                       "flags %02x", flags);
     }
@@ -499,7 +499,6 @@ static void check_accepted(const struct packet *p)
         ck_assert_uint_ne(r.key, 0);
         ck_assert_uint_le(r.fact.incarnation, WIRE_INCARNATION_MAX);
         ck_assert_int_le(r.fact.status, r.fact.partly ? GOSSIP_SUSPECT : GOSSIP_LEFT);
-        ck_assert(!r.fact.partly || !r.fact.well);
         if (r.full)
             ck_assert_int_eq(profile_check(&r.profile), GOSSIP_OK);
     }
