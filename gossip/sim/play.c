@@ -292,12 +292,23 @@ bool play_begin(struct play *p, uint64_t seed, struct report *report)
     return true;
 }
 
-/* The soonest, of these the first; NULL: none is left. */
+/* Of one time, what ends goes before what begins, so that a repeated `for` may last until it begins
+ * again; and of these, what stands first in the text. */
+static bool goes_before(const struct pending *a, const struct pending *b)
+{
+    if (a->at_us != b->at_us)
+        return a->at_us < b->at_us;
+    if (a->undo != b->undo)
+        return a->undo;
+    return a->action < b->action;
+}
+
+/* The next to be done; NULL: none is left. */
 static struct pending *soonest(const struct play *p)
 {
     struct pending *first = NULL;
     for (size_t i = 0; i < p->pending_count; i++)
-        if (!first || p->pending[i].at_us < first->at_us)
+        if (!first || goes_before(&p->pending[i], first))
             first = &p->pending[i];
     return first;
 }

@@ -33,7 +33,8 @@
  *
  * What happens, `at TIME ACTION` or `every TIME [from TIME] [until TIME] ACTION`; times count from
  * the moment when all know each other. Without `from`, it is first after `every` TIME. It must
- * happen once at least before the run ends, and an `agree` must end before that too:
+ * happen once at least before the run ends, and an `agree` must end before that too. At one time,
+ * what was `for` some time is undone first; then all else happens, both in the order of the text:
  *     crash NODES [for TIME]       gone without a word; after TIME it is started again
  *     restart NODES                crash, if it runs, and start at once
  *     leave NODES                  in good order

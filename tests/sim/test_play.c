@@ -140,6 +140,45 @@ static TCase *agreement(void)
     return t;
 }
 
+/* ---- order ---- */
+
+/* Are both in the trace, the one before the other? */
+static bool shows_in_order(const char *first, const char *then)
+{
+    const char *at = strstr(trace, first);
+    return at && strstr(at, then);
+}
+
+/* What was done earlier leaves a hole among what is to come. */
+START_TEST(statements_of_one_time_happen_in_the_order_of_the_text)
+{
+    play("nodes 4\nat 1s crash n0\nat 2s crash n3\nat 5s pause n1\nat 5s resume n1\n"
+         "at 5s agree within 1s\nat 5s split n1 | n2\nat 5s heal\nrun 10s");
+    ck_assert(shows_in_order("-- pause n1", "-- resume n1"));
+    ck_assert(shows_in_order("-- resume n1", "-- agreed after 0.00 s"));
+    ck_assert(shows_in_order("-- split", "-- heal"));
+    ck_assert_str_eq(report.broken, "");
+}
+END_TEST
+
+START_TEST(what_ends_is_undone_before_anything_of_that_time_happens)
+{
+    play("nodes 4\nat 4s pause n2\nevery 2s until 6s pause n1 for 2s\nat 4s resume n2\nrun 9s");
+    ck_assert(shows_in_order("4.000000 -- resume n1", "4.000000 -- pause n2"));
+    ck_assert(shows_in_order("4.000000 -- pause n2", "4.000000 -- pause n1"));
+    ck_assert(shows_in_order("4.000000 -- pause n1", "4.000000 -- resume n2"));
+    ck_assert(shows_in_order("6.000000 -- resume n1", "6.000000 -- pause n1"));
+}
+END_TEST
+
+static TCase *order(void)
+{
+    TCase *t = tcase_create("order");
+    tcase_add_test(t, statements_of_one_time_happen_in_the_order_of_the_text);
+    tcase_add_test(t, what_ends_is_undone_before_anything_of_that_time_happens);
+    return t;
+}
+
 /* ---- crashes ---- */
 
 START_TEST(who_held_a_member_for_dead_does_not_miss_its_crash)
@@ -316,7 +355,7 @@ static TCase *nodes(void)
 
 int main(void)
 {
-    static TCase *(*const cases[])(void) = {agreement, crashes, seeds, nodes};
+    static TCase *(*const cases[])(void) = {agreement, order, crashes, seeds, nodes};
     Suite *s = suite_create("play");
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         TCase *t = cases[i]();
