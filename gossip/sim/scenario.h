@@ -35,7 +35,8 @@
  * the moment when all know each other. Without `from`, it is first after `every` TIME. It must
  * happen once at least before the run ends, and an `agree` must end before that too. At one time,
  * what was `for` some time is undone first; then all else happens, both in the order of the text:
- *     crash NODES [for TIME]       gone without a word; after TIME it is started again
+ *     crash NODES [for TIME]       gone without a word; after TIME it is started again. Who starts
+ *                                  dials 32 others that run, or all if there are fewer
  *     restart NODES                crash, if it runs, and start at once
  *     leave NODES                  in good order
  *     pause NODES [for TIME]       stopped, its packets waiting as far as a socket holds them

@@ -3,18 +3,18 @@
 #include <assert.h>
 #include <stdlib.h>
 
-enum { DIALLED = 3 }; /* others that a node which starts anew remembers */
+enum { DIALLED = 32 }; /* as many as an agent stores to rejoin by */
 
 void stage_free(struct stage *st)
 {
     free(st->cuts);
 }
 
-static struct node_set running(const struct stage *st)
+static struct node_set running(const struct stage *st, bool also_paused)
 {
     struct node_set set = node_set_new(net_nodes(st->net));
     for (uint32_t node = 0; node < set.nodes; node++)
-        if (net_core(st->net, node) && !net_is_paused(st->net, node))
+        if (net_core(st->net, node) && (also_paused || !net_is_paused(st->net, node)))
             node_set_add(&set, node);
     return set;
 }
@@ -24,7 +24,7 @@ static struct node_set picked(struct stage *st, const struct pick_list *list)
 {
     if (!st->begun)
         return draw(st->groups, list, st->rng, NULL, NULL);
-    struct node_set eligible = running(st);
+    struct node_set eligible = running(st, false);
     struct node_set set = draw(st->groups, list, st->rng, &eligible, NULL);
     node_set_free(&eligible);
     return set;
@@ -96,7 +96,7 @@ static void pick_sides(struct stage *st, const struct action *a, struct node_set
         join_side(st, &a->sides[i], &sides[i], &placed, &nobody, NULL);
     }
     for (unsigned i = 0; i < a->sides_count; i++) {
-        struct node_set eligible = running(st);
+        struct node_set eligible = running(st, false);
         node_set_remove_set(&eligible, &placed);
         join_side(st, &a->sides[i], &sides[i], &placed, &eligible, NULL);
         node_set_free(&eligible);
@@ -154,15 +154,23 @@ static void crash(struct stage *st, uint32_t node)
     invariant_past_forget(st->past, node);
 }
 
-/* It dials a few of those it knew. */
+/* It dials others as an agent does, all that it has stored. Those that run: of the dead, one that
+ * is started later dials in its turn. */
 static void start(struct stage *st, uint32_t node)
 {
+    static const struct pick_list some = {1, {{.kind = PICK_ANY, .first = DIALLED}}};
     if (net_core(st->net, node))
         return;
-    net_start(st->net, node, rng_below(st->rng, net_nodes(st->net)));
-    for (int i = 1; i < DIALLED; i++)
-        net_join(st->net, node, rng_below(st->rng, net_nodes(st->net)));
+    struct node_set others = running(st, true);
+    struct node_set dialled = draw(st->groups, &some, st->rng, &others, NULL);
+    for (uint32_t other = 0; other < dialled.nodes; other++)
+        if (node_set_has(&dialled, other))
+            (net_core(st->net, node) ? net_join : net_start)(st->net, node, other);
+    if (!net_core(st->net, node))
+        net_start(st->net, node, node); /* alone */
     meter_started(st->meter, node);
+    node_set_free(&dialled);
+    node_set_free(&others);
 }
 
 static void leave(struct stage *st, uint32_t node)

@@ -335,6 +335,25 @@ START_TEST(any_from_the_beginning_is_drawn_among_all)
 }
 END_TEST
 
+START_TEST(who_starts_dials_others_that_run)
+{
+    for (uint64_t seed = 1; seed <= 10; seed++) {
+        play_seed("nodes 16\nat 1s crash all\nat 5s restart n3\nat 6s restart n9\n"
+                  "at 6s agree within 5s\nrun 12s",
+                  seed);
+        ck_assert_str_eq(report.broken, "");
+    }
+}
+END_TEST
+
+START_TEST(who_starts_dials_a_paused_node_too)
+{
+    play("nodes 2\nat 1s crash all\nat 2s restart n0\nat 3s pause n0\nat 4s restart n1\n"
+         "at 5s resume n0\nat 5s agree within 5s\nrun 12s");
+    ck_assert_str_eq(report.broken, "");
+}
+END_TEST
+
 START_TEST(who_does_not_run_is_not_paused)
 {
     play("nodes 9\nat 1s crash n3 for 10s\nat 5s pause n3\nat 20s agree within 1s\nrun 30s");
@@ -349,6 +368,8 @@ static TCase *nodes(void)
     tcase_add_test(t, any_on_a_side_is_drawn_among_those_that_run_and_are_on_none);
     tcase_add_test(t, who_is_in_several_groups_is_on_the_first_side);
     tcase_add_test(t, any_from_the_beginning_is_drawn_among_all);
+    tcase_add_test(t, who_starts_dials_others_that_run);
+    tcase_add_test(t, who_starts_dials_a_paused_node_too);
     tcase_add_test(t, who_does_not_run_is_not_paused);
     return t;
 }
