@@ -151,7 +151,6 @@ static void crash(struct stage *st, uint32_t node)
         return;
     net_crash(st->net, node);
     meter_crashed(st->meter, node);
-    invariant_past_forget(st->past, node);
 }
 
 /* It dials others as an agent does, all that it has stored. Those that run: of the dead, one that
@@ -169,6 +168,7 @@ static void start(struct stage *st, uint32_t node)
     if (!net_core(st->net, node))
         net_start(st->net, node, node); /* alone */
     meter_started(st->meter, node);
+    invariant_past_forget(st->past, node);
     node_set_free(&dialled);
     node_set_free(&others);
 }
@@ -199,7 +199,6 @@ static void restart(struct stage *st, uint32_t node)
     if (net_core(st->net, node)) {
         meter_trouble(st->meter, node);
         net_crash(st->net, node);
-        invariant_past_forget(st->past, node);
     }
     start(st, node);
 }

@@ -346,6 +346,16 @@ START_TEST(who_starts_dials_others_that_run)
 }
 END_TEST
 
+/* It hears of n9 what held before. */
+START_TEST(who_left_and_starts_is_not_held_to_what_it_knew)
+{
+    for (uint64_t seed = 1; seed <= 10; seed++) {
+        play_seed("nodes 16\nat 1s pause n9\nat 2s leave all\nat 10s restart all\nrun 14s", seed);
+        ck_assert_str_eq(report.broken, "");
+    }
+}
+END_TEST
+
 START_TEST(who_starts_dials_a_paused_node_too)
 {
     play("nodes 2\nat 1s crash all\nat 2s restart n0\nat 3s pause n0\nat 4s restart n1\n"
@@ -369,6 +379,7 @@ static TCase *nodes(void)
     tcase_add_test(t, who_is_in_several_groups_is_on_the_first_side);
     tcase_add_test(t, any_from_the_beginning_is_drawn_among_all);
     tcase_add_test(t, who_starts_dials_others_that_run);
+    tcase_add_test(t, who_left_and_starts_is_not_held_to_what_it_knew);
     tcase_add_test(t, who_starts_dials_a_paused_node_too);
     tcase_add_test(t, who_does_not_run_is_not_paused);
     return t;
