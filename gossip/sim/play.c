@@ -343,6 +343,15 @@ static void put_action(const struct play *p, const struct pending *now, char *li
              now->action->line);
 }
 
+/* Who is crashed, started, paused or resumed is no more as an earlier action left it, and that is
+ * not undone. */
+static void supersede(struct play *p, const struct node_set *changed)
+{
+    for (size_t i = 0; i < p->pending_count; i++)
+        if (p->pending[i].done.nodes.bits)
+            node_set_remove_set(&p->pending[i].done.nodes, changed);
+}
+
 /* Does what is due; those that repeat are due again. */
 static void act(struct play *p, struct pending *due, char *line)
 {
@@ -363,6 +372,8 @@ static void act(struct play *p, struct pending *due, char *line)
     if (a->verb == ACTION_AGREE)
         await(p, a);
     now.done = stage_do(&p->stage, a);
+    if (now.done.nodes.bits)
+        supersede(p, &now.done.nodes);
     put_action(p, &now, line);
     if (a->for_us > 0 && a->verb != ACTION_AGREE) {
         now.at_us += a->for_us;

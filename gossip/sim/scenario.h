@@ -67,7 +67,11 @@
  * meanwhile, is paused and cut off:
  *     at 10s pause n3 for 5s
  *     at 10s cut all -> n3 for 5s
- * To crash, pause or leave does nothing to a node that does not run.
+ *
+ * To crash, pause or leave does nothing to a node that does not run, nor to pause or leave to one
+ * that is paused. After `for`, only what the action did is undone, and only where nothing has been
+ * done since: who was dead stays so, who was paused already goes on when that pause ends, and who
+ * was crashed, restarted, paused or resumed meanwhile is left alone.
  *
  * TIME: 500us, 20ms, 1.5s, 2m, 24h; after `for` it is not 0. SHARE: 10%, 0.5%. NAME: letters,
  * digits, _; a group's is neither a node's nor a word of this grammar.

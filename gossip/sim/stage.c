@@ -145,21 +145,24 @@ static void heal(struct stage *st)
         remove_rule(st, st->cuts[--st->cuts_count]);
 }
 
-static void crash(struct stage *st, uint32_t node)
+/* What is done to one node; false: that changes nothing. */
+
+static bool crash(struct stage *st, uint32_t node)
 {
     if (!net_core(st->net, node))
-        return;
+        return false;
     net_crash(st->net, node);
     meter_crashed(st->meter, node);
+    return true;
 }
 
 /* It dials others as an agent does, all that it has stored. Those that run: of the dead, one that
  * is started later dials in its turn. */
-static void start(struct stage *st, uint32_t node)
+static bool start(struct stage *st, uint32_t node)
 {
     static const struct pick_list some = {1, {{.kind = PICK_ANY, .first = DIALLED}}};
     if (net_core(st->net, node))
-        return;
+        return false;
     struct node_set others = running(st, true);
     struct node_set dialled = draw(st->groups, &some, st->rng, &others, NULL);
     for (uint32_t other = 0; other < dialled.nodes; other++)
@@ -171,49 +174,58 @@ static void start(struct stage *st, uint32_t node)
     invariant_past_forget(st->past, node);
     node_set_free(&dialled);
     node_set_free(&others);
+    return true;
 }
 
-static void leave(struct stage *st, uint32_t node)
+static bool leave(struct stage *st, uint32_t node)
 {
-    if (!net_core(st->net, node))
-        return;
+    if (!net_core(st->net, node) || net_is_paused(st->net, node))
+        return false;
     meter_trouble(st->meter, node);
     net_leave(st->net, node);
+    return true;
 }
 
-static void pause_node(struct stage *st, uint32_t node)
+static bool pause_node(struct stage *st, uint32_t node)
 {
-    if (!net_core(st->net, node))
-        return;
+    if (!net_core(st->net, node) || net_is_paused(st->net, node))
+        return false;
     meter_trouble(st->meter, node);
     net_pause(st->net, node);
+    return true;
 }
 
-static void resume(struct stage *st, uint32_t node)
+static bool resume(struct stage *st, uint32_t node)
 {
+    if (!net_is_paused(st->net, node))
+        return false;
     net_resume(st->net, node);
+    return true;
 }
 
-static void restart(struct stage *st, uint32_t node)
+static bool restart(struct stage *st, uint32_t node)
 {
     if (net_core(st->net, node)) {
         meter_trouble(st->meter, node);
         net_crash(st->net, node);
     }
-    start(st, node);
+    return start(st, node);
 }
 
-static void each(struct stage *st, const struct node_set *set,
-                 void (*act)(struct stage *, uint32_t))
+/* Leaves those in the set whom that has changed. */
+static void each(struct stage *st, struct node_set *set, bool (*act)(struct stage *, uint32_t))
 {
+    struct node_set changed = node_set_new(set->nodes);
     for (uint32_t node = 0; node < set->nodes; node++)
-        if (node_set_has(set, node))
-            act(st, node);
+        if (node_set_has(set, node) && act(st, node))
+            node_set_add(&changed, node);
+    node_set_free(set);
+    *set = changed;
 }
 
 struct verb {
     const char *text, *undone;
-    void (*act)(struct stage *, uint32_t), (*undo)(struct stage *, uint32_t); /* on each node */
+    bool (*act)(struct stage *, uint32_t), (*undo)(struct stage *, uint32_t); /* on each node */
 };
 
 static const struct verb verbs[] = {
@@ -256,7 +268,7 @@ void stage_link(struct stage *st, const struct link_statement *link)
     add_link(st, link, &done);
 }
 
-void stage_undo(struct stage *st, const struct action *a, const struct stage_done *done)
+void stage_undo(struct stage *st, const struct action *a, struct stage_done *done)
 {
     if (verbs[a->verb].undo)
         each(st, &done->nodes, verbs[a->verb].undo);

@@ -142,6 +142,12 @@ static TCase *agreement(void)
 
 /* ---- order ---- */
 
+/* "text" is in the trace, or not. */
+static bool shows(const char *text)
+{
+    return strstr(trace, text) != NULL;
+}
+
 /* Are both in the trace, the one before the other? */
 static bool shows_in_order(const char *first, const char *then)
 {
@@ -176,6 +182,54 @@ static TCase *order(void)
     TCase *t = tcase_create("order");
     tcase_add_test(t, statements_of_one_time_happen_in_the_order_of_the_text);
     tcase_add_test(t, what_ends_is_undone_before_anything_of_that_time_happens);
+    return t;
+}
+
+/* ---- undoing ---- */
+
+START_TEST(who_was_dead_already_is_not_started)
+{
+    play("nodes 5\nat 1s crash n1\nat 3s crash n1,n4 for 1s\nat 3s leave n2\n"
+         "at 5s crash n2 for 1s\nrun 9s");
+    ck_assert(shows_in_order("3.000000 -- crash n4 (", "4.000000 -- start n4 ("));
+    ck_assert(shows_in_order("5.000000 -- crash (", "6.000000 -- start ("));
+    ck_assert_uint_eq(report.crashes_count, 2);
+}
+END_TEST
+
+START_TEST(who_is_paused_twice_goes_on_when_the_first_pause_ends)
+{
+    play("nodes 5\nat 1s pause n3 for 6s\nat 2s pause n3 for 1s\nrun 9s");
+    ck_assert(shows_in_order("2.000000 -- pause (", "3.000000 -- resume ("));
+    ck_assert(shows_in_order("3.000000 -- resume (", "7.000000 -- resume n3 ("));
+    play("nodes 5\nat 1s pause n3\nat 2s pause n3 for 1s\nrun 9s");
+    ck_assert(shows_in_order("n0 failed n3", "n4 failed n3"));
+}
+END_TEST
+
+START_TEST(what_was_done_since_is_not_undone)
+{
+    play("nodes 5\nat 1s pause n3 for 6s\nat 2s resume n3\nat 3s pause n3\n"
+         "at 1s crash n4 for 6s\nat 2s restart n4\nat 3s crash n4\nrun 9s");
+    ck_assert(shows_in_order("7.000000 -- resume (", "7.000000 -- start ("));
+}
+END_TEST
+
+START_TEST(who_is_paused_does_not_leave)
+{
+    play("nodes 5\nat 1s pause n3 for 400ms\nat 1200ms leave n3\nat 2s agree within 1s\nrun 9s");
+    ck_assert(shows("-- leave (") && shows("-- resume n3 (") && !shows("leave n3"));
+    ck_assert_str_eq(report.broken, "");
+}
+END_TEST
+
+static TCase *undoing(void)
+{
+    TCase *t = tcase_create("undoing");
+    tcase_add_test(t, who_was_dead_already_is_not_started);
+    tcase_add_test(t, who_is_paused_twice_goes_on_when_the_first_pause_ends);
+    tcase_add_test(t, what_was_done_since_is_not_undone);
+    tcase_add_test(t, who_is_paused_does_not_leave);
     return t;
 }
 
@@ -289,12 +343,6 @@ static TCase *seeds(void)
 
 /* ---- who is meant ---- */
 
-/* "text" is in the trace, or not. */
-static bool shows(const char *text)
-{
-    return strstr(trace, text) != NULL;
-}
-
 START_TEST(smallest_share_is_one_node)
 {
     play("nodes 9\nat 1s pause any 0.1% for 1s\nrun 9s");
@@ -387,7 +435,7 @@ static TCase *nodes(void)
 
 int main(void)
 {
-    static TCase *(*const cases[])(void) = {agreement, order, crashes, seeds, nodes};
+    static TCase *(*const cases[])(void) = {agreement, order, undoing, crashes, seeds, nodes};
     Suite *s = suite_create("play");
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         TCase *t = cases[i]();
