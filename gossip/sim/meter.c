@@ -12,6 +12,7 @@ enum { NOT_YET = -1, NOT_ASKED = -2 };
 struct watched_crash {
     struct report_crash crash;
     int64_t *told_us;
+    bool leaving; /* when it crashed, so that LEFT is as true as FAILED */
     bool over;
 };
 
@@ -84,7 +85,7 @@ void meter_trouble(struct meter *m, uint32_t node)
         m->shown[node] = zeroed(m->nodes, 1);
 }
 
-void meter_crashed(struct meter *m, uint32_t node)
+void meter_crashes(struct meter *m, uint32_t node)
 {
     meter_trouble(m, node);
     if (m->crashes_count == m->crashes_capacity) {
@@ -95,9 +96,12 @@ void meter_crashed(struct meter *m, uint32_t node)
     struct watched_crash *w = &m->crashes[m->crashes_count];
     m->crash_of[node] = (uint32_t)m->crashes_count++;
     *w = (struct watched_crash){.crash = {.node = node, .at_us = net_now_us(m->net)}};
+    w->leaving = net_status(m->net, node, node) != GOSSIP_ALIVE;
     w->told_us = zeroed(m->nodes, sizeof *w->told_us);
     for (uint32_t i = 0; i < m->nodes; i++)
-        w->told_us[i] = net_core(m->net, i) && net_counts_on(m->net, i, node) ? NOT_YET : NOT_ASKED;
+        w->told_us[i] = i != node && net_core(m->net, i) && net_counts_on(m->net, i, node)
+                            ? NOT_YET
+                            : NOT_ASKED;
 }
 
 static int compare(const void *a, const void *b)
@@ -173,6 +177,17 @@ static void told_of_faultless(struct meter *m, const struct net_told *t)
         m->numbers.false_failures++;
 }
 
+/* Somebody tells of a node that does not run. */
+static void told_of_dead(struct meter *m, const struct net_told *t)
+{
+    if (m->crash_of[t->subject] == NET_NOBODY)
+        return;
+    struct watched_crash *w = &m->crashes[m->crash_of[t->subject]];
+    bool knows = t->kind == GOSSIP_EVENT_FAILED || (w->leaving && t->kind == GOSSIP_EVENT_LEAVE);
+    if (knows && w->told_us[t->teller] == NOT_YET)
+        w->told_us[t->teller] = t->at_us;
+}
+
 void meter_told(struct meter *m, const struct net_told *t)
 {
     if (t->subject == NET_NOBODY)
@@ -180,14 +195,10 @@ void meter_told(struct meter *m, const struct net_told *t)
     bool troubled = node_set_has(&m->troubled, t->subject);
     if (t->kind == GOSSIP_EVENT_SUSPECT && !troubled)
         m->numbers.false_suspicions++;
-    if (t->kind != GOSSIP_EVENT_FAILED && t->kind != GOSSIP_EVENT_UNREACHABLE)
-        return;
-    if (net_core(m->net, t->subject)) {
+    if (!net_core(m->net, t->subject))
+        told_of_dead(m, t);
+    else if (t->kind == GOSSIP_EVENT_FAILED || t->kind == GOSSIP_EVENT_UNREACHABLE)
         (troubled ? told_of_troubled : told_of_faultless)(m, t);
-    } else if (t->kind == GOSSIP_EVENT_FAILED && m->crash_of[t->subject] != NET_NOBODY) {
-        int64_t *told_us = &m->crashes[m->crash_of[t->subject]].told_us[t->teller];
-        *told_us = *told_us == NOT_YET ? t->at_us : *told_us;
-    }
 }
 
 /* Is it held for failed or unreachable by anybody? */

@@ -12,9 +12,10 @@ struct meter *meter_new(struct net *net);
 void meter_begin(struct meter *m);
 void meter_free(struct meter *m);
 
-/* What the scenario does to a node: any trouble; and its end, or its start anew. */
+/* What the scenario does to a node: any trouble; and its end, while it still runs, or its start
+ * anew. */
 void meter_trouble(struct meter *m, uint32_t node);
-void meter_crashed(struct meter *m, uint32_t node);
+void meter_crashes(struct meter *m, uint32_t node);
 void meter_started(struct meter *m, uint32_t node);
 void meter_agreed(struct meter *m, int64_t took_us);
 

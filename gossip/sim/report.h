@@ -9,7 +9,7 @@ struct report_crash {
     uint32_t node;
     int64_t at_us;
     uint32_t survivors; /* who runs from before it to its end, and counted on the node till then */
-    uint32_t noticed;   /* of these: who told FAILED */
+    uint32_t noticed;   /* of these: who told FAILED, or that it left if it was leaving then */
     int64_t first_us, median_us, p99_us, last_us; /* of those; -1: nobody */
 };
 

@@ -151,8 +151,8 @@ static bool crash(struct stage *st, uint32_t node)
 {
     if (!net_core(st->net, node))
         return false;
+    meter_crashes(st->meter, node);
     net_crash(st->net, node);
-    meter_crashed(st->meter, node);
     return true;
 }
 

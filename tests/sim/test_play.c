@@ -245,6 +245,16 @@ START_TEST(who_held_a_member_for_dead_does_not_miss_its_crash)
 }
 END_TEST
 
+START_TEST(one_that_crashes_while_it_leaves_is_known_as_left)
+{
+    play("nodes 16\nat 5s leave n1\nat 5050ms crash n1\nrun 20s");
+    ck_assert(shows("n0 leave n1") && !shows("failed"));
+    ck_assert_uint_eq(report.crashes[0].survivors, 15);
+    ck_assert_uint_eq(report.crashes[0].noticed, 15);
+    ck_assert_double_eq(report.missed, 0);
+}
+END_TEST
+
 START_TEST(who_is_paused_till_the_end_misses_a_crash)
 {
     play("nodes 9\nat 1s pause n0\nat 2s crash n3\nrun 30s");
@@ -257,6 +267,7 @@ static TCase *crashes(void)
 {
     TCase *t = tcase_create("crashes");
     tcase_add_test(t, who_held_a_member_for_dead_does_not_miss_its_crash);
+    tcase_add_test(t, one_that_crashes_while_it_leaves_is_known_as_left);
     tcase_add_test(t, who_is_paused_till_the_end_misses_a_crash);
     return t;
 }
