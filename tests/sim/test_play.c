@@ -4,7 +4,7 @@
 #include "gossip/sim/play.h"
 #include "gossip/view.h"
 
-#include "tests/unit/unit.h"
+#include "tests/sim/scenario.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -444,14 +444,85 @@ static TCase *nodes(void)
     return t;
 }
 
+/* ---- at random ---- */
+
+enum { ACTIONS_DRAWN = 12, LINE_BYTES = 80 };
+
+/* Begins within 30 s, perhaps again and again, and lasts no more than 10 s if it is to end. */
+static void draw_action(struct rng *rng, uint32_t nodes, char line[LINE_BYTES])
+{
+    static const struct {
+        const char *verb, *to; /* the nodes stand between them; NULL: none do */
+        bool may_last;
+    } forms[] = {
+        {"crash", "", true},      {"pause", "", true},       {"restart", "", false},
+        {"leave", "", false},     {"resume", "", false},     {"cut", " -> all", true},
+        {"cut all ->", "", true}, {"cut", " <-> all", true}, {"split any 30% | rest", NULL, true},
+        {"heal", NULL, false},
+    };
+    static const char *const several[] = {"any 1", "any 2", "any 30%", "any 50%", "all"};
+    enum { FORMS = sizeof forms / sizeof *forms, SEVERAL = sizeof several / sizeof *several };
+    uint32_t form = rng_below(rng, FORMS), pick = rng_below(rng, 2 * SEVERAL);
+    bool again = rng_below(rng, 3) == 0, lasts = forms[form].may_last && rng_below(rng, 3);
+    char one[16], who[32] = "", end[24] = "";
+    snprintf(one, sizeof one, "n%u", rng_below(rng, nodes));
+    if (forms[form].to)
+        snprintf(who, sizeof who, " %s%s", pick < SEVERAL ? several[pick] : one, forms[form].to);
+    if (lasts)
+        snprintf(end, sizeof end, " for %ums", 1 + rng_below(rng, 10000));
+    snprintf(line, LINE_BYTES, "%s %ums%s %s%s%s\n", again ? "every" : "at",
+             1000 + rng_below(rng, 29000), again ? " until 30s" : "", forms[form].verb, who, end);
+}
+
+/* Of 8 to 16 nodes; at 40 s all is mended. */
+static void draw_scenario(uint64_t seed, char *text)
+{
+    struct rng rng;
+    rng_seed(&rng, seed);
+    uint32_t nodes = 8 + rng_below(&rng, 9);
+    text += sprintf(text, "nodes %u\n", nodes);
+    if (rng_below(&rng, 4) == 0)
+        text += sprintf(text, "link all -> all loss %u%%\n", 1 + rng_below(&rng, 10));
+    for (int i = 0; i < ACTIONS_DRAWN; i++) {
+        draw_action(&rng, nodes, text);
+        text += strlen(text);
+    }
+    sprintf(text, "at 40s heal\nat 40s resume all\nat 40s agree within 60s\nrun 101s\n");
+}
+
+/* Whatever has happened, nobody is left out for ever, and every invariant holds all the time. */
+START_TEST(after_any_scenario_all_who_run_agree)
+{
+    static char text[(ACTIONS_DRAWN + 8) * LINE_BYTES];
+    for (scenario_seed = scenario_first(); scenario_seed <= scenario_last(120); scenario_seed++) {
+        draw_scenario(scenario_seed, text);
+        play_seed(text, scenario_seed);
+        if (report.broken[0]) {
+            printf("%s\n", text);
+            fflush(stdout);
+        }
+        ck_assert_msg(!report.broken[0], "%s, seed %llu", report.broken,
+                      (unsigned long long)scenario_seed);
+    }
+}
+END_TEST
+
+static TCase *at_random(void)
+{
+    TCase *t = tcase_create("at_random");
+    tcase_add_test(t, after_any_scenario_all_who_run_agree);
+    return t;
+}
+
 int main(void)
 {
-    static TCase *(*const cases[])(void) = {agreement, order, undoing, crashes, seeds, nodes};
+    static TCase *(*const cases[])(void) = {agreement, order, undoing,  crashes,
+                                            seeds,     nodes, at_random};
     Suite *s = suite_create("play");
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         TCase *t = cases[i]();
         tcase_add_checked_fixture(t, NULL, teardown);
-        tcase_set_timeout(t, 600);
+        tcase_set_timeout(t, SCENARIO_TIMEOUT_S);
         suite_add_tcase(s, t);
     }
     return unit_run(s);
