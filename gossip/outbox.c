@@ -6,11 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum {
-    KEEP_BYTES = 16384, /* an empty outbox larger than this gives its memory back */
-    KEEP_EVENTS = 64,
-};
-
 struct outbox_packet {
     struct gossip_route route;
     uint32_t len;
@@ -77,7 +72,7 @@ bool gossip_next_packet(struct gossip *g, struct gossip_packet *packet)
     struct outbox *o = &g->outbox;
     if (o->bytes_read == o->bytes_used) {
         o->bytes_read = o->bytes_used = 0;
-        if (o->bytes_capacity > KEEP_BYTES) {
+        if (o->bytes_capacity > OUTBOX_BYTES_KEPT) {
             free(o->bytes);
             o->bytes = NULL;
             o->bytes_capacity = 0;
@@ -116,7 +111,7 @@ bool gossip_next_event(struct gossip *g, struct gossip_event *event)
     o->event_profile = NULL;
     if (o->events_read == o->events_used) {
         o->events_read = o->events_used = 0;
-        if (o->events_capacity > KEEP_EVENTS) {
+        if (o->events_capacity > OUTBOX_EVENTS_KEPT) {
             free(o->events);
             o->events = NULL;
             o->events_capacity = 0;

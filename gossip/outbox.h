@@ -4,6 +4,9 @@
 
 #include "gossip/wire.h"
 
+/* Room for more than this gives its memory back once it is drained. */
+enum { OUTBOX_BYTES_KEPT = 16384, OUTBOX_EVENTS_KEPT = 64 };
+
 /* Packets lie back to back in `bytes`, each behind a struct outbox_packet. */
 struct outbox {
     uint8_t *bytes;

@@ -7,11 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum {
-    OUTBOX_KEPT = 1 << 14,   /* bytes: more an outbox does not keep once it is drained */
-    OUTBOX_EVENTS_KEPT = 64, /* ... events */
-};
-
 /* Evaluates to the text of what does not hold. */
 #define HOLDS(condition)                                                                           \
     do {                                                                                           \
@@ -106,7 +101,7 @@ static const char *check_memory(const struct gossip *g)
     HOLDS(t->used <= t->capacity && t->capacity <= GOSSIP_MEMBERS_MAX);
     HOLDS(t->keys.mask + 1 == 2 * t->capacity && t->names.mask + 1 == 2 * t->capacity);
     HOLDS(g->suspicions.capacity <= t->capacity);
-    HOLDS(g->outbox.bytes_used > 0 || g->outbox.bytes_capacity <= OUTBOX_KEPT);
+    HOLDS(g->outbox.bytes_used > 0 || g->outbox.bytes_capacity <= OUTBOX_BYTES_KEPT);
     HOLDS(g->outbox.events_used > 0 || g->outbox.events_capacity <= OUTBOX_EVENTS_KEPT);
     return NULL;
 }

@@ -155,7 +155,7 @@ static const struct {
     {break_rings, "p->subjects"},
     {break_table_capacity, "t->keys.mask"},
     {break_suspicions_capacity, "g->suspicions.capacity <= t->capacity"},
-    {break_outbox, "g->outbox.bytes_capacity <= OUTBOX_KEPT"},
+    {break_outbox, "g->outbox.bytes_capacity <= OUTBOX_BYTES_KEPT"},
     {break_outbox_events, "g->outbox.events_capacity <= OUTBOX_EVENTS_KEPT"},
 };
 
