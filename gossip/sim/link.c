@@ -4,11 +4,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-enum {
-    DELAY_US = 100, /* a local network, where nothing else is said */
-    JITTER_US = 300,
-    BURSTS_FIRST = 1024, /* slots */
-};
+enum { BURSTS_FIRST = 1024 }; /* slots */
 
 struct rule {
     uint32_t id;
@@ -165,8 +161,8 @@ int64_t links_delay_us(const struct links *l, struct rng *rng, uint32_t from, ui
     const struct link_conditions *delay = find(l, from, to, LINK_DELAY);
     const struct link_conditions *jitter = find(l, from, to, LINK_JITTER);
     const struct link_conditions *reorder = find(l, from, to, LINK_REORDER);
-    int64_t us = delay ? delay->delay_us : DELAY_US;
-    int64_t most_us = jitter ? jitter->jitter_us : JITTER_US;
+    int64_t us = delay ? delay->delay_us : LINK_DELAY_US_USUAL;
+    int64_t most_us = jitter ? jitter->jitter_us : LINK_JITTER_US_USUAL;
     us += (int64_t)(rng_unit(rng) * (double)(most_us + 1));
     if (reorder && rng_unit(rng) < reorder->reorder)
         us += reorder->reorder_us;

@@ -9,6 +9,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* A local network, where nothing else is said. */
+enum { LINK_DELAY_US_USUAL = 100, LINK_JITTER_US_USUAL = 300 };
+
 /* What a link does to packets. Only what is set counts. */
 enum link_property {
     LINK_DELAY = 1,

@@ -16,7 +16,6 @@ enum {
     AGREE_LOOK_US = 10000,   /* how exactly an agreement is timed */
     CHECK_STEPS = 1000,      /* between thorough looks at the core that was served */
     NODES_SHOWN = 8,         /* in a line of the trace */
-    DELAY_US_USUAL = 100 + 300,
 };
 
 /* An action to come, or to be undone. */
@@ -83,8 +82,8 @@ static struct net *make_net(const struct play *p, uint64_t seed)
         .detect_ms = detect_ms(p->scenario),
         .seed = joining ? seed : rng_mix(play_cluster(p, seed)),
         .tuning = &p->tuning,
-        .delay_us = 100,
-        .jitter_us = 300,
+        .delay_us = LINK_DELAY_US_USUAL,
+        .jitter_us = LINK_JITTER_US_USUAL,
     };
     return net_new(&config);
 }
@@ -103,7 +102,7 @@ __attribute__((format(printf, 3, 4))) static bool fail(struct scenario_error *er
 /* No detect may be shorter than the slowest link allows. */
 static bool check_detects(const struct scenario *s, struct scenario_error *error)
 {
-    int64_t slowest_us = DELAY_US_USUAL;
+    int64_t slowest_us = LINK_DELAY_US_USUAL + LINK_JITTER_US_USUAL;
     for (size_t i = 0; i < s->links_count; i++) {
         const struct link_conditions *c = &s->links[i].conditions;
         int64_t us =
