@@ -213,14 +213,6 @@ static int64_t time_of(const struct report_crash *c, enum sim_time pick)
     return times[pick];
 }
 
-static int compare(const void *a, const void *b)
-{
-    int64_t x, y;
-    memcpy(&x, a, sizeof x);
-    memcpy(&y, b, sizeof y);
-    return (x > y) - (x < y);
-}
-
 double sim_runs_percentile(const struct sim_runs *runs, enum sim_time pick, double p)
 {
     size_t crashes = sim_runs_crashes(runs), count = 0;
@@ -231,7 +223,7 @@ double sim_runs_percentile(const struct sim_runs *runs, enum sim_time pick, doub
             all[count] = time_of(&runs->reports[i].crashes[k], pick);
             count += all[count] >= 0;
         }
-    qsort(all, count, sizeof *all, compare);
+    qsort(all, count, sizeof *all, report_compare_us);
     size_t rank = (size_t)ceil(p / 100 * (double)count);
     double ms = count ? (double)all[rank ? rank - 1 : 0] / 1000 : -1;
     free(all);

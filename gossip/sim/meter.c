@@ -104,14 +104,6 @@ void meter_crashes(struct meter *m, uint32_t node)
                             : NOT_ASKED;
 }
 
-static int compare(const void *a, const void *b)
-{
-    int64_t x, y;
-    memcpy(&x, a, sizeof x);
-    memcpy(&y, b, sizeof y);
-    return (x > y) - (x < y);
-}
-
 /* Of those who have run all the time, and had something to learn: what they told while it went on.
  */
 static void end_crash(struct meter *m, struct watched_crash *w)
@@ -127,7 +119,7 @@ static void end_crash(struct meter *m, struct watched_crash *w)
         if (w->told_us[i] >= 0)
             w->told_us[c->noticed++] = w->told_us[i] - c->at_us;
     }
-    qsort(w->told_us, c->noticed, sizeof *w->told_us, compare);
+    qsort(w->told_us, c->noticed, sizeof *w->told_us, report_compare_us);
     const int64_t *t = w->told_us;
     uint32_t n = c->noticed;
     c->first_us = n ? t[0] : -1;

@@ -14,3 +14,11 @@ const double *report_number(const struct report *report, const char *name)
             return (const double *)(const void *)((const char *)report + report_names[i].offset);
     return NULL;
 }
+
+int report_compare_us(const void *a, const void *b)
+{
+    int64_t x, y;
+    memcpy(&x, a, sizeof x);
+    memcpy(&y, b, sizeof y);
+    return (x > y) - (x < y);
+}

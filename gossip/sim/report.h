@@ -68,4 +68,7 @@ extern const size_t report_names_count;
 /* The number of that name; NULL: there is none. */
 const double *report_number(const struct report *report, const char *name);
 
+/* For qsort: of int64_t, the smaller first. */
+int report_compare_us(const void *a, const void *b);
+
 #endif
