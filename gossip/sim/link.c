@@ -1,5 +1,7 @@
 #include "gossip/sim/link.h"
 
+#include "gossip/sim/grow.h"
+
 #include <assert.h>
 #include <math.h>
 #include <stdlib.h>
@@ -56,11 +58,7 @@ void links_free(struct links *l)
 uint32_t links_add(struct links *l, const struct node_set *from, const struct node_set *to,
                    const struct link_conditions *conditions)
 {
-    if (l->count == l->capacity) {
-        l->capacity = l->capacity ? 2 * l->capacity : 8;
-        l->rules = realloc(l->rules, l->capacity * sizeof *l->rules);
-        assert(l->rules);
-    }
+    l->rules = grow(l->rules, l->count, &l->capacity, sizeof *l->rules);
     l->rules[l->count++] =
         (struct rule){++l->last_id, node_set_copy(from), node_set_copy(to), *conditions};
     return l->last_id;

@@ -1,5 +1,7 @@
 #include "gossip/sim/meter.h"
 
+#include "gossip/sim/grow.h"
+
 #include <assert.h>
 #include <math.h>
 #include <stdlib.h>
@@ -88,11 +90,7 @@ void meter_trouble(struct meter *m, uint32_t node)
 void meter_crashes(struct meter *m, uint32_t node)
 {
     meter_trouble(m, node);
-    if (m->crashes_count == m->crashes_capacity) {
-        m->crashes_capacity = m->crashes_capacity ? 2 * m->crashes_capacity : 8;
-        m->crashes = realloc(m->crashes, m->crashes_capacity * sizeof *m->crashes);
-        assert(m->crashes);
-    }
+    m->crashes = grow(m->crashes, m->crashes_count, &m->crashes_capacity, sizeof *m->crashes);
     struct watched_crash *w = &m->crashes[m->crashes_count];
     m->crash_of[node] = (uint32_t)m->crashes_count++;
     *w = (struct watched_crash){.crash = {.node = node, .at_us = net_now_us(m->net)}};

@@ -1,6 +1,7 @@
 #include "gossip/sim/net.h"
 
 #include "gossip/sim/form.h"
+#include "gossip/sim/grow.h"
 #include "gossip/sim/queue.h"
 
 #include <assert.h>
@@ -37,17 +38,6 @@ struct net {
     struct told told;
     struct net_burst burst;
 };
-
-/* Room for one more. */
-static void *grow(void *all, size_t count, size_t *capacity, size_t bytes)
-{
-    if (count < *capacity)
-        return all;
-    *capacity = *capacity ? 2 * *capacity : 1024;
-    all = realloc(all, *capacity * bytes);
-    assert(all);
-    return all;
-}
 
 /* A node's clock begins with the net's, and goes wrong by so many millionths. */
 static int64_t local_us(const struct net *net, uint32_t node)

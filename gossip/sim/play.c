@@ -1,6 +1,7 @@
 #include "gossip/sim/play.h"
 
 #include "gossip/sim/form.h"
+#include "gossip/sim/grow.h"
 #include "gossip/sim/stage.h"
 #include "gossip/tuning.h"
 
@@ -204,21 +205,13 @@ void play_free(struct play *p)
 
 static void push(struct play *p, struct pending pending)
 {
-    if (p->pending_count == p->pending_capacity) {
-        p->pending_capacity = p->pending_capacity ? 2 * p->pending_capacity : 64;
-        p->pending = realloc(p->pending, p->pending_capacity * sizeof *p->pending);
-        assert(p->pending);
-    }
+    p->pending = grow(p->pending, p->pending_count, &p->pending_capacity, sizeof *p->pending);
     p->pending[p->pending_count++] = pending;
 }
 
 static void await(struct play *p, const struct action *agree)
 {
-    if (p->awaited_count == p->awaited_capacity) {
-        p->awaited_capacity = p->awaited_capacity ? 2 * p->awaited_capacity : 8;
-        p->awaited = realloc(p->awaited, p->awaited_capacity * sizeof *p->awaited);
-        assert(p->awaited);
-    }
+    p->awaited = grow(p->awaited, p->awaited_count, &p->awaited_capacity, sizeof *p->awaited);
     p->look_us = net_now_us(p->net);
     p->awaited[p->awaited_count++] =
         (struct awaited){p->look_us, p->look_us + agree->for_us, agree->line};

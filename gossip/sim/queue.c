@@ -1,5 +1,7 @@
 #include "gossip/sim/queue.h"
 
+#include "gossip/sim/grow.h"
+
 #include <assert.h>
 #include <stdlib.h>
 
@@ -17,11 +19,7 @@ static bool sooner(const struct happening *a, const struct happening *b)
 
 uint64_t queue_push(struct queue *q, struct happening h)
 {
-    if (q->count == q->capacity) {
-        q->capacity = q->capacity ? 2 * q->capacity : 1024;
-        q->heap = realloc(q->heap, q->capacity * sizeof *q->heap);
-        assert(q->heap);
-    }
+    q->heap = grow(q->heap, q->count, &q->capacity, sizeof *q->heap);
     h.order = ++q->order;
     size_t at = q->count++;
     for (; at > 0 && sooner(&h, &q->heap[(at - 1) / 2]); at = (at - 1) / 2)

@@ -1,6 +1,7 @@
 #include "gossip/sim/stage.h"
 
-#include <assert.h>
+#include "gossip/sim/grow.h"
+
 #include <stdlib.h>
 
 enum { DIALLED = 32 }; /* as many as an agent stores to rejoin by */
@@ -32,11 +33,7 @@ static struct node_set picked(struct stage *st, const struct pick_list *list)
 
 static void note_cut(struct stage *st, uint32_t rule)
 {
-    if (st->cuts_count == st->cuts_capacity) {
-        st->cuts_capacity = st->cuts_capacity ? 2 * st->cuts_capacity : 16;
-        st->cuts = realloc(st->cuts, st->cuts_capacity * sizeof *st->cuts);
-        assert(st->cuts);
-    }
+    st->cuts = grow(st->cuts, st->cuts_count, &st->cuts_capacity, sizeof *st->cuts);
     st->cuts[st->cuts_count++] = rule;
 }
 

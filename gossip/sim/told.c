@@ -1,6 +1,7 @@
 #include "gossip/sim/told.h"
 
-#include <assert.h>
+#include "gossip/sim/grow.h"
+
 #include <stdlib.h>
 
 void told_free(struct told *told)
@@ -10,11 +11,7 @@ void told_free(struct told *told)
 
 void told_add(struct told *told, const struct net_told *event)
 {
-    if (told->count == told->capacity) {
-        told->capacity = told->capacity ? 2 * told->capacity : 1024;
-        told->all = realloc(told->all, told->capacity * sizeof *told->all);
-        assert(told->all);
-    }
+    told->all = grow(told->all, told->count, &told->capacity, sizeof *told->all);
     told->all[told->count++] = *event;
 }
 
