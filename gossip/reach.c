@@ -112,14 +112,26 @@ void reach_claim(struct gossip *g, uint32_t row)
     view_set_fact(g, row, &fact);
 }
 
+/* How many must find it poorly reached, ourselves included: as many as there are that can. */
+static unsigned votes_wanted(const struct gossip *g, uint32_t row)
+{
+    uint32_t rows[RING_EDGES_MAX];
+    if (probe_ring_edges(g) == 0)
+        return (unsigned)fmin(g->tuning.observers, member_live_count(&g->members) - 1);
+    unsigned able = 1;
+    size_t others = ring_observers(&g->members, probe_ring_edges(g), row, g->self, rows);
+    for (size_t i = 0; i < others; i++)
+        able += !g->members.rows[rows[i]].partly;
+    return (unsigned)fmin(g->tuning.observers, able);
+}
+
 void reach_judge(struct gossip *g, const struct edge *e)
 {
     const struct member *m = core_member(g, e->row);
-    double wanted = fmin(g->tuning.observers, member_live_count(&g->members) - 1);
     if (m->partly || m->status > GOSSIP_SUSPECT || core_member(g, g->self)->partly ||
         health_is_ill(g) || !reach_finds_poor(g, e))
         return;
-    if (lives(g, e) && 1 + poor_votes(g, e) >= wanted)
+    if (lives(g, e) && 1 + poor_votes(g, e) >= votes_wanted(g, e->row))
         reach_claim(g, e->row);
 }
 
