@@ -21,9 +21,8 @@ const char *gossip_error_text(enum gossip_error error)
  * for the suspect to contradict, and for the news. */
 uint32_t gossip_detect_ms_min(int64_t rtt_us)
 {
-    int64_t ms = 9 * rtt_us / 1000 + 100;
-    return ms > GOSSIP_DETECT_MS_MIN ? (uint32_t)core_min(ms, GOSSIP_DETECT_MS_MAX)
-                                     : GOSSIP_DETECT_MS_MIN;
+    int64_t ms = 100 + rtt_us / 1000 * 9 + rtt_us % 1000 * 9 / 1000;
+    return ms > GOSSIP_DETECT_MS_MIN ? (uint32_t)core_min(ms, UINT32_MAX) : GOSSIP_DETECT_MS_MIN;
 }
 
 enum gossip_error gossip_timing_derive(uint32_t detect_ms, struct gossip_timing *timing)

@@ -192,7 +192,7 @@ struct gossip_timing {
 };
 
 /* The smallest detect that can be kept, at the median, where answers take so long (round trip, in
- * microseconds): between GOSSIP_DETECT_MS_MIN and _MAX. */
+ * microseconds): GOSSIP_DETECT_MS_MIN at the least; above GOSSIP_DETECT_MS_MAX: none can. */
 uint32_t gossip_detect_ms_min(int64_t rtt_us);
 
 /* Fills `timing` from detect. GOSSIP_ERROR_DETECT: outside its range, nothing filled. */

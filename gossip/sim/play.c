@@ -104,13 +104,20 @@ __attribute__((format(printf, 3, 4))) static bool fail(struct scenario_error *er
 static bool check_detects(const struct scenario *s, struct scenario_error *error)
 {
     int64_t slowest_us = LINK_DELAY_US_USUAL + LINK_JITTER_US_USUAL;
+    int slowest_line = 0;
     for (size_t i = 0; i < s->links_count; i++) {
         const struct link_conditions *c = &s->links[i].conditions;
         int64_t us =
             (c->set & LINK_DELAY ? c->delay_us : 0) + (c->set & LINK_JITTER ? c->jitter_us : 0);
+        slowest_line = us > slowest_us ? s->links[i].line : slowest_line;
         slowest_us = us > slowest_us ? us : slowest_us;
     }
     uint32_t least_ms = gossip_detect_ms_min(2 * slowest_us);
+    if (least_ms > GOSSIP_DETECT_MS_MAX)
+        return fail(error, slowest_line,
+                    "no detect can be kept where answers take %lld ms; with the largest, 60s, "
+                    "they may take 6.6 s",
+                    (long long)(2 * slowest_us / 1000));
     const struct node_setting usual = {.number = GOSSIP_DETECT_MS_DEFAULT};
     for (size_t i = 0; i <= s->detects_count; i++) {
         const struct node_setting *d = i < s->detects_count ? &s->detects[i] : &usual;

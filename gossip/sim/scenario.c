@@ -461,6 +461,7 @@ static bool read_link_statement(struct parser *p)
     if (!read_link(p, &link) || !has_room(&p->words, s->links_count, SCENARIO_STATEMENTS_MAX))
         return false;
     s->links = grow(s->links, s->links_count, sizeof link);
+    link.line = p->words.line;
     s->links[s->links_count++] = link;
     return true;
 }

@@ -115,6 +115,7 @@ struct link_statement {
     struct pick_list from, to;
     bool both;
     struct link_conditions conditions;
+    int line;
 };
 
 enum action_verb {

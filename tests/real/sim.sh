@@ -125,6 +125,9 @@ t_check 'a limit that is not there' refused 'limit speed 3\n' 'bad.sim:1: "speed
 t_check 'a detect that is impossible on these links names the smallest possible' refused \
     'nodes 9\nlink all -> all delay 80ms jitter 0ms\ndetect 600ms\n' \
     'bad.sim:3: "detect 600ms" cannot be kept where answers take 160 ms; the smallest possible is 1540ms'
+t_check 'a link on which none can be kept is named' refused \
+    'nodes 3\nlink all -> all delay 20s jitter 0ms\ndetect 60s\n' \
+    'bad.sim:2: no detect can be kept where answers take 40000 ms'
 t_check 'the smallest possible is possible' eval \
     'printf "nodes 9\nlink all -> all delay 80ms jitter 0ms\ndetect 1540ms\nrun 9s\n" | "$sim" -'
 t_check 'a detect below the least' refused 'detect 10ms\n' 'bad.sim:1: '
