@@ -242,6 +242,8 @@ static void edge_tick(struct gossip *g, struct edge *e)
 static void learn_prior(struct gossip *g, const struct edge *e)
 {
     struct probe *p = &g->probe;
+    if (core_member(g, e->row)->partly) /* it loses more than others do */
+        return;
     if (p->prior_srtt_us <= 0)
         p->prior_srtt_us = e->phi.srtt_us;
     p->prior_srtt_us += (e->phi.srtt_us - p->prior_srtt_us) * PRIOR_GAIN;

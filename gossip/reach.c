@@ -34,7 +34,7 @@ bool reach_is_own_fault(const struct gossip *g)
     unsigned edges = 0, failing = 0;
     for (size_t i = 0; i < RING_EDGES_MAX; i++) {
         const struct edge *e = &g->probe.edges[i];
-        if (e->row == MEMBER_NONE)
+        if (e->row == MEMBER_NONE || g->members.rows[e->row].partly) /* known not to be ours */
             continue;
         edges++;
         failing += e->poor || e->missing_us;
