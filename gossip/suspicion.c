@@ -200,14 +200,14 @@ static void convict(struct gossip *g, uint32_t row)
 static void look_again(const struct gossip *g, struct suspicion *s, bool heard)
 {
     const struct edge *e = probe_edge(g, s->row);
+    bool waits = s->mode == SUSPICION_OURS && !(e && probe_is_ring_edge(g, e));
     int64_t least_us = core_ms(g->timing.suspicion_min_ms);
     int64_t most_us = core_ms(g->timing.suspicion_max_ms);
     start_anew(g, s);
     s->heard |= heard;
-    if (!e || !probe_is_ring_edge(g, e))
-        s->deadline_us = g->now_us + most_us + least_us;
-    else
-        s->deadline_us = g->now_us + (s->heard ? most_us : least_us);
+    s->deadline_us = g->now_us + (s->heard || waits ? most_us : least_us);
+    if (waits)
+        s->deadline_us += least_us;
 }
 
 static void expire_ours(struct gossip *g, struct suspicion *s)
@@ -273,11 +273,10 @@ void suspicion_tick(struct gossip *g)
     /* From the end: a suspicion that ends is replaced by the last one, already looked at. */
     for (uint32_t i = g->suspicions.count; i > 0; i--) {
         struct suspicion *s = &g->suspicions.all[i - 1];
-        if (g->now_us >= s->deadline_us) {
+        if (g->now_us >= s->deadline_us)
             expire(g, s);
-        } else if (g->now_us >= s->ask_us) {
+        else if (g->now_us >= s->ask_us)
             ask(g, s);
-        }
     }
 }
 

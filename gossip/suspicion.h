@@ -19,7 +19,7 @@ enum suspicion_mode {
 struct suspicion {
     uint32_t row;
     enum suspicion_mode mode;
-    bool heard; /* a sign of life has come in our last look: lately sent, or sent before it died */
+    bool heard; /* a sign of life came in an earlier look: it lives, or the packet was late */
     int64_t started_us, deadline_us;
     int64_t slept_us; /* meanwhile: no time in which it was heard out */
     int64_t ask_us;   /* verifying: next direct question */
