@@ -248,7 +248,9 @@ static void expire(struct gossip *g, struct suspicion *s)
         suspicion_verify(g, s->row, 0);
         return;
     case SUSPICION_VERIFYING:
-        if (health_is_ill(g) || probe_heard_since(g, s->row, s->started_us))
+        /* Who has just slept may have missed the answer; several will not all have. */
+        if (probe_heard_since(g, s->row, s->started_us) ||
+            (health_is_ill(g) && s->accusers_count < reach_senders_wanted(g)))
             look_again(g, s, false);
         else
             convict(g, s->row);

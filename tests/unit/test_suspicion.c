@@ -94,6 +94,30 @@ START_TEST(claims_repeated_do_not_hurry_a_verification)
 }
 END_TEST
 
+/* Runs on, and sleeps through every other half of a ping period, until the time is over. */
+static void run_starved_ms(uint32_t ms)
+{
+    uint32_t half = timing()->ping_period_ms / 2;
+    for (uint32_t i = 0; i < ms / (2 * half); i++) {
+        lone_run_ms(l, half);
+        l->now_us += (int64_t)1000 * half;
+        lone_run_ms(l, 0);
+    }
+}
+
+START_TEST(one_that_is_starved_believes_several_and_not_one)
+{
+    b.answers = false;
+    lone_hear_said(l, &a, &b, GOSSIP_FAILED);
+    run_starved_ms(8 * timing()->suspicion_max_ms);
+    ck_assert_int_eq(lone_status(l, &b), GOSSIP_ALIVE);
+    lone_hear_said(l, &c, &b, GOSSIP_FAILED);
+    lone_hear_said(l, &d, &b, GOSSIP_FAILED);
+    run_starved_ms(4 * timing()->suspicion_max_ms);
+    ck_assert_int_eq(lone_status(l, &b), GOSSIP_FAILED);
+}
+END_TEST
+
 START_TEST(a_failure_of_a_suspect_is_believed_once_it_had_time_to_contradict)
 {
     b.answers = false;
@@ -323,6 +347,7 @@ int main(void)
     tcase_add_test(t, a_claimed_failure_that_is_never_contradicted_comes_true);
     tcase_add_test(t, a_verification_asks_more_than_once);
     tcase_add_test(t, claims_repeated_do_not_hurry_a_verification);
+    tcase_add_test(t, one_that_is_starved_believes_several_and_not_one);
     tcase_add_test(t, a_failure_of_a_suspect_is_believed_once_it_had_time_to_contradict);
     tcase_add_test(t, a_failure_right_behind_its_suspicion_is_not_believed);
     tcase_add_test(t, a_failure_of_one_that_answers_us_is_not_believed);
