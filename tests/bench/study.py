@@ -54,9 +54,11 @@ NUMBERS = {
                       "the stopped told as failed"),
     "packets": Number("pkt/s", PACKETS, "idle, 128 members: packets a second"),
     "bytes": Number("B/s", BYTES, "... sealed bytes a second"),
+    "busy": Number("pkt/s", PACKETS, "half of 64 stopped for 20 to 40 ms at a time, as by a "
+                   "scheduler: packets a second"),
 }
 GROUPS = (("crash of one", 2), ("30 %", 1), ("10 % loss", 2), ("bursts", 2), ("grid", 2),
-          ("stalls", 1), ("idle", 2))  # heading of so many numbers
+          ("stalls", 1), ("idle", 2), ("busy", 1))  # heading of so many numbers
 FRONTS = {  # speed, one kind of mistake, cost
     "(p50, suspicions at 10 % loss, bytes)": ("p50", "loss", "bytes"),
     "(p50, suspicions in bursts, bytes)": ("p50", "burst", "bytes"),
@@ -121,7 +123,9 @@ def measure_mistakes(sim, more, seed, effort):
 def measure_cost(sim, more, seed, effort):
     del effort
     idle = sim.play(detector.quiet(128, "60s", more), 2, seed)
-    return {"packets": idle.mean("packets_per_s"), "bytes": idle.mean("sealed_bytes_per_s")}
+    busy = sim.play(detector.starved(20, 40, 60, more), 2, seed)
+    return {"packets": idle.mean("packets_per_s"), "bytes": idle.mean("sealed_bytes_per_s"),
+            "busy": busy.mean("packets_per_s")}
 
 
 def measure(sim, setting, effort, seed=1):
