@@ -24,7 +24,7 @@
     X(suspicion_max_share, 0.6, 0.05, 20, REAL, "a suspect's time to refute, nobody confirming")   \
     X(suspicion_min_share, 0.3, 0.05, 20, REAL, "... everybody confirming")                        \
     X(repings, 8, 0, 100, WHOLE, "fast ones; then each waits twice as long as the last")           \
-    X(repings_alone, 48, 0, 100, WHOLE,                                                            \
+    X(repings_alone, 64, 0, 100, WHOLE,                                                            \
       "where nobody else can confirm, and all evidence is our own")                                \
     X(looks, 4, 0, 100, WHOLE,                                                                     \
       "at others, for each that we find failed: the dead seldom come alone")                       \

@@ -336,6 +336,24 @@ def table_mass(sim, long):
                   f"last {seconds(last_ms)}, missed {missed}, others failed {failed}")
 
 
+SMALL = (  # nodes, how many crash, loss each way in percent
+    (2, 1, 0), (2, 1, 10), (2, 1, 30), (3, 1, 0), (3, 1, 10), (3, 1, 30), (5, 1, 0),
+    (5, 4, 0), (32, 30, 0), (128, 126, 0),
+)
+
+
+def table_small(sim, long):
+    """Few observers, or few that are left; where packets are lost, after a minute of it."""
+    runs = 200 if long else 40
+    for nodes, dead, percent in SMALL:
+        link = f"link all -> all loss {percent}%\n" if percent else ""
+        result = sim.play(f"nodes {nodes}\n{link}at 60s crash any {dead}\nrun 90s\n", runs)
+        what = f"{dead} of {nodes}" + (f", {percent} % loss" if percent else "")
+        yield Row(what, "", seeds_text(runs), None,
+                  f"p50 {seconds(result.last_ms('p50'))}, p99 {seconds(result.last_ms('p99'))}, "
+                  f"missed {result.total('missed')}, others failed {result.total(*GRID_BAD)}")
+
+
 def table_split(sim, long):
     """Two halves that held each other for dead become one cluster again."""
     runs, seconds_split = (5, 600) if long else (1, 60)
@@ -388,6 +406,7 @@ TABLES = {
     "ten": ("ten in trouble", table_ten),
     "loss": ("64 members, uniform loss each way", table_loss),
     "mass": ("many crash at once", table_mass),
+    "small": ("small and dying clusters: `failed` at the last survivor", table_small),
     "split": ("a split of 1,000, healed", table_split),
     "idle": ("what an idle member sends, sealed", table_idle),
     "speed": ("wall time", table_speed),
