@@ -163,7 +163,8 @@ void reach_contradicted(struct gossip *g, uint32_t incarnation)
     g->reach.senders_count = 0;
 }
 
-unsigned reach_senders_wanted(const struct gossip *g)
+/* How many of those are enough: REACH_SENDERS, or all others if they are fewer. */
+static unsigned senders_wanted(const struct gossip *g)
 {
     uint32_t others = member_live_count(&g->members) - 1;
     return others < REACH_SENDERS ? others : REACH_SENDERS;
@@ -187,7 +188,7 @@ void reach_called_failed(struct gossip *g, uint32_t incarnation, uint64_t sender
         g->now_us < since_us)
         return;
     note_sender(r, sender);
-    if (r->senders_count < reach_senders_wanted(g))
+    if (r->senders_count < senders_wanted(g))
         return;
     reach_told(g, true);
     view_restate_self(g, 0, (enum gossip_status)self->status, true);

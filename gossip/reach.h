@@ -71,8 +71,6 @@ void reach_admit(struct gossip *g);
  * then that we are partly unreachable. */
 void reach_contradicted(struct gossip *g, uint32_t incarnation);
 void reach_called_failed(struct gossip *g, uint32_t incarnation, uint64_t sender);
-/* How many of those are enough: REACH_SENDERS, or all others if they are fewer. */
-unsigned reach_senders_wanted(const struct gossip *g);
 /* A member is back that we held for failed since then, though it did not start anew. */
 void reach_returned(struct gossip *g, uint32_t row, int64_t failed_us);
 /* We watch one again: if it comes and goes, its other observers hear that we find so. */

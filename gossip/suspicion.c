@@ -159,6 +159,13 @@ static struct suspicion *begin_verifying(struct gossip *g, uint32_t row)
     return s;
 }
 
+/* How many must say that it has failed to be several: one never is, and among four members no more
+ * than two can say so of the third to the fourth. */
+static unsigned several(const struct gossip *g)
+{
+    return member_live_count(&g->members) > 4 ? 3 : 2;
+}
+
 void suspicion_verify(struct gossip *g, uint32_t row, uint64_t sender)
 {
     const struct suspicion *held = suspicion_of(g, row);
@@ -175,7 +182,7 @@ void suspicion_verify(struct gossip *g, uint32_t row, uint64_t sender)
     }
     /* Whoever is partly unreachable may be unable to answer; but neither will several believe that
      * it has failed if it has not. */
-    if (partly && s->accusers_count >= reach_senders_wanted(g))
+    if (partly && s->accusers_count >= several(g))
         s->deadline_us = g->now_us;
 }
 
@@ -250,7 +257,7 @@ static void expire(struct gossip *g, struct suspicion *s)
     case SUSPICION_VERIFYING:
         /* Who has just slept may have missed the answer; several will not all have. */
         if (probe_heard_since(g, s->row, s->started_us) ||
-            (health_is_ill(g) && s->accusers_count < reach_senders_wanted(g)))
+            (health_is_ill(g) && s->accusers_count < several(g)))
             look_again(g, s, false);
         else
             convict(g, s->row);

@@ -115,8 +115,8 @@ static bool check_detects(const struct scenario *s, struct scenario_error *error
     uint32_t least_ms = gossip_detect_ms_min(2 * slowest_us);
     if (least_ms > GOSSIP_DETECT_MS_MAX)
         return fail(error, slowest_line,
-                    "no detect can be kept where answers take %lld ms; with the largest, 60s, "
-                    "they may take 6.6 s",
+                    "no detect can be kept where answers take %lld ms; give the link less delay or "
+                    "jitter",
                     (long long)(2 * slowest_us / 1000));
     const struct node_setting usual = {.number = GOSSIP_DETECT_MS_DEFAULT};
     for (size_t i = 0; i <= s->detects_count; i++) {
