@@ -1,0 +1,145 @@
+/* lease: that at most one holds a thing at a time, by a majority of voters, without a disk.
+ *
+ * PaxosLease (Trencseni, Gazso, Reinhardt 2012), where it is safer than its paper:
+ *
+ *     candidate                          voters, a majority of which must answer
+ *     --- PREPARE ballot --------------> promise to take no lower ballot
+ *     <-- PROMISE ballot, what is held - held by nobody, or by this very claim: it is open
+ *     --- PROPOSE ballot, epoch, time -> hold it for the candidate for so long, by their own clock
+ *     <-- ACCEPT ballot ---------------- now it is the candidate's
+ *     --- RELEASE ballot --------------> hold it no more
+ *
+ * Renewing is the same again, with a higher ballot, while the lease is held.
+ *
+ * Why no two hold it at one time. A claim is a random number that names one candidate in one life.
+ * A holder stops at a time that it fixed before it sent the PREPARE; a voter that accepted later
+ * holds on for longer, even if its clock is as fast and the holder's as slow as clocks may be.
+ * Until then it accepts no other claim; and any two majorities have a voter in common. A voter that
+ * starts anew has forgotten what it holds, and is silent until all that it may have held is over.
+ * The promises, which make Paxos safe, only spare the voters proposals in vain here.
+ *
+ * Every call takes one reading of the caller's clock, which counts while the host is suspended. */
+#ifndef GOSSIP_LEASE_H
+#define GOSSIP_LEASE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define LEASE_VOTERS_MAX 31 /* a bit each */
+#define LEASE_LENGTH_MS_MIN 200
+#define LEASE_LENGTH_MS_MAX 60000
+/* A clock may be wrong by one part in so many. Crystals are wrong by 100 ppm, virtual machines for
+ * a while by more. */
+#define LEASE_CLOCK_PARTS 200
+
+/* Ordered by round, then by claim. No two claims have the same name, so no two ballots are equal
+ * unless they are one. Round 0: none. */
+struct lease_ballot {
+    uint64_t round;
+    uint64_t claim;
+};
+
+enum lease_kind {
+    LEASE_PREPARE = 1,
+    LEASE_PROMISE,
+    LEASE_PROPOSE,
+    LEASE_ACCEPT,
+    LEASE_REFUSE,
+    LEASE_RELEASE, /* this ballot's, and those of its claim before it */
+    LEASE_KINDS
+};
+
+/* What a voter holds for somebody. */
+struct lease_grant {
+    struct lease_ballot ballot;
+    uint64_t owner; /* the holder's key */
+    uint64_t epoch;
+};
+
+struct lease_message {
+    enum lease_kind kind;
+    struct lease_ballot ballot; /* of the candidate; all answers repeat it */
+    /* PROPOSE: what shall be held. PROMISE: what is, round 0: nothing; epoch: the highest ever. */
+    struct lease_grant grant;
+    int64_t time_us; /* PROPOSE: for how long. PROMISE: for how long it still is. */
+    uint64_t round;  /* REFUSE: that it was promised to */
+};
+
+/* Mistakes that were made in leases before, for the tests that must find them. */
+enum lease_mistake {
+    LEASE_MISTAKE_LATE_DEADLINE = 1, /* a holder's time is counted from the promises */
+    LEASE_MISTAKE_MESSAGES = 2,      /* messages are counted, and not who sent them */
+    LEASE_MISTAKE_RELEASE = 4,       /* a release is of the owner, whatever it holds since */
+    LEASE_MISTAKE_OWN_REPORT = 8,    /* what the candidate itself once held is open to it */
+    LEASE_MISTAKE_QUARANTINE = 16,   /* who starts anew is not silent */
+    LEASE_MISTAKE_OVERWRITE = 32,    /* a voter trusts its promise: it lets go what is held */
+};
+
+/* ---- the voter ---- */
+
+struct lease_voter {
+    struct lease_ballot promised;
+    struct lease_grant grant;
+    int64_t until_us; /* held until then */
+    uint64_t epoch;   /* the highest that was ever held */
+};
+
+/* A message from a candidate has come. True: *answer is to be sent back. */
+bool lease_voter_hear(struct lease_voter *v, int64_t now_us, const struct lease_message *m,
+                      unsigned mistakes, struct lease_message *answer);
+/* What it holds now; NULL: nothing. */
+const struct lease_grant *lease_voter_grant(const struct lease_voter *v, int64_t now_us);
+
+/* For how long a voter that has just started must be silent, where leases are no longer than that.
+ */
+int64_t lease_quarantine_us(int64_t length_us);
+
+/* ---- the candidate ---- */
+
+enum lease_phase { LEASE_IDLE, LEASE_PREPARING, LEASE_PROPOSING };
+
+struct lease_candidate {
+    unsigned voters; /* how many there are */
+    uint64_t owner;  /* our key */
+    uint64_t claim;
+    int64_t length_us; /* for which voters hold it */
+    unsigned mistakes; /* enum lease_mistake */
+    enum lease_phase phase;
+    struct lease_ballot ballot; /* of this attempt */
+    int64_t ends_us;            /* when what this attempt may win ends */
+    uint32_t yes, no;           /* voters that have answered so in this phase, a bit each */
+    unsigned messages;          /* LEASE_MISTAKE_MESSAGES */
+    uint64_t round;             /* the highest that we know of */
+    uint64_t epoch;             /* the highest that we know of; of a holder: its own */
+    int64_t until_us;           /* held until then; INT64_MIN: not */
+    uint64_t other;             /* who holds it, as far as we heard in this attempt; 0: nobody */
+    int64_t other_until_us;     /* and until when at the most */
+};
+
+enum lease_step {
+    LEASE_WAIT, /* nothing is to be done */
+    LEASE_ASK,  /* send *message to all voters */
+    LEASE_HELD, /* it is ours, until until_us: won, or renewed */
+    LEASE_LOST  /* this attempt has failed */
+};
+
+/* claim: a random number, another for each candidate and each life. */
+void lease_candidate_init(struct lease_candidate *c, unsigned voters, uint64_t owner,
+                          uint64_t claim, int64_t length_us);
+
+/* Starts an attempt: to win it, or to renew it if it is held. One that is under way is given up.
+ * *message goes to all voters, ourselves too if we are one. */
+void lease_try(struct lease_candidate *c, int64_t now_us, struct lease_message *message);
+
+/* A voter (by its number) has answered. */
+enum lease_step lease_hear(struct lease_candidate *c, int64_t now_us, unsigned voter,
+                           const struct lease_message *m, struct lease_message *message);
+
+/* Is it ours? What was begun when it was must have ended when it is not. */
+bool lease_is_held(const struct lease_candidate *c, int64_t now_us);
+
+/* Gives it up, whether it is held or only tried for. Whatever only the holder does must have ended
+ * before. *message goes to all voters; lost, it only takes longer until others can have it. */
+void lease_release(struct lease_candidate *c, struct lease_message *message);
+
+#endif
