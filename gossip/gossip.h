@@ -137,12 +137,20 @@ struct gossip_addr {
     uint16_t port;
 };
 
+/* The lists of voters that a member goes by, as versions (voters.h): 0, 0: none. Of low 0 only: it
+ * waits to be let in. hash: of the list `high`. */
+struct gossip_voters {
+    uint32_t low, high;
+    uint64_t hash;
+};
+
 /* What a member says of itself. Changes only with a higher (generation, incarnation).
  * tags: KEY NUL VALUE NUL ..., sorted by key, tags_bytes in all; walk it with gossip_tag_next. */
 struct gossip_profile {
     uint8_t id[GOSSIP_ID_BYTES];
     uint64_t generation;
     struct gossip_addr addr;
+    struct gossip_voters voters;
     const char *name;
     const char *tags;
     uint16_t tags_bytes;

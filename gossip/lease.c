@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <stddef.h>
+#include <string.h>
 
 static int compare(const struct lease_ballot *a, const struct lease_ballot *b)
 {
@@ -19,27 +20,25 @@ const struct lease_grant *lease_voter_grant(const struct lease_voter *v, int64_t
     return v->grant.ballot.round != 0 && now_us < v->until_us ? &v->grant : NULL;
 }
 
-static void promise(struct lease_voter *v, int64_t now_us, struct lease_message *answer)
+/* Is it open to this claim? */
+static bool is_open(const struct lease_voter *v, int64_t now_us, const struct lease_message *m,
+                    unsigned mistakes)
 {
     const struct lease_grant *grant = lease_voter_grant(v, now_us);
-    v->promised = answer->ballot;
-    answer->kind = LEASE_PROMISE;
-    if (grant) {
-        answer->grant = *grant;
-        answer->time_us = v->until_us - now_us;
-    }
-    answer->grant.epoch = v->epoch;
-}
-
-static bool may_accept(const struct lease_voter *v, int64_t now_us, const struct lease_message *m,
-                       unsigned mistakes)
-{
-    const struct lease_grant *grant = lease_voter_grant(v, now_us);
-    if (!grant || mistakes & LEASE_MISTAKE_OVERWRITE)
+    if (!grant)
+        return true;
+    if (mistakes & LEASE_MISTAKE_OVERWRITE && m->kind == LEASE_PROPOSE)
         return true;
     if (mistakes & LEASE_MISTAKE_OWN_REPORT)
         return grant->owner == m->grant.owner;
     return grant->ballot.claim == m->ballot.claim;
+}
+
+static void promise(struct lease_voter *v, struct lease_message *answer)
+{
+    v->promised = answer->ballot;
+    answer->kind = LEASE_PROMISE;
+    answer->grant.epoch = v->epoch;
 }
 
 static void accept(struct lease_voter *v, int64_t now_us, const struct lease_message *m,
@@ -66,21 +65,30 @@ static void release(struct lease_voter *v, const struct lease_message *m, unsign
         v->promised = over;
 }
 
+static void refuse(const struct lease_voter *v, int64_t now_us, struct lease_message *answer)
+{
+    const struct lease_grant *grant = lease_voter_grant(v, now_us);
+    answer->round = v->promised.round;
+    if (!grant)
+        return;
+    answer->grant = *grant;
+    answer->time_us = v->until_us - now_us;
+}
+
 bool lease_voter_hear(struct lease_voter *v, int64_t now_us, const struct lease_message *m,
                       unsigned mistakes, struct lease_message *answer)
 {
     *answer = (struct lease_message){.kind = LEASE_REFUSE, .ballot = m->ballot};
-    bool promised = compare(&m->ballot, &v->promised) >= 0;
     if (m->kind == LEASE_RELEASE) {
         release(v, m, mistakes);
         return false;
     }
-    if (promised && m->kind == LEASE_PREPARE)
-        promise(v, now_us, answer);
-    else if (promised && may_accept(v, now_us, m, mistakes))
-        accept(v, now_us, m, answer);
+    if (compare(&m->ballot, &v->promised) < 0 || !is_open(v, now_us, m, mistakes))
+        refuse(v, now_us, answer);
+    else if (m->kind == LEASE_PREPARE)
+        promise(v, answer);
     else
-        answer->round = v->promised.round;
+        accept(v, now_us, m, answer);
     return true;
 }
 
@@ -98,17 +106,31 @@ int64_t lease_quarantine_us(int64_t length_us)
 
 /* ---- the candidate ---- */
 
-void lease_candidate_init(struct lease_candidate *c, unsigned voters, uint64_t owner,
-                          uint64_t claim, int64_t length_us)
+static void check(const struct lease_quorum *quorum)
 {
-    assert(voters > 0 && voters <= LEASE_VOTERS_MAX);
+    assert(quorum->lists > 0 && quorum->lists <= LEASE_LISTS_MAX);
+    for (unsigned i = 0; i < quorum->lists; i++)
+        assert(quorum->voters[i] > 0 && quorum->voters[i] <= LEASE_VOTERS_MAX);
+}
+
+void lease_candidate_init(struct lease_candidate *c, const struct lease_quorum *quorum,
+                          uint64_t owner, uint64_t claim, int64_t length_us)
+{
+    check(quorum);
     *c = (struct lease_candidate){
-        .voters = voters,
+        .quorum = *quorum,
         .owner = owner,
         .claim = claim,
         .length_us = length_us,
         .until_us = INT64_MIN,
     };
+}
+
+void lease_set_quorum(struct lease_candidate *c, const struct lease_quorum *quorum)
+{
+    check(quorum);
+    c->quorum = *quorum;
+    c->phase = LEASE_IDLE;
 }
 
 bool lease_is_held(const struct lease_candidate *c, int64_t now_us)
@@ -119,7 +141,8 @@ bool lease_is_held(const struct lease_candidate *c, int64_t now_us)
 static void begin(struct lease_candidate *c, enum lease_phase phase)
 {
     c->phase = phase;
-    c->yes = c->no = 0;
+    memset(c->yes, 0, sizeof c->yes);
+    memset(c->no, 0, sizeof c->no);
     c->messages = 0;
 }
 
@@ -128,8 +151,10 @@ void lease_try(struct lease_candidate *c, int64_t now_us, struct lease_message *
     begin(c, LEASE_PREPARING);
     c->ballot = (struct lease_ballot){++c->round, c->claim};
     c->ends_us = now_us + hold_us(c->length_us);
-    c->other = 0;
-    *message = (struct lease_message){.kind = LEASE_PREPARE, .ballot = c->ballot};
+    c->other = (struct lease_grant){0};
+    *message = (struct lease_message){.kind = LEASE_PREPARE,
+                                      .ballot = c->ballot,
+                                      .grant = {.owner = c->owner, .priority = c->priority}};
 }
 
 static void propose(struct lease_candidate *c, int64_t now_us, struct lease_message *message)
@@ -138,36 +163,24 @@ static void propose(struct lease_candidate *c, int64_t now_us, struct lease_mess
     if (c->mistakes & LEASE_MISTAKE_LATE_DEADLINE)
         c->ends_us = now_us + hold_us(c->length_us);
     if (!lease_is_held(c, now_us))
-        c->epoch++;
+        c->epoch = ++c->epochs;
     *message = (struct lease_message){.kind = LEASE_PROPOSE,
                                       .ballot = c->ballot,
-                                      .grant = {c->ballot, c->owner, c->epoch},
+                                      .grant = {c->ballot, c->owner, c->epoch, c->priority},
                                       .time_us = c->length_us};
-}
-
-/* Does nobody else hold it, by what a voter says? */
-static bool is_open(const struct lease_candidate *c, const struct lease_grant *grant)
-{
-    if (c->mistakes & LEASE_MISTAKE_OWN_REPORT && grant->owner == c->owner)
-        return true;
-    return grant->ballot.round == 0 || grant->ballot.claim == c->claim;
 }
 
 static bool says_yes(struct lease_candidate *c, int64_t now_us, const struct lease_message *m)
 {
     if (m->round > c->round)
         c->round = m->round;
-    if (m->kind == LEASE_ACCEPT)
-        return c->phase == LEASE_PROPOSING;
-    if (m->kind != LEASE_PROMISE)
-        return false;
-    if (m->grant.epoch > c->epoch)
-        c->epoch = m->grant.epoch;
-    if (is_open(c, &m->grant))
-        return true;
-    c->other = m->grant.owner;
-    c->other_until_us = now_us + m->time_us;
-    return false;
+    if (m->grant.epoch > c->epochs)
+        c->epochs = m->grant.epoch;
+    if (m->grant.ballot.round != 0 && m->grant.ballot.claim != c->claim) {
+        c->other = m->grant;
+        c->other_until_us = now_us + m->time_us;
+    }
+    return m->kind == (c->phase == LEASE_PREPARING ? LEASE_PROMISE : LEASE_ACCEPT);
 }
 
 static enum lease_step win(struct lease_candidate *c, int64_t now_us)
@@ -179,26 +192,48 @@ static enum lease_step win(struct lease_candidate *c, int64_t now_us)
     return LEASE_HELD;
 }
 
-enum lease_step lease_hear(struct lease_candidate *c, int64_t now_us, unsigned voter,
-                           const struct lease_message *m, struct lease_message *message)
+static unsigned bits(uint32_t set)
+{
+    return (unsigned)__builtin_popcount(set);
+}
+
+/* A majority of each list. */
+static bool is_enough(const struct lease_candidate *c)
+{
+    if (c->mistakes & LEASE_MISTAKE_MESSAGES)
+        return 2 * c->messages > c->quorum.voters[0];
+    for (unsigned i = 0; i < c->quorum.lists; i++)
+        if (2 * bits(c->yes[i]) <= c->quorum.voters[i])
+            return false;
+    return true;
+}
+
+static bool is_hopeless(const struct lease_candidate *c)
+{
+    for (unsigned i = 0; i < c->quorum.lists; i++)
+        if (2 * bits(c->no[i]) >= c->quorum.voters[i])
+            return true;
+    return false;
+}
+
+enum lease_step lease_hear(struct lease_candidate *c, int64_t now_us,
+                           const uint32_t seats[LEASE_LISTS_MAX], const struct lease_message *m,
+                           struct lease_message *message)
 {
     bool late = m->kind == LEASE_PROMISE && c->phase != LEASE_PREPARING;
     if (c->phase == LEASE_IDLE || late || compare(&m->ballot, &c->ballot) != 0)
         return LEASE_WAIT;
-    if (says_yes(c, now_us, m)) {
-        c->yes |= UINT32_C(1) << voter;
-        c->messages++;
-    } else {
-        c->no |= UINT32_C(1) << voter;
+    bool yes = says_yes(c, now_us, m);
+    for (unsigned i = 0; i < c->quorum.lists; i++) {
+        c->yes[i] |= yes ? seats[i] : 0;
+        c->no[i] = (c->no[i] | seats[i]) & ~c->yes[i];
     }
-    unsigned yes = (unsigned)__builtin_popcount(c->yes), no = (unsigned)__builtin_popcount(c->no);
-    if (c->mistakes & LEASE_MISTAKE_MESSAGES)
-        yes = c->messages;
-    if (2 * no >= c->voters) {
+    c->messages += yes;
+    if (is_hopeless(c)) {
         c->phase = LEASE_IDLE;
         return LEASE_LOST;
     }
-    if (2 * yes <= c->voters)
+    if (!is_enough(c))
         return LEASE_WAIT;
     if (c->phase == LEASE_PROPOSING)
         return win(c, now_us);

@@ -3,13 +3,15 @@
  * PaxosLease (Trencseni, Gazso, Reinhardt 2012), where it is safer than its paper:
  *
  *     candidate                          voters, a majority of which must answer
- *     --- PREPARE ballot --------------> promise to take no lower ballot
- *     <-- PROMISE ballot, what is held - held by nobody, or by this very claim: it is open
+ *     --- PREPARE ballot --------------> it is open if nobody holds it, or this very claim does:
+ *     <-- PROMISE ballot, last epoch --- promise then to take no lower ballot
  *     --- PROPOSE ballot, epoch, time -> hold it for the candidate for so long, by their own clock
  *     <-- ACCEPT ballot ---------------- now it is the candidate's
  *     --- RELEASE ballot --------------> hold it no more
+ *     <-- REFUSE ballot, what is held -- in the place of PROMISE and ACCEPT
  *
- * Renewing is the same again, with a higher ballot, while the lease is held.
+ * Renewing is the same again, with a higher ballot, while the lease is held. Who only waits for it
+ * learns from the REFUSE for how long, and does not disturb the holder: it is promised nothing.
  *
  * Why no two hold it at one time. A claim is a random number that names one candidate in one life.
  * A holder stops at a time that it fixed before it sent the PREPARE; a voter that accepted later
@@ -17,6 +19,8 @@
  * Until then it accepts no other claim; and any two majorities have a voter in common. A voter that
  * starts anew has forgotten what it holds, and is silent until all that it may have held is over.
  * The promises, which make Paxos safe, only spare the voters proposals in vain here.
+ *
+ * While the list of voters changes, a candidate needs a majority of each list (voters.h).
  *
  * Every call takes one reading of the caller's clock, which counts while the host is suspended. */
 #ifndef GOSSIP_LEASE_H
@@ -26,6 +30,7 @@
 #include <stdint.h>
 
 #define LEASE_VOTERS_MAX 31 /* a bit each */
+#define LEASE_LISTS_MAX 3   /* of voters, in force at one time */
 #define LEASE_LENGTH_MS_MIN 200
 #define LEASE_LENGTH_MS_MAX 60000
 /* A clock may be wrong by one part in so many. Crystals are wrong by 100 ppm, virtual machines for
@@ -54,15 +59,23 @@ struct lease_grant {
     struct lease_ballot ballot;
     uint64_t owner; /* the holder's key */
     uint64_t epoch;
+    uint8_t priority; /* of the holder */
 };
 
 struct lease_message {
     enum lease_kind kind;
     struct lease_ballot ballot; /* of the candidate; all answers repeat it */
-    /* PROPOSE: what shall be held. PROMISE: what is, round 0: nothing; epoch: the highest ever. */
+    /* PROPOSE: what shall be held. REFUSE: what is, round 0: nothing. PROMISE: of it only the
+     * epoch, the highest that ever was. */
     struct lease_grant grant;
-    int64_t time_us; /* PROPOSE: for how long. PROMISE: for how long it still is. */
+    int64_t time_us; /* PROPOSE: for how long. REFUSE: for how long it still is. */
     uint64_t round;  /* REFUSE: that it was promised to */
+};
+
+/* How many voters each list in force has. */
+struct lease_quorum {
+    unsigned lists;
+    uint8_t voters[LEASE_LISTS_MAX];
 };
 
 /* Mistakes that were made in leases before, for the tests that must find them. */
@@ -99,21 +112,25 @@ int64_t lease_quarantine_us(int64_t length_us);
 enum lease_phase { LEASE_IDLE, LEASE_PREPARING, LEASE_PROPOSING };
 
 struct lease_candidate {
-    unsigned voters; /* how many there are */
-    uint64_t owner;  /* our key */
+    struct lease_quorum quorum;
+    uint64_t owner; /* our key */
     uint64_t claim;
+    uint8_t priority;
     int64_t length_us; /* for which voters hold it */
     unsigned mistakes; /* enum lease_mistake */
     enum lease_phase phase;
     struct lease_ballot ballot; /* of this attempt */
     int64_t ends_us;            /* when what this attempt may win ends */
-    uint32_t yes, no;           /* voters that have answered so in this phase, a bit each */
-    unsigned messages;          /* LEASE_MISTAKE_MESSAGES */
-    uint64_t round;             /* the highest that we know of */
-    uint64_t epoch;             /* the highest that we know of; of a holder: its own */
-    int64_t until_us;           /* held until then; INT64_MIN: not */
-    uint64_t other;             /* who holds it, as far as we heard in this attempt; 0: nobody */
-    int64_t other_until_us;     /* and until when at the most */
+    /* Voters that have answered so in this phase, a bit each, by list. */
+    uint32_t yes[LEASE_LISTS_MAX], no[LEASE_LISTS_MAX];
+    unsigned messages; /* LEASE_MISTAKE_MESSAGES */
+    uint64_t round;    /* the highest that we know of */
+    uint64_t epochs;   /* the highest epoch that we know of */
+    uint64_t epoch;    /* ours, while we hold it */
+    int64_t until_us;  /* held until then; INT64_MIN: not */
+    struct lease_grant
+        other;              /* who holds it, as far as we heard in this attempt; round 0: nobody */
+    int64_t other_until_us; /* and until when at the most */
 };
 
 enum lease_step {
@@ -124,16 +141,20 @@ enum lease_step {
 };
 
 /* claim: a random number, another for each candidate and each life. */
-void lease_candidate_init(struct lease_candidate *c, unsigned voters, uint64_t owner,
-                          uint64_t claim, int64_t length_us);
+void lease_candidate_init(struct lease_candidate *c, const struct lease_quorum *quorum,
+                          uint64_t owner, uint64_t claim, int64_t length_us);
+
+/* Other lists are in force: an attempt that is under way is given up. What is held is held. */
+void lease_set_quorum(struct lease_candidate *c, const struct lease_quorum *quorum);
 
 /* Starts an attempt: to win it, or to renew it if it is held. One that is under way is given up.
  * *message goes to all voters, ourselves too if we are one. */
 void lease_try(struct lease_candidate *c, int64_t now_us, struct lease_message *message);
 
-/* A voter (by its number) has answered. */
-enum lease_step lease_hear(struct lease_candidate *c, int64_t now_us, unsigned voter,
-                           const struct lease_message *m, struct lease_message *message);
+/* A voter has answered. seats: its bit in each list, 0 where it is not in it. */
+enum lease_step lease_hear(struct lease_candidate *c, int64_t now_us,
+                           const uint32_t seats[LEASE_LISTS_MAX], const struct lease_message *m,
+                           struct lease_message *message);
 
 /* Is it ours? What was begun when it was must have ended when it is not. */
 bool lease_is_held(const struct lease_candidate *c, int64_t now_us);

@@ -1,6 +1,7 @@
 /* lease_world: a few hosts that want one lease, on a network and with clocks as bad as they may be,
  * and worse: what is sent comes late by several lengths of the lease, twice, or not at all; hosts
- * stop, go on, crash, and start anew. Everything follows from the seed.
+ * stop, go on, crash, and start anew. The operator changes the list of voters, and each host
+ * learns of it in its own time. Everything follows from the seed.
  *
  * Whoever has won the lease holds it, in the world, until the time that it was told, by its own
  * clock: crashed or not, for nobody is there then to take down what it has put up. */
@@ -9,6 +10,7 @@
 
 #include "gossip/lease.h"
 #include "gossip/rng.h"
+#include "gossip/voters.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -17,9 +19,11 @@
 enum {
     WORLD_HOSTS_MAX = 5,
     WORLD_SESSIONS = 2, /* that want it, on each host */
-    WORLD_QUEUE = 256,  /* packets and timers; what is over it is lost */
+    WORLD_QUEUE = 1024, /* packets and timers; what is over it is lost */
     WORLD_HOLDERS = 64, /* of the past, that are looked at */
-    WORLD_LENGTH_US = 1000000,
+    WORLD_LISTS = 4,    /* of voters, one after the other */
+    WORLD_LENGTH_US = 1000 * LEASE_LENGTH_MS_MAX,
+    WORLD_MISTAKE_AT_ONCE = 1024, /* a host goes over to the next list of voters by itself */
 };
 
 struct world_host {
@@ -28,18 +32,27 @@ struct world_host {
     bool runs;
     int64_t stopped_until_us; /* real time; what comes until then waits */
     int64_t silent_until_us;  /* as a voter, on its own clock */
+    struct voters voters;     /* on disk */
     struct lease_voter voter;
     struct lease_candidate sessions[WORLD_SESSIONS];
 };
 
-enum world_kind { WORLD_TO_VOTER, WORLD_TO_SESSION, WORLD_SESSION_ACTS, WORLD_FATE };
+enum world_kind {
+    WORLD_TO_VOTER,
+    WORLD_TO_SESSION,
+    WORLD_NOTE, /* what another goes by */
+    WORLD_SESSION_ACTS,
+    WORLD_FATE,
+    WORLD_OPERATOR, /* edits the list */
+};
 
 struct world_event {
     int64_t at_us; /* real time */
     uint64_t order;
     enum world_kind kind;
-    unsigned host, session; /* whom it happens to */
-    unsigned from, reply;   /* a message: whose, and for a candidate of which session */
+    unsigned host, session;     /* whom it happens to */
+    unsigned from, reply;       /* a message: whose, and for a candidate of which session */
+    struct gossip_voters range; /* a question, a note: of the sender */
     struct lease_message message;
 };
 
@@ -55,6 +68,12 @@ struct world {
     int64_t now_us;
     uint64_t order;
     struct world_host all[WORLD_HOSTS_MAX];
+    struct {
+        const char *names[WORLD_HOSTS_MAX];
+        unsigned count;
+    } lists[WORLD_LISTS];                  /* by version - 1 */
+    uint32_t newest;                       /* version that the operator has written */
+    unsigned changes;                      /* of ranges */
     struct world_event queue[WORLD_QUEUE]; /* a heap */
     unsigned queued;
     struct world_holder holders[WORLD_HOLDERS]; /* the last that won, in a ring */
@@ -128,6 +147,12 @@ static inline void world_send(struct world *w, const struct world_event *packet)
     }
 }
 
+static inline const char *world_name(unsigned host)
+{
+    static const char *const names[WORLD_HOSTS_MAX] = {"a", "b", "c", "d", "e"};
+    return names[host];
+}
+
 static inline void world_ask_all(struct world *w, unsigned host, unsigned session,
                                  const struct lease_message *message)
 {
@@ -136,7 +161,30 @@ static inline void world_ask_all(struct world *w, unsigned host, unsigned sessio
                                             .host = to,
                                             .from = host,
                                             .reply = session,
+                                            .range = voters_range(&w->all[host].voters),
                                             .message = *message});
+}
+
+static inline void world_note_all(struct world *w, unsigned host)
+{
+    for (unsigned to = 0; to < w->hosts; to++)
+        world_send(w, &(struct world_event){.kind = WORLD_NOTE,
+                                            .host = to,
+                                            .from = host,
+                                            .range = voters_range(&w->all[host].voters)});
+}
+
+/* What a host goes by has changed. */
+static inline void world_requorum(struct world *w, unsigned host)
+{
+    struct world_host *h = &w->all[host];
+    struct lease_quorum quorum;
+    w->changes++;
+    for (unsigned s = 0; s < WORLD_SESSIONS; s++)
+        if (voters_quorum(&h->voters, &quorum))
+            lease_set_quorum(&h->sessions[s], &quorum);
+        else
+            h->sessions[s].phase = LEASE_IDLE;
 }
 
 /* Real time at which a host's clock will show that. */
@@ -175,9 +223,11 @@ static inline void world_end_holding(struct world *w, uint64_t claim)
 
 static inline void world_start_sessions(struct world *w, unsigned host)
 {
+    struct lease_quorum quorum = {1, {1}};
+    voters_quorum(&w->all[host].voters, &quorum);
     for (unsigned s = 0; s < WORLD_SESSIONS; s++) {
         struct lease_candidate *c = &w->all[host].sessions[s];
-        lease_candidate_init(c, w->hosts, 1 + host, rng_next(&w->rng), WORLD_LENGTH_US);
+        lease_candidate_init(c, &quorum, 1 + host, rng_next(&w->rng), WORLD_LENGTH_US);
         c->mistakes = w->mistakes;
     }
 }
@@ -213,7 +263,8 @@ static inline void world_session_acts(struct world *w, unsigned host, unsigned s
         world_end_holding(w, c->claim);
         lease_release(c, &message);
         world_ask_all(w, host, session, &message);
-    } else if (h->runs && (lease_is_held(c, clock_us) || world_chance(w, 60))) {
+    } else if (h->runs && voters_range(&h->voters).low != 0 &&
+               (lease_is_held(c, clock_us) || world_chance(w, 60))) {
         lease_try(c, clock_us, &message);
         world_ask_all(w, host, session, &message);
     }
@@ -228,7 +279,7 @@ static inline void world_to_voter(struct world *w, const struct world_event *e)
     struct world_host *h = &w->all[e->host];
     int64_t clock_us = world_clock(w, h);
     struct lease_message answer;
-    if (!h->runs || clock_us < h->silent_until_us)
+    if (!h->runs || clock_us < h->silent_until_us || !voters_serve(&h->voters, e->range))
         return;
     if (lease_voter_hear(&h->voter, clock_us, &e->message, w->mistakes, &answer))
         world_send(w, &(struct world_event){.kind = WORLD_TO_SESSION,
@@ -243,13 +294,57 @@ static inline void world_to_session(struct world *w, const struct world_event *e
     struct world_host *h = &w->all[e->host];
     struct lease_candidate *c = &h->sessions[e->session];
     struct lease_message message;
-    if (!h->runs)
+    uint32_t seats[LEASE_LISTS_MAX];
+    if (!h->runs || !voters_seats(&h->voters, world_name(e->from), seats))
         return;
-    enum lease_step step = lease_hear(c, world_clock(w, h), e->from, &e->message, &message);
+    enum lease_step step = lease_hear(c, world_clock(w, h), seats, &e->message, &message);
     if (step == LEASE_ASK)
         world_ask_all(w, e->host, e->session, &message);
     if (step == LEASE_HELD)
         world_note_holder(w, e->host, c);
+}
+
+static inline void world_note(struct world *w, const struct world_event *e)
+{
+    struct world_host *h = &w->all[e->host];
+    int64_t clock_us = world_clock(w, h);
+    if (!h->runs)
+        return;
+    bool let_in = voters_note(&h->voters, clock_us, world_name(e->from), e->range);
+    if (voters_tick(&h->voters, clock_us) || let_in)
+        world_requorum(w, e->host);
+}
+
+/* One that starts has read its file; so may one that runs. Now and then a version is missed. */
+static inline void world_configure(struct world *w, unsigned host)
+{
+    struct world_host *h = &w->all[host];
+    uint32_t before = voters_range(&h->voters).high;
+    uint32_t version = world_chance(w, 80) && before < w->newest ? before + 1 : w->newest;
+    if (version == before)
+        return;
+    if (w->mistakes & WORLD_MISTAKE_AT_ONCE) {
+        h->voters.count = 0;
+        voters_restore(&h->voters, version, false, w->lists[version - 1].names,
+                       w->lists[version - 1].count);
+    } else {
+        voters_configure(&h->voters, version, w->lists[version - 1].names,
+                         w->lists[version - 1].count);
+    }
+    world_requorum(w, host);
+}
+
+static inline void world_operator(struct world *w)
+{
+    if (w->newest < WORLD_LISTS && world_chance(w, 20))
+        w->newest++;
+    for (unsigned host = 0; host < w->hosts; host++) {
+        if (world_chance(w, 20))
+            world_configure(w, host);
+        world_note_all(w, host);
+    }
+    world_push(w, (struct world_event){.at_us = w->now_us + world_below(w, WORLD_LENGTH_US),
+                                       .kind = WORLD_OPERATOR});
 }
 
 static inline void world_step(struct world *w)
@@ -257,7 +352,7 @@ static inline void world_step(struct world *w)
     struct world_event e = world_pop(w);
     struct world_host *h = &w->all[e.host];
     w->now_us = e.at_us;
-    if (e.kind != WORLD_FATE && h->stopped_until_us > w->now_us) {
+    if (e.kind != WORLD_FATE && e.kind != WORLD_OPERATOR && h->stopped_until_us > w->now_us) {
         e.at_us = h->stopped_until_us;
         world_push(w, e);
         return;
@@ -269,13 +364,30 @@ static inline void world_step(struct world *w)
     case WORLD_TO_SESSION:
         world_to_session(w, &e);
         return;
+    case WORLD_NOTE:
+        world_note(w, &e);
+        return;
     case WORLD_SESSION_ACTS:
         world_session_acts(w, e.host, e.session);
         return;
     case WORLD_FATE:
         world_fate(w, e.host);
         return;
+    case WORLD_OPERATOR:
+        world_operator(w);
+        return;
     }
+}
+
+/* Lists of some of the hosts, at random: they may have nobody in common. */
+static inline void world_draw_lists(struct world *w)
+{
+    for (unsigned l = 0; l < WORLD_LISTS; l++)
+        while (w->lists[l].count == 0)
+            for (unsigned host = 0; host < w->hosts; host++)
+                if (world_chance(w, 60))
+                    w->lists[l].names[w->lists[l].count++] = world_name(host);
+    w->newest = 1;
 }
 
 /* One schedule, of so many lengths of the lease. True: two held it at one time. */
@@ -284,9 +396,11 @@ static inline bool world_play(struct world *w, uint64_t seed, unsigned mistakes,
     static const double rates[] = {1 - 1.0 / LEASE_CLOCK_PARTS, 1, 1 + 1.0 / LEASE_CLOCK_PARTS};
     *w = (struct world){.mistakes = mistakes};
     rng_seed(&w->rng, seed);
-    w->hosts = world_chance(w, 70) ? 3 : 1 + world_below(w, WORLD_HOSTS_MAX);
+    w->hosts = 1 + world_below(w, WORLD_HOSTS_MAX);
+    world_draw_lists(w);
     for (unsigned host = 0; host < w->hosts; host++) {
         struct world_host *h = &w->all[host];
+        voters_configure(&h->voters, 1, w->lists[0].names, w->lists[0].count);
         h->runs = true;
         h->rate = rates[world_below(w, 3)];
         h->offset_us = world_below(w, 1000000000);
@@ -301,6 +415,8 @@ static inline bool world_play(struct world *w, uint64_t seed, unsigned mistakes,
                                            .kind = WORLD_FATE,
                                            .host = host});
     }
+    if (world_chance(w, 50))
+        world_push(w, (struct world_event){.kind = WORLD_OPERATOR});
     while (!w->twice && w->queued > 0 && w->now_us < (int64_t)lengths * WORLD_LENGTH_US)
         world_step(w);
     return w->twice;

@@ -36,14 +36,16 @@ END_TEST
 
 START_TEST(schedules_are_not_idle)
 {
-    unsigned won = 0, renewed = 0;
+    unsigned won = 0, renewed = 0, changes = 0;
     for (uint64_t seed = 1; seed <= 100; seed++) {
         world_play(&world, seed, 0, LENGTHS);
         won += world.won;
         renewed += world.renewed;
+        changes += world.changes;
     }
     ck_assert_uint_gt(won, 500);
     ck_assert_uint_gt(renewed, 200);
+    ck_assert_uint_gt(changes, 300);
 }
 END_TEST
 
@@ -55,9 +57,10 @@ static const struct {
     {LEASE_MISTAKE_RELEASE, 100},
     {LEASE_MISTAKE_OWN_REPORT, 100},
     {LEASE_MISTAKE_QUARANTINE, 1000},
+    {WORLD_MISTAKE_AT_ONCE, 1000},
     /* A voter that never lets go of what it holds makes up for a late deadline; one that goes by
      * its promise, as in the paper, does not. */
-    {LEASE_MISTAKE_LATE_DEADLINE | LEASE_MISTAKE_OVERWRITE, 100000},
+    {LEASE_MISTAKE_LATE_DEADLINE | LEASE_MISTAKE_OVERWRITE, 10000},
 };
 
 START_TEST(a_known_mistake_is_found)

@@ -7,7 +7,8 @@
 
 enum { VOTERS = 3, LENGTH_US = 1000000, OWNER = 7, OTHER = 8 };
 
-static struct lease_voter voters[VOTERS];
+static const struct lease_quorum quorum = {1, {VOTERS}};
+static struct lease_voter voters[VOTERS + 1];
 static struct lease_candidate ours, theirs;
 static int64_t now_us;
 
@@ -15,8 +16,16 @@ static void setup(void)
 {
     memset(voters, 0, sizeof voters);
     now_us = 5000000;
-    lease_candidate_init(&ours, VOTERS, OWNER, 111, LENGTH_US);
-    lease_candidate_init(&theirs, VOTERS, OTHER, 222, LENGTH_US);
+    lease_candidate_init(&ours, &quorum, OWNER, 111, LENGTH_US);
+    lease_candidate_init(&theirs, &quorum, OTHER, 222, LENGTH_US);
+}
+
+/* Of voter v, borrowed until the next call. */
+static const uint32_t *seats_of(unsigned v)
+{
+    static uint32_t seats[LEASE_LISTS_MAX];
+    seats[0] = UINT32_C(1) << v;
+    return seats;
 }
 
 /* Puts a message to the first so many voters; their answers to the candidate. The last step that
@@ -29,7 +38,7 @@ static enum lease_step put(struct lease_candidate *c, const struct lease_message
         struct lease_message answer;
         if (!lease_voter_hear(&voters[v], now_us, m, 0, &answer))
             continue;
-        enum lease_step step = lease_hear(c, now_us, v, &answer, next);
+        enum lease_step step = lease_hear(c, now_us, seats_of(v), &answer, next);
         last = step == LEASE_WAIT ? last : step;
     }
     return last;
@@ -48,7 +57,7 @@ static enum lease_step try_for(struct lease_candidate *c, unsigned count)
 static enum lease_step try_twice_for(struct lease_candidate *c, unsigned count)
 {
     enum lease_step step = try_for(c, count);
-    return step == LEASE_LOST && c->other == 0 ? try_for(c, count) : step;
+    return step == LEASE_LOST && c->other.ballot.round == 0 ? try_for(c, count) : step;
 }
 
 static void release(struct lease_candidate *c)
@@ -108,7 +117,7 @@ START_TEST(others_hear_who_holds_it_and_for_how_long_at_most)
     try_for(&ours, VOTERS);
     now_us += 400000;
     ck_assert_int_eq(try_for(&theirs, VOTERS), LEASE_LOST);
-    ck_assert_uint_eq(theirs.other, OWNER);
+    ck_assert_uint_eq(theirs.other.owner, OWNER);
     ck_assert_int_eq(theirs.other_until_us, now_us + LENGTH_US - 400000);
     now_us = theirs.other_until_us;
     ck_assert_int_eq(try_for(&theirs, VOTERS), LEASE_HELD);
@@ -182,7 +191,7 @@ START_TEST(the_same_voter_twice_is_one_voter)
     lease_try(&ours, now_us, &m);
     lease_voter_hear(&voters[0], now_us, &m, 0, &answer);
     for (int i = 0; i < 5; i++)
-        ck_assert_int_eq(lease_hear(&ours, now_us, 0, &answer, &none), LEASE_WAIT);
+        ck_assert_int_eq(lease_hear(&ours, now_us, seats_of(0), &answer, &none), LEASE_WAIT);
 }
 END_TEST
 
@@ -194,7 +203,7 @@ START_TEST(answers_to_an_earlier_attempt_count_for_nothing)
         lease_voter_hear(&voters[v], now_us, &m, 0, &answers[v]);
     lease_try(&ours, now_us, &again);
     for (unsigned v = 0; v < VOTERS; v++)
-        ck_assert_int_eq(lease_hear(&ours, now_us, v, &answers[v], &none), LEASE_WAIT);
+        ck_assert_int_eq(lease_hear(&ours, now_us, seats_of(v), &answers[v], &none), LEASE_WAIT);
 }
 END_TEST
 
@@ -204,7 +213,7 @@ START_TEST(a_candidate_that_is_behind_learns_how_far)
         try_for(&theirs, VOTERS);
     release(&theirs);
     ck_assert_int_eq(try_for(&ours, VOTERS), LEASE_LOST);
-    ck_assert_uint_eq(ours.other, 0);
+    ck_assert_uint_eq(ours.other.ballot.round, 0);
     ck_assert_int_eq(try_for(&ours, VOTERS), LEASE_HELD);
 }
 END_TEST
@@ -212,7 +221,7 @@ END_TEST
 START_TEST(of_two_sessions_of_one_host_one_holds_it)
 {
     struct lease_candidate second;
-    lease_candidate_init(&second, VOTERS, OWNER, 333, LENGTH_US);
+    lease_candidate_init(&second, &quorum, OWNER, 333, LENGTH_US);
     try_for(&ours, VOTERS);
     ck_assert_int_eq(try_for(&second, VOTERS), LEASE_LOST);
 }
@@ -221,12 +230,42 @@ END_TEST
 START_TEST(one_voter_alone_decides_alone_and_of_four_it_takes_three)
 {
     struct lease_candidate alone, four;
-    lease_candidate_init(&alone, 1, OWNER, 444, LENGTH_US);
+    lease_candidate_init(&alone, &(struct lease_quorum){1, {1}}, OWNER, 444, LENGTH_US);
     ck_assert_int_eq(try_for(&alone, 1), LEASE_HELD);
     setup();
-    lease_candidate_init(&four, 4, OWNER, 555, LENGTH_US);
+    lease_candidate_init(&four, &(struct lease_quorum){1, {4}}, OWNER, 555, LENGTH_US);
     ck_assert_int_eq(try_for(&four, 2), LEASE_WAIT);
     ck_assert_int_eq(try_for(&four, 3), LEASE_HELD);
+}
+END_TEST
+
+START_TEST(while_the_list_changes_each_list_must_have_its_majority)
+{
+    /* Voters 0 1 2 are the old list, 0 3 and one more that is down the new one. */
+    const uint32_t seats[4][LEASE_LISTS_MAX] = {{1, 1}, {2, 0}, {4, 0}, {0, 2}};
+    struct lease_candidate both;
+    lease_candidate_init(&both, &(struct lease_quorum){2, {3, 3}}, OWNER, 666, LENGTH_US);
+    struct lease_message m, answer, next;
+    lease_try(&both, now_us, &m);
+    for (unsigned v = 0; v < 3; v++) {
+        lease_voter_hear(&voters[v], now_us, &m, 0, &answer);
+        ck_assert_int_eq(lease_hear(&both, now_us, seats[v], &answer, &next), LEASE_WAIT);
+    }
+    lease_voter_hear(&voters[3], now_us, &m, 0, &answer);
+    ck_assert_int_eq(lease_hear(&both, now_us, seats[3], &answer, &next), LEASE_ASK);
+}
+END_TEST
+
+START_TEST(who_waits_does_not_disturb_the_holder)
+{
+    struct lease_message m, proposal, prepare, none;
+    try_for(&ours, VOTERS);
+    lease_try(&ours, now_us, &m);
+    ck_assert_int_eq(put(&ours, &m, VOTERS, &proposal), LEASE_ASK);
+    theirs.round = 100;
+    lease_try(&theirs, now_us, &prepare);
+    ck_assert_int_eq(put(&theirs, &prepare, VOTERS, &none), LEASE_LOST);
+    ck_assert_int_eq(put(&ours, &proposal, VOTERS, &none), LEASE_HELD);
 }
 END_TEST
 
@@ -250,6 +289,8 @@ int main(void)
     tcase_add_test(t, a_candidate_that_is_behind_learns_how_far);
     tcase_add_test(t, of_two_sessions_of_one_host_one_holds_it);
     tcase_add_test(t, one_voter_alone_decides_alone_and_of_four_it_takes_three);
+    tcase_add_test(t, while_the_list_changes_each_list_must_have_its_majority);
+    tcase_add_test(t, who_waits_does_not_disturb_the_holder);
     suite_add_tcase(s, t);
     return unit_run(s);
 }
