@@ -5,6 +5,7 @@
 #include "gossip/gossip.h"
 #include "gossip/health.h"
 #include "gossip/join.h"
+#include "gossip/leases.h"
 #include "gossip/member.h"
 #include "gossip/outbox.h"
 #include "gossip/probe.h"
@@ -41,8 +42,13 @@ struct gossip {
     struct spread spread;
     struct sync sync;
     struct joins joins;
+    struct leases leases;
     uint8_t scratch[GOSSIP_FRAME_BYTES_MAX];
 };
+
+/* Around each call that takes the time. */
+void core_begin(struct gossip *g, int64_t now_us);
+void core_end(struct gossip *g);
 
 static inline struct member *core_member(struct gossip *g, uint32_t row)
 {

@@ -31,7 +31,7 @@ enum gossip_error gossip_timing_derive(uint32_t detect_ms, struct gossip_timing 
 }
 
 /* Time moves to now_us; what this host slept through is excused first. */
-static void begin(struct gossip *g, int64_t now_us)
+void core_begin(struct gossip *g, int64_t now_us)
 {
     assert(now_us >= g->now_us);
     g->now_us = now_us;
@@ -39,12 +39,13 @@ static void begin(struct gossip *g, int64_t now_us)
 }
 
 /* When there is something to do next; the host holds on to it until the next call. */
-static void end(struct gossip *g)
+void core_end(struct gossip *g)
 {
+    lease_out_flush(g);
     int64_t deadline_us = core_min(probe_deadline(g), suspicion_deadline(g));
     deadline_us = core_min(deadline_us, core_min(spread_deadline(g), join_deadline(g)));
     deadline_us = core_min(deadline_us, core_min(g->reap_us, g->left_us));
-    deadline_us = core_min(deadline_us, reach_deadline(g));
+    deadline_us = core_min(deadline_us, core_min(reach_deadline(g), leases_deadline(g)));
     if (g->gone)
         deadline_us = INT64_MAX;
     g->deadline_us = deadline_us > g->now_us ? deadline_us : g->now_us;
@@ -101,6 +102,7 @@ void gossip_free(struct gossip *g)
         return;
     outbox_free(&g->outbox);
     suspicion_free(&g->suspicions);
+    leases_free(&g->leases);
     member_table_free(&g->members);
     free(g);
 }
@@ -143,7 +145,7 @@ static void (*const receivers[WIRE_KINDS])(struct gossip *, const struct wire_me
                                            const struct gossip_route *) = {
     [WIRE_PING] = receive_ping,     [WIRE_ACK] = probe_answered, [WIRE_EVIDENCE] = evidence_hear,
     [WIRE_JOIN] = join_request,     [WIRE_DIGEST] = sync_digest, [WIRE_DELTA] = sync_delta,
-    [WIRE_REFUSE] = receive_refuse,
+    [WIRE_REFUSE] = receive_refuse, [WIRE_LEASE] = leases_hear,
 };
 
 static void hear_records(struct gossip *g, const struct wire_message *m,
@@ -180,7 +182,7 @@ enum gossip_error gossip_receive(struct gossip *g, int64_t now_us, const struct 
     enum gossip_error error = GOSSIP_ERROR_MALFORMED;
     if (len <= most)
         error = wire_decode(bytes, len, g->cluster, &m);
-    begin(g, now_us);
+    core_begin(g, now_us);
     g->stats.packets_received++;
     g->stats.bytes_received += len;
     if (error == GOSSIP_ERROR_MALFORMED)
@@ -189,7 +191,7 @@ enum gossip_error gossip_receive(struct gossip *g, int64_t now_us, const struct 
         g->stats.packets_foreign++;
     else if (!g->gone)
         receive(g, &m, from);
-    end(g);
+    core_end(g);
     return error;
 }
 
@@ -209,29 +211,30 @@ static void leave_tick(struct gossip *g)
 
 void gossip_tick(struct gossip *g, int64_t now_us)
 {
-    begin(g, now_us);
+    core_begin(g, now_us);
     if (!g->gone) {
         leave_tick(g);
         suspicion_tick(g);
         probe_tick(g);
         reach_tick(g);
         join_tick(g);
+        leases_tick(g);
         view_reap(g);
         spread_tick(g);
     }
-    end(g);
+    core_end(g);
 }
 
 void gossip_leave(struct gossip *g, int64_t now_us)
 {
-    begin(g, now_us);
+    core_begin(g, now_us);
     if (!core_is_leaving(g)) {
         bool alone = member_live_count(&g->members) == 1;
         g->joins.count = 0;
         g->left_us = now_us + (alone ? 0 : core_ms(g->timing.leave_ms) / 2);
         view_restate_self(g, 0, GOSSIP_LEAVING, false);
     }
-    end(g);
+    core_end(g);
 }
 
 enum gossip_error gossip_forget(struct gossip *g, int64_t now_us, const char *name, bool prune)
@@ -241,13 +244,13 @@ enum gossip_error gossip_forget(struct gossip *g, int64_t now_us, const char *na
         return GOSSIP_ERROR_UNKNOWN;
     if (row == g->self || member_is_live(core_member(g, row)))
         return GOSSIP_ERROR_ALIVE;
-    begin(g, now_us);
+    core_begin(g, now_us);
     struct member *m = core_member(g, row);
     if (m->status == GOSSIP_FAILED)
         view_set(g, row, m->incarnation, GOSSIP_LEFT);
     if (prune)
         view_hide(g, row);
-    end(g);
+    core_end(g);
     return GOSSIP_OK;
 }
 
@@ -267,9 +270,9 @@ enum gossip_error gossip_set_tags(struct gossip *g, int64_t now_us, const char *
     const struct gossip_profile *profile = profile_new(&changed);
     if (!profile)
         return GOSSIP_ERROR_MEMORY;
-    begin(g, now_us);
+    core_begin(g, now_us);
     view_reprofile_self(g, profile);
     outbox_event(g, GOSSIP_EVENT_UPDATE, core_member(g, g->self), NULL);
-    end(g);
+    core_end(g);
     return GOSSIP_OK;
 }

@@ -334,6 +334,7 @@ const struct gossip_timing *gossip_get_timing(const struct gossip *g);
     X(stalls, "times this member's own loop was late")                                             \
     X(stalled_ms, "by how much in all, milliseconds")                                              \
     X(rtt_us, "typical round trip of our edges, microseconds; 0 while unmeasured")                 \
+    X(leases_refused, "questions for leases from who goes by other voters, not answered")          \
     X(news_waiting, "facts still being spread")                                                    \
     X(members_alive, "members now alive or suspect, this one included")                            \
     X(members_failed, "members now failed")                                                        \

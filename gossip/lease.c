@@ -154,7 +154,8 @@ void lease_try(struct lease_candidate *c, int64_t now_us, struct lease_message *
     c->other = (struct lease_grant){0};
     *message = (struct lease_message){.kind = LEASE_PREPARE,
                                       .ballot = c->ballot,
-                                      .grant = {.owner = c->owner, .priority = c->priority}};
+                                      .grant = {.owner = c->owner, .priority = c->priority},
+                                      .time_us = c->length_us};
 }
 
 static void propose(struct lease_candidate *c, int64_t now_us, struct lease_message *message)
@@ -176,7 +177,8 @@ static bool says_yes(struct lease_candidate *c, int64_t now_us, const struct lea
         c->round = m->round;
     if (m->grant.epoch > c->epochs)
         c->epochs = m->grant.epoch;
-    if (m->grant.ballot.round != 0 && m->grant.ballot.claim != c->claim) {
+    bool is_other = m->grant.ballot.round != 0 && m->grant.ballot.claim != c->claim;
+    if (is_other && (c->other.ballot.round == 0 || now_us + m->time_us > c->other_until_us)) {
         c->other = m->grant;
         c->other_until_us = now_us + m->time_us;
     }
@@ -206,6 +208,14 @@ static bool is_enough(const struct lease_candidate *c)
         if (2 * bits(c->yes[i]) <= c->quorum.voters[i])
             return false;
     return true;
+}
+
+bool lease_is_refused(const struct lease_candidate *c)
+{
+    uint32_t no = 0;
+    for (unsigned i = 0; i < c->quorum.lists; i++)
+        no |= c->no[i];
+    return no != 0;
 }
 
 static bool is_hopeless(const struct lease_candidate *c)

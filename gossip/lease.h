@@ -7,7 +7,7 @@
  *     <-- PROMISE ballot, last epoch --- promise then to take no lower ballot
  *     --- PROPOSE ballot, epoch, time -> hold it for the candidate for so long, by their own clock
  *     <-- ACCEPT ballot ---------------- now it is the candidate's
- *     --- RELEASE ballot --------------> hold it no more
+ *     --- RELEASE ballot, heir --------> hold it no more
  *     <-- REFUSE ballot, what is held -- in the place of PROMISE and ACCEPT
  *
  * Renewing is the same again, with a higher ballot, while the lease is held. Who only waits for it
@@ -50,7 +50,9 @@ enum lease_kind {
     LEASE_PROPOSE,
     LEASE_ACCEPT,
     LEASE_REFUSE,
-    LEASE_RELEASE, /* this ballot's, and those of its claim before it */
+    LEASE_RELEASE,  /* this ballot's, and those of its claim before it */
+    LEASE_WAITING,  /* to the holder: I would take it (leases.h) */
+    LEASE_HANDOVER, /* to the heir: this ballot is released, it is yours to try for */
     LEASE_KINDS
 };
 
@@ -68,8 +70,10 @@ struct lease_message {
     /* PROPOSE: what shall be held. REFUSE: what is, round 0: nothing. PROMISE: of it only the
      * epoch, the highest that ever was. */
     struct lease_grant grant;
-    int64_t time_us; /* PROPOSE: for how long. REFUSE: for how long it still is. */
+    int64_t time_us; /* PREPARE, PROPOSE: for how long. REFUSE: for how long it still is. */
     uint64_t round;  /* REFUSE: that it was promised to */
+    uint64_t heir;   /* RELEASE: who shall have it next, 0: whoever */
+    bool preempts;   /* WAITING: takes it from a holder of lower priority */
 };
 
 /* How many voters each list in force has. */
@@ -155,6 +159,9 @@ void lease_try(struct lease_candidate *c, int64_t now_us, struct lease_message *
 enum lease_step lease_hear(struct lease_candidate *c, int64_t now_us,
                            const uint32_t seats[LEASE_LISTS_MAX], const struct lease_message *m,
                            struct lease_message *message);
+
+/* Has a voter refused this attempt? */
+bool lease_is_refused(const struct lease_candidate *c);
 
 /* Is it ours? What was begun when it was must have ended when it is not. */
 bool lease_is_held(const struct lease_candidate *c, int64_t now_us);

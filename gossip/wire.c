@@ -3,6 +3,7 @@
 #include "gossip/profile.h"
 
 #include <assert.h>
+#include <stddef.h>
 #include <string.h>
 
 enum {
@@ -43,6 +44,16 @@ static void take_bytes(struct wire_reader *r, void *into, size_t bytes)
         memcpy(into, at, bytes);
 }
 
+/* Of nothing, or of something. */
+static void take_voters(struct wire_reader *r, struct gossip_voters *voters)
+{
+    voters->low = (uint32_t)take_integer(r, 4);
+    voters->high = (uint32_t)take_integer(r, 4);
+    voters->hash = take_integer(r, 8);
+    if (voters->low > voters->high)
+        r->bad = true;
+}
+
 static void take_profile(struct wire_reader *r, struct wire_record *record, bool ipv6)
 {
     struct gossip_profile *p = &record->profile;
@@ -53,6 +64,7 @@ static void take_profile(struct wire_reader *r, struct wire_record *record, bool
         take_bytes(r, p->addr.ip + sizeof v4_mapped, 4);
     }
     p->addr.port = (uint16_t)take_integer(r, 2);
+    take_voters(r, &p->voters);
     size_t name_bytes = take_integer(r, 1);
     if (name_bytes > GOSSIP_NAME_BYTES_MAX)
         r->bad = true;
@@ -145,6 +157,97 @@ static void take_evidence(struct wire_reader *r, struct wire_message *m)
         r->bad = true;
 }
 
+/* What is told of a lease, by its kind, in this order. */
+enum {
+    FIELD_ROUND = 1,
+    FIELD_HELD = 2,
+    FIELD_OWNER = 4,
+    FIELD_EPOCH = 8,
+    FIELD_PRIORITY = 16,
+    FIELD_TIME = 32,
+    FIELD_HEIR = 64,
+    FIELD_PREEMPTS = 128,
+};
+
+static const uint8_t lease_fields[LEASE_KINDS] = {
+    [LEASE_PREPARE] = FIELD_OWNER | FIELD_PRIORITY | FIELD_TIME,
+    [LEASE_PROMISE] = FIELD_EPOCH,
+    [LEASE_PROPOSE] = FIELD_OWNER | FIELD_EPOCH | FIELD_PRIORITY | FIELD_TIME,
+    [LEASE_REFUSE] =
+        FIELD_ROUND | FIELD_HELD | FIELD_OWNER | FIELD_EPOCH | FIELD_PRIORITY | FIELD_TIME,
+    [LEASE_RELEASE] = FIELD_HEIR,
+    [LEASE_WAITING] = FIELD_PRIORITY | FIELD_PREEMPTS,
+};
+
+#define PART(field, member, bytes, most)                                                           \
+    {                                                                                              \
+        field, bytes, sizeof((struct wire_lease *)0)->message.member,                              \
+            offsetof(struct wire_lease, message.member), most                                      \
+    }
+
+static const struct {
+    uint8_t field; /* 0: each lease has it */
+    uint8_t bytes; /* on the wire */
+    uint8_t size;  /* in memory: 1 or 8 */
+    uint16_t at;
+    uint64_t most;
+} lease_parts[] = {
+    {0, 8, 8, offsetof(struct wire_lease, name), UINT64_MAX},
+    PART(0, ballot.round, 8, WIRE_ROUND_MAX),
+    PART(0, ballot.claim, 8, UINT64_MAX),
+    PART(FIELD_ROUND, round, 8, WIRE_ROUND_MAX),
+    PART(FIELD_HELD, grant.ballot.round, 8, WIRE_ROUND_MAX),
+    PART(FIELD_HELD, grant.ballot.claim, 8, UINT64_MAX),
+    PART(FIELD_OWNER, grant.owner, 8, UINT64_MAX),
+    PART(FIELD_EPOCH, grant.epoch, 8, WIRE_ROUND_MAX),
+    PART(FIELD_PRIORITY, grant.priority, 1, UINT8_MAX),
+    PART(FIELD_TIME, time_us, 4, 1000 * LEASE_LENGTH_MS_MAX),
+    PART(FIELD_HEIR, heir, 8, UINT64_MAX),
+    PART(FIELD_PREEMPTS, preempts, 1, 1),
+};
+enum { LEASE_PARTS = sizeof lease_parts / sizeof *lease_parts };
+
+static bool lease_has(const struct wire_lease *lease, size_t part)
+{
+    uint8_t field = lease_parts[part].field;
+    return field == 0 || lease_fields[lease->message.kind] & field;
+}
+
+static void take_lease(struct wire_reader *r, struct wire_lease *lease)
+{
+    uint64_t kind = take_integer(r, 1);
+    r->bad |= kind == 0 || kind >= LEASE_KINDS;
+    if (r->bad)
+        return;
+    *lease = (struct wire_lease){.message.kind = (enum lease_kind)kind};
+    for (size_t i = 0; i < LEASE_PARTS; i++) {
+        if (!lease_has(lease, i))
+            continue;
+        uint64_t value = take_integer(r, lease_parts[i].bytes);
+        uint8_t byte = (uint8_t)value;
+        r->bad |= value > lease_parts[i].most;
+        memcpy((char *)lease + lease_parts[i].at,
+               lease_parts[i].size == 1 ? (const void *)&byte : &value, lease_parts[i].size);
+    }
+}
+
+bool wire_next_lease(struct wire_reader *leases, struct wire_lease *lease)
+{
+    if (leases->bad || leases->at == leases->end)
+        return false;
+    take_lease(leases, lease);
+    return !leases->bad;
+}
+
+static void take_leases(struct wire_reader *r, struct wire_message *m)
+{
+    take_voters(r, &m->voters);
+    m->leases = *r;
+    struct wire_lease lease;
+    while (wire_next_lease(r, &lease))
+        continue;
+}
+
 static void take_body(struct wire_reader *r, struct wire_message *m)
 {
     switch (m->kind) {
@@ -173,6 +276,9 @@ static void take_body(struct wire_reader *r, struct wire_message *m)
         return;
     case WIRE_REFUSE:
         m->refuse.generation = take_integer(r, 8);
+        return;
+    case WIRE_LEASE:
+        take_leases(r, m);
         return;
     case WIRE_KINDS:
         break;
@@ -260,13 +366,36 @@ static uint32_t age_s(const struct member *m, int64_t now_us)
     return s < UINT32_MAX ? (uint32_t)s : UINT32_MAX;
 }
 
+void wire_put_voters(struct wire_writer *w, const struct gossip_voters *voters)
+{
+    wire_put(w, voters->low, 4);
+    wire_put(w, voters->high, 4);
+    wire_put(w, voters->hash, 8);
+}
+
+bool wire_put_lease(struct wire_writer *w, const struct wire_lease *lease)
+{
+    if (w->end - w->at < WIRE_LEASE_BYTES_MAX)
+        return false;
+    wire_put(w, lease->message.kind, 1);
+    for (size_t i = 0; i < LEASE_PARTS; i++) {
+        const char *at = (const char *)lease + lease_parts[i].at;
+        uint64_t value = (uint8_t)*at;
+        if (lease_parts[i].size == sizeof value)
+            memcpy(&value, at, sizeof value);
+        if (lease_has(lease, i))
+            wire_put(w, value, lease_parts[i].bytes);
+    }
+    return true;
+}
+
 bool wire_put_full(struct wire_writer *w, const struct member *m, int64_t now_us)
 {
     const struct gossip_profile *p = m->profile;
     bool ipv6 = memcmp(p->addr.ip, v4_mapped, sizeof v4_mapped) != 0;
     size_t ip_bytes = ipv6 ? 16 : 4, name_bytes = strlen(p->name);
     size_t bytes =
-        1 + GOSSIP_ID_BYTES + 8 + 4 + 4 + ip_bytes + 2 + 1 + name_bytes + 2 + p->tags_bytes;
+        1 + GOSSIP_ID_BYTES + 8 + 4 + 4 + ip_bytes + 2 + 16 + 1 + name_bytes + 2 + p->tags_bytes;
     if ((size_t)(w->end - w->at) < bytes)
         return false;
     wire_put(w, record_flags(m) | RECORD_FULL | (ipv6 ? RECORD_IPV6 : 0), 1);
@@ -276,6 +405,7 @@ bool wire_put_full(struct wire_writer *w, const struct member *m, int64_t now_us
     wire_put(w, age_s(m, now_us), 4);
     put_bytes(w, p->addr.ip + 16 - ip_bytes, ip_bytes);
     wire_put(w, p->addr.port, 2);
+    wire_put_voters(w, &p->voters);
     wire_put(w, name_bytes, 1);
     put_bytes(w, p->name, name_bytes);
     wire_put(w, p->tags_bytes, 2);

@@ -20,6 +20,16 @@
  *     DIGEST    log2 of the bucket count 1, bucket hashes 8 each
  *     DELTA     token 4, flags 1, log2 of the bucket count 1, a bit per bucket (whole bytes)
  *     REFUSE    generation that the refuser started with 8: your id is mine
+ *     LEASE     the lists of voters that the sender goes by: low 4, high 4, hash 8; then, in the
+ *               place of records: kind 1, name's hash 8, round 8, claim 8, and by its kind
+ *         PREPARE   owner 8, priority 1, time 4 (us)
+ *         PROMISE   epoch 8
+ *         PROPOSE   owner 8, epoch 8, priority 1, time 4
+ *         ACCEPT    -
+ *         REFUSE    promised round 8, held: round 8, claim 8, owner 8, epoch 8, priority 1, time 4
+ *         RELEASE   heir 8
+ *         WAITING   priority 1, preempts 1
+ *         HANDOVER  -
  *
  * A record is one fact about one member, short when the profile need not travel:
  *
@@ -31,8 +41,9 @@
  *     +-------+-----------------------+------------------+-------------+-------+--------+------+
  *     | flags |        id  16         |   generation 8   |incarnation 4| age 4 |ip 4, 16|port 2|
  *     +-------+-----------------------+------------------+-------------+-------+--------+------+
- *     | name length 1 | name | tags length 2 | tags: KEY NUL VALUE NUL ... |
- *     +---------------+------+---------------+-----------------------------+
+ *     | voters: low 4, high 4, hash 8 | name length 1 | name |
+ *     | tags length 2 | tags: KEY NUL VALUE NUL ... |
+ *     +---------------+-----------------------------+
  *     age: seconds since its start while it lives, since its death afterwards. Durations and not
  *     times: hosts' clocks differ.
  *
@@ -43,6 +54,7 @@
 #define GOSSIP_WIRE_H
 
 #include "gossip/gossip.h"
+#include "gossip/lease.h"
 #include "gossip/member.h"
 
 #define WIRE_VERSION 1
@@ -50,7 +62,7 @@
 #define WIRE_BUCKETS_MAX (1 << WIRE_BUCKETS_LOG2_MAX)
 #define WIRE_HEADER_BYTES 24
 #define WIRE_RECORD_BYTES_MAX                                                                      \
-    (1 + GOSSIP_ID_BYTES + 8 + 4 + 4 + 16 + 2 + 1 + GOSSIP_NAME_BYTES_MAX + 2 +                    \
+    (1 + GOSSIP_ID_BYTES + 8 + 4 + 4 + 16 + 2 + 16 + 1 + GOSSIP_NAME_BYTES_MAX + 2 +               \
      GOSSIP_TAGS_BYTES_MAX)
 #define WIRE_SHORT_BYTES (1 + 8 + 8 + 4 + 8) /* a short record */
 /* More is never true of a cluster in order, and one step further would overflow. Whoever is said to
@@ -74,7 +86,17 @@ enum wire_kind {
     WIRE_DIGEST,
     WIRE_DELTA,
     WIRE_REFUSE,
+    WIRE_LEASE,
     WIRE_KINDS
+};
+
+/* LEASE: no round or epoch is higher; both begin at 1, and a lease a millisecond takes as long. */
+#define WIRE_ROUND_MAX (UINT64_C(1) << 62)
+#define WIRE_LEASE_BYTES_MAX (1 + 3 * 8 + 8 + 2 * 8 + 8 + 8 + 1 + 4) /* a REFUSE */
+
+struct wire_lease {
+    uint64_t name;
+    struct lease_message message;
 };
 
 /* EVIDENCE's flags: what the sender says of the subject, and of itself. */
@@ -141,8 +163,10 @@ struct wire_message {
         struct {
             uint64_t generation;
         } refuse;
+        struct gossip_voters voters; /* LEASE */
     };
-    struct wire_reader records;
+    struct wire_reader records; /* of a LEASE: none */
+    struct wire_reader leases;
 };
 
 /* Reads and checks a whole packet, its records too. MALFORMED, VERSION or CLUSTER; `message` is
@@ -152,6 +176,9 @@ enum gossip_error wire_decode(const uint8_t *bytes, size_t len, uint32_t cluster
 
 /* The next record of a decoded message. False: that was the last. */
 bool wire_next_record(struct wire_reader *records, struct wire_record *record);
+
+/* The next of a LEASE. False: that was the last. */
+bool wire_next_lease(struct wire_reader *leases, struct wire_lease *lease);
 
 struct wire_writer {
     uint8_t *start, *at, *end;
@@ -165,6 +192,9 @@ void wire_put(struct wire_writer *w, uint64_t value, size_t bytes);
 /* False: it did not fit, and nothing was written. */
 bool wire_put_short(struct wire_writer *w, const struct member *m, uint64_t accuser);
 bool wire_put_full(struct wire_writer *w, const struct member *m, int64_t now_us);
+bool wire_put_lease(struct wire_writer *w, const struct wire_lease *lease);
+/* The body of a LEASE. */
+void wire_put_voters(struct wire_writer *w, const struct gossip_voters *voters);
 
 uint32_t wire_cluster_hash(const char *cluster);
 

@@ -13,6 +13,7 @@ str(len|nlen|cmp|ncmp|chr|rchr|spn|cspn|str|dup|ndup)
 qsort bsearch
 (log|log2|log10|log1p|exp|exp2|expm1|pow|sqrt|floor|ceil|fmin|fmax)
 __assert_fail abort
+__popcountdi2
 __(mem|str)[a-z]*_chk __stack_chk_fail _GLOBAL_OFFSET_TABLE_
 __(asan|ubsan|lsan|sanitizer|sancov|start___sancov|stop___sancov)_[A-Za-z0-9_]* __start___sancov_[a-z0-9]* __stop___sancov_[a-z0-9]*
 '

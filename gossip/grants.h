@@ -1,0 +1,41 @@
+/* grants: what this member, as a voter, holds for others, by the leases' names; and whom it lets
+ * have what is free: the heir that the last holder named, or who of those that wait has the highest
+ * priority. Such favours pass quickly and spare no safety: the best may just have died. */
+#ifndef GOSSIP_GRANTS_H
+#define GOSSIP_GRANTS_H
+
+#include "gossip/wire.h"
+
+#define GRANTS_MAX 4096 /* names; with more, the one that was used longest ago makes room */
+/* Leases that are longer must be known to the disk first, for the time after a new start. */
+#define GRANTS_LENGTH_MS 1000
+
+struct grant_slot {
+    uint64_t name;
+    struct lease_voter voter;
+    int64_t used_us, free_us; /* since when it is free, once it is */
+    int64_t length_us;        /* as its candidates last said */
+    uint64_t heir;
+    struct {
+        uint64_t owner;
+        uint8_t priority;
+        int64_t until_us;
+    } best; /* who waits for it */
+};
+
+struct grants {
+    struct grant_slot *slots; /* by name */
+    uint32_t count, capacity;
+    int64_t silent_until_us;
+    uint32_t longest_ms; /* that are granted */
+    uint32_t wanted_ms;  /* that were asked for */
+    uint64_t epochs;     /* no lease has a lower one */
+};
+
+void grants_free(struct grants *grants);
+
+/* A candidate's message. True: *answer is to be sent back. */
+bool grants_hear(struct grants *grants, int64_t now_us, const struct wire_lease *heard,
+                 struct lease_message *answer);
+
+#endif

@@ -1,0 +1,587 @@
+#include "gossip/leases.h"
+
+#include "gossip/core.h"
+#include "gossip/profile.h"
+#include "gossip/view.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    RENEW_PARTS = 4,     /* of its length: renewed so often */
+    ATTEMPT_PARTS = 2,   /* ... an attempt may take */
+    RESEND_PARTS = 20,   /* ... until the question is repeated */
+    TOGETHER_PARTS = 20, /* what is due so soon is done along with what is due now */
+    AGAIN_PARTS = 12,    /* until the next attempt, after one that was refused for no holder */
+    SPREAD_PARTS = 100,  /* over which those that wait spread their attempts */
+    HANDOVERS = 4,       /* times that an heir is told, RESEND_PARTS apart */
+    DISPUTE_MS = 500     /* how long what others go by is not looked at again */
+};
+
+struct lease_want {
+    char name[GOSSIP_NAME_BYTES_MAX + 1];
+    uint64_t hash;
+    struct lease_candidate c;
+    struct lease_message asked; /* of this attempt */
+    int64_t tried_us, next_us, resend_us;
+    bool preempts, changed;
+    bool held, is_preempted; /* as was last told */
+    bool over;               /* wanted no more, but the heir is still being told */
+    struct heirs heirs;
+    uint64_t heir;
+    struct lease_ballot released, inherited; /* by us; by another, for us */
+    unsigned handovers;                      /* still to be sent */
+    int64_t handover_us;
+};
+
+void leases_free(struct leases *l)
+{
+    grants_free(&l->grants);
+    lease_out_free(&l->out);
+    free(l->wants);
+}
+
+static uint64_t hash_of(const char *name)
+{
+    uint64_t hash = UINT64_C(0xcbf29ce484222325); /* FNV-1a */
+    for (; *name != '\0'; name++)
+        hash = (hash ^ (uint8_t)*name) * UINT64_C(0x100000001b3);
+    return hash;
+}
+
+static struct lease_want *find(const struct leases *l, uint64_t hash)
+{
+    for (uint32_t i = 0; i < l->count; i++)
+        if (l->wants[i].hash == hash && !l->wants[i].over)
+            return &l->wants[i];
+    return NULL;
+}
+
+/* ---- the voters ---- */
+
+static void publish(struct gossip *g)
+{
+    struct gossip_voters range = voters_range(&g->leases.voters);
+    struct gossip_profile changed = *core_member(g, g->self)->profile;
+    if (memcmp(&changed.voters, &range, sizeof range) == 0)
+        return;
+    changed.voters = range;
+    const struct gossip_profile *profile = profile_new(&changed);
+    if (profile)
+        view_reprofile_self(g, profile);
+}
+
+static void requorum(struct gossip *g)
+{
+    struct leases *l = &g->leases;
+    struct lease_quorum quorum;
+    publish(g);
+    for (uint32_t i = 0; i < l->count; i++) {
+        struct lease_want *w = &l->wants[i];
+        w->c.phase = LEASE_IDLE;
+        w->next_us = core_min(w->next_us, g->now_us);
+        if (voters_quorum(&l->voters, &quorum))
+            lease_set_quorum(&w->c, &quorum);
+    }
+}
+
+void leases_start(struct gossip *g, int64_t now_us, const struct voters *voters,
+                  uint32_t longest_ms, uint64_t epochs)
+{
+    struct leases *l = &g->leases;
+    l->grants.longest_ms = longest_ms > GRANTS_LENGTH_MS ? longest_ms : GRANTS_LENGTH_MS;
+    l->grants.silent_until_us = now_us + lease_quarantine_us(core_ms(l->grants.longest_ms));
+    l->grants.epochs = epochs;
+    l->started = true;
+    leases_set_voters(g, now_us, voters);
+}
+
+void leases_set_voters(struct gossip *g, int64_t now_us, const struct voters *voters)
+{
+    core_begin(g, now_us);
+    g->leases.voters = *voters;
+    requorum(g);
+    core_end(g);
+}
+
+const struct voters *leases_voters(const struct gossip *g)
+{
+    return &g->leases.voters;
+}
+
+struct leases_needs leases_needs(const struct gossip *g)
+{
+    const struct grants *grants = &g->leases.grants;
+    uint32_t ms = grants->wanted_ms > grants->longest_ms ? grants->wanted_ms : grants->longest_ms;
+    return (struct leases_needs){ms, grants->epochs};
+}
+
+void leases_allow(struct gossip *g, int64_t now_us, uint32_t longest_ms)
+{
+    (void)now_us;
+    if (longest_ms > g->leases.grants.longest_ms && longest_ms <= LEASE_LENGTH_MS_MAX)
+        g->leases.grants.longest_ms = longest_ms;
+}
+
+static bool is_alive(const struct gossip *g, const char *name)
+{
+    uint32_t row = member_by_name(&g->members, name);
+    return row != MEMBER_NONE && member_is_live(&g->members.rows[row]);
+}
+
+bool leases_has_quorum(const struct gossip *g)
+{
+    const struct voters *v = &g->leases.voters;
+    if (v->count == 0 || v->waits)
+        return false;
+    for (unsigned i = 0; i < v->count; i++) {
+        unsigned alive = 0;
+        for (unsigned j = 0; j < v->lists[i].count; j++)
+            alive += is_alive(g, v->lists[i].names[j]);
+        if (2 * alive <= v->lists[i].count)
+            return false;
+    }
+    return true;
+}
+
+/* What the voters, and we, say of the lists that they go by. */
+static void note_voters(struct gossip *g)
+{
+    struct leases *l = &g->leases;
+    bool changed = false;
+    unsigned cursor = 0;
+    for (const char *name; (name = voters_next(&l->voters, &cursor));) {
+        uint32_t row = member_by_name(&g->members, name);
+        if (row != MEMBER_NONE)
+            changed |=
+                voters_note(&l->voters, g->now_us, name, core_member(g, row)->profile->voters);
+    }
+    if (voters_tick(&l->voters, g->now_us) || changed)
+        requorum(g);
+}
+
+/* Two hosts or more that go by another list of this version: that is a mistake in a file, and with
+ * bad luck each side has a majority of its own. Nothing new is taken then. */
+static bool is_disputed(struct gossip *g)
+{
+    struct leases *l = &g->leases;
+    if (g->now_us - l->disputed_us < core_ms(DISPUTE_MS))
+        return l->disputed;
+    struct gossip_voters ours = voters_range(&l->voters);
+    unsigned others = 0;
+    for (uint32_t row = 0; row < g->members.used; row++) {
+        const struct member *m = core_member(g, row);
+        if (m->profile && member_is_live(m) && m->profile->voters.high == ours.high)
+            others += m->profile->voters.hash != ours.hash;
+    }
+    l->disputed = others > 1;
+    l->disputed_us = g->now_us;
+    return l->disputed;
+}
+
+/* ---- asking ---- */
+
+static int64_t part(const struct lease_want *w, int64_t parts)
+{
+    return w->c.length_us / parts;
+}
+
+static int64_t random_part(struct gossip *g, const struct lease_want *w, int64_t parts)
+{
+    return rng_below(&g->rng, (uint32_t)part(w, parts) + 1);
+}
+
+static void hear_answer(struct gossip *g, struct lease_want *w, const char *voter,
+                        const struct lease_message *m);
+
+/* If we are a voter. */
+static bool ask_ourselves(struct gossip *g, uint64_t name, const struct lease_message *m,
+                          struct lease_message *answer)
+{
+    struct leases *l = &g->leases;
+    uint32_t seats[LEASE_LISTS_MAX];
+    bool is_voter = voters_seats(&l->voters, core_member(g, g->self)->profile->name, seats) &&
+                    voters_serve(&l->voters, voters_range(&l->voters));
+    struct wire_lease asked = {name, *m};
+    return is_voter && grants_hear(&l->grants, g->now_us, &asked, answer);
+}
+
+/* To each voter; if we are one we answer at once. */
+static void ask(struct gossip *g, struct lease_want *w, const struct lease_message *m)
+{
+    struct lease_message answer;
+    w->asked = *m;
+    w->resend_us = g->now_us + part(w, RESEND_PARTS);
+    lease_out_push(g, 0, w->hash, m);
+    if (ask_ourselves(g, w->hash, m, &answer))
+        hear_answer(g, w, core_member(g, g->self)->profile->name, &answer);
+}
+
+static void try_now(struct gossip *g, struct lease_want *w)
+{
+    struct leases *l = &g->leases;
+    struct lease_quorum quorum;
+    struct lease_message m;
+    bool held = lease_is_held(&w->c, g->now_us);
+    w->next_us = g->now_us + part(w, ATTEMPT_PARTS);
+    if (!voters_quorum(&l->voters, &quorum) || core_is_leaving(g) || (!held && is_disputed(g)))
+        return;
+    w->tried_us = g->now_us;
+    lease_try(&w->c, g->now_us, &m);
+    ask(g, w, &m);
+}
+
+static void tell_waiting(struct gossip *g, const struct lease_want *w)
+{
+    lease_out_push(g, w->c.other.owner, w->hash,
+                   &(struct lease_message){.kind = LEASE_WAITING,
+                                           .ballot = {w->c.round, w->c.claim},
+                                           .grant.priority = w->c.priority,
+                                           .preempts = w->preempts});
+}
+
+/* Several tried at one time, and each got some voters: all let go of these, and one will be first.
+ */
+static void let_go(struct gossip *g, struct lease_want *w)
+{
+    struct lease_message m, answer;
+    lease_release(&w->c, &m);
+    lease_out_push(g, 0, w->hash, &m);
+    ask_ourselves(g, w->hash, &m, &answer);
+    w->next_us = g->now_us + random_part(g, w, AGAIN_PARTS);
+}
+
+/* Refused. Who holds it is told that we wait, and it is asked for when it may be over. */
+static void wait_for(struct gossip *g, struct lease_want *w)
+{
+    w->next_us = g->now_us + random_part(g, w, AGAIN_PARTS);
+    if (w->c.other.ballot.round == 0)
+        return;
+    tell_waiting(g, w);
+    w->next_us = core_min(w->c.other_until_us, g->now_us + part(w, ATTEMPT_PARTS)) +
+                 random_part(g, w, SPREAD_PARTS);
+}
+
+static void give_up(struct gossip *g, struct lease_want *w, bool proposed)
+{
+    w->c.phase = LEASE_IDLE;
+    if (proposed && !lease_is_held(&w->c, g->now_us))
+        let_go(g, w);
+    else
+        wait_for(g, w);
+}
+
+static void hear_answer(struct gossip *g, struct lease_want *w, const char *voter,
+                        const struct lease_message *m)
+{
+    uint32_t seats[LEASE_LISTS_MAX];
+    struct lease_message next;
+    if (m->ballot.claim != w->c.claim || !voters_seats(&g->leases.voters, voter, seats))
+        return;
+    bool proposed = w->c.phase == LEASE_PROPOSING;
+    switch (lease_hear(&w->c, g->now_us, seats, m, &next)) {
+    case LEASE_WAIT:
+        return;
+    case LEASE_ASK:
+        ask(g, w, &next);
+        return;
+    case LEASE_HELD:
+        w->next_us = w->tried_us + part(w, RENEW_PARTS);
+        w->held = w->changed = true;
+        return;
+    case LEASE_LOST:
+        give_up(g, w, proposed);
+        return;
+    }
+}
+
+/* ---- heirs ---- */
+
+static void hear_waiting(const struct gossip *g, struct lease_want *w, uint64_t key,
+                         const struct lease_message *m)
+{
+    struct heir heir = {key, m->grant.priority, g->now_us + w->c.length_us};
+    heirs_note(&w->heirs, g->now_us, &heir);
+    if (m->preempts && heir.priority > w->c.priority && w->held && !w->is_preempted)
+        w->is_preempted = w->changed = true;
+}
+
+static void hand_over(struct gossip *g, struct lease_want *w)
+{
+    lease_out_push(g, w->heir, w->hash,
+                   &(struct lease_message){.kind = LEASE_HANDOVER, .ballot = w->released});
+    w->handovers--;
+    w->handover_us = g->now_us + part(w, RESEND_PARTS);
+}
+
+/* The holder has stopped and released it: so say we, in its name, and try. */
+static void inherit(struct gossip *g, struct lease_want *w, const struct lease_ballot *released)
+{
+    bool again = released->round == w->inherited.round && released->claim == w->inherited.claim;
+    if (w->held || again)
+        return;
+    w->inherited = *released;
+    struct lease_message m = {.kind = LEASE_RELEASE, .ballot = *released, .heir = g->key}, answer;
+    lease_out_push(g, 0, w->hash, &m);
+    ask_ourselves(g, w->hash, &m, &answer);
+    if (w->c.round < released->round)
+        w->c.round = released->round;
+    w->c.phase = LEASE_IDLE;
+    try_now(g, w);
+}
+
+/* ---- what comes in ---- */
+
+/* What a voter is asked. */
+static void hear_question(struct gossip *g, const struct wire_message *m,
+                          const struct wire_lease *asked)
+{
+    struct leases *l = &g->leases;
+    uint32_t seats[LEASE_LISTS_MAX];
+    struct lease_message answer;
+    const char *self = core_member(g, g->self)->profile->name;
+    if (!voters_seats(&l->voters, self, seats) || !voters_serve(&l->voters, m->voters)) {
+        g->stats.leases_refused++;
+        return;
+    }
+    if (grants_hear(&l->grants, g->now_us, asked, &answer))
+        lease_out_push(g, m->sender, asked->name, &answer);
+}
+
+static void hear_one(struct gossip *g, const struct wire_message *m, const struct member *sender,
+                     const struct wire_lease *heard)
+{
+    const struct lease_message *message = &heard->message;
+    if (message->kind == LEASE_PREPARE || message->kind == LEASE_PROPOSE ||
+        message->kind == LEASE_RELEASE) {
+        hear_question(g, m, heard);
+        return;
+    }
+    struct lease_want *w = find(&g->leases, heard->name);
+    if (!w)
+        return;
+    if (message->kind == LEASE_WAITING)
+        hear_waiting(g, w, m->sender, message);
+    else if (message->kind == LEASE_HANDOVER)
+        inherit(g, w, &message->ballot);
+    else
+        hear_answer(g, w, sender->profile->name, message);
+}
+
+void leases_hear(struct gossip *g, const struct wire_message *m, const struct gossip_route *from)
+{
+    (void)from;
+    uint32_t row = member_by_key(&g->members, m->sender);
+    if (row == MEMBER_NONE || row == g->self || !g->leases.started)
+        return;
+    struct wire_reader leases = m->leases;
+    struct wire_lease heard;
+    while (wire_next_lease(&leases, &heard))
+        hear_one(g, m, core_member(g, row), &heard);
+}
+
+/* ---- time ---- */
+
+static void tick_one(struct gossip *g, struct lease_want *w)
+{
+    int64_t soon_us = g->now_us + part(w, TOGETHER_PARTS);
+    if (w->held && !lease_is_held(&w->c, g->now_us)) {
+        w->held = w->is_preempted = false;
+        w->changed = true;
+    }
+    if (w->handovers > 0 && g->now_us >= w->handover_us)
+        hand_over(g, w);
+    if (w->over)
+        return;
+    bool asking = w->c.phase != LEASE_IDLE;
+    if (asking && !w->held && lease_is_refused(&w->c) && g->now_us >= w->resend_us)
+        give_up(g, w, w->c.phase == LEASE_PROPOSING);
+    else if (asking && g->now_us >= w->tried_us + part(w, ATTEMPT_PARTS))
+        try_now(g, w);
+    else if (asking && g->now_us >= w->resend_us)
+        ask(g, w, &w->asked);
+    else if (!asking && soon_us >= w->next_us)
+        try_now(g, w);
+}
+
+static int64_t deadline_of(const struct lease_want *w)
+{
+    int64_t at_us = w->handovers > 0 ? w->handover_us : INT64_MAX;
+    if (w->held)
+        at_us = core_min(at_us, w->c.until_us);
+    if (w->over)
+        return at_us;
+    int64_t ask_us = core_min(w->resend_us, w->tried_us + part(w, ATTEMPT_PARTS));
+    return core_min(at_us, w->c.phase != LEASE_IDLE ? ask_us : w->next_us);
+}
+
+static bool is_any_due(const struct gossip *g)
+{
+    for (uint32_t i = 0; i < g->leases.count; i++)
+        if (g->now_us >= deadline_of(&g->leases.wants[i]))
+            return true;
+    return false;
+}
+
+void leases_tick(struct gossip *g)
+{
+    struct leases *l = &g->leases;
+    if (!l->started)
+        return;
+    note_voters(g);
+    if (!is_any_due(g))
+        return;
+    for (uint32_t i = l->count; i > 0; i--) {
+        struct lease_want *w = &l->wants[i - 1];
+        tick_one(g, w);
+        if (w->over && w->handovers == 0)
+            *w = l->wants[--l->count];
+    }
+}
+
+int64_t leases_deadline(const struct gossip *g)
+{
+    const struct leases *l = &g->leases;
+    int64_t at_us = voters_deadline(&l->voters);
+    for (uint32_t i = 0; i < l->count; i++)
+        at_us = core_min(at_us, deadline_of(&l->wants[i]));
+    return at_us;
+}
+
+/* ---- what the caller wants ---- */
+
+static struct lease_want *add(struct gossip *g, const char *name)
+{
+    struct leases *l = &g->leases;
+    if (l->count == l->capacity) {
+        uint32_t capacity = l->capacity ? 2 * l->capacity : 8;
+        struct lease_want *wants = realloc(l->wants, capacity * sizeof *wants);
+        if (!wants)
+            return NULL;
+        l->wants = wants;
+        l->capacity = capacity;
+    }
+    struct lease_want *w = &l->wants[l->count++];
+    *w = (struct lease_want){.hash = hash_of(name), .next_us = g->now_us};
+    memcpy(w->name, name, strlen(name));
+    return w;
+}
+
+enum gossip_error leases_want(struct gossip *g, int64_t now_us,
+                              const struct leases_options *options)
+{
+    size_t bytes = strlen(options->name);
+    bool fits =
+        options->length_ms >= LEASE_LENGTH_MS_MIN && options->length_ms <= LEASE_LENGTH_MS_MAX;
+    if (bytes == 0 || bytes > GOSSIP_NAME_BYTES_MAX || !fits)
+        return GOSSIP_ERROR_NAME;
+    struct lease_want *w = find(&g->leases, hash_of(options->name));
+    if (!w && g->leases.count == LEASES_MAX)
+        return GOSSIP_ERROR_FULL;
+    core_begin(g, now_us);
+    if (!w) {
+        struct lease_quorum quorum = {1, {1}};
+        w = add(g, options->name);
+        if (!w) {
+            core_end(g);
+            return GOSSIP_ERROR_MEMORY;
+        }
+        voters_quorum(&g->leases.voters, &quorum);
+        lease_candidate_init(&w->c, &quorum, g->key, rng_next(&g->rng),
+                             core_ms(options->length_ms));
+    }
+    w->c.length_us = core_ms(options->length_ms);
+    w->c.priority = options->priority;
+    w->preempts = options->preempts;
+    core_end(g);
+    return GOSSIP_OK;
+}
+
+enum gossip_error leases_release(struct gossip *g, int64_t now_us, const char *name,
+                                 const char *heir, bool stays)
+{
+    struct lease_want *w = find(&g->leases, hash_of(name));
+    uint32_t row = heir ? member_by_name(&g->members, heir) : MEMBER_NONE;
+    if (!w || (heir && row == MEMBER_NONE))
+        return GOSSIP_ERROR_UNKNOWN;
+    const struct heir *chosen =
+        heirs_choose(&w->heirs, g->now_us, heir ? core_member(g, row)->key : 0);
+    if (heir && !chosen)
+        return GOSSIP_ERROR_UNKNOWN;
+    core_begin(g, now_us);
+    struct lease_message m, answer;
+    bool held = lease_is_held(&w->c, now_us);
+    lease_release(&w->c, &m);
+    m.heir = held && chosen ? chosen->key : 0;
+    lease_out_push(g, 0, w->hash, &m);
+    ask_ourselves(g, w->hash, &m, &answer);
+    w->held = w->is_preempted = w->changed = false;
+    w->over = !stays;
+    w->next_us = now_us + w->c.length_us / ATTEMPT_PARTS;
+    if (m.heir != 0) {
+        w->heir = m.heir;
+        w->released = m.ballot;
+        w->handovers = HANDOVERS;
+        hand_over(g, w);
+    }
+    w->heirs.count = 0;
+    core_end(g);
+    return GOSSIP_OK;
+}
+
+/* ---- what the caller sees ---- */
+
+static void copy_name(const struct gossip *g, uint64_t key, char into[GOSSIP_NAME_BYTES_MAX + 1])
+{
+    uint32_t row = member_by_key(&g->members, key);
+    const char *name = row == MEMBER_NONE ? "" : g->members.rows[row].profile->name;
+    memcpy(into, name, strlen(name) + 1);
+}
+
+static void fill_state(const struct gossip *g, int64_t now_us, const struct lease_want *w,
+                       struct leases_state *state)
+{
+    const struct lease_candidate *c = &w->c;
+    *state = (struct leases_state){.wanted = true, .held = lease_is_held(c, now_us)};
+    memcpy(state->name, w->name, sizeof state->name);
+    state->until_us = c->until_us;
+    state->epoch = state->held ? c->epoch : c->epochs;
+    state->is_preempted = w->is_preempted;
+    if (state->held)
+        copy_name(g, g->key, state->holder);
+    else if (c->other.ballot.round != 0)
+        copy_name(g, c->other.owner, state->holder);
+    for (unsigned i = 0; i < w->heirs.count; i++) {
+        if (now_us >= w->heirs.all[i].until_us)
+            continue;
+        copy_name(g, w->heirs.all[i].key, state->heirs[state->waiting].name);
+        state->heirs[state->waiting++].priority = w->heirs.all[i].priority;
+    }
+    for (unsigned i = 0; i < c->quorum.lists; i++) {
+        state->asked += c->quorum.voters[i];
+        state->answered += (unsigned)__builtin_popcount(c->yes[i] | c->no[i]);
+    }
+}
+
+enum gossip_error leases_get(const struct gossip *g, int64_t now_us, const char *name,
+                             struct leases_state *state)
+{
+    const struct lease_want *w = find(&g->leases, hash_of(name));
+    if (!w)
+        return GOSSIP_ERROR_UNKNOWN;
+    fill_state(g, now_us, w, state);
+    return GOSSIP_OK;
+}
+
+bool leases_next_change(struct gossip *g, int64_t now_us, struct leases_state *state)
+{
+    for (uint32_t i = 0; i < g->leases.count; i++) {
+        struct lease_want *w = &g->leases.wants[i];
+        if (!w->changed || w->over)
+            continue;
+        w->changed = false;
+        fill_state(g, now_us, w, state);
+        return true;
+    }
+    return false;
+}
