@@ -65,9 +65,11 @@ static void release(struct lease_voter *v, const struct lease_message *m, unsign
         v->promised = over;
 }
 
-static void refuse(const struct lease_voter *v, int64_t now_us, struct lease_message *answer)
+void lease_voter_tell(const struct lease_voter *v, int64_t now_us, const struct lease_message *m,
+                      struct lease_message *answer)
 {
     const struct lease_grant *grant = lease_voter_grant(v, now_us);
+    *answer = (struct lease_message){.kind = LEASE_REFUSE, .ballot = m->ballot};
     answer->round = v->promised.round;
     if (!grant)
         return;
@@ -78,14 +80,15 @@ static void refuse(const struct lease_voter *v, int64_t now_us, struct lease_mes
 bool lease_voter_hear(struct lease_voter *v, int64_t now_us, const struct lease_message *m,
                       unsigned mistakes, struct lease_message *answer)
 {
-    *answer = (struct lease_message){.kind = LEASE_REFUSE, .ballot = m->ballot};
     if (m->kind == LEASE_RELEASE) {
         release(v, m, mistakes);
         return false;
     }
+    lease_voter_tell(v, now_us, m, answer);
     if (compare(&m->ballot, &v->promised) < 0 || !is_open(v, now_us, m, mistakes))
-        refuse(v, now_us, answer);
-    else if (m->kind == LEASE_PREPARE)
+        return true;
+    *answer = (struct lease_message){.ballot = m->ballot};
+    if (m->kind == LEASE_PREPARE)
         promise(v, answer);
     else
         accept(v, now_us, m, answer);

@@ -53,6 +53,8 @@ enum lease_kind {
     LEASE_RELEASE,  /* this ballot's, and those of its claim before it */
     LEASE_WAITING,  /* to the holder: I would take it (leases.h) */
     LEASE_HANDOVER, /* to the heir: this ballot is released, it is yours to try for */
+    LEASE_MOVE,     /* to the holder: hand it to this heir */
+    LEASE_QUERY,    /* to a voter: who holds it? answered by REFUSE */
     LEASE_KINDS
 };
 
@@ -104,6 +106,9 @@ struct lease_voter {
 /* A message from a candidate has come. True: *answer is to be sent back. */
 bool lease_voter_hear(struct lease_voter *v, int64_t now_us, const struct lease_message *m,
                       unsigned mistakes, struct lease_message *answer);
+/* Answers with what it holds, whatever the question. */
+void lease_voter_tell(const struct lease_voter *v, int64_t now_us, const struct lease_message *m,
+                      struct lease_message *answer);
 /* What it holds now; NULL: nothing. */
 const struct lease_grant *lease_voter_grant(const struct lease_voter *v, int64_t now_us);
 

@@ -1,6 +1,7 @@
 #include "gossip/leases.h"
 
 #include "gossip/core.h"
+#include "gossip/lease_want.h"
 #include "gossip/profile.h"
 #include "gossip/view.h"
 
@@ -18,22 +19,6 @@ enum {
     DISPUTE_MS = 500     /* how long what others go by is not looked at again */
 };
 
-struct lease_want {
-    char name[GOSSIP_NAME_BYTES_MAX + 1];
-    uint64_t hash;
-    struct lease_candidate c;
-    struct lease_message asked; /* of this attempt */
-    int64_t tried_us, next_us, resend_us;
-    bool preempts, changed;
-    bool held, is_preempted; /* as was last told */
-    bool over;               /* wanted no more, but the heir is still being told */
-    struct heirs heirs;
-    uint64_t heir;
-    struct lease_ballot released, inherited; /* by us; by another, for us */
-    unsigned handovers;                      /* still to be sent */
-    int64_t handover_us;
-};
-
 void leases_free(struct leases *l)
 {
     grants_free(&l->grants);
@@ -41,7 +26,7 @@ void leases_free(struct leases *l)
     free(l->wants);
 }
 
-static uint64_t hash_of(const char *name)
+uint64_t lease_want_hash(const char *name)
 {
     uint64_t hash = UINT64_C(0xcbf29ce484222325); /* FNV-1a */
     for (; *name != '\0'; name++)
@@ -49,7 +34,7 @@ static uint64_t hash_of(const char *name)
     return hash;
 }
 
-static struct lease_want *find(const struct leases *l, uint64_t hash)
+struct lease_want *lease_want_find(const struct leases *l, uint64_t hash)
 {
     for (uint32_t i = 0; i < l->count; i++)
         if (l->wants[i].hash == hash && !l->wants[i].over)
@@ -217,6 +202,16 @@ static void ask(struct gossip *g, struct lease_want *w, const struct lease_messa
         hear_answer(g, w, core_member(g, g->self)->profile->name, &answer);
 }
 
+/* Who only wants to know who holds it. */
+static void query(struct gossip *g, struct lease_want *w)
+{
+    struct lease_message m = {.kind = LEASE_QUERY, .ballot = {0, w->c.claim}}, answer;
+    w->next_us = g->now_us + part(w, ATTEMPT_PARTS);
+    lease_out_push(g, 0, w->hash, &m);
+    if (ask_ourselves(g, w->hash, &m, &answer))
+        hear_answer(g, w, core_member(g, g->self)->profile->name, &answer);
+}
+
 static void try_now(struct gossip *g, struct lease_want *w)
 {
     struct leases *l = &g->leases;
@@ -227,6 +222,7 @@ static void try_now(struct gossip *g, struct lease_want *w)
     if (!voters_quorum(&l->voters, &quorum) || core_is_leaving(g) || (!held && is_disputed(g)))
         return;
     w->tried_us = g->now_us;
+    w->inherits = false;
     lease_try(&w->c, g->now_us, &m);
     ask(g, w, &m);
 }
@@ -271,6 +267,26 @@ static void give_up(struct gossip *g, struct lease_want *w, bool proposed)
         wait_for(g, w);
 }
 
+/* A grant of one voter may be of one that never got the others; it passes. */
+static void note_holder(struct gossip *g, struct lease_want *w, const struct lease_message *m)
+{
+    const struct lease_grant *grant = &m->grant;
+    bool older = w->holder.owner != 0 && grant->epoch < w->holder.epoch;
+    if (grant->ballot.round == 0 || grant->ballot.claim == w->c.claim || older)
+        return;
+    w->changed |= grant->owner != w->holder.owner;
+    w->holder = *grant;
+    w->holder_until_us = g->now_us + m->time_us;
+}
+
+static void note_held(struct gossip *g, struct lease_want *w)
+{
+    w->next_us = w->tried_us + part(w, RENEW_PARTS);
+    w->held = w->changed = true;
+    w->holder = (struct lease_grant){w->c.ballot, g->key, w->c.epoch, w->c.priority};
+    w->holder_until_us = w->c.until_us;
+}
+
 static void hear_answer(struct gossip *g, struct lease_want *w, const char *voter,
                         const struct lease_message *m)
 {
@@ -278,6 +294,7 @@ static void hear_answer(struct gossip *g, struct lease_want *w, const char *vote
     struct lease_message next;
     if (m->ballot.claim != w->c.claim || !voters_seats(&g->leases.voters, voter, seats))
         return;
+    note_holder(g, w, m);
     bool proposed = w->c.phase == LEASE_PROPOSING;
     switch (lease_hear(&w->c, g->now_us, seats, m, &next)) {
     case LEASE_WAIT:
@@ -286,8 +303,7 @@ static void hear_answer(struct gossip *g, struct lease_want *w, const char *vote
         ask(g, w, &next);
         return;
     case LEASE_HELD:
-        w->next_us = w->tried_us + part(w, RENEW_PARTS);
-        w->held = w->changed = true;
+        note_held(g, w);
         return;
     case LEASE_LOST:
         give_up(g, w, proposed);
@@ -297,13 +313,23 @@ static void hear_answer(struct gossip *g, struct lease_want *w, const char *vote
 
 /* ---- heirs ---- */
 
+/* It shall go to that heir, which waits for it: the caller is told, and releases it. */
+static void ask_to_move(const struct gossip *g, struct lease_want *w, uint64_t heir)
+{
+    bool waits = heirs_choose(&w->heirs, g->now_us, heir);
+    if (!w->held || !waits || w->move_to != 0)
+        return;
+    w->move_to = heir;
+    w->changed = true;
+}
+
 static void hear_waiting(const struct gossip *g, struct lease_want *w, uint64_t key,
                          const struct lease_message *m)
 {
     struct heir heir = {key, m->grant.priority, g->now_us + w->c.length_us};
     heirs_note(&w->heirs, g->now_us, &heir);
-    if (m->preempts && heir.priority > w->c.priority && w->held && !w->is_preempted)
-        w->is_preempted = w->changed = true;
+    if (m->preempts && heir.priority > w->c.priority)
+        ask_to_move(g, w, key);
 }
 
 static void hand_over(struct gossip *g, struct lease_want *w)
@@ -318,7 +344,7 @@ static void hand_over(struct gossip *g, struct lease_want *w)
 static void inherit(struct gossip *g, struct lease_want *w, const struct lease_ballot *released)
 {
     bool again = released->round == w->inherited.round && released->claim == w->inherited.claim;
-    if (w->held || again)
+    if (w->held || w->watches || again)
         return;
     w->inherited = *released;
     struct lease_message m = {.kind = LEASE_RELEASE, .ballot = *released, .heir = g->key}, answer;
@@ -328,6 +354,7 @@ static void inherit(struct gossip *g, struct lease_want *w, const struct lease_b
         w->c.round = released->round;
     w->c.phase = LEASE_IDLE;
     try_now(g, w);
+    w->inherits = true;
 }
 
 /* ---- what comes in ---- */
@@ -353,17 +380,19 @@ static void hear_one(struct gossip *g, const struct wire_message *m, const struc
 {
     const struct lease_message *message = &heard->message;
     if (message->kind == LEASE_PREPARE || message->kind == LEASE_PROPOSE ||
-        message->kind == LEASE_RELEASE) {
+        message->kind == LEASE_RELEASE || message->kind == LEASE_QUERY) {
         hear_question(g, m, heard);
         return;
     }
-    struct lease_want *w = find(&g->leases, heard->name);
+    struct lease_want *w = lease_want_find(&g->leases, heard->name);
     if (!w)
         return;
     if (message->kind == LEASE_WAITING)
         hear_waiting(g, w, m->sender, message);
     else if (message->kind == LEASE_HANDOVER)
         inherit(g, w, &message->ballot);
+    else if (message->kind == LEASE_MOVE)
+        ask_to_move(g, w, message->heir);
     else
         hear_answer(g, w, sender->profile->name, message);
 }
@@ -386,7 +415,11 @@ static void tick_one(struct gossip *g, struct lease_want *w)
 {
     int64_t soon_us = g->now_us + part(w, TOGETHER_PARTS);
     if (w->held && !lease_is_held(&w->c, g->now_us)) {
-        w->held = w->is_preempted = false;
+        w->held = false;
+        w->move_to = 0;
+    }
+    if (w->holder.owner != 0 && g->now_us >= w->holder_until_us) {
+        w->holder.owner = 0;
         w->changed = true;
     }
     if (w->handovers > 0 && g->now_us >= w->handover_us)
@@ -394,7 +427,11 @@ static void tick_one(struct gossip *g, struct lease_want *w)
     if (w->over)
         return;
     bool asking = w->c.phase != LEASE_IDLE;
-    if (asking && !w->held && lease_is_refused(&w->c) && g->now_us >= w->resend_us)
+    if (w->watches && soon_us >= w->next_us)
+        query(g, w);
+    else if (w->watches)
+        return;
+    else if (asking && !w->held && lease_is_refused(&w->c) && g->now_us >= w->resend_us)
         give_up(g, w, w->c.phase == LEASE_PROPOSING);
     else if (asking && g->now_us >= w->tried_us + part(w, ATTEMPT_PARTS))
         try_now(g, w);
@@ -407,8 +444,8 @@ static void tick_one(struct gossip *g, struct lease_want *w)
 static int64_t deadline_of(const struct lease_want *w)
 {
     int64_t at_us = w->handovers > 0 ? w->handover_us : INT64_MAX;
-    if (w->held)
-        at_us = core_min(at_us, w->c.until_us);
+    if (w->holder.owner != 0)
+        at_us = core_min(at_us, w->holder_until_us);
     if (w->over)
         return at_us;
     int64_t ask_us = core_min(w->resend_us, w->tried_us + part(w, ATTEMPT_PARTS));
@@ -462,7 +499,7 @@ static struct lease_want *add(struct gossip *g, const char *name)
         l->capacity = capacity;
     }
     struct lease_want *w = &l->wants[l->count++];
-    *w = (struct lease_want){.hash = hash_of(name), .next_us = g->now_us};
+    *w = (struct lease_want){.hash = lease_want_hash(name), .next_us = g->now_us};
     memcpy(w->name, name, strlen(name));
     return w;
 }
@@ -475,7 +512,7 @@ enum gossip_error leases_want(struct gossip *g, int64_t now_us,
         options->length_ms >= LEASE_LENGTH_MS_MIN && options->length_ms <= LEASE_LENGTH_MS_MAX;
     if (bytes == 0 || bytes > GOSSIP_NAME_BYTES_MAX || !fits)
         return GOSSIP_ERROR_NAME;
-    struct lease_want *w = find(&g->leases, hash_of(options->name));
+    struct lease_want *w = lease_want_find(&g->leases, lease_want_hash(options->name));
     if (!w && g->leases.count == LEASES_MAX)
         return GOSSIP_ERROR_FULL;
     core_begin(g, now_us);
@@ -493,6 +530,7 @@ enum gossip_error leases_want(struct gossip *g, int64_t now_us,
     w->c.length_us = core_ms(options->length_ms);
     w->c.priority = options->priority;
     w->preempts = options->preempts;
+    w->watches = options->watches;
     core_end(g);
     return GOSSIP_OK;
 }
@@ -500,7 +538,7 @@ enum gossip_error leases_want(struct gossip *g, int64_t now_us,
 enum gossip_error leases_release(struct gossip *g, int64_t now_us, const char *name,
                                  const char *heir, bool stays)
 {
-    struct lease_want *w = find(&g->leases, hash_of(name));
+    struct lease_want *w = lease_want_find(&g->leases, lease_want_hash(name));
     uint32_t row = heir ? member_by_name(&g->members, heir) : MEMBER_NONE;
     if (!w || (heir && row == MEMBER_NONE))
         return GOSSIP_ERROR_UNKNOWN;
@@ -515,7 +553,8 @@ enum gossip_error leases_release(struct gossip *g, int64_t now_us, const char *n
     m.heir = held && chosen ? chosen->key : 0;
     lease_out_push(g, 0, w->hash, &m);
     ask_ourselves(g, w->hash, &m, &answer);
-    w->held = w->is_preempted = w->changed = false;
+    w->held = w->changed = false;
+    w->move_to = w->holder.owner = 0;
     w->over = !stays;
     w->next_us = now_us + w->c.length_us / ATTEMPT_PARTS;
     if (m.heir != 0) {
@@ -529,59 +568,19 @@ enum gossip_error leases_release(struct gossip *g, int64_t now_us, const char *n
     return GOSSIP_OK;
 }
 
-/* ---- what the caller sees ---- */
-
-static void copy_name(const struct gossip *g, uint64_t key, char into[GOSSIP_NAME_BYTES_MAX + 1])
+enum gossip_error leases_move(struct gossip *g, int64_t now_us, const char *name, const char *heir)
 {
-    uint32_t row = member_by_key(&g->members, key);
-    const char *name = row == MEMBER_NONE ? "" : g->members.rows[row].profile->name;
-    memcpy(into, name, strlen(name) + 1);
-}
-
-static void fill_state(const struct gossip *g, int64_t now_us, const struct lease_want *w,
-                       struct leases_state *state)
-{
-    const struct lease_candidate *c = &w->c;
-    *state = (struct leases_state){.wanted = true, .held = lease_is_held(c, now_us)};
-    memcpy(state->name, w->name, sizeof state->name);
-    state->until_us = c->until_us;
-    state->epoch = state->held ? c->epoch : c->epochs;
-    state->is_preempted = w->is_preempted;
-    if (state->held)
-        copy_name(g, g->key, state->holder);
-    else if (c->other.ballot.round != 0)
-        copy_name(g, c->other.owner, state->holder);
-    for (unsigned i = 0; i < w->heirs.count; i++) {
-        if (now_us >= w->heirs.all[i].until_us)
-            continue;
-        copy_name(g, w->heirs.all[i].key, state->heirs[state->waiting].name);
-        state->heirs[state->waiting++].priority = w->heirs.all[i].priority;
-    }
-    for (unsigned i = 0; i < c->quorum.lists; i++) {
-        state->asked += c->quorum.voters[i];
-        state->answered += (unsigned)__builtin_popcount(c->yes[i] | c->no[i]);
-    }
-}
-
-enum gossip_error leases_get(const struct gossip *g, int64_t now_us, const char *name,
-                             struct leases_state *state)
-{
-    const struct lease_want *w = find(&g->leases, hash_of(name));
-    if (!w)
+    struct lease_want *w = lease_want_find(&g->leases, lease_want_hash(name));
+    uint32_t row = member_by_name(&g->members, heir);
+    if (!w || row == MEMBER_NONE || w->holder.owner == 0)
         return GOSSIP_ERROR_UNKNOWN;
-    fill_state(g, now_us, w, state);
+    core_begin(g, now_us);
+    uint64_t key = core_member(g, row)->key;
+    struct lease_message m = {.kind = LEASE_MOVE, .ballot = w->holder.ballot, .heir = key};
+    if (w->held)
+        ask_to_move(g, w, key);
+    else
+        lease_out_push(g, w->holder.owner, w->hash, &m);
+    core_end(g);
     return GOSSIP_OK;
-}
-
-bool leases_next_change(struct gossip *g, int64_t now_us, struct leases_state *state)
-{
-    for (uint32_t i = 0; i < g->leases.count; i++) {
-        struct lease_want *w = &g->leases.wants[i];
-        if (!w->changed || w->over)
-            continue;
-        w->changed = false;
-        fill_state(g, now_us, w, state);
-        return true;
-    }
-    return false;
 }

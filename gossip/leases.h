@@ -47,6 +47,7 @@ struct leases_options {
     uint32_t length_ms; /* LEASE_LENGTH_MS_MIN to LEASE_LENGTH_MS_MAX */
     uint8_t priority;
     bool preempts; /* takes it from a holder of lower priority */
+    bool watches;  /* only wants to know who holds it */
 };
 
 /* Wants it from now on; of one that is wanted already, the options change. FULL, MEMORY, NAME. */
@@ -59,13 +60,18 @@ enum gossip_error leases_want(struct gossip *g, int64_t now_us,
 enum gossip_error leases_release(struct gossip *g, int64_t now_us, const char *name,
                                  const char *heir, bool stays);
 
+/* Asks the holder, which may be another, to hand it to that heir. UNKNOWN: there is no such member,
+ * or nobody is known to hold it. Whether it moves shows. */
+enum gossip_error leases_move(struct gossip *g, int64_t now_us, const char *name, const char *heir);
+
 struct leases_state {
     char name[GOSSIP_NAME_BYTES_MAX + 1];
-    bool wanted, held;
-    int64_t until_us;                       /* held until then */
-    uint64_t epoch;                         /* ours, if held; else of the last holder heard of */
-    char holder[GOSSIP_NAME_BYTES_MAX + 1]; /* "": nobody, as far as we know */
-    bool is_preempted;                      /* held, and one of a higher priority would have it */
+    bool held;
+    int64_t until_us;                        /* held until then */
+    bool inherited;                          /* from a holder that has let go of it */
+    char holder[GOSSIP_NAME_BYTES_MAX + 1];  /* us or another; "": nobody that we know of */
+    uint64_t epoch;                          /* of the last holder that we know of */
+    char move_to[GOSSIP_NAME_BYTES_MAX + 1]; /* held, and that heir should have it; "": none */
     unsigned waiting; /* members that told us, the holder, that they wait for it */
     struct {
         char name[GOSSIP_NAME_BYTES_MAX + 1];
@@ -77,7 +83,8 @@ struct leases_state {
 /* Of one lease that we want. UNKNOWN. */
 enum gossip_error leases_get(const struct gossip *g, int64_t now_us, const char *name,
                              struct leases_state *state);
-/* The next lease that was won, renewed, lost or preempted since it was last asked of. */
+/* The next lease that was won, renewed, lost, has another holder or should move, since it was last
+ * asked of. */
 bool leases_next_change(struct gossip *g, int64_t now_us, struct leases_state *state);
 
 /* ---- for the core ---- */

@@ -177,6 +177,7 @@ static const uint8_t lease_fields[LEASE_KINDS] = {
         FIELD_ROUND | FIELD_HELD | FIELD_OWNER | FIELD_EPOCH | FIELD_PRIORITY | FIELD_TIME,
     [LEASE_RELEASE] = FIELD_HEIR,
     [LEASE_WAITING] = FIELD_PRIORITY | FIELD_PREEMPTS,
+    [LEASE_MOVE] = FIELD_HEIR,
 };
 
 #define PART(field, member, bytes, most)                                                           \

@@ -30,6 +30,8 @@
  *         RELEASE   heir 8
  *         WAITING   priority 1, preempts 1
  *         HANDOVER  -
+ *         MOVE      heir 8
+ *         QUERY     -
  *
  * A record is one fact about one member, short when the profile need not travel:
  *

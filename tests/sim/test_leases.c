@@ -85,7 +85,7 @@ static void take_part(uint32_t node)
 
 static void want(uint32_t node, uint8_t priority, bool preempts)
 {
-    struct leases_options options = {lease, LENGTH_MS, priority, preempts};
+    struct leases_options options = {lease, LENGTH_MS, priority, preempts, false};
     expect(leases_want(core(node), net_now_us(scenario_net), &options) == GOSSIP_OK);
     net_settle(scenario_net, node);
 }
@@ -234,10 +234,43 @@ START_TEST(one_that_preempts_is_told_of_and_another_is_not)
         expect(look() == 0);
         want(1, 200, false);
         run_ms(3000);
-        expect(state_of(0, &state) && state.held && !state.is_preempted && state.waiting == 1);
+        expect(state_of(0, &state) && state.held && state.move_to[0] == 0 && state.waiting == 1);
         want(2, 150, true);
         run_ms(3000);
-        expect(state_of(0, &state) && state.held && state.is_preempted && state.waiting == 2);
+        expect(state_of(0, &state) && state.held && strcmp(state.move_to, "n2") == 0 &&
+               state.waiting == 2);
+    }
+}
+END_TEST
+
+START_TEST(who_only_watches_knows_the_holder_and_can_have_it_moved)
+{
+    for_seeds(20)
+    {
+        struct leases_state state;
+        start(5);
+        want(0, 100, false);
+        want(1, 100, false);
+        struct leases_options watch = {lease, LENGTH_MS, 0, false, true};
+        expect(leases_want(core(4), net_now_us(scenario_net), &watch) == GOSSIP_OK);
+        net_settle(scenario_net, 4);
+        run_ms(4000);
+        int holder = look();
+        expect(holder == 0 || holder == 1);
+        expect(state_of(4, &state) && !state.held && state.holder[1] == '0' + holder);
+        uint64_t epoch = state.epoch;
+        const char *other = holder == 0 ? "n1" : "n0";
+        expect(leases_move(core(4), net_now_us(scenario_net), lease, other) == GOSSIP_OK);
+        net_settle(scenario_net, 4);
+        run_ms(10);
+        expect(state_of((uint32_t)holder, &state) && strcmp(state.move_to, other) == 0);
+        expect(release((uint32_t)holder, state.move_to, true) == GOSSIP_OK);
+        run_ms(1100);
+        expect(state_of(4, &state) && strcmp(state.holder, other) == 0 && state.epoch > epoch);
+        net_crash(scenario_net, 0);
+        net_crash(scenario_net, 1);
+        run_ms(1500);
+        expect(state_of(4, &state) && state.holder[0] == 0);
     }
 }
 END_TEST
@@ -366,7 +399,7 @@ START_TEST(many_leases_share_packets)
         for (int i = 0; i < 200; i++) {
             char name[16];
             snprintf(name, sizeof name, "vip/%d", i);
-            struct leases_options options = {name, LENGTH_MS, 100, false};
+            struct leases_options options = {name, LENGTH_MS, 100, false, false};
             expect(leases_want(core(0), net_now_us(net), &options) == GOSSIP_OK);
         }
         net_settle(net, 0);
@@ -400,6 +433,7 @@ int main(void)
     tcase_add_test(t, it_goes_to_the_heir_that_was_named);
     tcase_add_test(t, the_highest_priority_gets_it_first);
     tcase_add_test(t, one_that_preempts_is_told_of_and_another_is_not);
+    tcase_add_test(t, who_only_watches_knows_the_holder_and_can_have_it_moved);
     tcase_add_test(t, in_the_minority_it_ends_and_the_majority_takes_it);
     tcase_add_test(t, a_third_of_all_packets_lost_moves_it_seldom);
     tcase_add_test(t, all_restart_at_once_and_one_gets_it);

@@ -1,0 +1,32 @@
+/* lease_want: a lease that this member wants, or only watches. Of leases.c alone. */
+#ifndef GOSSIP_LEASE_WANT_H
+#define GOSSIP_LEASE_WANT_H
+
+#include "gossip/leases.h"
+
+struct lease_want {
+    char name[GOSSIP_NAME_BYTES_MAX + 1];
+    uint64_t hash;
+    struct lease_candidate c;
+    struct lease_message asked; /* of this attempt */
+    int64_t tried_us, next_us, resend_us;
+    bool preempts, watches;
+    bool changed;
+    bool held;                 /* as was last told */
+    bool inherits;             /* this attempt follows a handover */
+    bool over;                 /* wanted no more, but the heir is still being told */
+    struct lease_grant holder; /* as far as we know; owner 0: nobody */
+    int64_t holder_until_us;
+    uint64_t move_to; /* an heir that should have it from us; 0: none */
+    struct heirs heirs;
+    uint64_t heir;
+    struct lease_ballot released, inherited; /* by us; by another, for us */
+    unsigned handovers;                      /* still to be sent */
+    int64_t handover_us;
+};
+
+uint64_t lease_want_hash(const char *name);
+/* NULL: it is not wanted. */
+struct lease_want *lease_want_find(const struct leases *l, uint64_t hash);
+
+#endif
