@@ -1,0 +1,147 @@
+/* A voter of many leases: whom it lets have what is free, and what it keeps of each. */
+#include "gossip/core.h"
+
+#include "tests/unit/unit.h"
+
+#include <string.h>
+
+enum { LENGTH_US = 1000000, SHORT_US = LENGTH_US / 2 };
+
+static struct grants grants;
+static int64_t now_us;
+
+static void setup(void)
+{
+    grants = (struct grants){.longest_ms = GRANTS_LENGTH_MS};
+    now_us = 10 * LENGTH_US;
+}
+
+static void teardown(void)
+{
+    grants_free(&grants);
+}
+
+/* What the voter answers; kind 0: nothing. */
+static struct lease_message hear(uint64_t name, enum lease_kind kind, uint64_t round,
+                                 uint64_t owner, uint8_t priority)
+{
+    struct lease_message answer = {0};
+    struct wire_lease heard = {name,
+                               {.kind = kind,
+                                .ballot = {round, 100 + owner},
+                                .grant = {.owner = owner, .priority = priority, .epoch = round},
+                                .time_us = LENGTH_US}};
+    if (!grants_hear(&grants, now_us, &heard, &answer))
+        answer.kind = 0;
+    return answer;
+}
+
+static void release_to(uint64_t name, uint64_t round, uint64_t owner, uint64_t heir)
+{
+    struct lease_message none;
+    struct wire_lease heard = {
+        name, {.kind = LEASE_RELEASE, .ballot = {round, 100 + owner}, .heir = heir}};
+    ck_assert(!grants_hear(&grants, now_us, &heard, &none));
+}
+
+static void grant(uint64_t name, uint64_t round, uint64_t owner, uint8_t priority)
+{
+    ck_assert_int_eq(hear(name, LEASE_PREPARE, round, owner, priority).kind, LEASE_PROMISE);
+    ck_assert_int_eq(hear(name, LEASE_PROPOSE, round, owner, priority).kind, LEASE_ACCEPT);
+}
+
+START_TEST(each_name_is_a_lease_of_its_own)
+{
+    for (uint64_t name = 100; name > 0; name--)
+        grant(name, 1, name % 7 + 1, 100);
+    for (uint64_t name = 1; name <= 100; name++)
+        ck_assert_uint_eq(hear(name, LEASE_QUERY, 0, 9, 0).grant.owner, name % 7 + 1);
+    ck_assert_uint_eq(grants.count, 100);
+    ck_assert_int_eq(hear(101, LEASE_QUERY, 0, 9, 0).kind, 0);
+    ck_assert_uint_eq(grants.count, 100);
+}
+END_TEST
+
+START_TEST(it_is_silent_until_its_quarantine_is_over)
+{
+    grants.silent_until_us = now_us + 1;
+    ck_assert_int_eq(hear(1, LEASE_PREPARE, 1, 1, 100).kind, 0);
+    now_us++;
+    ck_assert_int_eq(hear(1, LEASE_PREPARE, 1, 1, 100).kind, LEASE_PROMISE);
+}
+END_TEST
+
+START_TEST(what_is_longer_than_the_disk_knows_is_not_granted_and_is_told_of)
+{
+    grants.longest_ms = 999;
+    ck_assert_int_eq(hear(1, LEASE_PREPARE, 1, 1, 100).kind, 0);
+    ck_assert_int_eq(hear(1, LEASE_PROPOSE, 1, 1, 100).kind, 0);
+    ck_assert_uint_eq(grants.wanted_ms, 1000);
+    grants.longest_ms = 1000;
+    grant(1, 1, 1, 100);
+}
+END_TEST
+
+START_TEST(what_becomes_free_is_kept_for_the_best_that_wait_but_not_for_long)
+{
+    grant(1, 1, 1, 100);
+    now_us += SHORT_US;
+    ck_assert_int_eq(hear(1, LEASE_PREPARE, 2, 2, 200).kind, LEASE_REFUSE);
+    now_us += SHORT_US;
+    ck_assert_int_eq(hear(1, LEASE_PREPARE, 2, 3, 100).kind, LEASE_REFUSE);
+    ck_assert_int_eq(hear(1, LEASE_PREPARE, 2, 2, 200).kind, LEASE_PROMISE);
+    now_us += SHORT_US;
+    ck_assert_int_eq(hear(1, LEASE_PREPARE, 3, 3, 100).kind, LEASE_PROMISE);
+}
+END_TEST
+
+START_TEST(what_is_handed_over_is_kept_for_the_heir_but_not_for_long)
+{
+    grant(1, 1, 1, 100);
+    ck_assert_int_eq(hear(1, LEASE_PREPARE, 2, 2, 200).kind, LEASE_REFUSE);
+    release_to(1, 1, 1, 3);
+    ck_assert_int_eq(hear(1, LEASE_PREPARE, 3, 2, 200).kind, LEASE_REFUSE);
+    ck_assert_int_eq(hear(1, LEASE_PREPARE, 3, 3, 100).kind, LEASE_PROMISE);
+    now_us += SHORT_US;
+    ck_assert_int_eq(hear(1, LEASE_PREPARE, 4, 2, 200).kind, LEASE_PROMISE);
+}
+END_TEST
+
+START_TEST(epochs_go_on_where_the_disk_says_and_over_all_names)
+{
+    grants.epochs = 1000;
+    ck_assert_uint_eq(hear(1, LEASE_PREPARE, 1, 1, 100).grant.epoch, 1000);
+    hear(1, LEASE_PROPOSE, 1001, 1, 100);
+    ck_assert_uint_eq(grants.epochs, 1001);
+    ck_assert_uint_eq(hear(2, LEASE_PREPARE, 1, 1, 100).grant.epoch, 1001);
+}
+END_TEST
+
+START_TEST(of_too_many_names_the_one_used_longest_ago_makes_room_unless_it_is_held)
+{
+    grant(1, 1, 1, 100);
+    for (uint64_t name = 2; name <= GRANTS_MAX; name++, now_us++)
+        hear(name, LEASE_PREPARE, 1, 1, 100);
+    ck_assert_int_eq(hear(GRANTS_MAX + 1, LEASE_PREPARE, 1, 1, 100).kind, LEASE_PROMISE);
+    ck_assert_uint_eq(grants.count, GRANTS_MAX);
+    ck_assert_uint_eq(hear(1, LEASE_QUERY, 0, 9, 0).grant.owner, 1);
+    ck_assert_int_eq(hear(2, LEASE_QUERY, 0, 9, 0).kind, 0);
+    ck_assert_int_eq(hear(3, LEASE_QUERY, 0, 9, 0).kind, LEASE_REFUSE);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *s = suite_create("grants");
+    TCase *t = tcase_create("grants");
+    tcase_add_checked_fixture(t, setup, teardown);
+    tcase_add_test(t, each_name_is_a_lease_of_its_own);
+    tcase_add_test(t, it_is_silent_until_its_quarantine_is_over);
+    tcase_add_test(t, what_is_longer_than_the_disk_knows_is_not_granted_and_is_told_of);
+    tcase_add_test(t, what_becomes_free_is_kept_for_the_best_that_wait_but_not_for_long);
+    tcase_add_test(t, what_is_handed_over_is_kept_for_the_heir_but_not_for_long);
+    tcase_add_test(t, epochs_go_on_where_the_disk_says_and_over_all_names);
+    tcase_add_test(t, of_too_many_names_the_one_used_longest_ago_makes_room_unless_it_is_held);
+    suite_add_tcase(s, t);
+    return unit_run(s);
+}
