@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define STATEFILE_BYTES_MAX 8192 /* no larger one is read or written */
+#define STATEFILE_BYTES_MAX 16384 /* no larger one is read or written */
 
 /* A file's text; begin with {0}. What was read has a NUL behind it. */
 struct statefile {

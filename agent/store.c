@@ -3,7 +3,6 @@
 #include "agent/config.h"
 #include "agent/folder.h"
 #include "agent/log.h"
-#include "agent/statefile.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -21,33 +20,28 @@
 #define IDENTITY_HEADING "muster-state"
 #define PEERS_FILE "peers"
 #define PEERS_HEADING "muster-peers"
+#define LEASES_FILE "leases"
+#define LEASES_HEADING "muster-leases"
 
 #define FOLDER_MODE 0700
+#define NAME_BYTES (GOSSIP_NAME_BYTES_MAX + 1)
 #define ID_TEXT_BYTES (2 * GOSSIP_ID_BYTES + 1)
 #define PEER_LINE_BYTES_MAX (sizeof "peer \n" + CONFIG_ADDR_TEXT_BYTES)
 
+/* A voter is a line of "voter NAME". */
+_Static_assert(
+    LEASE_LISTS_MAX *(LEASE_VOTERS_MAX *(sizeof "voter \n" + GOSSIP_NAME_BYTES_MAX) + 64) + 128 <=
+        STATEFILE_BYTES_MAX,
+    "all lists fit");
 _Static_assert(STORE_PEERS_MAX *PEER_LINE_BYTES_MAX + 64 <= STATEFILE_BYTES_MAX, "all peers fit");
-
-/* Addresses on their way to disk. Holds its own descriptor of the folder: a job that outlives the
- * store must not write to whatever has taken its number by then. */
-struct save {
-    struct store *store;
-    struct worker *worker;
-    int dir_fd;
-    int error; /* errno of what failed, 0 for none, ECANCELED: it never ran */
-    struct gossip_addr peers[STORE_PEERS_MAX];
-    size_t peers_count;
-};
 
 struct store {
     char *dir;
     struct folder folder;
-    struct save *saving; /* what the worker has */
-    struct save *next;   /* what it gets then */
-    bool save_failed;    /* and that was said */
+    struct saver *peers, *leases;
 };
 
-/* ---- the two files' text ---- */
+/* ---- the files' text ---- */
 
 static void identity_write(const struct store_identity *identity, struct statefile *f)
 {
@@ -69,6 +63,21 @@ static void peers_write(const struct gossip_addr *peers, size_t count, struct st
     statefile_add(f, PEERS_HEADING " %d\n", FORMAT_VERSION);
     for (size_t i = 0; i < count; i++)
         statefile_add(f, "peer %s\n", config_addr_text(&peers[i], addr));
+    statefile_seal(f);
+}
+
+static void leases_write(const struct store_leases *leases, struct statefile *f)
+{
+    f->len = 0;
+    statefile_add(f, LEASES_HEADING " %d\nlongest_ms %" PRIu32 "\nepochs %" PRIu64 "\n",
+                  FORMAT_VERSION, leases->longest_ms, leases->epochs);
+    for (unsigned i = 0; i < leases->voters.count; i++) {
+        const struct voters_list *list = &leases->voters.lists[i];
+        statefile_add(f, "voters %" PRIu32 " %s\n", list->version,
+                      leases->voters.waits ? "waits" : "in-force");
+        for (unsigned j = 0; j < list->count; j++)
+            statefile_add(f, "voter %s\n", list->names[j]);
+    }
     statefile_seal(f);
 }
 
@@ -106,6 +115,52 @@ static bool peers_parse(const struct statefile *f, struct gossip_addr *peers, si
     return statefile_same(f, &again);
 }
 
+/* The names that follow a "voters" line; *line moves behind the last. */
+static unsigned voters_parse(const char **line, char names[LEASE_VOTERS_MAX][NAME_BYTES])
+{
+    unsigned count = 0;
+
+    while (*line != NULL && count < LEASE_VOTERS_MAX &&
+           strncmp(*line, "\nvoter ", strlen("\nvoter ")) == 0 &&
+           sscanf(*line, "\nvoter %128s", names[count]) == 1) {
+        count++;
+        *line = strchr(*line + 1, '\n');
+    }
+    return count;
+}
+
+static bool list_parse(const char **line, struct voters *voters)
+{
+    char names[LEASE_VOTERS_MAX][NAME_BYTES], how[16];
+    const char *pointers[LEASE_VOTERS_MAX];
+    uint32_t version;
+
+    if (sscanf(*line, "\nvoters %" SCNu32 " %15s", &version, how) != 2)
+        return false;
+    *line = strchr(*line + 1, '\n');
+    unsigned count = voters_parse(line, names);
+    for (unsigned i = 0; i < count; i++)
+        pointers[i] = names[i];
+    return voters_restore(voters, version, strcmp(how, "waits") == 0, pointers, count);
+}
+
+static bool leases_parse(const struct statefile *f, struct store_leases *leases)
+{
+    struct statefile again;
+    const char *line = strstr(f->bytes, "\nepochs ");
+
+    *leases = (struct store_leases){0};
+    if (line == NULL ||
+        sscanf(f->bytes, LEASES_HEADING " %*u longest_ms %" SCNu32 " epochs %" SCNu64,
+               &leases->longest_ms, &leases->epochs) != 2)
+        return false;
+    line = strchr(line + 1, '\n');
+    while (line != NULL && list_parse(&line, &leases->voters))
+        continue;
+    leases_write(leases, &again);
+    return statefile_same(f, &again);
+}
+
 /* ---- opening ---- */
 
 static void fail(char *error, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -135,22 +190,23 @@ struct store *store_open(const char *state_dir, char *error)
         store_free(s);
         return NULL;
     }
-    return s;
-}
-
-static void save_free(struct save *save)
-{
-    if (save == NULL)
-        return;
-    close(save->dir_fd);
-    free(save);
+    s->peers =
+        saver_new(dir, s->folder.dir_fd, PEERS_FILE, "a restart may not find the others by itself");
+    s->leases = saver_new(dir, s->folder.dir_fd, LEASES_FILE,
+                          "leases are as long as they were, and voters do not change");
+    if (s->peers != NULL && s->leases != NULL)
+        return s;
+    fail(error, "%s: %s", dir, strerror(errno));
+    store_free(s);
+    return NULL;
 }
 
 void store_free(struct store *s)
 {
     if (s == NULL)
         return;
-    save_free(s->next);
+    saver_free(s->peers);
+    saver_free(s->leases);
     folder_close(&s->folder);
     free(s->dir);
     free(s);
@@ -248,104 +304,85 @@ bool store_identity(struct store *s, struct store_identity *identity, char *erro
     return false;
 }
 
+/* FOUND: its text; a file that then cannot be parsed is for drop. */
+static bool find_or_warn(const struct store *s, const char *name, struct statefile *f)
+{
+    enum found found = find(s, name, f);
+
+    if (found == UNREADABLE)
+        log_warn("%s/%s: cannot be read: %s", s->dir, name, strerror(errno));
+    return found == FOUND;
+}
+
+static void drop(const struct store *s, const char *name, const struct statefile *f,
+                 const char *heading)
+{
+    const char *why = diagnose(f, heading);
+
+    if (!set_aside(s, name, why))
+        log_warn("%s/%s: %s, and cannot be set aside: %s", s->dir, name, why, strerror(errno));
+}
+
 size_t store_peers(struct store *s, struct gossip_addr *peers)
 {
     struct statefile f;
     size_t count;
 
-    switch (find(s, PEERS_FILE, &f)) {
-    case MISSING:
+    if (!find_or_warn(s, PEERS_FILE, &f))
         return 0;
-    case UNREADABLE:
-        log_warn("%s/" PEERS_FILE ": cannot be read: %s", s->dir, strerror(errno));
-        return 0;
-    case FOUND:
-        break;
-    }
     if (peers_parse(&f, peers, &count))
         return count;
-    const char *why = diagnose(&f, PEERS_HEADING);
-    if (!set_aside(s, PEERS_FILE, why))
-        log_warn("%s/" PEERS_FILE ": %s, and cannot be set aside: %s", s->dir, why,
-                 strerror(errno));
+    drop(s, PEERS_FILE, &f, PEERS_HEADING);
     return 0;
+}
+
+void store_leases(struct store *s, struct store_leases *leases)
+{
+    struct statefile f;
+
+    *leases = (struct store_leases){0};
+    if (!find_or_warn(s, LEASES_FILE, &f) || leases_parse(&f, leases))
+        return;
+    *leases = (struct store_leases){.longest_ms = LEASE_LENGTH_MS_MAX};
+    drop(s, LEASES_FILE, &f, LEASES_HEADING);
+}
+
+bool store_write_leases(struct store *s, const struct store_leases *leases, char *error)
+{
+    struct statefile f;
+
+    leases_write(leases, &f);
+    if (statefile_write(s->folder.dir_fd, LEASES_FILE, &f))
+        return true;
+    fail(error,
+         "%s/" LEASES_FILE ": cannot be written: %s; make room and let the agent's user "
+         "write there, or choose another folder with -s",
+         s->dir, strerror(errno));
+    return false;
 }
 
 /* ---- saving ---- */
 
-static void save_run(void *arg)
-{
-    struct save *save = arg;
-    struct statefile f;
-
-    peers_write(save->peers, save->peers_count, &f);
-    save->error = statefile_write(save->dir_fd, PEERS_FILE, &f) ? 0 : errno;
-}
-
-static void say_once(struct store *s, int error)
-{
-    if (error != 0 && !s->save_failed)
-        log_error("%s/" PEERS_FILE ": cannot be written: %s; make room and let the agent's user"
-                  " write there. Until then, a restart may not find the others by itself",
-                  s->dir, strerror(error));
-    if (error == 0 && s->save_failed)
-        log_info("%s/" PEERS_FILE ": written again", s->dir);
-    s->save_failed = error != 0;
-}
-
-static void save_start(struct store *s);
-
-static void save_done(void *arg)
-{
-    struct save *save = arg;
-    struct store *s = save->store;
-
-    if (save->error != ECANCELED)
-        say_once(s, save->error);
-    s->saving = NULL;
-    save_free(save);
-    save_start(s);
-}
-
-/* Gives the worker what waits, unless it is at it or full; the next call tries again. */
-static void save_start(struct store *s)
-{
-    if (s->saving != NULL || s->next == NULL)
-        return;
-    if (worker_submit(s->next->worker, save_run, save_done, s->next)) {
-        s->saving = s->next;
-        s->next = NULL;
-    }
-}
-
-static struct save *save_new(struct store *s, struct worker *w)
-{
-    struct save *save = calloc(1, sizeof *save);
-
-    if (save == NULL)
-        return NULL;
-    *save = (struct save){.store = s, .worker = w, .error = ECANCELED};
-    save->dir_fd = fcntl(s->folder.dir_fd, F_DUPFD_CLOEXEC, 0);
-    if (save->dir_fd < 0) {
-        free(save);
-        return NULL;
-    }
-    return save;
-}
-
 void store_save_peers(struct store *s, struct worker *w, const struct gossip_addr *peers,
                       size_t count)
 {
-    if (s->next == NULL)
-        s->next = save_new(s, w);
-    if (s->next == NULL) {
-        say_once(s, errno);
-        return;
-    }
-    s->next->peers_count = 0;
-    for (size_t i = 0; i < count && s->next->peers_count < STORE_PEERS_MAX; i++) {
+    struct gossip_addr kept[STORE_PEERS_MAX];
+    struct statefile f;
+    size_t kept_count = 0;
+
+    for (size_t i = 0; i < count && kept_count < STORE_PEERS_MAX; i++) {
         if (peers[i].port != 0) /* an address without one could not be read again */
-            s->next->peers[s->next->peers_count++] = peers[i];
+            kept[kept_count++] = peers[i];
     }
-    save_start(s);
+    peers_write(kept, kept_count, &f);
+    saver_save(s->peers, w, &f, NULL, NULL);
+}
+
+void store_save_leases(struct store *s, struct worker *w, const struct store_leases *leases,
+                       saver_done_fn *done, void *arg)
+{
+    struct statefile f;
+
+    leases_write(leases, &f);
+    saver_save(s->leases, w, &f, done, arg);
 }

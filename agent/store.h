@@ -3,8 +3,9 @@
 #ifndef MUSTER_STORE_H
 #define MUSTER_STORE_H
 
-#include "agent/worker.h"
+#include "agent/saver.h"
 #include "gossip/gossip.h"
+#include "gossip/voters.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -36,9 +37,24 @@ bool store_identity(struct store *s, struct store_identity *identity, char *erro
  * none. Blocks; for start-up. */
 size_t store_peers(struct store *s, struct gossip_addr *peers);
 
-/* Writes the addresses on the worker; at most one write at a time, the newest list wins. A write
- * that fails is said once in the log, and once when it works again. */
+/* Writes the addresses on the worker. */
 void store_save_peers(struct store *s, struct worker *w, const struct gossip_addr *peers,
                       size_t count);
+
+/* What a voter must not forget (gossip/leases.h). */
+struct store_leases {
+    uint32_t longest_ms;
+    uint64_t epochs;
+    struct voters voters;
+};
+
+/* All 0 if there was nothing; where a bad file was set aside, the longest lease that can be.
+ * Blocks; for start-up. */
+void store_leases(struct store *s, struct store_leases *leases);
+/* Blocks; for start-up. False with `error` filled. */
+bool store_write_leases(struct store *s, const struct store_leases *leases, char *error);
+/* Writes it on the worker; the disk has it when `done` says ok. */
+void store_save_leases(struct store *s, struct worker *w, const struct store_leases *leases,
+                       saver_done_fn *done, void *arg);
 
 #endif
