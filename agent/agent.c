@@ -73,7 +73,7 @@ static void publish(struct agent *a, enum journal_kind kind, const struct gossip
               member->profile->name, config_addr_text(&member->profile->addr, addr),
               is_trouble ? remark : "");
     const struct journal_entry *entry =
-        journal_append(a->journal, clock_us(CLOCK_REALTIME) / 1000, kind, member);
+        journal_append(a->journal, clock_us(CLOCK_REALTIME) / 1000, kind, member, NULL);
     events_notify(a->events);
     control_notify(a->control);
     if (entry)

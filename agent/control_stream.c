@@ -34,9 +34,20 @@ static void put_gap(struct rpc_out *out, uint64_t lost, uint64_t last_lost)
     rpc_put_unsigned(out, "Seq", last_lost);
 }
 
+static void put_vip(struct rpc_out *out, const struct journal_vip *vip)
+{
+    rpc_put_map(out, "Vip", 5);
+    rpc_put_text(out, "Name", vip->name);
+    rpc_put_text(out, "Address", vip->address);
+    rpc_put_text(out, "Interface", vip->interface);
+    rpc_put_text(out, "Holder", vip->holder);
+    rpc_put_unsigned(out, "Epoch", vip->epoch);
+}
+
 static void put_entry(struct rpc_out *out, const struct journal_entry *entry, bool watch)
 {
-    rpc_put_map(out, NULL, watch ? 5 : 2);
+    bool of_member = journal_is_of_member(entry->kind);
+    rpc_put_map(out, NULL, !watch ? 2 : 4 + of_member + (entry->vip != NULL));
     rpc_put_text(out, "Event", journal_kind_text(entry->kind));
     if (!watch) {
         rpc_put_array(out, "Members", 1);
@@ -46,7 +57,10 @@ static void put_entry(struct rpc_out *out, const struct journal_entry *entry, bo
     rpc_put_unsigned(out, "Seq", entry->seq);
     rpc_put_signed(out, "Time", entry->time_ms);
     rpc_put_text_part(out, "Line", entry->line, entry->line_bytes - 1); /* without its newline */
-    control_members_put(out, "Member", &entry->member);
+    if (of_member)
+        control_members_put(out, "Member", &entry->member);
+    if (entry->vip)
+        put_vip(out, entry->vip);
 }
 
 /* The next entry that the stream is about. NULL: none so far. */

@@ -49,8 +49,14 @@ static struct queue *bucket_of(struct handler *h, const struct journal_entry *en
     return &h->buckets[(id[0] | id[1] << 8) % BUCKETS];
 }
 
-static bool same_member(const struct journal_entry *a, const struct journal_entry *b)
+/* About the same member, or the same address; the quorum is one thing of its own. */
+static bool same_subject(const struct journal_entry *a, const struct journal_entry *b)
 {
+    bool of_quorum = a->kind >= JOURNAL_QUORUM_LOST;
+    if (!a->vip != !b->vip || of_quorum != (b->kind >= JOURNAL_QUORUM_LOST))
+        return false;
+    if (a->vip)
+        return strcmp(a->vip->name, b->vip->name) == 0;
     return memcmp(a->member.profile->id, b->member.profile->id, GOSSIP_ID_BYTES) == 0;
 }
 
@@ -71,14 +77,14 @@ static void queue_clear(struct handler *h)
     }
 }
 
-/* Takes out what waits about the same member as the newer `entry`, oldest first, down to a calm
+/* Takes out what waits about the same subject as the newer `entry`, oldest first, down to a calm
  * queue. */
 static void queue_collapse(struct handler *h, const struct journal_entry *entry)
 {
     struct waiting *w = TAILQ_FIRST(bucket_of(h, entry)), *next;
     for (; w && h->stats.waiting >= HANDLER_QUEUE_CALM; w = next) {
         next = TAILQ_NEXT(w, bucket_link);
-        if (!same_member(w->entry, entry))
+        if (!same_subject(w->entry, entry))
             continue;
         queue_remove(h, w);
         h->stats.collapsed++;

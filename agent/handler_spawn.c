@@ -20,9 +20,9 @@
 #define PATH_DEFAULT "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 #define TAG_PREFIX "MUSTER_TAG_"
 
-#define FIXED_VARS 13 /* PATH and the MUSTER_ ones that are no tags, and the NULL */
+#define FIXED_VARS 18 /* PATH and the MUSTER_ ones that are no tags, and the NULL */
 #define PATH_BYTES_MAX 4096
-#define FIXED_BYTES (PATH_BYTES_MAX + 2 * GOSSIP_NAME_BYTES_MAX + 1024) /* theirs */
+#define FIXED_BYTES (PATH_BYTES_MAX + 4 * GOSSIP_NAME_BYTES_MAX + 1024) /* theirs */
 #define TAGS_MAX (GOSSIP_TAGS_BYTES_MAX / 2) /* a tag has at least the NULs of key and value */
 #define ENV_VARS_MAX (FIXED_VARS + TAGS_MAX)
 #define ENV_BYTES_MAX (FIXED_BYTES + GOSSIP_TAGS_BYTES_MAX + TAGS_MAX * sizeof TAG_PREFIX)
@@ -70,13 +70,36 @@ static void env_add_tag(struct env *env, const char *key, const char *value)
         env_add(env, "%s=%s", name, value);
 }
 
+static void env_add_member(struct env *env, const struct gossip_member *member)
+{
+    const struct gossip_profile *p = member->profile;
+    char ip[CONFIG_ADDR_TEXT_BYTES];
+    env_add(env, "MUSTER_MEMBER_NAME=%s", p->name);
+    env_add(env, "MUSTER_MEMBER_ADDR=%s", config_ip_text(&p->addr, ip));
+    env_add(env, "MUSTER_MEMBER_PORT=%u", p->addr.port);
+    env_add(env, "MUSTER_MEMBER_STATUS=%s", gossip_status_text(member->status));
+    env_add(env, "MUSTER_MEMBER_UNREACHABLE=%s", member->partly ? "yes" : "no");
+    env_add(env, "MUSTER_MEMBER_INCARNATION=%" PRIu32, member->incarnation);
+    const char *at = NULL, *key, *value;
+    while (gossip_tag_next(p->tags, p->tags_bytes, &at, &key, &value))
+        env_add_tag(env, key, value);
+}
+
+static void env_add_vip(struct env *env, const struct journal_vip *vip)
+{
+    env_add(env, "MUSTER_VIP_NAME=%s", vip->name);
+    env_add(env, "MUSTER_VIP_ADDRESS=%s", vip->address);
+    env_add(env, "MUSTER_VIP_INTERFACE=%s", vip->interface);
+    env_add(env, "MUSTER_VIP_HOLDER=%s", vip->holder);
+    env_add(env, "MUSTER_VIP_EPOCH=%" PRIu64, vip->epoch);
+}
+
 /* What members say is only ever the value of a variable of ours; of the agent's own environment
  * only PATH, which is the operator's, goes on to scripts. */
 static void env_fill(struct env *env, const struct handler_order *order)
 {
     const struct journal_entry *entry = order->entry;
-    const struct gossip_profile *p = entry->member.profile;
-    char time_text[32], ip[CONFIG_ADDR_TEXT_BYTES];
+    char time_text[32];
     journal_time_text(entry->time_ms, time_text);
     const char *path = getenv("PATH");
     bool usable = path && strlen(path) <= PATH_BYTES_MAX;
@@ -88,15 +111,10 @@ static void env_fill(struct env *env, const struct handler_order *order)
     env_add(env, "MUSTER_TIME=%s", time_text);
     env_add(env, "MUSTER_SELF=%s", order->self);
     env_add(env, "MUSTER_RUN_DIR=%s", order->run_dir);
-    env_add(env, "MUSTER_MEMBER_NAME=%s", p->name);
-    env_add(env, "MUSTER_MEMBER_ADDR=%s", config_ip_text(&p->addr, ip));
-    env_add(env, "MUSTER_MEMBER_PORT=%u", p->addr.port);
-    env_add(env, "MUSTER_MEMBER_STATUS=%s", gossip_status_text(entry->member.status));
-    env_add(env, "MUSTER_MEMBER_UNREACHABLE=%s", entry->member.partly ? "yes" : "no");
-    env_add(env, "MUSTER_MEMBER_INCARNATION=%" PRIu32, entry->member.incarnation);
-    const char *at = NULL, *key, *value;
-    while (gossip_tag_next(p->tags, p->tags_bytes, &at, &key, &value))
-        env_add_tag(env, key, value);
+    if (journal_is_of_member(entry->kind))
+        env_add_member(env, &entry->member);
+    if (entry->vip)
+        env_add_vip(env, entry->vip);
 }
 
 /* ---- between fork and exec: only what is async-signal-safe, for the parent has threads ---- */

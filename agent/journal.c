@@ -129,51 +129,75 @@ void journal_member_json(struct json *j, const char *key, const struct gossip_me
     json_object_end(j);
 }
 
-static void write_line(struct json *j, uint64_t seq, int64_t time_ms, enum journal_kind kind,
-                       const struct gossip_member *member)
+void journal_vip_json(struct json *j, const char *key, const struct journal_vip *vip)
 {
-    char time_text[TIME_TEXT_BYTES];
-    journal_time_text(time_ms, time_text);
-    json_reset(j);
-    json_object_begin(j, NULL);
-    json_unsigned(j, "seq", seq);
-    json_string(j, "time", time_text);
-    json_string(j, "event", journal_kind_text(kind));
-    journal_member_json(j, "member", member);
+    json_object_begin(j, key);
+    json_string(j, "name", vip->name);
+    json_string(j, "address", vip->address);
+    json_string(j, "interface", vip->interface);
+    json_string(j, "holder", vip->holder);
+    json_unsigned(j, "epoch", vip->epoch);
     json_object_end(j);
 }
 
-/* An entry and its line, in one piece. NULL: out of memory. */
-static struct journal_entry *entry_new(struct json *scratch, uint64_t seq, int64_t time_ms,
-                                       enum journal_kind kind, const struct gossip_member *member)
+bool journal_is_of_member(enum journal_kind kind)
 {
-    write_line(scratch, seq, time_ms, kind, member);
+    return kind < JOURNAL_VIP_ACQUIRED;
+}
+
+static void write_line(struct json *j, const struct journal_entry *e)
+{
+    char time_text[TIME_TEXT_BYTES];
+    journal_time_text(e->time_ms, time_text);
+    json_reset(j);
+    json_object_begin(j, NULL);
+    json_unsigned(j, "seq", e->seq);
+    json_string(j, "time", time_text);
+    json_string(j, "event", journal_kind_text(e->kind));
+    if (journal_is_of_member(e->kind))
+        journal_member_json(j, "member", &e->member);
+    if (e->vip)
+        journal_vip_json(j, "vip", e->vip);
+    json_object_end(j);
+}
+
+/* An entry, its line and what it says of an address, in one piece. NULL: out of memory. */
+static struct journal_entry *entry_new(struct json *scratch, const struct journal_entry *from)
+{
+    write_line(scratch, from);
     if (scratch->failed)
         return NULL;
-    size_t line_bytes = scratch->len + 1;
-    struct journal_entry *e = malloc(sizeof *e + line_bytes + 1);
+    size_t line_bytes = scratch->len + 1, vip_bytes = from->vip ? sizeof *from->vip : 0;
+    struct journal_entry *e = malloc(sizeof *e + vip_bytes + line_bytes + 1);
     if (!e)
         return NULL;
-    char *line = (char *)(e + 1);
+    *e = *from;
+    char *line = (char *)(e + 1) + vip_bytes;
     memcpy(line, scratch->text, scratch->len);
     memcpy(line + scratch->len, "\n", 2);
-    *e = (struct journal_entry){.seq = seq,
-                                .time_ms = time_ms,
-                                .kind = kind,
-                                .member = *member,
-                                .line = line,
-                                .line_bytes = line_bytes,
-                                .holds = 1};
-    e->member.profile = gossip_profile_hold(member->profile);
+    e->line = line;
+    e->line_bytes = line_bytes;
+    e->holds = 1;
+    if (from->vip)
+        e->vip = memcpy(e + 1, from->vip, vip_bytes);
+    e->member.profile = gossip_profile_hold(from->member.profile);
     return e;
 }
 
 const struct journal_entry *journal_append(struct journal *j, int64_t time_ms,
                                            enum journal_kind kind,
-                                           const struct gossip_member *member)
+                                           const struct gossip_member *member,
+                                           const struct journal_vip *vip)
 {
     uint64_t seq = j->newest + 1;
-    struct journal_entry *entry = entry_new(&j->line, seq, time_ms, kind, member);
+    struct journal_vip copy = vip ? *vip : (struct journal_vip){.epoch = 0};
+    struct journal_entry *entry = entry_new(&j->line, &(struct journal_entry){
+                                                          .seq = seq,
+                                                          .time_ms = time_ms,
+                                                          .kind = kind,
+                                                          .member = *member,
+                                                          .vip = vip ? &copy : NULL,
+                                                      });
     if (!entry) {
         /* What is kept has no holes, so all before this one goes too, which also frees some. */
         drop_all(j);

@@ -5,12 +5,14 @@
 
 #include "gossip/gossip.h"
 
+#include <net/if.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#define JOURNAL_ENTRIES_MAX 4096    /* kept, at the most */
-#define JOURNAL_BYTES_MAX (1 << 20) /* and their lines' bytes together */
+#define JOURNAL_ENTRIES_MAX 4096     /* kept, at the most */
+#define JOURNAL_VIP_ADDRESS_BYTES 52 /* IPv6 with its prefix, and more */
+#define JOURNAL_BYTES_MAX (1 << 20)  /* and their lines' bytes together */
 
 /* Names as in events.sock, `on = {...}` and MUSTER_EVENT. */
 #define JOURNAL_KINDS(X)                                                                           \
@@ -21,7 +23,12 @@
     X(JOURNAL_REAP, "member-reap")                                                                 \
     X(JOURNAL_SUSPECT, "member-suspect")                                                           \
     X(JOURNAL_UNREACHABLE, "member-unreachable")                                                   \
-    X(JOURNAL_REACHABLE, "member-reachable")
+    X(JOURNAL_REACHABLE, "member-reachable")                                                       \
+    X(JOURNAL_VIP_ACQUIRED, "vip-acquired")                                                        \
+    X(JOURNAL_VIP_RELEASED, "vip-released")                                                        \
+    X(JOURNAL_VIP_CONFLICT, "vip-conflict")                                                        \
+    X(JOURNAL_QUORUM_LOST, "quorum-lost")                                                          \
+    X(JOURNAL_QUORUM_REGAINED, "quorum-regained")
 
 #define JOURNAL_KIND_ENUM(name, text) name,
 enum journal_kind { JOURNAL_KINDS(JOURNAL_KIND_ENUM) JOURNAL_KINDS_COUNT };
@@ -31,12 +38,26 @@ const char *journal_kind_text(enum journal_kind kind);
 /* False: no event has that name. */
 bool journal_kind_parse(const char *text, enum journal_kind *kind);
 
+/* What is told of a floating address. */
+struct journal_vip {
+    char name[GOSSIP_NAME_BYTES_MAX + 1];
+    char address[JOURNAL_VIP_ADDRESS_BYTES]; /* with its prefix */
+    char interface[IF_NAMESIZE];
+    char holder[GOSSIP_NAME_BYTES_MAX + 1]; /* who holds it now; "": nobody */
+    uint64_t epoch;                         /* of the last holder */
+};
+
+/* Is it told of a member? Else of an address, or of the quorum. */
+bool journal_is_of_member(enum journal_kind kind);
+
 /* One change. Shared by everyone who queues it: held and released, never changed. */
 struct journal_entry {
     uint64_t seq;
     int64_t time_ms; /* wall clock, for people only */
     enum journal_kind kind;
-    struct gossip_member member; /* its profile is held by the entry */
+    struct gossip_member member; /* its profile is held by the entry; ours, where the change is of
+                                  * no member */
+    struct journal_vip *vip;     /* NULL: of no address */
     const char *line;            /* the JSON object and its newline */
     size_t line_bytes;
     unsigned holds;
@@ -47,11 +68,13 @@ struct journal;
 struct journal *journal_new(void);
 void journal_free(struct journal *j);
 
-/* Numbers and keeps a change; the entry is borrowed from the journal (hold it to keep it).
- * NULL: out of memory; the number is used up, so that readers see a gap and not a silent hole. */
+/* Numbers and keeps a change, of a member or an address (NULL: of none; both copied); the entry is
+ * borrowed from the journal (hold it to keep it). NULL: out of memory; the number is used up, so
+ * that readers see a gap and not a silent hole. */
 const struct journal_entry *journal_append(struct journal *j, int64_t time_ms,
                                            enum journal_kind kind,
-                                           const struct gossip_member *member);
+                                           const struct gossip_member *member,
+                                           const struct journal_vip *vip);
 
 /* The last number given; 0 before the first change. */
 uint64_t journal_newest(const struct journal *j);
@@ -67,6 +90,8 @@ struct json;
 /* The member object of INTERFACE.md: name, id, addr, port, status, unreachable, incarnation, tags.
  */
 void journal_member_json(struct json *j, const char *key, const struct gossip_member *member);
+/* The vip object: name, address, interface, holder, epoch. */
+void journal_vip_json(struct json *j, const char *key, const struct journal_vip *vip);
 /* "2026-11-20T12:00:00.123Z", into at least 25 bytes. */
 void journal_time_text(int64_t time_ms, char *into);
 

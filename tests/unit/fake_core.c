@@ -76,7 +76,7 @@ const struct gossip_member *fake_member_add_partly(const char *name)
 
 void fake_change(const struct gossip_member *member, enum journal_kind kind)
 {
-    assert(journal_append(fake.agent.journal, TIME_MS, kind, member));
+    assert(journal_append(fake.agent.journal, TIME_MS, kind, member, NULL));
     if (fake.agent.control)
         control_notify(fake.agent.control);
 }

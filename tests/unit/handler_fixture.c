@@ -105,7 +105,7 @@ void configure(struct handler_spec s)
 
 const struct journal_entry *publish_member(enum journal_kind kind, struct gossip_member m)
 {
-    const struct journal_entry *e = journal_append(journal, NOON_MS, kind, &m);
+    const struct journal_entry *e = journal_append(journal, NOON_MS, kind, &m, NULL);
     ck_assert_ptr_nonnull(e);
     gossip_profile_release(m.profile);
     handlers_publish(handlers, e);

@@ -24,7 +24,7 @@ static void teardown(void)
 
 static const struct journal_entry *append(enum journal_kind kind, struct gossip_member member)
 {
-    const struct journal_entry *entry = journal_append(journal, NOON_MS, kind, &member);
+    const struct journal_entry *entry = journal_append(journal, NOON_MS, kind, &member, NULL);
     ck_assert_ptr_nonnull(entry);
     gossip_profile_release(member.profile);
     return entry;
@@ -38,8 +38,9 @@ static const struct journal_entry *append_any(void)
 START_TEST(kinds_have_the_names_of_events)
 {
     static const char *const names[JOURNAL_KINDS_COUNT] = {
-        "member-join", "member-leave",   "member-failed",      "member-update",
-        "member-reap", "member-suspect", "member-unreachable", "member-reachable",
+        "member-join",    "member-leave",       "member-failed",    "member-update", "member-reap",
+        "member-suspect", "member-unreachable", "member-reachable", "vip-acquired",  "vip-released",
+        "vip-conflict",   "quorum-lost",        "quorum-regained",
     };
     for (unsigned k = 0; k < JOURNAL_KINDS_COUNT; k++) {
         enum journal_kind parsed = JOURNAL_KINDS_COUNT;
@@ -47,6 +48,26 @@ START_TEST(kinds_have_the_names_of_events)
         ck_assert(journal_kind_parse(names[k], &parsed));
         ck_assert_uint_eq(parsed, k);
     }
+}
+END_TEST
+
+START_TEST(a_change_of_an_address_says_which_and_of_the_quorum_neither)
+{
+    struct gossip_member m = FAKE_MEMBER_UNTAGGED("a", GOSSIP_ALIVE);
+    const struct journal_vip vip = {"web", "10.0.0.100/32", "eth0", "a", 7};
+    const struct journal_entry *e =
+        journal_append(journal, NOON_MS, JOURNAL_VIP_ACQUIRED, &m, &vip);
+    ck_assert_ptr_nonnull(e);
+    ck_assert_ptr_ne(e->vip, &vip);
+    ck_assert_str_eq(e->vip->holder, "a");
+    ck_assert_str_eq(e->line, "{\"seq\":1,\"time\":\"2026-11-20T12:00:00.123Z\","
+                              "\"event\":\"vip-acquired\",\"vip\":{\"name\":\"web\","
+                              "\"address\":\"10.0.0.100/32\",\"interface\":\"eth0\","
+                              "\"holder\":\"a\",\"epoch\":7}}\n");
+    e = journal_append(journal, NOON_MS, JOURNAL_QUORUM_LOST, &m, NULL);
+    ck_assert_str_eq(e->line, "{\"seq\":2,\"time\":\"2026-11-20T12:00:00.123Z\","
+                              "\"event\":\"quorum-lost\"}\n");
+    gossip_profile_release(m.profile);
 }
 END_TEST
 
@@ -209,6 +230,7 @@ int main(void)
     TCase *t = tcase_create("journal");
     tcase_add_checked_fixture(t, setup, teardown);
     tcase_add_test(t, kinds_have_the_names_of_events);
+    tcase_add_test(t, a_change_of_an_address_says_which_and_of_the_quorum_neither);
     tcase_add_test(t, other_names_are_no_kinds);
     tcase_add_test(t, a_change_is_one_json_line);
     tcase_add_test(t, the_partly_unreachable_are_told_beside_their_status);
