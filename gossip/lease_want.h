@@ -10,6 +10,7 @@ struct lease_want {
     struct lease_candidate c;
     struct lease_message asked; /* of this attempt */
     int64_t tried_us, next_us, resend_us;
+    int64_t keep_us; /* renewed until then */
     bool preempts, watches;
     bool changed;
     bool held;                 /* as was last told */

@@ -426,6 +426,11 @@ static void tick_one(struct gossip *g, struct lease_want *w)
         hand_over(g, w);
     if (w->over)
         return;
+    if (w->held && g->now_us >= w->keep_us) {
+        w->c.phase = LEASE_IDLE;
+        w->next_us = w->c.until_us;
+        return;
+    }
     bool asking = w->c.phase != LEASE_IDLE;
     if (w->watches && soon_us >= w->next_us)
         query(g, w);
@@ -499,7 +504,8 @@ static struct lease_want *add(struct gossip *g, const char *name)
         l->capacity = capacity;
     }
     struct lease_want *w = &l->wants[l->count++];
-    *w = (struct lease_want){.hash = lease_want_hash(name), .next_us = g->now_us};
+    *w = (struct lease_want){
+        .hash = lease_want_hash(name), .next_us = g->now_us, .keep_us = INT64_MAX};
     memcpy(w->name, name, strlen(name));
     return w;
 }
@@ -566,6 +572,18 @@ enum gossip_error leases_release(struct gossip *g, int64_t now_us, const char *n
     w->heirs.count = 0;
     core_end(g);
     return GOSSIP_OK;
+}
+
+void leases_keep(struct gossip *g, int64_t now_us, const char *name, int64_t until_us)
+{
+    struct lease_want *w = lease_want_find(&g->leases, lease_want_hash(name));
+    if (!w)
+        return;
+    core_begin(g, now_us);
+    bool again = w->held && g->now_us >= w->keep_us;
+    w->keep_us = until_us;
+    w->next_us = again ? core_min(w->next_us, w->tried_us + part(w, RENEW_PARTS)) : w->next_us;
+    core_end(g);
 }
 
 enum gossip_error leases_move(struct gossip *g, int64_t now_us, const char *name, const char *heir)

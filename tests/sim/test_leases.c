@@ -346,6 +346,25 @@ START_TEST(a_holder_that_slept_too_long_has_it_no_more)
 }
 END_TEST
 
+START_TEST(what_is_not_kept_is_lost_and_what_is_kept_again_is_not)
+{
+    for_seeds(20)
+    {
+        struct net *net = start_held(3, 3);
+        uint32_t holder = (uint32_t)look();
+        leases_keep(core(holder), net_now_us(net), lease, net_now_us(net) + 100000);
+        run_ms(600);
+        leases_keep(core(holder), net_now_us(net), lease, net_now_us(net) + 100000);
+        net_settle(net, holder);
+        run_ms(800);
+        expect(look() == (int)holder);
+        run_ms(1200);
+        expect(look() != (int)holder && look() != NOBODY);
+        expect(lab.moves == 1);
+    }
+}
+END_TEST
+
 START_TEST(a_voter_that_dies_matters_to_nobody)
 {
     for_seeds(20)
@@ -438,6 +457,7 @@ int main(void)
     tcase_add_test(t, a_third_of_all_packets_lost_moves_it_seldom);
     tcase_add_test(t, all_restart_at_once_and_one_gets_it);
     tcase_add_test(t, a_holder_that_slept_too_long_has_it_no_more);
+    tcase_add_test(t, what_is_not_kept_is_lost_and_what_is_kept_again_is_not);
     tcase_add_test(t, a_voter_that_dies_matters_to_nobody);
     tcase_add_test(t, a_voter_is_replaced_and_the_holder_notices_nothing);
     tcase_add_test(t, many_leases_share_packets);

@@ -1,0 +1,132 @@
+#include "agent/vip.h"
+
+#include <string.h>
+
+const char *vip_state_text(enum vip_state state)
+{
+    static const char *const texts[] = {"out", "waiting", "starting", "holding", "stopping"};
+    return texts[state];
+}
+
+static bool is_candidate(const struct vip *v)
+{
+    return v->eligible && v->retry_us == 0;
+}
+
+/* Neither held nor on the way there. */
+static unsigned rest(struct vip *v)
+{
+    v->state = is_candidate(v) ? VIP_WAITING : VIP_OUT;
+    return is_candidate(v) ? VIP_WANT : VIP_WATCH;
+}
+
+static unsigned tell_holder(struct vip *v, const char *holder)
+{
+    if (strcmp(v->holder, holder) == 0)
+        return 0;
+    memcpy(v->holder, holder, strlen(holder) + 1);
+    return *holder != '\0' ? VIP_ACQUIRED : VIP_RELEASED;
+}
+
+static unsigned stop(struct vip *v, const char *heir)
+{
+    memmove(v->heir, heir, strlen(heir) + 1);
+    v->state = VIP_STOPPING;
+    return VIP_DOWN;
+}
+
+unsigned vip_set_eligible(struct vip *v, int64_t now_us, bool eligible)
+{
+    (void)now_us;
+    v->eligible = eligible;
+    switch (v->state) {
+    case VIP_OUT:
+    case VIP_WAITING:
+        return rest(v);
+    case VIP_STARTING:
+    case VIP_HOLDING:
+        return eligible ? 0 : stop(v, "");
+    case VIP_STOPPING:
+        return 0;
+    }
+    return 0;
+}
+
+static unsigned lease_held(struct vip *v, const struct leases_state *lease)
+{
+    unsigned probe = lease->inherited ? 0 : VIP_PROBE;
+    v->until_us = lease->until_us;
+    v->epoch = lease->epoch;
+    switch (v->state) {
+    case VIP_WAITING:
+        v->state = VIP_STARTING;
+        return VIP_UP | probe;
+    case VIP_STARTING:
+    case VIP_HOLDING:
+        return lease->move_to[0] != '\0' ? stop(v, lease->move_to) : VIP_UP;
+    case VIP_STOPPING:
+        return 0;
+    case VIP_OUT: /* won while we were giving it up */
+        v->heir[0] = '\0';
+        return VIP_RELEASE | VIP_WATCH;
+    }
+    return 0;
+}
+
+unsigned vip_lease(struct vip *v, int64_t now_us, const struct leases_state *lease)
+{
+    (void)now_us;
+    if (lease->held)
+        return lease_held(v, lease);
+    bool was_ours = v->state > VIP_WAITING;
+    v->epoch = lease->epoch;
+    return (was_ours ? rest(v) : 0) | tell_holder(v, lease->holder);
+}
+
+unsigned vip_move(struct vip *v, int64_t now_us, const char *heir)
+{
+    (void)now_us;
+    return v->state == VIP_STARTING || v->state == VIP_HOLDING ? stop(v, heir) : 0;
+}
+
+/* It is not ours to have, for now. */
+static unsigned retire(struct vip *v, int64_t now_us)
+{
+    v->retry_us = now_us + VIP_RETRY_US;
+    v->heir[0] = '\0';
+    return VIP_RELEASE | rest(v) | tell_holder(v, "");
+}
+
+unsigned vip_hear(struct vip *v, int64_t now_us, enum vip_news news)
+{
+    bool ours = v->state == VIP_STARTING || v->state == VIP_HOLDING;
+    switch (news) {
+    case VIP_IS_UP:
+        if (!ours)
+            return 0;
+        v->state = VIP_HOLDING;
+        return tell_holder(v, v->self);
+    case VIP_IS_DOWN:
+        if (v->state == VIP_STOPPING)
+            return VIP_RELEASE | rest(v) | tell_holder(v, "");
+        return ours ? retire(v, now_us) : 0;
+    case VIP_IS_REFUSED:
+        return ours ? retire(v, now_us) : 0;
+    case VIP_IS_FOREIGN:
+        return (ours ? retire(v, now_us) : 0) | VIP_CONFLICT;
+    }
+    return 0;
+}
+
+unsigned vip_tick(struct vip *v, int64_t now_us)
+{
+    if (v->retry_us == 0 || now_us < v->retry_us)
+        return 0;
+    v->retry_us = 0;
+    return v->state == VIP_OUT ? rest(v) : 0;
+}
+
+int64_t vip_deadline(const struct vip *v)
+{
+    return v->retry_us != 0 ? v->retry_us : INT64_MAX;
+}

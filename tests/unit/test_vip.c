@@ -1,0 +1,168 @@
+/* One floating address on this host, step by step. */
+#include "agent/vip.h"
+
+#include "tests/unit/unit.h"
+
+#include <string.h>
+
+static struct vip v;
+static int64_t now_us;
+
+static void setup(void)
+{
+    v = (struct vip){.self = "us"};
+    now_us = 1000000;
+}
+
+static unsigned lease(bool held, const char *holder, bool inherited, const char *move_to)
+{
+    struct leases_state state = {
+        .held = held, .inherited = inherited, .until_us = now_us + 990000, .epoch = 7};
+    strcpy(state.holder, holder);
+    strcpy(state.move_to, move_to);
+    return vip_lease(&v, now_us, &state);
+}
+
+static void hold(void)
+{
+    ck_assert_uint_eq(vip_set_eligible(&v, now_us, true), VIP_WANT);
+    ck_assert_uint_eq(lease(true, "us", false, ""), VIP_UP | VIP_PROBE);
+    ck_assert_uint_eq(vip_hear(&v, now_us, VIP_IS_UP), VIP_ACQUIRED);
+    ck_assert_int_eq(v.state, VIP_HOLDING);
+}
+
+START_TEST(who_is_no_candidate_only_watches_and_tells_who_has_it)
+{
+    ck_assert_uint_eq(vip_set_eligible(&v, now_us, false), VIP_WATCH);
+    ck_assert_uint_eq(lease(false, "a", false, ""), VIP_ACQUIRED);
+    ck_assert_uint_eq(lease(false, "a", false, ""), 0);
+    ck_assert_uint_eq(lease(false, "b", false, ""), VIP_ACQUIRED);
+    ck_assert_uint_eq(lease(false, "", false, ""), VIP_RELEASED);
+    ck_assert_uint_eq(v.epoch, 7);
+}
+END_TEST
+
+START_TEST(it_is_told_only_when_it_is_up)
+{
+    hold();
+    ck_assert_str_eq(v.holder, "us");
+    ck_assert_int_eq(v.until_us, now_us + 990000);
+    now_us += 250000;
+    ck_assert_uint_eq(lease(true, "us", false, ""), VIP_UP);
+    ck_assert_int_eq(v.until_us, now_us + 990000);
+    ck_assert_uint_eq(vip_hear(&v, now_us, VIP_IS_UP), 0);
+}
+END_TEST
+
+START_TEST(an_heir_does_not_ask_who_has_it)
+{
+    vip_set_eligible(&v, now_us, true);
+    ck_assert_uint_eq(lease(true, "us", true, ""), VIP_UP);
+}
+END_TEST
+
+START_TEST(a_lost_lease_is_told_and_it_waits_again)
+{
+    hold();
+    ck_assert_uint_eq(lease(false, "", false, ""), VIP_WANT | VIP_RELEASED);
+    ck_assert_uint_eq(vip_hear(&v, now_us, VIP_IS_DOWN), 0);
+    ck_assert_uint_eq(lease(false, "a", false, ""), VIP_ACQUIRED);
+    ck_assert_int_eq(v.state, VIP_WAITING);
+}
+END_TEST
+
+START_TEST(it_is_down_before_the_lease_goes_on_to_the_heir)
+{
+    hold();
+    ck_assert_uint_eq(vip_move(&v, now_us, "a"), VIP_DOWN);
+    ck_assert_uint_eq(lease(true, "us", false, ""), 0); /* renewed meanwhile */
+    ck_assert_uint_eq(vip_hear(&v, now_us, VIP_IS_UP), 0);
+    ck_assert_uint_eq(vip_hear(&v, now_us, VIP_IS_DOWN), VIP_RELEASE | VIP_WANT | VIP_RELEASED);
+    ck_assert_str_eq(v.heir, "a");
+    ck_assert_uint_eq(vip_move(&v, now_us, "a"), 0);
+}
+END_TEST
+
+START_TEST(who_would_have_it_gets_it)
+{
+    hold();
+    ck_assert_uint_eq(lease(true, "us", false, "b"), VIP_DOWN);
+    ck_assert_uint_eq(vip_hear(&v, now_us, VIP_IS_DOWN), VIP_RELEASE | VIP_WANT | VIP_RELEASED);
+    ck_assert_str_eq(v.heir, "b");
+}
+END_TEST
+
+START_TEST(drained_it_stops_and_only_watches)
+{
+    hold();
+    ck_assert_uint_eq(vip_set_eligible(&v, now_us, false), VIP_DOWN);
+    ck_assert_uint_eq(vip_hear(&v, now_us, VIP_IS_DOWN), VIP_RELEASE | VIP_WATCH | VIP_RELEASED);
+    ck_assert_int_eq(v.state, VIP_OUT);
+    ck_assert_uint_eq(vip_set_eligible(&v, now_us, true), VIP_WANT);
+}
+END_TEST
+
+START_TEST(a_lease_lost_while_it_stops_is_not_released_again)
+{
+    hold();
+    vip_set_eligible(&v, now_us, false);
+    ck_assert_uint_eq(lease(false, "", false, ""), VIP_WATCH | VIP_RELEASED);
+    ck_assert_uint_eq(vip_hear(&v, now_us, VIP_IS_DOWN), 0);
+}
+END_TEST
+
+START_TEST(what_cannot_be_put_up_is_left_to_others_for_a_while)
+{
+    static const enum vip_news bad[] = {VIP_IS_REFUSED, VIP_IS_DOWN};
+    for (size_t i = 0; i < 2; i++) {
+        setup();
+        vip_set_eligible(&v, now_us, true);
+        lease(true, "us", false, "");
+        ck_assert_uint_eq(vip_hear(&v, now_us, bad[i]), VIP_RELEASE | VIP_WATCH);
+        ck_assert_int_eq(vip_deadline(&v), now_us + VIP_RETRY_US);
+        ck_assert_uint_eq(vip_tick(&v, now_us + VIP_RETRY_US - 1), 0);
+        ck_assert_uint_eq(vip_set_eligible(&v, now_us, true), VIP_WATCH);
+        ck_assert_uint_eq(vip_tick(&v, now_us + VIP_RETRY_US), VIP_WANT);
+        ck_assert_int_eq(vip_deadline(&v), INT64_MAX);
+    }
+}
+END_TEST
+
+START_TEST(a_foreign_host_that_has_it_is_told_of_and_it_is_not_taken)
+{
+    vip_set_eligible(&v, now_us, true);
+    lease(true, "us", false, "");
+    ck_assert_uint_eq(vip_hear(&v, now_us, VIP_IS_FOREIGN), VIP_RELEASE | VIP_WATCH | VIP_CONFLICT);
+    setup();
+    hold();
+    ck_assert_uint_eq(vip_hear(&v, now_us, VIP_IS_FOREIGN),
+                      VIP_RELEASE | VIP_WATCH | VIP_CONFLICT | VIP_RELEASED);
+}
+END_TEST
+
+START_TEST(a_lease_won_too_late_is_given_back)
+{
+    vip_set_eligible(&v, now_us, false);
+    ck_assert_uint_eq(lease(true, "us", false, ""), VIP_RELEASE | VIP_WATCH);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *s = suite_create("vip");
+    TCase *t = tcase_create("vip");
+    tcase_add_checked_fixture(t, setup, NULL);
+    tcase_add_test(t, who_is_no_candidate_only_watches_and_tells_who_has_it);
+    tcase_add_test(t, it_is_told_only_when_it_is_up);
+    tcase_add_test(t, an_heir_does_not_ask_who_has_it);
+    tcase_add_test(t, a_lost_lease_is_told_and_it_waits_again);
+    tcase_add_test(t, it_is_down_before_the_lease_goes_on_to_the_heir);
+    tcase_add_test(t, who_would_have_it_gets_it);
+    tcase_add_test(t, drained_it_stops_and_only_watches);
+    tcase_add_test(t, a_lease_lost_while_it_stops_is_not_released_again);
+    tcase_add_test(t, what_cannot_be_put_up_is_left_to_others_for_a_while);
+    tcase_add_test(t, a_foreign_host_that_has_it_is_told_of_and_it_is_not_taken);
+    tcase_add_test(t, a_lease_won_too_late_is_given_back);
+    suite_add_tcase(s, t);
+    return unit_run(s);
+}
