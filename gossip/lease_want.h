@@ -30,4 +30,9 @@ uint64_t lease_want_hash(const char *name);
 /* NULL: it is not wanted. */
 struct lease_want *lease_want_find(const struct leases *l, uint64_t hash);
 
+/* Takes in what the voters say of the lists that they go by. */
+void leases_note_voters(struct gossip *g);
+/* Do so many go by another list of our version that nothing new should be taken? */
+bool leases_are_disputed(struct gossip *g);
+
 #endif

@@ -2,8 +2,6 @@
 
 #include "gossip/core.h"
 #include "gossip/lease_want.h"
-#include "gossip/profile.h"
-#include "gossip/view.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -16,7 +14,6 @@ enum {
     AGAIN_PARTS = 12,    /* until the next attempt, after one that was refused for no holder */
     SPREAD_PARTS = 100,  /* over which those that wait spread their attempts */
     HANDOVERS = 4,       /* times that an heir is told, RESEND_PARTS apart */
-    DISPUTE_MS = 500     /* how long what others go by is not looked at again */
 };
 
 void leases_free(struct leases *l)
@@ -42,58 +39,6 @@ struct lease_want *lease_want_find(const struct leases *l, uint64_t hash)
     return NULL;
 }
 
-/* ---- the voters ---- */
-
-static void publish(struct gossip *g)
-{
-    struct gossip_voters range = voters_range(&g->leases.voters);
-    struct gossip_profile changed = *core_member(g, g->self)->profile;
-    if (memcmp(&changed.voters, &range, sizeof range) == 0)
-        return;
-    changed.voters = range;
-    const struct gossip_profile *profile = profile_new(&changed);
-    if (profile)
-        view_reprofile_self(g, profile);
-}
-
-static void requorum(struct gossip *g)
-{
-    struct leases *l = &g->leases;
-    struct lease_quorum quorum;
-    publish(g);
-    for (uint32_t i = 0; i < l->count; i++) {
-        struct lease_want *w = &l->wants[i];
-        w->c.phase = LEASE_IDLE;
-        w->next_us = core_min(w->next_us, g->now_us);
-        if (voters_quorum(&l->voters, &quorum))
-            lease_set_quorum(&w->c, &quorum);
-    }
-}
-
-void leases_start(struct gossip *g, int64_t now_us, const struct voters *voters,
-                  uint32_t longest_ms, uint64_t epochs)
-{
-    struct leases *l = &g->leases;
-    l->grants.longest_ms = longest_ms > GRANTS_LENGTH_MS ? longest_ms : GRANTS_LENGTH_MS;
-    l->grants.silent_until_us = now_us + lease_quarantine_us(core_ms(l->grants.longest_ms));
-    l->grants.epochs = epochs;
-    l->started = true;
-    leases_set_voters(g, now_us, voters);
-}
-
-void leases_set_voters(struct gossip *g, int64_t now_us, const struct voters *voters)
-{
-    core_begin(g, now_us);
-    g->leases.voters = *voters;
-    requorum(g);
-    core_end(g);
-}
-
-const struct voters *leases_voters(const struct gossip *g)
-{
-    return &g->leases.voters;
-}
-
 struct leases_needs leases_needs(const struct gossip *g)
 {
     const struct grants *grants = &g->leases.grants;
@@ -106,62 +51,6 @@ void leases_allow(struct gossip *g, int64_t now_us, uint32_t longest_ms)
     (void)now_us;
     if (longest_ms > g->leases.grants.longest_ms && longest_ms <= LEASE_LENGTH_MS_MAX)
         g->leases.grants.longest_ms = longest_ms;
-}
-
-static bool is_alive(const struct gossip *g, const char *name)
-{
-    uint32_t row = member_by_name(&g->members, name);
-    return row != MEMBER_NONE && member_is_live(&g->members.rows[row]);
-}
-
-bool leases_has_quorum(const struct gossip *g)
-{
-    const struct voters *v = &g->leases.voters;
-    if (v->count == 0 || v->waits)
-        return false;
-    for (unsigned i = 0; i < v->count; i++) {
-        unsigned alive = 0;
-        for (unsigned j = 0; j < v->lists[i].count; j++)
-            alive += is_alive(g, v->lists[i].names[j]);
-        if (2 * alive <= v->lists[i].count)
-            return false;
-    }
-    return true;
-}
-
-/* What the voters, and we, say of the lists that they go by. */
-static void note_voters(struct gossip *g)
-{
-    struct leases *l = &g->leases;
-    bool changed = false;
-    unsigned cursor = 0;
-    for (const char *name; (name = voters_next(&l->voters, &cursor));) {
-        uint32_t row = member_by_name(&g->members, name);
-        if (row != MEMBER_NONE)
-            changed |=
-                voters_note(&l->voters, g->now_us, name, core_member(g, row)->profile->voters);
-    }
-    if (voters_tick(&l->voters, g->now_us) || changed)
-        requorum(g);
-}
-
-/* Two hosts or more that go by another list of this version: that is a mistake in a file, and with
- * bad luck each side has a majority of its own. Nothing new is taken then. */
-static bool is_disputed(struct gossip *g)
-{
-    struct leases *l = &g->leases;
-    if (g->now_us - l->disputed_us < core_ms(DISPUTE_MS))
-        return l->disputed;
-    struct gossip_voters ours = voters_range(&l->voters);
-    unsigned others = 0;
-    for (uint32_t row = 0; row < g->members.used; row++) {
-        const struct member *m = core_member(g, row);
-        if (m->profile && member_is_live(m) && m->profile->voters.high == ours.high)
-            others += m->profile->voters.hash != ours.hash;
-    }
-    l->disputed = others > 1;
-    l->disputed_us = g->now_us;
-    return l->disputed;
 }
 
 /* ---- asking ---- */
@@ -219,7 +108,8 @@ static void try_now(struct gossip *g, struct lease_want *w)
     struct lease_message m;
     bool held = lease_is_held(&w->c, g->now_us);
     w->next_us = g->now_us + part(w, ATTEMPT_PARTS);
-    if (!voters_quorum(&l->voters, &quorum) || core_is_leaving(g) || (!held && is_disputed(g)))
+    if (!voters_quorum(&l->voters, &quorum) || core_is_leaving(g) ||
+        (!held && leases_are_disputed(g)))
         return;
     w->tried_us = g->now_us;
     w->inherits = false;
@@ -426,9 +316,9 @@ static void tick_one(struct gossip *g, struct lease_want *w)
         hand_over(g, w);
     if (w->over)
         return;
-    if (w->held && g->now_us >= w->keep_us) {
+    if (g->now_us >= w->keep_us) {
         w->c.phase = LEASE_IDLE;
-        w->next_us = w->c.until_us;
+        w->next_us = w->held ? w->c.until_us : INT64_MAX;
         return;
     }
     bool asking = w->c.phase != LEASE_IDLE;
@@ -470,7 +360,7 @@ void leases_tick(struct gossip *g)
     struct leases *l = &g->leases;
     if (!l->started)
         return;
-    note_voters(g);
+    leases_note_voters(g);
     if (!is_any_due(g))
         return;
     for (uint32_t i = l->count; i > 0; i--) {
@@ -537,6 +427,8 @@ enum gossip_error leases_want(struct gossip *g, int64_t now_us,
     w->c.priority = options->priority;
     w->preempts = options->preempts;
     w->watches = options->watches;
+    w->keep_us = INT64_MAX;
+    w->next_us = core_min(w->next_us, now_us);
     core_end(g);
     return GOSSIP_OK;
 }
@@ -580,9 +472,9 @@ void leases_keep(struct gossip *g, int64_t now_us, const char *name, int64_t unt
     if (!w)
         return;
     core_begin(g, now_us);
-    bool again = w->held && g->now_us >= w->keep_us;
+    bool again = g->now_us >= w->keep_us;
     w->keep_us = until_us;
-    w->next_us = again ? core_min(w->next_us, w->tried_us + part(w, RENEW_PARTS)) : w->next_us;
+    w->next_us = again ? core_min(w->next_us, now_us) : w->next_us;
     core_end(g);
 }
 
