@@ -297,7 +297,7 @@ static bool take_on(struct config_draft *d, const char *value, const struct conf
 
 static bool take_match(struct config_draft *d, const char *value, const struct config_place *at)
 {
-    struct handler_spec *spec = current(d);
+    struct tag_match *match = &current(d)->match;
     char scratch[GOSSIP_TAGS_BYTES_MAX];
     char key[GOSSIP_TAG_KEY_BYTES_MAX + 1];
     uint16_t scratch_bytes = 0;
@@ -306,17 +306,14 @@ static bool take_match(struct config_draft *d, const char *value, const struct c
     if (!split_tag(value, key, &text) ||
         gossip_tags_set(scratch, &scratch_bytes, key, text) != GOSSIP_OK)
         return config_refuse(at, "%s", gossip_error_text(GOSSIP_ERROR_TAGS));
-    if (spec->match_count == HANDLER_MATCHES_MAX)
-        return config_refuse(at, "more than %d tags to match", HANDLER_MATCHES_MAX);
-    for (size_t i = 0; i < spec->match_count; i++) {
-        if (strcmp(spec->match[i].key, key) == 0)
-            return config_refuse(at,
-                                 "a tag \"%s\" is matched already; a member has one value of "
-                                 "it, so keep one of them",
-                                 key);
-    }
-    struct handler_match *tag = &spec->match[spec->match_count++];
-    return keep(&tag->key, key, at) && keep(&tag->value, text, at);
+    if (match->count == TAG_MATCH_MAX)
+        return config_refuse(at, "more than %d tags to match", TAG_MATCH_MAX);
+    if (tag_match_has(match, key))
+        return config_refuse(at,
+                             "a tag \"%s\" is matched already; a member has one value of it, so "
+                             "keep one of them",
+                             key);
+    return tag_match_add(match, key, text) || config_refuse(at, "out of memory");
 }
 
 static bool take_run(struct config_draft *d, const char *value, const struct config_place *at)

@@ -82,9 +82,10 @@ static void print_handler(const struct handler_spec *spec, FILE *out)
         comma = ",";
     }
     fprintf(out, "\nhandler.%s.match =", spec->name);
-    for (size_t i = 0; i < spec->match_count; i++)
-        fprintf(out, "%s %s=%s", i > 0 ? "," : "", spec->match[i].key, spec->match[i].value);
-    fprintf(out, "%s\n", spec->match_count == 0 ? " (every member)" : "");
+    for (size_t i = 0; i < spec->match.count; i++)
+        fprintf(out, "%s %s=%s", i > 0 ? "," : "", spec->match.tags[i].key,
+                spec->match.tags[i].value);
+    fprintf(out, "%s\n", spec->match.count == 0 ? " (every member)" : "");
     fprintf(out, "handler.%s.run = %s\n", spec->name, spec->run);
     fprintf(out, "handler.%s.timeout = %s\n", spec->name,
             config_duration_text(spec->timeout_ms, text));

@@ -171,23 +171,10 @@ static void on_start(evutil_socket_t fd, short what, void *arg)
 
 /* ---- specs ---- */
 
-static bool has_tag(const struct gossip_profile *p, const struct handler_match *tag)
-{
-    const char *at = NULL, *key, *value;
-    while (gossip_tag_next(p->tags, p->tags_bytes, &at, &key, &value))
-        if (strcmp(key, tag->key) == 0)
-            return strcmp(value, tag->value) == 0;
-    return false;
-}
-
 static bool wants(const struct handler_spec *s, const struct journal_entry *entry)
 {
-    if (!(s->kinds & 1u << entry->kind))
-        return false;
-    for (size_t i = 0; i < s->match_count; i++)
-        if (!has_tag(entry->member.profile, &s->match[i]))
-            return false;
-    return true;
+    const struct gossip_profile *p = entry->member.profile;
+    return s->kinds & 1u << entry->kind && tag_match_fits(&s->match, p->tags, p->tags_bytes);
 }
 
 /* ---- handlers ---- */

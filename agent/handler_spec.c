@@ -9,10 +9,7 @@ void handler_spec_free(struct handler_spec *s)
     free(s->run);
     free(s->user);
     account_free(s->account);
-    for (size_t i = 0; i < s->match_count; i++) {
-        free(s->match[i].key);
-        free(s->match[i].value);
-    }
+    tag_match_free(&s->match);
     *s = (struct handler_spec){0};
 }
 
@@ -30,13 +27,10 @@ static bool copy_account(struct account **into, const struct account *from)
 
 bool handler_spec_copy(struct handler_spec *into, const struct handler_spec *from)
 {
-    *into = (struct handler_spec){
-        .kinds = from->kinds, .timeout_ms = from->timeout_ms, .match_count = from->match_count};
+    *into = (struct handler_spec){.kinds = from->kinds, .timeout_ms = from->timeout_ms};
     bool ok = copy(&into->name, from->name) && copy(&into->run, from->run) &&
-              copy(&into->user, from->user) && copy_account(&into->account, from->account);
-    for (size_t i = 0; ok && i < from->match_count; i++)
-        ok = copy(&into->match[i].key, from->match[i].key) &&
-             copy(&into->match[i].value, from->match[i].value);
+              copy(&into->user, from->user) && copy_account(&into->account, from->account) &&
+              tag_match_copy(&into->match, &from->match);
     if (!ok)
         handler_spec_free(into);
     return ok;

@@ -3,24 +3,17 @@
 #define MUSTER_HANDLER_SPEC_H
 
 #include "agent/account.h"
+#include "agent/tag_match.h"
 
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
-
-#define HANDLER_MATCHES_MAX 16
-
-struct handler_match {
-    char *key, *value;
-};
 
 /* Everything owned. */
 struct handler_spec {
     char *name;
-    unsigned kinds; /* bit (1 << enum journal_kind) for each in `on` */
-    struct handler_match match[HANDLER_MATCHES_MAX]; /* all must fit the member's tags */
-    size_t match_count;
-    char *run; /* absolute path, run without a shell and without arguments */
+    unsigned kinds;         /* bit (1 << enum journal_kind) for each in `on` */
+    struct tag_match match; /* whose changes */
+    char *run;              /* absolute path, run without a shell and without arguments */
     uint32_t timeout_ms;
     char *user;              /* NULL: ours */
     struct account *account; /* that user's; NULL as well then */

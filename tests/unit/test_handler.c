@@ -136,9 +136,10 @@ START_TEST(only_changes_asked_for_run)
 {
     struct handler_spec s = spec("some", script("some.sh", "echo $MUSTER_SEQ >>$D/out"));
     s.kinds = 1u << JOURNAL_FAILED | 1u << JOURNAL_JOIN;
-    s.match[s.match_count++] = (struct handler_match){lend("role"), lend("db")};
-    s.match[s.match_count++] = (struct handler_match){lend("rack"), lend("r7")};
+    ck_assert(tag_match_add(&s.match, "role", "db"));
+    ck_assert(tag_match_add(&s.match, "rack", "r7"));
     configure(s);
+    tag_match_free(&s.match); /* it was copied */
     publish_member(JOURNAL_JOIN, FAKE_MEMBER("a", GOSSIP_ALIVE, "rack\0r7\0role\0db"));
     publish_member(JOURNAL_LEAVE, FAKE_MEMBER("a", GOSSIP_LEFT, "rack\0r7\0role\0db"));
     publish_member(JOURNAL_JOIN, FAKE_MEMBER("b", GOSSIP_ALIVE, "rack\0r7\0role\0dbx"));
