@@ -18,7 +18,7 @@
 static bool take_option(struct config_draft *d, const char *option, const char *key,
                         const char *value, char *error)
 {
-    const struct config_section *top = &config_sections[0];
+    const struct config_section *top = config_sections[0];
     struct config_place at = {.error = error, .key = option, .value = value};
 
     return value == NULL || config_take(d, &top->keys[config_key_index(top, key)], value, &at);

@@ -35,7 +35,7 @@ static struct reading *reading;
 static size_t section_index(const cfg_t *cfg)
 {
     for (size_t i = 1; i < CONFIG_SECTIONS; i++) {
-        if (cfg != reading->root && strcmp(cfg->name, config_sections[i].name) == 0)
+        if (cfg != reading->root && strcmp(cfg->name, config_sections[i]->name) == 0)
             return i;
     }
     return 0;
@@ -47,7 +47,7 @@ static struct config_place place_in(const cfg_t *cfg, int line, const char *key,
         .error = reading->error,
         .file = reading->path,
         .line = line,
-        .section = config_sections[section_index(cfg)].name,
+        .section = config_sections[section_index(cfg)]->name,
         .title = cfg->title,
         .key = key,
         .value = value,
@@ -86,12 +86,12 @@ static const char *known_name(size_t section, size_t index)
 {
     size_t i = 0;
 
-    for (; config_sections[section].keys[i].name != NULL; i++) {
+    for (; config_sections[section]->keys[i].name != NULL; i++) {
         if (i == index)
-            return config_sections[section].keys[i].name;
+            return config_sections[section]->keys[i].name;
     }
     index = index - i + 1;
-    return section == 0 && index < CONFIG_SECTIONS ? config_sections[index].name : NULL;
+    return section == 0 && index < CONFIG_SECTIONS ? config_sections[index]->name : NULL;
 }
 
 /* The name that was meant, as far as that can be guessed; NULL: no idea. */
@@ -189,11 +189,11 @@ static bool enter(cfg_t *cfg)
     reading->open_line = reading->root->line; /* stands still until the section ends */
     memset(reading->lines[section], 0, sizeof reading->lines[section]);
     struct config_place at = place_in(cfg, reading->open_line, NULL, NULL);
-    if (!config_sections[section].titled && *first_line > 0)
+    if (!config_sections[section]->titled && *first_line > 0)
         return config_refuse(&at, "given twice, first on line %d; make them one", *first_line);
     *first_line = reading->open_line;
-    return config_sections[section].begin == NULL ||
-           config_sections[section].begin(reading->draft, &at);
+    return config_sections[section]->begin == NULL ||
+           config_sections[section]->begin(reading->draft, &at);
 }
 
 static int on_value(cfg_t *cfg, cfg_opt_t *opt, const char *value, void *result)
@@ -201,8 +201,8 @@ static int on_value(cfg_t *cfg, cfg_opt_t *opt, const char *value, void *result)
     if (!enter(cfg))
         return -1;
     size_t section = section_index(cfg);
-    size_t index = config_key_index(&config_sections[section], opt->name);
-    const struct config_key *key = &config_sections[section].keys[index];
+    size_t index = config_key_index(config_sections[section], opt->name);
+    const struct config_key *key = &config_sections[section]->keys[index];
     struct config_place at = place_in(cfg, cfg->line, key->name, key->secret ? NULL : value);
     int *first_line = &reading->lines[section][index];
 
@@ -220,7 +220,7 @@ static int on_value(cfg_t *cfg, cfg_opt_t *opt, const char *value, void *result)
 static bool check_emptied(cfg_t *cfg)
 {
     size_t section = section_index(cfg);
-    const struct config_key *keys = config_sections[section].keys;
+    const struct config_key *keys = config_sections[section]->keys;
 
     for (size_t i = 0; keys[i].name != NULL; i++) {
         int line = reading->lines[section][i];
@@ -234,7 +234,7 @@ static bool check_emptied(cfg_t *cfg)
 static int on_section_end(cfg_t *root, cfg_opt_t *opt)
 {
     cfg_t *cfg = reading->open != NULL ? reading->open : cfg_opt_getnsec(opt, opt->nvalues - 1);
-    const struct config_section *section = &config_sections[section_index(cfg)];
+    const struct config_section *section = config_sections[section_index(cfg)];
 
     (void)root;
     if (!enter(cfg) || !check_emptied(cfg))
@@ -265,14 +265,14 @@ static size_t options_of(const struct config_section *section, cfg_opt_t *option
 static cfg_t *options_init(void)
 {
     cfg_opt_t top[OPTIONS_MAX], inner[CONFIG_SECTIONS][OPTIONS_MAX];
-    size_t count = options_of(&config_sections[0], top);
+    size_t count = options_of(config_sections[0], top);
 
     for (size_t i = 1; i < CONFIG_SECTIONS; i++) {
         int flags = CFGF_NODEFAULT;
-        if (config_sections[i].titled)
+        if (config_sections[i]->titled)
             flags |= CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES;
-        options_of(&config_sections[i], inner[i]);
-        top[count++] = (cfg_opt_t)CFG_SEC(config_sections[i].name, inner[i], flags);
+        options_of(config_sections[i], inner[i]);
+        top[count++] = (cfg_opt_t)CFG_SEC(config_sections[i]->name, inner[i], flags);
     }
     top[count] = (cfg_opt_t)CFG_END();
     cfg_t *cfg = cfg_init(top, CFGF_NONE); /* copies them */
@@ -280,7 +280,7 @@ static cfg_t *options_init(void)
         return NULL;
     cfg_set_error_function(cfg, on_error);
     for (size_t i = 1; i < CONFIG_SECTIONS; i++)
-        cfg_set_validate_func(cfg, config_sections[i].name, on_section_end);
+        cfg_set_validate_func(cfg, config_sections[i]->name, on_section_end);
     return cfg;
 }
 

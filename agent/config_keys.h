@@ -48,7 +48,12 @@ struct config_section {
     bool (*end)(struct config_draft *d, const struct config_place *at);
 };
 
-extern const struct config_section config_sections[CONFIG_SECTIONS]; /* the top comes first */
+extern const struct config_section config_keys_top, config_keys_handler, config_keys_control;
+extern const struct config_section
+    *const config_sections[CONFIG_SECTIONS]; /* the top comes first */
+
+#define CONFIG_KEYS_FIT(keys)                                                                      \
+    _Static_assert(sizeof(keys) / sizeof(keys)[0] <= CONFIG_KEYS_MAX, "all keys fit")
 
 /* The index of the key of that name. It must exist. */
 size_t config_key_index(const struct config_section *section, const char *name);

@@ -1,0 +1,41 @@
+/* config_value: values that several keys take. Each check returns false with the error said. */
+#ifndef MUSTER_CONFIG_VALUE_H
+#define MUSTER_CONFIG_VALUE_H
+
+#include "agent/config_keys.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define CONFIG_SCRIPT_TIMEOUT_MS 30000 /* unless configured */
+
+/* Puts a copy in the place of what was there. */
+bool config_value_keep(char **into, const char *value, const struct config_place *at);
+
+/* 0.0.0.0 or :: */
+bool config_value_is_any(const struct gossip_addr *addr);
+/* Reserved ones, the broadcast address among them, too. */
+bool config_value_is_multicast(const struct gossip_addr *addr);
+bool config_value_is_loopback(const struct gossip_addr *addr);
+/* An address of this host; addr->port is what it is without one. */
+bool config_value_addr(struct gossip_addr *addr, const char *value, const struct config_place *at);
+
+/* Splits KEY=VALUE; key is of GOSSIP_TAG_KEY_BYTES_MAX + 1 bytes, *text borrowed. False: not one,
+ * and nothing is said. */
+bool config_value_split_tag(const char *value, char *key, const char **text);
+/* KEY=VALUE, added to what matches. */
+bool config_value_match(struct tag_match *match, const char *value, const struct config_place *at);
+
+/* A duration with its limits, both possible. */
+bool config_value_duration(uint32_t *ms, uint32_t ms_min, uint32_t ms_max, const char *value,
+                           const struct config_place *at);
+
+/* The absolute path of an executable file. */
+bool config_value_script(const char *path, const struct config_place *at);
+/* How long a script may run. */
+bool config_value_timeout(uint32_t *ms, const char *value, const struct config_place *at);
+/* A user of this host; *account must be NULL before, and is owned after. */
+bool config_value_account(struct account **account, const char *user,
+                          const struct config_place *at);
+
+#endif
