@@ -29,6 +29,7 @@ bool config_refuse(const struct config_place *at, const char *format, ...)
 struct config_draft {
     struct config *config;
     struct config_place advertise_at, rpc_at;
+    struct config_place script_at; /* of the handler that is being read */
 };
 
 /* A key takes its value; a list takes one element at a time. False: refused, with the error. */

@@ -50,6 +50,7 @@ static bool take_match(struct config_draft *d, const char *value, const struct c
 
 static bool take_run(struct config_draft *d, const char *value, const struct config_place *at)
 {
+    d->script_at = *at;
     return config_value_script(value, at) && config_value_keep(&current(d)->run, value, at);
 }
 
@@ -68,13 +69,16 @@ static bool take_user(struct config_draft *d, const char *value, const struct co
 
 static bool end(struct config_draft *d, const struct config_place *at)
 {
-    if (current(d)->kinds == 0)
+    const struct handler_spec *spec = current(d);
+
+    if (spec->kinds == 0)
         return config_refuse(at, "on is missing; say which events it is for, such as "
                                  "on = {\"member-failed\"}");
-    if (current(d)->run == NULL)
+    if (spec->run == NULL)
         return config_refuse(at, "run is missing; name the script, such as "
                                  "run = \"/etc/muster/hooks/page.sh\"");
-    return true;
+    d->script_at.value = spec->run;
+    return config_value_trusted(spec->run, spec->account, &d->script_at);
 }
 
 static const struct config_key keys[] = {

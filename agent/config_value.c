@@ -1,5 +1,7 @@
 #include "agent/config_value.h"
 
+#include "agent/trust.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -113,6 +115,16 @@ bool config_value_script(const char *path, const struct config_place *at)
     if (!S_ISREG(st.st_mode))
         return config_refuse(at, "not a file; name a script");
     return access(path, X_OK) == 0 || config_refuse(at, "not executable; chmod +x it");
+}
+
+bool config_value_trusted(const char *path, const struct account *account,
+                          const struct config_place *at)
+{
+    uid_t uid = account != NULL ? account->uid : geteuid();
+    char reason[TRUST_REASON_BYTES];
+
+    return geteuid() != 0 || trust_check(path, uid, reason) ||
+           config_refuse(at, "others could change what is run: %s", reason);
 }
 
 bool config_value_timeout(uint32_t *ms, const char *value, const struct config_place *at)

@@ -32,6 +32,10 @@ bool config_value_duration(uint32_t *ms, uint32_t ms_min, uint32_t ms_max, const
 
 /* The absolute path of an executable file. */
 bool config_value_script(const char *path, const struct config_place *at);
+/* Nobody but root and whom it runs as (NULL: us) can change it. Only asked by root: another user's
+ * scripts can do no more than that user. */
+bool config_value_trusted(const char *path, const struct account *account,
+                          const struct config_place *at);
 /* How long a script may run. */
 bool config_value_timeout(uint32_t *ms, const char *value, const struct config_place *at);
 /* A user of this host; *account must be NULL before, and is owned after. */

@@ -1,5 +1,7 @@
 #include "tests/unit/config_fixture.h"
 
+#include <sys/stat.h>
+
 #define TEXT_BYTES 65536
 
 /* ---- what is refused, word for word ---- */
@@ -225,6 +227,60 @@ START_TEST(error_leaves_nothing_behind_for_the_next_file)
 }
 END_TEST
 
+/* ---- scripts that others could change ---- */
+
+/* An executable file in the tests' folder, of that mode. */
+static void make_script(const char *name, mode_t mode)
+{
+    FILE *f = fopen(name, "w");
+
+    ck_assert_ptr_nonnull(f);
+    fclose(f);
+    ck_assert_int_eq(chmod(name, mode), 0);
+}
+
+/* A handler with the script in the tests' folder; `more` goes on with the section. */
+static const char *handler_with(const char *script, const char *more)
+{
+    static char section[256];
+
+    snprintf(section, sizeof section, "handler h {\n on = {\"member-join\"}\n run = \"%s/%s\"%s }",
+             dir, script, more);
+    return section;
+}
+
+START_TEST(root_runs_no_script_that_others_could_change)
+{
+    char expected[CONFIG_ERROR_BYTES];
+
+    make_script("page.sh", 0775);
+    snprintf(expected, sizeof expected,
+             "muster.conf:3: handler \"h\": run \"%s/page.sh\": others could change what is run: "
+             "%s/page.sh: can be written by others than its owner; chmod go-w it",
+             dir, dir);
+    if (geteuid() == 0)
+        assert_refused(handler_with("page.sh", ""), expected);
+    else
+        config_free(must_load(handler_with("page.sh", "")));
+    ck_assert_int_eq(chmod("page.sh", 0755), 0);
+    config_free(must_load(handler_with("page.sh", "")));
+    unlink("page.sh");
+}
+END_TEST
+
+START_TEST(user_runs_its_own_scripts_and_root_does_not)
+{
+    if (geteuid() != 0)
+        return;
+    make_script("page.sh", 0755);
+    ck_assert_int_eq(chown("page.sh", 65534, 65534), 0);
+    config_free(must_load(handler_with("page.sh", " user = nobody")));
+    assert_refused_like(handler_with("page.sh", ""), "muster.conf:3: handler \"h\": run ",
+                        "belongs to another user, 65534; chown it to root");
+    unlink("page.sh");
+}
+END_TEST
+
 /* ---- too much of it ---- */
 
 static char text[TEXT_BYTES];
@@ -333,6 +389,8 @@ int main(void)
     tcase_add_test(t, comments_of_any_kind_leave_the_lines_as_they_are);
     tcase_add_test(t, first_error_wins);
     tcase_add_test(t, error_leaves_nothing_behind_for_the_next_file);
+    tcase_add_test(t, root_runs_no_script_that_others_could_change);
+    tcase_add_test(t, user_runs_its_own_scripts_and_root_does_not);
     tcase_add_test(t, long_values_are_refused_and_shown_in_part);
     tcase_add_test(t, values_of_the_longest_length_are_taken);
     tcase_add_test(t, lists_are_taken_up_to_their_limit);
