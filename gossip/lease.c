@@ -95,9 +95,7 @@ bool lease_voter_hear(struct lease_voter *v, int64_t now_us, const struct lease_
     return true;
 }
 
-/* A holder's time on the slowest clock must not outlast a voter's on the fastest, by which ours in
- * turn is no shorter. */
-static int64_t hold_us(int64_t length_us)
+int64_t lease_hold_us(int64_t length_us)
 {
     return length_us / (LEASE_CLOCK_PARTS + 1) * (LEASE_CLOCK_PARTS - 1);
 }
@@ -153,7 +151,7 @@ void lease_try(struct lease_candidate *c, int64_t now_us, struct lease_message *
 {
     begin(c, LEASE_PREPARING);
     c->ballot = (struct lease_ballot){++c->round, c->claim};
-    c->ends_us = now_us + hold_us(c->length_us);
+    c->ends_us = now_us + lease_hold_us(c->length_us);
     c->other = (struct lease_grant){0};
     *message = (struct lease_message){.kind = LEASE_PREPARE,
                                       .ballot = c->ballot,
@@ -165,7 +163,7 @@ static void propose(struct lease_candidate *c, int64_t now_us, struct lease_mess
 {
     begin(c, LEASE_PROPOSING);
     if (c->mistakes & LEASE_MISTAKE_LATE_DEADLINE)
-        c->ends_us = now_us + hold_us(c->length_us);
+        c->ends_us = now_us + lease_hold_us(c->length_us);
     if (!lease_is_held(c, now_us))
         c->epoch = ++c->epochs;
     *message = (struct lease_message){.kind = LEASE_PROPOSE,

@@ -118,6 +118,11 @@ int64_t lease_quarantine_us(int64_t length_us);
 
 /* ---- the candidate ---- */
 
+/* For how long a candidate holds what voters grant it for length_us, from when it asked: its time
+ * on the slowest clock must not outlast a voter's on the fastest, by which ours in turn is no
+ * shorter. */
+int64_t lease_hold_us(int64_t length_us);
+
 enum lease_phase { LEASE_IDLE, LEASE_PREPARING, LEASE_PROPOSING };
 
 struct lease_candidate {

@@ -7,7 +7,6 @@
 #include <string.h>
 
 enum {
-    RENEW_PARTS = 4,     /* of its length: renewed so often */
     ATTEMPT_PARTS = 2,   /* ... an attempt may take */
     RESEND_PARTS = 20,   /* ... until the question is repeated */
     TOGETHER_PARTS = 20, /* what is due so soon is done along with what is due now */
@@ -171,7 +170,7 @@ static void note_holder(struct gossip *g, struct lease_want *w, const struct lea
 
 static void note_held(struct gossip *g, struct lease_want *w)
 {
-    w->next_us = w->tried_us + part(w, RENEW_PARTS);
+    w->next_us = w->tried_us + part(w, LEASES_RENEW_PARTS);
     w->held = w->changed = true;
     w->holder = (struct lease_grant){w->c.ballot, g->key, w->c.epoch, w->c.priority};
     w->holder_until_us = w->c.until_us;

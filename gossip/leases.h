@@ -18,7 +18,8 @@
 #include "gossip/lease_out.h"
 #include "gossip/voters.h"
 
-#define LEASES_MAX 1024 /* that one member wants */
+#define LEASES_MAX 1024      /* that one member wants */
+#define LEASES_RENEW_PARTS 4 /* of its length: renewed so often */
 
 /* Takes part: as a voter where it is one, from when all that it may have granted before is over.
  * voters: copied; the disk must have them. longest_ms: the longest lease that was granted before,
