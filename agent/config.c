@@ -130,12 +130,12 @@ static bool load(struct config_draft *d, const struct config_options *o, char *e
 
     return config_file_read(file, o->file != NULL, d, error) && take_options(d, o, error) &&
            take_folders(d->config, o, error) && default_name(d->config, error) &&
-           default_cluster(d->config, error) && finish_advertise(d);
+           default_cluster(d->config, error) && finish_advertise(d) && config_keys_finish_vips(d);
 }
 
 struct config *config_load(const struct config_options *options, char *error)
 {
-    struct config_draft draft = {.config = calloc(1, sizeof *draft.config)};
+    struct config_draft draft = {.config = calloc(1, sizeof *draft.config), .error = error};
     struct config_place at = {.error = error};
 
     error[0] = '\0';
@@ -146,6 +146,7 @@ struct config *config_load(const struct config_options *options, char *error)
     draft.config->bind.port = CONFIG_DEFAULT_PORT;
     draft.config->detect_ms = GOSSIP_DETECT_MS_DEFAULT;
     draft.config->log_level = LOG_LEVEL_INFO;
+    quorum_spec_init(&draft.config->quorum);
     if (load(&draft, options, error))
         return draft.config;
     config_free(draft.config);
@@ -158,8 +159,12 @@ void config_free(struct config *c)
         return;
     for (size_t i = 0; i < c->handlers_count; i++)
         handler_spec_free(&c->handlers[i]);
+    for (size_t i = 0; i < c->vips_count; i++)
+        vip_spec_free(&c->vips[i]);
+    quorum_spec_free(&c->quorum);
     drop_joins(c);
     free(c->handlers);
+    free(c->vips);
     free(c->file);
     free(c->name);
     free(c->cluster);

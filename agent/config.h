@@ -5,6 +5,8 @@
 #include "agent/handler_spec.h"
 #include "agent/journal.h"
 #include "agent/log.h"
+#include "agent/quorum_spec.h"
+#include "agent/vip_spec.h"
 #include "gossip/gossip.h"
 
 #include <stdbool.h>
@@ -18,6 +20,7 @@
 #define CONFIG_DEFAULT_PORT 7949
 #define CONFIG_JOINS_MAX 64
 #define CONFIG_HANDLERS_MAX 64
+#define CONFIG_VIPS_MAX 256
 #define CONFIG_ERROR_BYTES 512
 
 /* All strings are owned and never NULL unless said so. */
@@ -41,6 +44,9 @@ struct config {
     char *rpc_auth;         /* NULL: none */
     struct handler_spec *handlers;
     size_t handlers_count;
+    struct quorum_spec quorum;
+    struct vip_spec *vips; /* none without a quorum */
+    size_t vips_count;
 };
 
 /* What the command line says, over the file. Strings borrowed from argv; NULL or 0: not given. */
@@ -81,6 +87,13 @@ bool config_host_parse(const char *text, char *host, size_t host_bytes, uint16_t
 char *config_addr_text(const struct gossip_addr *addr, char *into);
 /* The address alone, without port or brackets. Same size. */
 char *config_ip_text(const struct gossip_addr *addr, char *into);
+/* "10.0.0.30/32", "2001:db8::30/64", as numbers only; *bits from 1; port untouched. False: not one,
+ * and nothing changed. */
+bool config_prefix_parse(const char *text, struct gossip_addr *addr, uint8_t *bits);
+#define CONFIG_PREFIX_TEXT_BYTES (CONFIG_ADDR_TEXT_BYTES + 4)
+char *config_prefix_text(const struct gossip_addr *addr, uint8_t bits, char *into);
+/* A whole number, digits only. False: not one, or above max. */
+bool config_number_parse(const char *text, uint32_t max, uint32_t *value);
 /* "250ms", "1.5s", "2m", "24h" to milliseconds. False: not one, or over 30 days. */
 bool config_duration_parse(const char *text, uint32_t *ms);
 /* The shortest of these forms; returns into. */

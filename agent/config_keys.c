@@ -67,9 +67,8 @@ bool config_refuse(const struct config_place *at, const char *format, ...)
 /* ---- keys ---- */
 
 const struct config_section *const config_sections[CONFIG_SECTIONS] = {
-    &config_keys_top,
-    &config_keys_handler,
-    &config_keys_control,
+    &config_keys_top,    &config_keys_handler, &config_keys_control,
+    &config_keys_quorum, &config_keys_vip,
 };
 
 size_t config_key_index(const struct config_section *section, const char *name)

@@ -8,7 +8,7 @@
 
 #define CONFIG_VALUE_BYTES_MAX 4095 /* a path's limit; all other values are shorter still */
 #define CONFIG_KEYS_MAX 16          /* in one section */
-#define CONFIG_SECTIONS 3
+#define CONFIG_SECTIONS 5
 
 /* Where a value stands, for messages. */
 struct config_place {
@@ -25,11 +25,19 @@ struct config_place {
 bool config_refuse(const struct config_place *at, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
+/* Where a vip's keys stand, for what can only be checked once the whole configuration is known. */
+struct config_vip_lines {
+    int section, address, interface, hook, user;
+};
+
 /* The configuration as it grows, and the places that are needed once it is whole. */
 struct config_draft {
     struct config *config;
+    char *error; /* of CONFIG_ERROR_BYTES */
     struct config_place advertise_at, rpc_at;
     struct config_place script_at; /* of the handler that is being read */
+    struct config_place voters_at, both_at;
+    struct config_vip_lines vip_lines[CONFIG_VIPS_MAX];
 };
 
 /* A key takes its value; a list takes one element at a time. False: refused, with the error. */
@@ -49,7 +57,8 @@ struct config_section {
     bool (*end)(struct config_draft *d, const struct config_place *at);
 };
 
-extern const struct config_section config_keys_top, config_keys_handler, config_keys_control;
+extern const struct config_section config_keys_top, config_keys_handler, config_keys_control,
+    config_keys_quorum, config_keys_vip;
 extern const struct config_section
     *const config_sections[CONFIG_SECTIONS]; /* the top comes first */
 
@@ -58,6 +67,9 @@ extern const struct config_section
 
 /* The index of the key of that name. It must exist. */
 size_t config_key_index(const struct config_section *section, const char *name);
+
+/* Checks of vips what depends on other sections, on options and on this host. */
+bool config_keys_finish_vips(struct config_draft *d);
 
 /* Checks what holds for every value, then gives it to the key. */
 bool config_take(struct config_draft *d, const struct config_key *key, const char *value,

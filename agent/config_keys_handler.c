@@ -26,7 +26,7 @@ static bool begin(struct config_draft *d, const struct config_place *at)
         return config_refuse(at, "out of memory");
     c->handlers = more;
     c->handlers[c->handlers_count++] =
-        (struct handler_spec){.timeout_ms = CONFIG_SCRIPT_TIMEOUT_MS};
+        (struct handler_spec){.timeout_ms = HANDLER_TIMEOUT_MS_DEFAULT};
     return config_value_keep(&current(d)->name, at->title, at);
 }
 

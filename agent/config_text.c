@@ -42,20 +42,28 @@ static bool split(const char *text, struct parts *parts)
     return true;
 }
 
-static bool port_parse(const char *text, uint16_t *port)
+bool config_number_parse(const char *text, uint32_t max, uint32_t *value)
 {
-    uint32_t value = 0;
+    uint64_t parsed = 0;
 
     if (text[0] == '\0')
         return false;
     for (size_t i = 0; text[i] != '\0'; i++) {
         if (text[i] < '0' || text[i] > '9')
             return false;
-        value = value * 10 + (uint32_t)(text[i] - '0');
-        if (value > UINT16_MAX)
+        parsed = parsed * 10 + (uint64_t)(text[i] - '0');
+        if (parsed > max)
             return false;
     }
-    if (value == 0)
+    *value = (uint32_t)parsed;
+    return true;
+}
+
+static bool port_parse(const char *text, uint16_t *port)
+{
+    uint32_t value;
+
+    if (!config_number_parse(text, UINT16_MAX, &value) || value == 0)
         return false;
     *port = (uint16_t)value;
     return true;
@@ -135,6 +143,34 @@ char *config_addr_text(const struct gossip_addr *addr, char *into)
 
     snprintf(into, CONFIG_ADDR_TEXT_BYTES, config_addr_is_ipv4(addr) ? "%.45s:%u" : "[%.45s]:%u",
              config_ip_text(addr, ip), addr->port);
+    return into;
+}
+
+bool config_prefix_parse(const char *text, struct gossip_addr *addr, uint8_t *bits)
+{
+    char host[INET6_ADDRSTRLEN];
+    struct gossip_addr parsed = *addr;
+    size_t bytes = strcspn(text, "/");
+    bool ipv6 = memchr(text, ':', bytes) != NULL;
+    uint32_t value;
+
+    if (text[bytes] == '\0' || bytes >= sizeof host)
+        return false;
+    memcpy(host, text, bytes);
+    host[bytes] = '\0';
+    if (!ip_parse(host, parsed.ip) || config_addr_is_ipv4(&parsed) == ipv6 ||
+        !config_number_parse(text + bytes + 1, ipv6 ? 128 : 32, &value) || value == 0)
+        return false;
+    *addr = parsed;
+    *bits = (uint8_t)value;
+    return true;
+}
+
+char *config_prefix_text(const struct gossip_addr *addr, uint8_t bits, char *into)
+{
+    char ip[CONFIG_ADDR_TEXT_BYTES];
+
+    snprintf(into, CONFIG_PREFIX_TEXT_BYTES, "%s/%u", config_ip_text(addr, ip), bits);
     return into;
 }
 

@@ -2,7 +2,9 @@
 
 #include "agent/trust.h"
 
+#include <confuse.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -100,15 +102,41 @@ bool config_value_duration(uint32_t *ms, uint32_t ms_min, uint32_t ms_max, const
     return true;
 }
 
+bool config_value_number(uint32_t *number, uint32_t min, uint32_t max, const char *value,
+                         const struct config_place *at)
+{
+    uint32_t parsed;
+
+    if (!config_number_parse(value, max, &parsed) || parsed < min)
+        return config_refuse(at, "not a whole number from %" PRIu32 " to %" PRIu32, min, max);
+    *number = parsed;
+    return true;
+}
+
+bool config_value_bool(bool *into, const char *value, const struct config_place *at)
+{
+    int parsed = cfg_parse_boolean(value);
+
+    if (parsed < 0)
+        return config_refuse(at, "neither yes nor no; use true or false");
+    *into = parsed > 0;
+    return true;
+}
+
 /* ---- scripts ---- */
+
+bool config_value_path(const char *path, const struct config_place *at)
+{
+    return path[0] == '/' || config_refuse(at, "not an absolute path; use one such as "
+                                               "\"/etc/muster/hooks/page.sh\", without arguments");
+}
 
 bool config_value_script(const char *path, const struct config_place *at)
 {
     struct stat st;
 
-    if (path[0] != '/')
-        return config_refuse(at, "not an absolute path; use one such as "
-                                 "\"/etc/muster/hooks/page.sh\", without arguments");
+    if (!config_value_path(path, at))
+        return false;
     if (stat(path, &st) != 0)
         return config_refuse(at, "%s; name a script that is there, without arguments",
                              strerror(errno));

@@ -7,8 +7,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define CONFIG_SCRIPT_TIMEOUT_MS 30000 /* unless configured */
-
 /* Puts a copy in the place of what was there. */
 bool config_value_keep(char **into, const char *value, const struct config_place *at);
 
@@ -30,6 +28,14 @@ bool config_value_match(struct tag_match *match, const char *value, const struct
 bool config_value_duration(uint32_t *ms, uint32_t ms_min, uint32_t ms_max, const char *value,
                            const struct config_place *at);
 
+/* A whole number with its limits, both possible. */
+bool config_value_number(uint32_t *number, uint32_t min, uint32_t max, const char *value,
+                         const struct config_place *at);
+/* true, yes, on; false, no, off; in any case of letters, as libConfuse has it. */
+bool config_value_bool(bool *into, const char *value, const struct config_place *at);
+
+/* An absolute path, whether it is there or not. */
+bool config_value_path(const char *path, const struct config_place *at);
 /* The absolute path of an executable file. */
 bool config_value_script(const char *path, const struct config_place *at);
 /* Nobody but root and whom it runs as (NULL: us) can change it. Only asked by root: another user's

@@ -491,6 +491,7 @@ START_TEST(printed_defaults_say_where_they_come_from)
                       "control.group = (the process's own)\n"
                       "control.rpc = (none)\n"
                       "control.rpc_auth = (none)\n"
+                      "quorum.voters = (none: nothing can be held)\n"
                       "detect = 1.5s\n");
     config_free(c);
 }
@@ -529,6 +530,7 @@ START_TEST(printed_values_are_all_there_but_for_the_secret)
                       "handler.log.run = /bin/false\n"
                       "handler.log.timeout = 30s\n"
                       "handler.log.user = (the agent's own)\n"
+                      "quorum.voters = (none: nothing can be held)\n"
                       "detect = 800ms\n");
     config_free(c);
     options.bind = "10.0.0.1:80";
