@@ -1,0 +1,307 @@
+#include "tests/unit/config_vip_fixture.h"
+
+#include <sys/stat.h>
+
+/* ---- what is refused, word for word ---- */
+
+static const struct {
+    const char *text, *expected; /* without the file's name */
+} refused[] = {
+    /* Voters. */
+    {"quorum { }", ":1: quorum: voters is missing; name the members that have a vote, such as "
+                   "voters = {\"db1\", \"db2\", \"witness1\"}"},
+    {"\nquorum { voters = {} version = 2 }",
+     ":2: quorum: voters is missing; name the members that have a vote, such as "
+     "voters = {\"db1\", \"db2\", \"witness1\"}"},
+    {"quorum { voters = {\"db1\",\n\"10.0.0.12:7949\"} }",
+     ":2: quorum: voters \"10.0.0.12:7949\": a name is 1 to 128 letters, digits, '.', '_' or '-'; "
+     "voters are members' names, and no addresses"},
+    {"quorum { voters = {db1, db2,\n db1} }",
+     ":2: quorum: voters \"db1\": named twice; a voter has one vote"},
+    {"quorum {\n voters = {db1,\n db2}\n version = 3 }",
+     ":2: quorum: voters: two voters cannot be safe: either one alone is no majority, so that an "
+     "address is held or moved only while both are alive; add a witness, or accept that with "
+     "both_voters_must_live = true"},
+    {"quorum { voters = {db1, db2} both_voters_must_live = false }",
+     ":1: quorum: voters: two voters cannot be safe: either one alone is no majority, so that an "
+     "address is held or moved only while both are alive; add a witness, or accept that with "
+     "both_voters_must_live = true"},
+    {"quorum { both_voters_must_live = true\n voters = {db1, db2, witness1} }",
+     ":1: quorum: both_voters_must_live \"true\": is for two voters, and there are 3; take it out"},
+    {"quorum { voters = {db1} both_voters_must_live = true }",
+     ":1: quorum: both_voters_must_live \"true\": is for two voters, and there are 1; take it out"},
+    {"quorum { both_voters_must_live = maybe }",
+     ":1: quorum: both_voters_must_live \"maybe\": neither yes nor no; use true or false"},
+    {"quorum { version = 0 }",
+     ":1: quorum: version \"0\": not a whole number from 1 to 2147483647"},
+    {"quorum { version = 2147483648 }",
+     ":1: quorum: version \"2147483648\": not a whole number from 1 to 2147483647"},
+    {"quorum { version = 99999999999999999999 }",
+     ":1: quorum: version \"99999999999999999999\": not a whole number from 1 to 2147483647"},
+    {"quorum { version = 1.5 }",
+     ":1: quorum: version \"1.5\": not a whole number from 1 to 2147483647"},
+    {"quorum { version = -1 }",
+     ":1: quorum: version \"-1\": not a whole number from 1 to 2147483647"},
+    {QUORUM "\n" QUORUM, ":3: quorum: given twice, first on line 1; make them one"},
+    {"quorum { voter = {a} }", ":1: quorum: \"voter\": no such key; did you mean \"voters\"?"},
+    /* Vips as a whole. */
+    {"\nvip web {\n address = \"10.0.0.30/32\" interface = eth0 }",
+     ":2: vip \"web\": nobody could say who holds it; name those that have a vote, such as quorum "
+     "{ voters = {\"db1\", \"db2\", \"witness1\"} }"},
+    {"vip { }", ":1: \"vip\": no name follows; write SECTION \"NAME\" { ... }"},
+    {"vip \"a b\" { }", ":1: vip \"a b\": a name is 1 to 128 letters, digits, '.', '_' or '-'"},
+    {VIP "}\nvip web { }", ":2: \"web\": two sections have this name; give each its own"},
+    {VIP "adress = x }", ":1: vip \"web\": \"adress\": no such key; did you mean \"address\"?"},
+    {VIP "zzzzzzzzzzzz = x }",
+     ":1: vip \"web\": \"zzzzzzzzzzzz\": no such key; known here are address interface match "
+     "priority preempt requires hook lease timeout user"},
+    {"vip web { interface = eth0 }",
+     ":1: vip \"web\": address is missing; give it with its prefix, "
+     "such as address = \"10.0.0.30/32\""},
+    {"vip web { address = \"10.0.0.30/32\" }",
+     ":1: vip \"web\": interface is missing; name the one that gets the address, such as "
+     "interface = \"eth0\""},
+    /* Addresses. The first is the example of what an error should look like. */
+    {"vip \"web\" { address = \"10.0.0.300\" }",
+     ":1: vip \"web\": address \"10.0.0.300\": not an IPv4 or IPv6 address with a prefix, such as "
+     "\"10.0.0.30/32\""},
+    {"vip web { address = \"0.0.0.0/32\" }",
+     ":1: vip \"web\": address \"0.0.0.0/32\": no host's address; use one that a host can have, "
+     "such as \"10.0.0.30/32\""},
+    {"vip web { address = \"0.1.2.3/32\" }",
+     ":1: vip \"web\": address \"0.1.2.3/32\": no host's address; use one that a host can have, "
+     "such as \"10.0.0.30/32\""},
+    {"vip web { address = \"::/128\" }",
+     ":1: vip \"web\": address \"::/128\": no host's address; use one that a host can have, "
+     "such as \"10.0.0.30/32\""},
+    {"vip web { address = \"127.0.0.2/8\" }",
+     ":1: vip \"web\": address \"127.0.0.2/8\": a loopback address, which others could not reach; "
+     "use one of a network, such as \"10.0.0.30/32\""},
+    {"vip web { address = \"::1/128\" }",
+     ":1: vip \"web\": address \"::1/128\": a loopback address, which others could not reach; "
+     "use one of a network, such as \"10.0.0.30/32\""},
+    {"vip web { address = \"224.0.0.18/32\" }",
+     ":1: vip \"web\": address \"224.0.0.18/32\": a multicast or reserved address; use one that a "
+     "host can have, such as \"10.0.0.30/32\""},
+    {"vip web { address = \"255.255.255.255/32\" }",
+     ":1: vip \"web\": address \"255.255.255.255/32\": a multicast or reserved address; use one "
+     "that a host can have, such as \"10.0.0.30/32\""},
+    {"vip web { address = \"ff02::12/128\" }",
+     ":1: vip \"web\": address \"ff02::12/128\": a multicast or reserved address; use one that a "
+     "host can have, such as \"10.0.0.30/32\""},
+    {"vip web { address = \"10.0.0.0/24\" }",
+     ":1: vip \"web\": address \"10.0.0.0/24\": the address of the network itself; use a host's in "
+     "it"},
+    {"vip web { address = \"2001:db8::/64\" }",
+     ":1: vip \"web\": address \"2001:db8::/64\": the address of the network itself; use a host's "
+     "in it"},
+    {"vip web { address = \"10.0.0.255/24\" }",
+     ":1: vip \"web\": address \"10.0.0.255/24\": the broadcast address of its network; use a "
+     "host's in it"},
+    {"vip web { address = \"10.0.0.7/30\" }",
+     ":1: vip \"web\": address \"10.0.0.7/30\": the broadcast address of its network; use a "
+     "host's in it"},
+    {VIP "}\nvip more {\n address = \"10.0.0.30/24\" interface = eth1 }",
+     ":3: vip \"more\": address \"10.0.0.30/24\": vip \"web\" has this address already; give each "
+     "its own"},
+    {"bind = \"10.0.0.30\"\n" QUORUM VIP "}",
+     ":3: vip \"web\": address \"10.0.0.30/32\": the agent's own, by bind; use one that no host "
+     "has to itself"},
+    {QUORUM VIP "}\nadvertise = \"10.0.0.30:80\"",
+     ":2: vip \"web\": address \"10.0.0.30/32\": the agent's own, by advertise; use one that no "
+     "host has to itself"},
+    /* The other keys. */
+    {"vip web { interface = \"a/b\" }",
+     ":1: vip \"web\": interface \"a/b\": not an interface's name, which is 1 to 15 bytes without "
+     "'/', ':' and spaces; use one such as \"eth0\""},
+    {"vip web { interface = \"eth0:1\" }",
+     ":1: vip \"web\": interface \"eth0:1\": not an interface's name, which is 1 to 15 bytes "
+     "without '/', ':' and spaces; use one such as \"eth0\""},
+    {"vip web { interface = \"et h\" }",
+     ":1: vip \"web\": interface \"et h\": not an interface's name, which is 1 to 15 bytes without "
+     "'/', ':' and spaces; use one such as \"eth0\""},
+    {"vip web { interface = \"..\" }",
+     ":1: vip \"web\": interface \"..\": not an interface's name, which is 1 to 15 bytes without "
+     "'/', ':' and spaces; use one such as \"eth0\""},
+    {"vip web { interface = \"sixteen-letters1\" }",
+     ":1: vip \"web\": interface \"sixteen-letters1\": not an interface's name, which is 1 to 15 "
+     "bytes without '/', ':' and spaces; use one such as \"eth0\""},
+    {QUORUM "vip web { address = \"10.0.0.30/32\"\n interface = \"eth7\" }",
+     ":3: vip \"web\": interface \"eth7\": no such interface on this host; there are lo eth0 eth1"},
+    {VIP "match = {\"role\"} }",
+     ":1: vip \"web\": match \"role\": tags are KEY=VALUE, keys of letters, digits, '_', '.' or "
+     "'-' (at most 64), values printable UTF-8, together at most 512 bytes"},
+    {VIP "match = {\"role=a\", \"role=b\"} }",
+     ":1: vip \"web\": match \"role=b\": a tag \"role\" is matched already; a member has one "
+     "value of it, so keep one of them"},
+    {VIP "priority = 256 }", ":1: vip \"web\": priority \"256\": not a whole number from 0 to 255"},
+    {VIP "priority = high }",
+     ":1: vip \"web\": priority \"high\": not a whole number from 0 to 255"},
+    {VIP "preempt = 1 }", ":1: vip \"web\": preempt \"1\": neither yes nor no; use true or false"},
+    {VIP "requires = {\"a b\"} }",
+     ":1: vip \"web\": requires \"a b\": a name is 1 to 128 letters, digits, '.', '_' or '-'"},
+    {VIP "requires = {a, a} }", ":1: vip \"web\": requires \"a\": named twice; once is enough"},
+    {VIP "lease = 199ms }", ":1: vip \"web\": lease \"199ms\": below the smallest possible 200ms; "
+                            "use a duration such as \"1.5s\""},
+    {VIP "lease = 61s }", ":1: vip \"web\": lease \"61s\": above the largest possible 1m; use a "
+                          "duration such as \"1.5s\""},
+    {VIP "lease = 1000 }", ":1: vip \"web\": lease \"1000\": not a duration; use one such as "
+                           "\"1.5s\" or \"800ms\""},
+    {VIP "timeout = 0s }", ":1: vip \"web\": timeout \"0s\": too short for anything to run; use a "
+                           "duration such as \"30s\""},
+    {QUORUM VIP "hook = \"/bin/true\"\n user = \"no one\" }",
+     ":3: vip \"web\": user \"no one\": no such user on this host; make it, or use another, such "
+     "as \"nobody\""},
+    {VIP "hook = \"vip.sh\" }", ":1: vip \"web\": hook \"vip.sh\": not an absolute path; use one "
+                                "such as \"/etc/muster/hooks/page.sh\", without arguments"},
+    {QUORUM VIP "hook = \"/nowhere/vip.sh\" }",
+     ":2: vip \"web\": hook \"/nowhere/vip.sh\": No such file or directory; name a script that is "
+     "there, without arguments"},
+    {QUORUM VIP "hook = \"/etc\" }", ":2: vip \"web\": hook \"/etc\": not a file; name a script"},
+    {QUORUM VIP "hook = \"/etc/passwd\" }",
+     ":2: vip \"web\": hook \"/etc/passwd\": not executable; chmod +x it"},
+};
+
+START_TEST(wrong_value_is_refused_with_its_place_and_what_would_do)
+{
+    char expected[2 * CONFIG_ERROR_BYTES];
+
+    snprintf(expected, sizeof expected, "muster.conf%s", refused[_i].expected);
+    assert_refused(refused[_i].text, expected);
+}
+END_TEST
+
+START_TEST(what_has_no_prefix_is_refused)
+{
+    static const char *const bad[] = {
+        "10.0.0.30",
+        "10.0.0.30/",
+        "10.0.0.30/0",
+        "10.0.0.30/33",
+        "10.0.0.30/-1",
+        "10.0.0.30/24/24",
+        "10.0.0.30/24 ",
+        "10.0.0.30:80/24",
+        "[2001:db8::1]/64",
+        "2001:db8::1/129",
+        "2001:db8::1/0",
+        "::ffff:10.0.0.1/128",
+        "::ffff:10.0.0.1/32",
+        "db1/32",
+        "/32",
+        "10.0.0.30/255.255.255.0",
+        "2001:db8::1",
+        "fe80::1%eth0/64",
+        "10.0.0.30/4294967328",
+    };
+
+    for (size_t i = 0; i < COUNT(bad); i++) {
+        char text[256];
+        snprintf(text, sizeof text, "vip v { address = \"%s\" }", bad[i]);
+        assert_refused_like(text, "muster.conf:1: vip \"v\": address ",
+                            ": not an IPv4 or IPv6 address with a prefix, such as "
+                            "\"10.0.0.30/32\"");
+    }
+}
+END_TEST
+
+START_TEST(many_interfaces_are_named_as_far_as_they_fit)
+{
+    for (size_t i = 0; i < COUNT(interface_names); i++)
+        snprintf(interface_names[i], IFNAMSIZ, "interface-%zu", i);
+    assert_refused_like(QUORUM VIP "}",
+                        "muster.conf:2: vip \"web\": interface \"eth0\": no such interface on this "
+                        "host; there are interface-0 interface-1 ",
+                        " ...");
+    ck_assert_str_eq(error + strlen(error) - 4, " ...");
+}
+END_TEST
+
+START_TEST(hook_that_others_could_change_is_refused)
+{
+    char text[256], expected[CONFIG_ERROR_BYTES];
+    FILE *f = fopen("vip.sh", "w");
+
+    if (f == NULL || geteuid() != 0)
+        return;
+    fclose(f);
+    ck_assert_int_eq(chmod("vip.sh", 0757), 0);
+    snprintf(text, sizeof text, QUORUM VIP "\n hook = \"%s/vip.sh\" }", dir);
+    snprintf(expected, sizeof expected,
+             "muster.conf:3: vip \"web\": hook \"%s/vip.sh\": others could change what is run: "
+             "%s/vip.sh: can be written by others than its owner; chmod go-w it",
+             dir, dir);
+    assert_refused(text, expected);
+    ck_assert_int_eq(chmod("vip.sh", 0755), 0);
+    config_free(must_load(text));
+    unlink("vip.sh");
+}
+END_TEST
+
+/* ---- too much of it ---- */
+
+static char many_text[65536];
+
+/* BEFORE, then `count` times ITEM, a format of its number, then AFTER. */
+#define MANY(before, item, count, after)                                                           \
+    do {                                                                                           \
+        size_t len = (size_t)snprintf(many_text, sizeof many_text, "%s", before);                  \
+        for (int i = 0; i < (count); i++) {                                                        \
+            len += (size_t)snprintf(many_text + len, sizeof many_text - len, item, i);             \
+            ck_assert_uint_lt(len, sizeof many_text);                                              \
+        }                                                                                          \
+        snprintf(many_text + len, sizeof many_text - len, "%s", after);                            \
+    } while (0)
+
+START_TEST(lists_are_taken_up_to_their_limit_and_refused_beyond)
+{
+    MANY("quorum { voters = {", "m%d, ", LEASE_VOTERS_MAX, "} }");
+    config_free(must_load(many_text));
+    MANY("quorum { voters = {", "m%d,\n", LEASE_VOTERS_MAX + 1, "} }");
+    assert_refused(many_text, "muster.conf:32: quorum: voters \"m31\": more than 31 voters; three "
+                              "or five are enough, and all other members can hold addresses "
+                              "without a vote");
+    MANY(QUORUM VIP "requires = {", "c%d, ", VIP_REQUIRES_MAX, "} }");
+    config_free(must_load(many_text));
+    MANY(QUORUM VIP "requires = {", "c%d, ", VIP_REQUIRES_MAX + 1, "} }");
+    assert_refused(many_text, "muster.conf:2: vip \"web\": requires \"c16\": more than 16 checks");
+}
+END_TEST
+
+#define EACH_VIP "vip v%1$d { address = \"2001:db8::1:%1$d/64\" interface = eth0 }\n"
+
+START_TEST(vips_are_taken_up_to_their_limit_and_refused_beyond)
+{
+    MANY(QUORUM, EACH_VIP, CONFIG_VIPS_MAX, "");
+    struct config *c = must_load(many_text);
+    ck_assert_uint_eq(c->vips_count, CONFIG_VIPS_MAX);
+    ck_assert_str_eq(c->vips[255].name, "v255");
+    config_free(c);
+    MANY(QUORUM, EACH_VIP, CONFIG_VIPS_MAX + 1, "");
+    assert_refused(many_text, "muster.conf:258: vip \"v256\": more than 256 addresses; let one "
+                              "agent hold no more");
+}
+END_TEST
+
+static TCase *refusals(void)
+{
+    TCase *t = tcase_create("refused");
+
+    tcase_add_checked_fixture(t, setup, teardown);
+    tcase_add_loop_test(t, wrong_value_is_refused_with_its_place_and_what_would_do, 0,
+                        COUNT(refused));
+    tcase_add_test(t, what_has_no_prefix_is_refused);
+    tcase_add_test(t, many_interfaces_are_named_as_far_as_they_fit);
+    tcase_add_test(t, hook_that_others_could_change_is_refused);
+    tcase_add_test(t, lists_are_taken_up_to_their_limit_and_refused_beyond);
+    tcase_add_test(t, vips_are_taken_up_to_their_limit_and_refused_beyond);
+    return t;
+}
+
+int main(void)
+{
+    Suite *s = suite_create("config: voters and floating addresses that are refused");
+
+    suite_add_tcase(s, refusals());
+    return unit_run(s);
+}
