@@ -1,10 +1,6 @@
 #include "tests/unit/config_fixture.h"
 
-#include <errno.h>
-#include <limits.h>
 #include <sys/stat.h>
-
-#define EXAMPLE_BYTES_MAX 16384
 
 static const char *host_name = "host1";
 
@@ -341,118 +337,6 @@ START_TEST(file_of_the_largest_size_is_taken)
 }
 END_TEST
 
-/* ---- the shipped example ---- */
-
-static char example[EXAMPLE_BYTES_MAX], changed[EXAMPLE_BYTES_MAX];
-
-/* From the top of the tree, or where `make check` says that it is. */
-static bool read_example(void)
-{
-    const char *top = getenv("srcdir");
-    char path[PATH_MAX];
-
-    snprintf(path, sizeof path, "%s/examples/muster.conf", top != NULL ? top : ".");
-    FILE *f = fopen(path, "r");
-    if (f == NULL)
-        return false;
-    size_t len = fread(example, 1, sizeof example - 1, f);
-    fclose(f);
-    example[len] = '\0';
-    return len > 0 && len < sizeof example - 1;
-}
-
-START_TEST(example_is_right_as_it_is_shipped)
-{
-    struct config *c = must_load(example);
-
-    ck_assert_str_eq(c->name, "host1");
-    ck_assert_str_eq(c->cluster, "prod");
-    ASSERT_TAGS(c, "rack\0r7\0role\0db");
-    ck_assert_uint_eq(c->detect_ms, GOSSIP_DETECT_MS_DEFAULT);
-    ck_assert_uint_eq(c->handlers_count, 0);
-    config_free(c);
-}
-END_TEST
-
-/* In place of what an installation brings along, what every host has. */
-static void replace(char *text, const char *from, const char *to)
-{
-    char *at = strstr(text, from);
-
-    ck_assert_msg(at != NULL && strlen(to) <= strlen(from), "%s", from);
-    memset(at, ' ', strlen(from));
-    while (*to != '\0')
-        *at++ = *to++;
-}
-
-/* The example with all that is commented out put to use, in `changed`. */
-static void uncomment(void)
-{
-    memcpy(changed, example, sizeof changed);
-    for (char *line = changed; line != NULL; line = strchr(line, '\n')) {
-        line += line[0] == '\n';
-        bool prose = line[1] == '\n' || (line[1] == ' ' && strncmp(line, "#    ", 5) != 0);
-        if (line[0] == '#' && !prose)
-            line[0] = ' ';
-    }
-    replace(changed, "\"/etc/muster/hooks/page.sh\"", "\"/bin/true\"");
-    replace(changed, "\"muster\"", "\"root\"");
-    replace(changed, "\"nobody\"", "\"root\"");
-}
-
-START_TEST(example_is_right_with_all_that_is_commented_out)
-{
-    uncomment();
-    struct config *c = must_load(changed);
-    ck_assert_str_eq(c->name, "db1");
-    assert_addr(&c->advertise, "10.0.0.11:7949");
-    ck_assert_uint_eq(c->join_count, 3);
-    ck_assert_uint_eq(c->handlers_count, 1);
-    ck_assert_uint_eq(c->handlers[0].match.count, 1);
-    ck_assert_uint_eq(c->handlers[0].timeout_ms, 30000);
-    ck_assert_str_eq(c->handlers[0].user, "root");
-    ck_assert_str_eq(c->control_group, "root");
-    assert_addr(&c->rpc, "127.0.0.1:7373");
-    ck_assert_ptr_nonnull(c->rpc_auth);
-    config_free(c);
-}
-END_TEST
-
-/* Whatever happens to a file, it is taken, or refused with its name. */
-static void assert_taken_or_refused(const char *text, size_t len)
-{
-    write_bytes(text, len);
-    struct config *c = config_load(&options, error);
-    ck_assert((c != NULL) == (error[0] == '\0'));
-    ck_assert_msg(c != NULL || strncmp(error, "muster.conf:", 12) == 0, "%s", error);
-    config_free(c);
-}
-
-START_TEST(file_truncated_at_any_byte_is_taken_or_refused)
-{
-    uncomment();
-    size_t len = strlen(changed);
-    for (size_t cut = 0; cut < len; cut++)
-        assert_taken_or_refused(changed, cut);
-}
-END_TEST
-
-START_TEST(file_with_any_byte_replaced_is_taken_or_refused)
-{
-    static const char marks[] =
-        "\"'{=#*\\\n$"; /* and the NUL: what means something to the parser */
-
-    uncomment();
-    size_t len = strlen(changed);
-    for (size_t i = 0; i < len; i++) {
-        char before = changed[i];
-        changed[i] = marks[i % sizeof marks];
-        assert_taken_or_refused(changed, len);
-        changed[i] = before;
-    }
-}
-END_TEST
-
 /* ---- what it means, for -t ---- */
 
 static void assert_printed(const struct config *c, const char *expected)
@@ -566,16 +450,11 @@ static TCase *files(void)
     TCase *t = tcase_create("files");
 
     tcase_add_checked_fixture(t, setup, teardown);
-    tcase_set_timeout(t, 120);
     tcase_add_test(t, missing_file_is_refused_if_it_was_named);
     tcase_add_test(t, file_that_may_not_be_read_is_refused);
     tcase_add_test(t, what_is_no_file_is_refused);
     tcase_add_test(t, file_of_another_kind_is_refused);
     tcase_add_test(t, file_of_the_largest_size_is_taken);
-    tcase_add_test(t, example_is_right_as_it_is_shipped);
-    tcase_add_test(t, example_is_right_with_all_that_is_commented_out);
-    tcase_add_test(t, file_truncated_at_any_byte_is_taken_or_refused);
-    tcase_add_test(t, file_with_any_byte_replaced_is_taken_or_refused);
     return t;
 }
 
@@ -583,10 +462,6 @@ int main(void)
 {
     Suite *s = suite_create("config");
 
-    if (!read_example()) {
-        fprintf(stderr, "examples/muster.conf cannot be read: %s\n", strerror(errno));
-        return EXIT_FAILURE;
-    }
     suite_add_tcase(s, values());
     suite_add_tcase(s, files());
     return unit_run(s);
