@@ -39,11 +39,24 @@ config_refused 'handler user' \
     'bad.conf:1:.*"no-such-user"'
 config_refused 'rpc off loopback without rpc_auth' 'control { rpc = "10.0.0.1:7373" }\n' \
     'bad.conf:1:.*rpc_auth'
+config_refused 'two voters' '\nquorum { voters = {"db1", "db2"} }\n' 'bad.conf:2:.*witness'
+quorum='quorum { voters = {"db1", "db2", "witness1"} }\n'
+config_refused 'vip without a prefix' "$quorum"'vip "web" { address = "10.0.0.300" }\n' \
+    'bad.conf:2: vip "web": address "10.0.0.300": not an IPv4 or IPv6 address with a prefix, such as "10.0.0.30/32"'
+config_refused 'vip on no interface' \
+    "$quorum"'vip "web" { address = "10.0.0.30/32" interface = "nowhere0" }\n' 'bad.conf:2:.*"nowhere0".* lo'
+config_refused 'vip without a quorum' '\nvip "web" { address = "10.0.0.30/32" interface = "lo" }\n' \
+    'bad.conf:2:.*quorum'
 config_refused 'syntax' 'name = "a"\nhandler {\n' 'bad.conf:[23]:'
 refused '-t: missing file' 2 "$T/none.conf" -t -c "$T/none.conf"
 refused 'unknown option' 2 'musterd' -Q
 t_check '-t on the example prints the derived timings' \
     eval '"$BUILD/musterd" -t -c "$top/examples/muster.conf" | grep -iq ping'
+for example in three-nodes two-nodes-and-witness; do
+    sed 's/"eth0"/"lo"/' "$top/examples/$example.conf" >"$T/$example.conf"
+    t_check "-t takes $example.conf, and says that its address can be held here" \
+        eval '"$BUILD/musterd" -t -c "$T/$example.conf" | grep -q "^vip.database.here = a candidate$"'
+done
 
 # Names and tags on the command line.
 for name in $'a\nb' $'a\eb' 'a b' 'a;touch pwned' '$(touch pwned)' '../x' '' "$long"; do
