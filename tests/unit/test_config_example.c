@@ -63,7 +63,8 @@ static void replace(char *text, const char *from, const char *to)
     ck_assert_msg(at != NULL && strlen(to) <= strlen(from), "%s", from);
     for (; at != NULL; at = strstr(at, from)) {
         memset(at, ' ', strlen(from));
-        memcpy(at, to, strlen(to));
+        for (const char *next = to; *next != '\0'; next++)
+            *at++ = *next;
     }
 }
 
