@@ -4,6 +4,7 @@
 #include "gossip/leases.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <net/if.h>
 #include <stdlib.h>
 #include <string.h>
@@ -205,32 +206,34 @@ static struct config_place place(const struct config_draft *d, const struct vip_
 }
 
 /* The names of all interfaces, as far as they fit. True: `name` is one of them. */
-static bool find_interface(const char *name, char *names)
+static bool find_interface(const struct if_nameindex *all, const char *name, char *names)
 {
-    struct if_nameindex *all = if_nameindex();
     size_t len = 0;
-    bool found = false;
 
     names[0] = '\0';
-    for (const struct if_nameindex *i = all; i != NULL && i->if_name != NULL && !found; i++) {
+    for (const struct if_nameindex *i = all; i->if_name != NULL; i++) {
         char shown[4 * IFNAMSIZ];
+        if (strcmp(i->if_name, name) == 0)
+            return true;
         text_escape(shown, sizeof shown, i->if_name);
         if (len < NAMES_BYTES)
             len += (size_t)snprintf(names + len, NAMES_BYTES - len, " %s", shown);
-        found = strcmp(i->if_name, name) == 0;
     }
     if (len >= NAMES_BYTES)
         memcpy(names + NAMES_BYTES - 5, " ...", 5);
-    if_freenameindex(all);
-    return found;
+    return false;
 }
 
 static bool check_interface(const struct vip_spec *spec, const struct config_place *at)
 {
+    struct if_nameindex *all = if_nameindex();
     char names[NAMES_BYTES];
 
-    return find_interface(spec->interface, names) ||
-           config_refuse(at, "no such interface on this host; there are%s", names);
+    if (all == NULL)
+        return config_refuse(at, "this host's interfaces cannot be listed: %s", strerror(errno));
+    bool found = find_interface(all, spec->interface, names);
+    if_freenameindex(all);
+    return found || config_refuse(at, "no such interface on this host; there are%s", names);
 }
 
 static bool check_hook(struct config_draft *d, struct vip_spec *spec,

@@ -217,6 +217,16 @@ START_TEST(many_interfaces_are_named_as_far_as_they_fit)
 }
 END_TEST
 
+START_TEST(interfaces_that_cannot_be_listed_are_said_so)
+{
+    interfaces_errno = EMFILE;
+    assert_refused(QUORUM VIP "}",
+                   "muster.conf:2: vip \"web\": interface \"eth0\": this host's interfaces cannot "
+                   "be listed: Too many open files");
+    interfaces_errno = 0;
+}
+END_TEST
+
 START_TEST(hook_that_others_could_change_is_refused)
 {
     char text[256], expected[CONFIG_ERROR_BYTES];
@@ -292,6 +302,7 @@ static TCase *refusals(void)
                         COUNT(refused));
     tcase_add_test(t, what_has_no_prefix_is_refused);
     tcase_add_test(t, many_interfaces_are_named_as_far_as_they_fit);
+    tcase_add_test(t, interfaces_that_cannot_be_listed_are_said_so);
     tcase_add_test(t, hook_that_others_could_change_is_refused);
     tcase_add_test(t, lists_are_taken_up_to_their_limit_and_refused_beyond);
     tcase_add_test(t, vips_are_taken_up_to_their_limit_and_refused_beyond);
