@@ -230,10 +230,11 @@ END_TEST
 START_TEST(hook_that_others_could_change_is_refused)
 {
     char text[256], expected[CONFIG_ERROR_BYTES];
-    FILE *f = fopen("vip.sh", "w");
 
-    if (f == NULL || geteuid() != 0)
+    if (geteuid() != 0)
         return;
+    FILE *f = fopen("vip.sh", "w");
+    ck_assert_ptr_nonnull(f);
     fclose(f);
     ck_assert_int_eq(chmod("vip.sh", 0757), 0);
     snprintf(text, sizeof text, QUORUM VIP "\n hook = \"%s/vip.sh\" }", dir);
