@@ -1,0 +1,102 @@
+/* netlink: addresses and links of this host, asked of the kernel and heard from it.
+ *
+ * Every call waits for the kernel's answer for at most NETLINK_WAIT_MS; what returns false has set
+ * errno, ETIMEDOUT if the answer did not come. */
+#ifndef MUSTER_AGENT_NETLINK_H
+#define MUSTER_AGENT_NETLINK_H
+
+#include <net/if.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#define NETLINK_WAIT_MS 200
+/* IFA_PROTO of the addresses that are ours ('m'; /etc/iproute2/rt_addrprotos names such numbers;
+ * the kernel's own end at 3). Linux before 5.18 does not keep it, and says nothing when it is
+ * given: see netlink_addr_set. */
+#define NETLINK_MARK 109
+#define NETLINK_IP_BYTES 16 /* IPv6, or IPv4 mapped into it */
+#define NETLINK_MAC_BYTES 6
+#define NETLINK_ANSWER_BYTES 16384 /* the kernel's messages about one link, with room to spare */
+
+struct mnl_socket;
+
+struct netlink {
+    struct mnl_socket *socket;
+    unsigned seq;
+};
+
+struct netlink_addr {
+    int ifindex;
+    uint8_t ip[NETLINK_IP_BYTES];
+    uint8_t prefix; /* of the family: at most 32, or 128 */
+    uint8_t mark;   /* NETLINK_MARK: ours; 0: an operator's */
+};
+
+struct netlink_link {
+    int index;
+    char name[IF_NAMESIZE];
+    bool up;       /* switched on, and with a carrier */
+    bool ethernet; /* it has a MAC, and so ARP and its like */
+    uint8_t mac[NETLINK_MAC_BYTES];
+};
+
+bool netlink_open(struct netlink *n);
+void netlink_close(struct netlink *n);
+
+/* Adds an address with our mark, or, if `replace`, adds it or changes it to that mark and lifetime.
+ * valid_s: after so many seconds the kernel takes it away (within a second more). No duplicate
+ * address detection, which is the caller's; a single address (/32, /128) and any of IPv6 come
+ * without a route to their prefix. An IPv6 address is deprecated from the start: it answers, and is
+ * never chosen for what the host itself begins.
+ * False, EEXIST: it is there, and `replace` was not asked; EPERM, ENODEV, ENETDOWN, EINVAL. Whether
+ * the kernel keeps marks shows in netlink_addr_find only. */
+bool netlink_addr_set(struct netlink *n, const struct netlink_addr *addr, uint32_t valid_s,
+                      bool replace);
+/* False, EADDRNOTAVAIL: it was not there. */
+bool netlink_addr_delete(struct netlink *n, const struct netlink_addr *addr);
+
+typedef void netlink_addr_fn(void *arg, const struct netlink_addr *addr);
+/* Calls back with every address of this host; the callback must not use `n`. */
+bool netlink_addrs(struct netlink *n, netlink_addr_fn *fn, void *arg);
+/* The first address with `ip`, on whatever link, one without our mark before any with it.
+ * False, ENOENT: there is none. */
+bool netlink_addr_find(struct netlink *n, const uint8_t ip[NETLINK_IP_BYTES],
+                       struct netlink_addr *found);
+
+/* False, ENODEV: no link of that name. */
+bool netlink_link_find(struct netlink *n, const char *name, struct netlink_link *found);
+
+/* ---- what changes, as it changes ---- */
+
+enum netlink_event_kind {
+    NETLINK_ADDR_SET,
+    NETLINK_ADDR_GONE,
+    NETLINK_LINK_SET,
+    NETLINK_LINK_GONE
+};
+
+struct netlink_event {
+    enum netlink_event_kind kind;
+    union {
+        struct netlink_addr addr;
+        struct netlink_link link;
+    };
+};
+
+typedef void netlink_event_fn(void *arg, const struct netlink_event *event);
+
+/* A second socket, never to be asked through. */
+bool netlink_monitor_open(struct netlink *n);
+int netlink_fd(const struct netlink *n);
+/* Calls back with what has been heard, without waiting; at most a bufferful. False: nothing was
+ * heard (EAGAIN), or something was lost (ENOBUFS and others): look for yourself. */
+bool netlink_monitor_read(struct netlink *n, netlink_event_fn *fn, void *arg);
+
+/* ---- for both halves of this room ---- */
+
+struct nlmsghdr;
+/* False: it is not about what we deal with. */
+bool netlink_decode_addr(const struct nlmsghdr *h, struct netlink_addr *addr);
+bool netlink_decode_link(const struct nlmsghdr *h, struct netlink_link *link);
+
+#endif
