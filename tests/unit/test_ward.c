@@ -1,0 +1,374 @@
+/* One held address in virtual time. */
+#include "agent/ward.h"
+
+#include "tests/unit/unit.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { LEASE_US = 1000000, MS = 1000 };
+
+static struct ward ward;
+static int64_t begun_us, now_us;
+static bool add_works, removal_works;
+static char said[1024]; /* the steps, each with its time in milliseconds */
+
+static void setup(void)
+{
+    ward_init(&ward);
+    begun_us = now_us = 7000000;
+    add_works = removal_works = true;
+    said[0] = '\0';
+}
+
+static void say(const char *what)
+{
+    size_t used = strlen(said);
+    snprintf(said + used, sizeof said - used, "%s %d, ", what, (int)(now_us - begun_us) / MS);
+}
+
+static bool step(void)
+{
+    static const char *const names[] = {"", "probe", "add", "refresh", "announce", "remove"};
+    enum ward_step next = ward_next(&ward, now_us);
+    if (next == WARD_WAIT)
+        return false;
+    say(next == WARD_ADD && ward.restoring ? "restore" : names[next]);
+    if (next == WARD_ADD)
+        ward_added(&ward, now_us, add_works);
+    else if (next == WARD_REMOVE)
+        ward_removed(&ward, now_us, removal_works);
+    return true;
+}
+
+/* All that is due until then. */
+static void pass_until(int ms)
+{
+    int64_t end_us = begun_us + (int64_t)ms * MS;
+    for (;;) {
+        while (step())
+            ;
+        int64_t next_us = ward_deadline(&ward);
+        ck_assert_int_gt(next_us, now_us);
+        if (next_us > end_us)
+            break;
+        now_us = next_us;
+    }
+    now_us = end_us;
+}
+
+static void expect(const char *steps)
+{
+    ck_assert_str_eq(said, steps);
+    said[0] = '\0';
+}
+
+static bool hold(int until_ms, bool probe)
+{
+    return ward_hold(&ward, now_us, 1, begun_us + (int64_t)until_ms * MS, probe);
+}
+
+/* Held, and all announced. */
+static void hold_for_long(void)
+{
+    ck_assert(hold(60000, false));
+    pass_until(5000);
+    ck_assert_int_eq(ward.state, WARD_HELD);
+    said[0] = '\0';
+}
+
+START_TEST(it_is_probed_added_announced_and_removed_at_its_time)
+{
+    ck_assert(hold(1000, true));
+    pass_until(5000);
+    expect("probe 0, probe 40, probe 80, add 120, announce 120, announce 220, announce 620, "
+           "remove 1000, ");
+    ck_assert_int_eq(ward.state, WARD_FREE);
+    ck_assert_int_eq(ward.why, WARD_EXPIRED);
+}
+END_TEST
+
+START_TEST(probing_takes_a_share_of_a_short_lease)
+{
+    ck_assert(hold(200, true));
+    pass_until(90);
+    expect("probe 0, probe 12, probe 25, add 37, announce 37, ");
+}
+END_TEST
+
+START_TEST(without_a_probe_it_is_added_at_once)
+{
+    ck_assert(hold(1000, false));
+    pass_until(0);
+    expect("add 0, announce 0, ");
+}
+END_TEST
+
+START_TEST(a_renewal_refreshes_and_adds_nothing)
+{
+    ck_assert(hold(1000, false));
+    pass_until(400);
+    said[0] = '\0';
+    ck_assert(hold(1400, false));
+    pass_until(1399);
+    expect("refresh 400, announce 500, ");
+    ck_assert_int_eq(ward.state, WARD_HELD);
+    pass_until(1400);
+    expect("remove 1400, ");
+}
+END_TEST
+
+START_TEST(a_renewal_while_it_is_probed_only_gives_it_more_time)
+{
+    ck_assert(hold(100, true));
+    pass_until(10);
+    ck_assert(hold(2000, true));
+    pass_until(50);
+    expect("probe 0, probe 10, probe 20, add 30, announce 30, ");
+    ck_assert_int_eq(ward.until_us, begun_us + 2000 * MS);
+}
+END_TEST
+
+START_TEST(a_renewal_after_its_time_adds_nothing_before_it_is_gone)
+{
+    ck_assert(hold(1000, false));
+    pass_until(500);
+    said[0] = '\0';
+    now_us = begun_us + 1000 * MS; /* as if it had been stopped until then */
+    ck_assert(!hold(2000, true));
+    ck_assert_int_eq(ward.state, WARD_DROPPING);
+    pass_until(1000);
+    expect("remove 1000, ");
+    ck_assert(hold(2000, true));
+    pass_until(1100);
+    expect("probe 1000, probe 1040, probe 1080, ");
+}
+END_TEST
+
+START_TEST(what_was_refreshed_too_late_is_removed_at_once)
+{
+    ck_assert(hold(1000, false));
+    pass_until(900);
+    ck_assert(hold(1200, false));
+    said[0] = '\0';
+    ck_assert_int_eq(ward_next(&ward, now_us), WARD_REFRESH);
+    now_us = begun_us + 1200 * MS; /* stopped before the kernel was told */
+    ck_assert_int_eq(ward_next(&ward, now_us), WARD_REMOVE);
+}
+END_TEST
+
+START_TEST(what_was_added_too_late_is_removed_and_never_announced)
+{
+    ck_assert(hold(1000, false));
+    ck_assert_int_eq(ward_next(&ward, now_us), WARD_ADD);
+    now_us = begun_us + 1000 * MS;
+    ward_added(&ward, now_us, true);
+    pass_until(1000);
+    expect("remove 1000, ");
+}
+END_TEST
+
+START_TEST(a_time_that_has_passed_already_holds_nothing)
+{
+    now_us += 50 * MS;
+    hold(50, false);
+    pass_until(60);
+    expect("remove 50, ");
+    ck_assert_int_eq(ward.state, WARD_FREE);
+}
+END_TEST
+
+START_TEST(removal_is_tried_until_it_is_gone)
+{
+    ck_assert(hold(1000, false));
+    pass_until(50);
+    said[0] = '\0';
+    removal_works = false;
+    ward_drop(&ward, now_us, WARD_ASKED);
+    pass_until(85);
+    expect("remove 50, remove 70, ");
+    ck_assert(!hold(1000, false));
+    removal_works = true;
+    pass_until(2000);
+    expect("remove 90, ");
+    ck_assert_int_eq(ward.why, WARD_ASKED);
+    ck_assert_int_eq(ward.state, WARD_FREE);
+}
+END_TEST
+
+START_TEST(what_could_not_be_added_is_cleared_away)
+{
+    add_works = false;
+    ck_assert(hold(1000, false));
+    pass_until(2000);
+    expect("add 0, remove 0, ");
+    ck_assert_int_eq(ward.why, WARD_FAILED);
+}
+END_TEST
+
+START_TEST(a_conflict_while_probing_ends_it_before_it_is_added)
+{
+    ck_assert(hold(1000, true));
+    pass_until(50);
+    ck_assert(ward_conflict(&ward, now_us));
+    pass_until(2000);
+    expect("probe 0, probe 40, remove 50, ");
+    ck_assert_int_eq(ward.why, WARD_CONFLICT);
+}
+END_TEST
+
+START_TEST(it_is_defended_once_in_ten_seconds_and_then_given_up)
+{
+    hold_for_long();
+    ck_assert(!ward_conflict(&ward, now_us));
+    pass_until(14999);
+    expect("announce 5000, ");
+    pass_until(15000);
+    ck_assert(!ward_conflict(&ward, now_us));
+    pass_until(24999);
+    expect("announce 15000, ");
+    ck_assert(ward_conflict(&ward, now_us));
+    pass_until(25000);
+    expect("remove 24999, ");
+    ck_assert(!ward_conflict(&ward, now_us));
+}
+END_TEST
+
+START_TEST(what_somebody_takes_off_is_put_back_and_announced)
+{
+    hold_for_long();
+    ward_missing(&ward, now_us);
+    pass_until(5000);
+    expect("restore 5000, announce 5000, ");
+    ck_assert_int_eq(ward.state, WARD_HELD);
+}
+END_TEST
+
+START_TEST(it_is_put_back_at_a_bounded_rate)
+{
+    hold_for_long();
+    ward_missing(&ward, now_us);
+    pass_until(5000);
+    ward_missing(&ward, now_us);
+    pass_until(5060);
+    expect("restore 5000, announce 5000, restore 5050, announce 5050, ");
+}
+END_TEST
+
+START_TEST(it_is_not_put_back_after_its_time)
+{
+    ck_assert(hold(1000, false));
+    pass_until(999);
+    said[0] = '\0';
+    now_us += 1 * MS;
+    ward_missing(&ward, now_us);
+    pass_until(3000);
+    expect("remove 1000, ");
+}
+END_TEST
+
+START_TEST(a_link_that_is_lost_takes_it_along)
+{
+    hold_for_long();
+    ward_link(&ward, now_us, false);
+    pass_until(5100);
+    ward_link(&ward, now_us, false);
+    pass_until(6000);
+    expect("remove 5250, ");
+    ck_assert_int_eq(ward.why, WARD_LINK);
+}
+END_TEST
+
+START_TEST(a_link_that_blinks_has_it_restored_and_announced_anew)
+{
+    hold_for_long();
+    ward_link(&ward, now_us, false);
+    ward_missing(&ward, now_us); /* as the kernel does with IPv6 */
+    pass_until(5200);
+    expect("");
+    ward_link(&ward, now_us, true);
+    pass_until(5400);
+    expect("restore 5200, announce 5200, announce 5300, ");
+    ward_link(&ward, now_us, true); /* nothing new */
+    pass_until(5600);
+    expect("");
+}
+END_TEST
+
+START_TEST(asked_again_it_announces_the_whole_row)
+{
+    hold_for_long();
+    ward_announce(&ward, now_us);
+    pass_until(20000);
+    expect("announce 5000, announce 5100, announce 5500, announce 6500, announce 8000, ");
+}
+END_TEST
+
+START_TEST(announcements_that_were_held_up_come_once)
+{
+    ck_assert(hold(60000, false));
+    pass_until(0);
+    said[0] = '\0';
+    now_us += 2000 * MS;
+    pass_until(10000);
+    expect("announce 2000, announce 3000, ");
+}
+END_TEST
+
+START_TEST(what_is_free_has_nothing_to_do)
+{
+    ward_drop(&ward, now_us, WARD_ASKED);
+    ward_missing(&ward, now_us);
+    ward_announce(&ward, now_us);
+    ward_link(&ward, now_us, false);
+    ck_assert(!ward_conflict(&ward, now_us));
+    ck_assert_int_eq(ward_deadline(&ward), INT64_MAX);
+    ck_assert_int_eq(ward_next(&ward, now_us), WARD_WAIT);
+}
+END_TEST
+
+START_TEST(it_takes_on_another_epoch_and_a_new_life_starts_afresh)
+{
+    ck_assert(hold(1000, false));
+    pass_until(10);
+    ck_assert(!ward_conflict(&ward, now_us));
+    ck_assert(ward_hold(&ward, now_us, 5, begun_us + LEASE_US, false));
+    ck_assert_uint_eq(ward.epoch, 5);
+    ward_drop(&ward, now_us, WARD_ASKED);
+    pass_until(20);
+    ck_assert(hold(1000, false));
+    pass_until(30);
+    ck_assert_msg(!ward_conflict(&ward, now_us), "the conflict was of another life");
+}
+END_TEST
+
+int main(void)
+{
+    Suite *s = suite_create("ward");
+    TCase *t = tcase_create("ward");
+    tcase_add_checked_fixture(t, setup, NULL);
+    tcase_add_test(t, it_is_probed_added_announced_and_removed_at_its_time);
+    tcase_add_test(t, probing_takes_a_share_of_a_short_lease);
+    tcase_add_test(t, without_a_probe_it_is_added_at_once);
+    tcase_add_test(t, a_renewal_refreshes_and_adds_nothing);
+    tcase_add_test(t, a_renewal_while_it_is_probed_only_gives_it_more_time);
+    tcase_add_test(t, a_renewal_after_its_time_adds_nothing_before_it_is_gone);
+    tcase_add_test(t, what_was_refreshed_too_late_is_removed_at_once);
+    tcase_add_test(t, what_was_added_too_late_is_removed_and_never_announced);
+    tcase_add_test(t, a_time_that_has_passed_already_holds_nothing);
+    tcase_add_test(t, removal_is_tried_until_it_is_gone);
+    tcase_add_test(t, what_could_not_be_added_is_cleared_away);
+    tcase_add_test(t, a_conflict_while_probing_ends_it_before_it_is_added);
+    tcase_add_test(t, it_is_defended_once_in_ten_seconds_and_then_given_up);
+    tcase_add_test(t, what_somebody_takes_off_is_put_back_and_announced);
+    tcase_add_test(t, it_is_put_back_at_a_bounded_rate);
+    tcase_add_test(t, it_is_not_put_back_after_its_time);
+    tcase_add_test(t, a_link_that_is_lost_takes_it_along);
+    tcase_add_test(t, a_link_that_blinks_has_it_restored_and_announced_anew);
+    tcase_add_test(t, asked_again_it_announces_the_whole_row);
+    tcase_add_test(t, announcements_that_were_held_up_come_once);
+    tcase_add_test(t, what_is_free_has_nothing_to_do);
+    tcase_add_test(t, it_takes_on_another_epoch_and_a_new_life_starts_afresh);
+    suite_add_tcase(s, t);
+    return unit_run(s);
+}
