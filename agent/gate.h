@@ -1,0 +1,47 @@
+/* gate: the kernel lets traffic of an address pass until a time, and none after it, whatever
+ * happens to us: under a steward that is stopped or killed, the last resort.
+ *
+ * Two nftables tables (`inet muster`, and `arp muster`) name the addresses that are `ours` and
+ * those that are `held`; an element of `held` has a timeout, in milliseconds. What goes to or comes
+ * from an address of `ours` that is not `held` is dropped: ARP replies and neighbour advertisements
+ * too. An address that was never held here, or is gone, is in neither: an operator's is left alone.
+ *
+ * The timeouts do not run on while the host is suspended, and frames of our own making
+ * (announce.h) pass all the same: whoever holds until a time must look at the clock as well. */
+#ifndef MUSTER_AGENT_GATE_H
+#define MUSTER_AGENT_GATE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define GATE_IP_BYTES 16 /* IPv6, or IPv4 mapped into it */
+#define GATE_WAIT_MS 200 /* for the kernel's answer */
+#define GATE_REMAKE_US INT64_C(10000000)
+
+struct mnl_socket;
+
+struct gate {
+    struct mnl_socket *socket; /* NULL: there is no gate */
+    uint32_t seq;
+    int64_t made_us; /* the tables, by CLOCK_BOOTTIME */
+};
+
+/* Makes the tables anew, with nft(8). False: there is no gate (no nft, no right, no nf_tables in
+ * the kernel); the other calls then do nothing, and return false. */
+bool gate_open(struct gate *g);
+/* Removes the tables, if there are any. */
+void gate_close(struct gate *g);
+/* Lets go of the gate, and leaves the tables as they are. */
+void gate_abandon(struct gate *g);
+
+/* One change of the tables each, atomic, without a process.
+ * False with errno: nothing has changed. ENOENT: somebody has removed the tables (`nft flush
+ * ruleset`); they are made anew, once in GATE_REMAKE_US, and it is tried again before that is
+ * said. */
+
+/* Traffic of `ip` passes for ms milliseconds from now, and not after; ms < 1: not even now. */
+bool gate_pass(struct gate *g, const uint8_t ip[GATE_IP_BYTES], int64_t ms);
+/* `ip` is gone from this host: no business of ours any longer. */
+bool gate_forget(struct gate *g, const uint8_t ip[GATE_IP_BYTES]);
+
+#endif
