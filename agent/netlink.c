@@ -204,23 +204,24 @@ bool netlink_addrs(struct netlink *n, netlink_addr_fn *fn, void *arg)
 
 struct search {
     const uint8_t *ip;
+    bool ours, any;
     struct netlink_addr *found;
-    bool any;
 };
 
 static void compare(void *arg, const struct netlink_addr *addr)
 {
     struct search *s = arg;
-    if (memcmp(addr->ip, s->ip, sizeof addr->ip) != 0 || (s->any && addr->mark == NETLINK_MARK))
+    if (s->any || s->ours != (addr->mark == NETLINK_MARK) ||
+        memcmp(addr->ip, s->ip, sizeof addr->ip) != 0)
         return;
     *s->found = *addr;
     s->any = true;
 }
 
-bool netlink_addr_find(struct netlink *n, const uint8_t ip[NETLINK_IP_BYTES],
+bool netlink_addr_find(struct netlink *n, const uint8_t ip[NETLINK_IP_BYTES], bool ours,
                        struct netlink_addr *found)
 {
-    struct search s = {.ip = ip, .found = found};
+    struct search s = {.ip = ip, .ours = ours, .found = found};
     if (!netlink_addrs(n, compare, &s))
         return false;
     errno = ENOENT;

@@ -58,9 +58,9 @@ bool netlink_addr_delete(struct netlink *n, const struct netlink_addr *addr);
 typedef void netlink_addr_fn(void *arg, const struct netlink_addr *addr);
 /* Calls back with every address of this host; the callback must not use `n`. */
 bool netlink_addrs(struct netlink *n, netlink_addr_fn *fn, void *arg);
-/* The first address with `ip`, on whatever link, one without our mark before any with it.
- * False, ENOENT: there is none. */
-bool netlink_addr_find(struct netlink *n, const uint8_t ip[NETLINK_IP_BYTES],
+/* The first address with `ip`, on whatever link, that has our mark, or, unless `ours`, that has
+ * not. False, ENOENT: there is none. */
+bool netlink_addr_find(struct netlink *n, const uint8_t ip[NETLINK_IP_BYTES], bool ours,
                        struct netlink_addr *found);
 
 /* False, ENODEV: no link of that name. */

@@ -12,7 +12,7 @@ mode=${1:---full} valgrind_tests=
 case $mode in
 --quick) fuzz_s=0 agents=8 partition_s=5 ;;
 --full) fuzz_s=20 agents=32 partition_s=15 ;;
---all) fuzz_s=60 agents=128 partition_s=60 valgrind_tests='$(check_PROGRAMS)' ;;
+--all) fuzz_s=60 agents=128 partition_s=60 valgrind_tests='$(SIM_TESTS) $(UNIT_TESTS)' ;;
 *)
     sed -n 's/^# usage: /usage: /p' "$0" >&2
     exit 2

@@ -1,0 +1,117 @@
+/* steward: the privileged half: it holds addresses until a time, for an agent that may do nothing.
+ *
+ * Agent and steward are joined by a pair of SOCK_SEQPACKET sockets; a record is one packet of fixed
+ * size, in the host's own byte order. The agent asks:
+ *
+ *     HOLD vip, epoch, until    hold the address until then, or, if it is held, go on until then
+ *     DROP vip                  remove it now
+ *     ANNOUNCE vip              say on the link again that it is here
+ *
+ * and is told:
+ *
+ *     READY gate                once at first; and again if the gate (gate.h) is lost, or is back
+ *     HELD vip, epoch           it is there, read back from the kernel, and announced
+ *     DROPPED vip, why          it is gone, read back too; the answer to every DROP, sooner or
+ * later FAILED vip, error         it could not be held, and nothing of it is left; or the request
+ * was refused, and nothing has changed: see steward_request_check, EBUSY (it is still being
+ * removed), ESTALE (an epoch below the held one's) CONFLICT vip, mac         another host says that
+ * it has it; DROPPED follows unless `defended` RESTORED vip              somebody had removed it
+ * here; it was put back, and announced
+ *
+ * Times are CLOCK_BOOTTIME in microseconds. The steward is a dead man's switch: when the time
+ * passes, or the agent's end is closed, however that came about, the address goes. It is never
+ * brought back by a late renewal: HOLD for an address whose time has passed begins anew. Should the
+ * steward itself be stopped or killed, the gate shuts at that time, and the kernel removes the
+ * address at most two seconds after it. */
+#ifndef MUSTER_AGENT_STEWARD_H
+#define MUSTER_AGENT_STEWARD_H
+
+#include "agent/ward.h"
+
+#include <net/if.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#define STEWARD_NAME_BYTES_MAX 128
+#define STEWARD_IP_BYTES 16 /* IPv6, or IPv4 mapped into it */
+#define STEWARD_MAC_BYTES 6
+#define STEWARD_VIPS_MAX 1024
+#define STEWARD_VERSION 1
+/* The longest lease (LEASE_LENGTH_MS_MAX), and a second. */
+#define STEWARD_AHEAD_US_MAX INT64_C(61000000)
+
+struct steward_vip {
+    char name[STEWARD_NAME_BYTES_MAX + 1];
+    uint8_t ip[STEWARD_IP_BYTES];
+    uint8_t prefix; /* of the family: at most 32, or 128 */
+    char interface[IF_NAMESIZE];
+};
+
+/* ---- records ---- */
+
+enum steward_order { STEWARD_HOLD = 1, STEWARD_DROP, STEWARD_ANNOUNCE };
+
+enum {
+    STEWARD_PROBE = 1, /* HOLD: ask the link first whether another host has it */
+    STEWARD_ADOPT = 2, /* HOLD: one that an operator configured, on that interface and with that
+                        * prefix, becomes ours, and goes as ours do; FAILED with EEXIST otherwise */
+};
+
+struct steward_request {
+    uint8_t version, order, flags, zero;
+    uint32_t vip;     /* index in the table that the steward was started with */
+    uint64_t epoch;   /* HOLD */
+    int64_t until_us; /* HOLD */
+};
+_Static_assert(sizeof(struct steward_request) == 24, "no padding");
+
+enum steward_word {
+    STEWARD_READY = 1,
+    STEWARD_HELD,
+    STEWARD_DROPPED,
+    STEWARD_FAILED,
+    STEWARD_CONFLICT,
+    STEWARD_RESTORED
+};
+
+struct steward_report {
+    uint8_t version, word;
+    uint8_t why;    /* DROPPED: enum ward_why */
+    uint8_t flag;   /* READY: there is a gate; CONFLICT: defended, it is still held */
+    uint32_t vip;   /* READY: 0 */
+    uint64_t epoch; /* of what was held or tried */
+    int32_t error;  /* FAILED: an errno */
+    uint8_t mac[STEWARD_MAC_BYTES]; /* CONFLICT */
+    uint8_t zero[6];
+};
+_Static_assert(sizeof(struct steward_report) == 32, "no padding");
+
+/* Looks at what came for a request, where the table has so many vips, and copies it.
+ * 0, or why it is refused: EMSGSIZE (its size), EPROTO (version, order, flags, what must be 0),
+ * ERANGE (vip), EINVAL (until_us is negative, or over STEWARD_AHEAD_US_MAX ahead). One that has
+ * passed is in order: it ends what is held. *r is as far filled as the size allows. */
+int steward_request_check(const void *bytes, size_t count, size_t vips, int64_t now_us,
+                          struct steward_request *r);
+/* The same for a report: EMSGSIZE, EPROTO (version, word, why, flag, what must be 0), ERANGE. */
+int steward_report_check(const void *bytes, size_t count, size_t vips, struct steward_report *r);
+/* "held", "dropped" and so on; static text. */
+const char *steward_word_text(enum steward_word word);
+
+/* ---- the process ---- */
+
+/* Starts the steward with that table, which is copied. It keeps no descriptor but its end and the
+ * standard three, removes what an earlier life has left (addresses with NETLINK_MARK), keeps no
+ * capability but CAP_NET_ADMIN and CAP_NET_RAW, and ignores SIGTERM, SIGINT and SIGHUP: it ends, in
+ * milliseconds, once every copy of the agent's end is closed. To be called before the process has
+ * threads. Without privileges it runs, and what it is asked fails with EPERM.
+ * Returns its pid, to be waited for, and the agent's end in *fd: non-blocking, closed at exec.
+ * -1 with errno: there is none. */
+pid_t steward_fork(const struct steward_vip *vips, size_t count, int *fd);
+
+/* What it does there; `fd` is non-blocking. Returns the exit status, when the other end is closed:
+ * not 0 if something could not be removed. */
+int steward_run(int fd, const struct steward_vip *vips, size_t count);
+
+#endif

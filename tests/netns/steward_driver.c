@@ -1,0 +1,168 @@
+/* An agent of a few lines, for tests: starts a steward for the addresses it is given, and asks it
+ * what it reads, a line each:
+ *
+ *     hold VIP MS [probe] [adopt]    until MS milliseconds from now
+ *     keep VIP MS [probe] [adopt]    the same, and renewed each third of it, while it lasts
+ *     drop VIP | announce VIP        which also end the renewals, or not
+ *     quit                           closes the socket, and waits for the steward's end
+ *
+ * It prints a line for what it asks and each report: TIME WORD VIP and what belongs to it. */
+#include "agent/steward.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define VIPS_MAX 256
+
+static struct steward_vip vips[VIPS_MAX];
+static size_t count;
+static struct {
+    int64_t length_us, until_us; /* length 0: it is not renewed */
+    uint64_t epoch;
+    uint8_t flags;
+} leases[VIPS_MAX];
+static int fd;
+
+static int64_t now_us(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_BOOTTIME, &t);
+    return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+
+static _Noreturn void fail(const char *what)
+{
+    fprintf(stderr, "steward_driver: %s\n", what);
+    exit(2);
+}
+
+/* IP/PREFIX@INTERFACE */
+static void add_vip(const char *text)
+{
+    char ip[INET6_ADDRSTRLEN];
+    unsigned prefix;
+    struct steward_vip *vip = &vips[count];
+    if (count == VIPS_MAX || sscanf(text, "%45[^/]/%u@%15s", ip, &prefix, vip->interface) != 3)
+        fail(text);
+    vip->ip[10] = vip->ip[11] = 0xff;
+    if (inet_pton(AF_INET, ip, vip->ip + 12) != 1 && inet_pton(AF_INET6, ip, vip->ip) != 1)
+        fail(text);
+    vip->prefix = (uint8_t)prefix;
+    snprintf(vip->name, sizeof vip->name, "vip%zu", count++);
+}
+
+static void ask(enum steward_order order, uint32_t vip)
+{
+    struct steward_request r = {.version = STEWARD_VERSION,
+                                .order = (uint8_t)order,
+                                .flags = leases[vip].flags,
+                                .vip = vip,
+                                .epoch = leases[vip].epoch,
+                                .until_us = leases[vip].until_us};
+    if (order != STEWARD_HOLD)
+        r.flags = 0, r.until_us = 0;
+    if (send(fd, &r, sizeof r, MSG_NOSIGNAL) != sizeof r)
+        fail("the steward is gone");
+}
+
+static void hold(uint32_t vip, int64_t length_us)
+{
+    leases[vip].until_us = now_us() + length_us;
+    ask(STEWARD_HOLD, vip);
+    printf("%" PRId64 " until %" PRIu32 " %" PRId64 "\n", now_us(), vip, leases[vip].until_us);
+}
+
+static void hear(void)
+{
+    uint8_t bytes[sizeof(struct steward_report) + 1];
+    struct steward_report r;
+    ssize_t n = recv(fd, bytes, sizeof bytes, 0);
+    if (n < 0 && errno == EAGAIN)
+        return;
+    if (n <= 0)
+        fail("the steward is gone");
+    if (steward_report_check(bytes, (size_t)n, count, &r) != 0)
+        fail("a report is not in order");
+    printf("%" PRId64 " %s %" PRIu32 " epoch %" PRIu64 " why %s flag %u error %s mac "
+           "%02x:%02x:%02x:%02x:%02x:%02x\n",
+           now_us(), steward_word_text(r.word), r.vip, r.epoch, ward_why_text(r.why), r.flag,
+           r.error ? strerrorname_np(r.error) : "none", r.mac[0], r.mac[1], r.mac[2], r.mac[3],
+           r.mac[4], r.mac[5]);
+}
+
+static bool take_line(const char *line)
+{
+    char word[16] = "";
+    uint32_t vip = 0;
+    int ms = 0;
+    sscanf(line, "%15s %" SCNu32 " %d", word, &vip, &ms);
+    if (strcmp(word, "quit") == 0)
+        return false;
+    if (vip >= count)
+        fail(line);
+    if (strcmp(word, "hold") == 0 || strcmp(word, "keep") == 0) {
+        leases[vip].flags = strstr(line, "probe") ? STEWARD_PROBE : 0;
+        leases[vip].flags |= strstr(line, "adopt") ? STEWARD_ADOPT : 0;
+        leases[vip].epoch++;
+        leases[vip].length_us = word[0] == 'k' ? ms * INT64_C(1000) : 0;
+        hold(vip, ms * INT64_C(1000));
+    } else if (strcmp(word, "drop") == 0) {
+        leases[vip].length_us = 0;
+        ask(STEWARD_DROP, vip);
+    } else if (strcmp(word, "announce") == 0) {
+        ask(STEWARD_ANNOUNCE, vip);
+    } else {
+        fail(line);
+    }
+    return true;
+}
+
+/* As with a lease: what has lapsed is not renewed. */
+static void renew(void)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        int64_t left_us = leases[i].until_us - now_us();
+        if (leases[i].length_us == 0 || left_us > leases[i].length_us * 2 / 3)
+            continue;
+        if (left_us > 0)
+            hold(i, leases[i].length_us);
+        else {
+            leases[i].length_us = 0;
+            printf("%" PRId64 " lapsed %" PRIu32 "\n", now_us(), i);
+        }
+    }
+}
+
+int main(int argc, char **argv)
+{
+    char line[256];
+    int status = 0;
+    for (int i = 1; i < argc; i++)
+        add_vip(argv[i]);
+    setvbuf(stdout, NULL, _IOLBF, 0);
+    setvbuf(stdin, NULL, _IONBF, 0);
+    pid_t pid = steward_fork(vips, count, &fd);
+    if (pid < 0)
+        fail(strerror(errno));
+    printf("%" PRId64 " steward %d\n", now_us(), (int)pid);
+    struct pollfd polled[] = {{.fd = STDIN_FILENO, .events = POLLIN}, {.fd = fd, .events = POLLIN}};
+    for (;;) {
+        poll(polled, 2, 20);
+        if (polled[1].revents)
+            hear();
+        if (polled[0].revents && (!fgets(line, sizeof line, stdin) || !take_line(line)))
+            break;
+        renew();
+    }
+    close(fd);
+    return waitpid(pid, &status, 0) == pid && WIFEXITED(status) ? WEXITSTATUS(status) : 1;
+}
