@@ -3,16 +3,20 @@
 #include "agent/control.h"
 #include "agent/dial.h"
 #include "agent/folder.h"
+#include "agent/locks.h"
 #include "agent/net.h"
 #include "agent/notify.h"
+#include "agent/quorum.h"
 #include "agent/reload.h"
 #include "agent/stream.h"
 #include "agent/udp.h"
+#include "agent/vips.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <event2/event.h>
 #include <grp.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,6 +33,7 @@ enum {
     SAVE_TIMEOUT_MS = 2000,   /* at the end */
     LOOK_UP_TIMEOUT_MS = 100, /* at the end, when nobody wants to know any more */
     FLUSH_MS = 100,           /* a last moment for answers on their way to clients */
+    HAND_OVER_S = 2,          /* at the end, for the addresses to be given up */
     LOOK_PERIOD_S = 10,       /* whether detect can be kept; */
     ADVICE_PERIOD_S = 3600,   /* and so often at most it is said that it cannot */
     STATUS_TAKEN = 3,         /* the name, or the identity: starting again would not help */
@@ -63,17 +68,38 @@ static void send_packets(struct agent *a)
     udp_flush(a->udp);
 }
 
-static void publish(struct agent *a, enum journal_kind kind, const struct gossip_member *member)
+static void say(enum journal_kind kind, const struct gossip_member *member,
+                const struct journal_vip *vip)
 {
     static const char remark[] = "; it lives, but not all who watch it can reach it: is a link cut "
                                  "one way, or losing packets?";
     bool is_trouble = kind == JOURNAL_UNREACHABLE; /* which no agent can do anything about */
     char addr[CONFIG_ADDR_TEXT_BYTES];
-    log_write(is_trouble ? LOG_LEVEL_WARN : LOG_LEVEL_INFO, "%s: %s %s%s", journal_kind_text(kind),
-              member->profile->name, config_addr_text(&member->profile->addr, addr),
-              is_trouble ? remark : "");
+    if (journal_is_of_member(kind))
+        log_write(is_trouble ? LOG_LEVEL_WARN : LOG_LEVEL_INFO, "%s: %s %s%s",
+                  journal_kind_text(kind), member->profile->name,
+                  config_addr_text(&member->profile->addr, addr), is_trouble ? remark : "");
+    else if (vip)
+        log_write(kind == JOURNAL_VIP_CONFLICT ? LOG_LEVEL_ERROR : LOG_LEVEL_INFO,
+                  "%s: %s, %s on %s: held by %s, epoch %" PRIu64, journal_kind_text(kind),
+                  vip->name, vip->address, vip->interface, *vip->holder ? vip->holder : "nobody",
+                  vip->epoch);
+    else
+        log_write(kind == JOURNAL_QUORUM_LOST ? LOG_LEVEL_WARN : LOG_LEVEL_INFO, "%s: %s",
+                  journal_kind_text(kind),
+                  kind == JOURNAL_QUORUM_LOST
+                      ? "too few voters are alive for any address to be held"
+                      : "enough voters are alive");
+}
+
+void agent_publish(struct agent *a, enum journal_kind kind, const struct gossip_member *member,
+                   const struct journal_vip *vip)
+{
+    say(kind, member, vip);
     const struct journal_entry *entry =
-        journal_append(a->journal, clock_us(CLOCK_REALTIME) / 1000, kind, member, NULL);
+        journal_append(a->journal, clock_us(CLOCK_REALTIME) / 1000, kind, member, vip);
+    if (vip)
+        events_set_vip(a->events, vip);
     events_notify(a->events);
     control_notify(a->control);
     if (entry)
@@ -168,10 +194,19 @@ static void tell(struct agent *a, const struct gossip_event *event)
         event_base_loopexit(a->base, &(struct timeval){.tv_usec = FLUSH_MS * 1000});
         return;
     default:
-        publish(a, kinds[event->kind], &event->member);
+        agent_publish(a, kinds[event->kind], &event->member, NULL);
         save_soon(a);
         return;
     }
+}
+
+/* A last moment for the heirs to be told. */
+static void leave_now(struct agent *a)
+{
+    a->left = true;
+    handlers_stop(a->handlers);
+    gossip_leave(a->gossip, agent_now_us());
+    send_packets(a);
 }
 
 /* An absolute time on our own clock: neither early nor late, and set only when it has changed. */
@@ -187,12 +222,31 @@ static void arm(struct agent *a)
     timerfd_settime(event_get_fd(a->deadline), TFD_TIMER_ABSTIME, &when, NULL);
 }
 
+/* True: the core may have something to say again. */
+static bool take_leases(struct agent *a)
+{
+    struct leases_state lease;
+    bool any = false;
+    while (leases_next_change(a->gossip, agent_now_us(), &lease)) {
+        any = true;
+        if (!locks_hear(a->locks, &lease))
+            vips_hear(a->vips, &lease);
+    }
+    return any;
+}
+
 void agent_settle(struct agent *a)
 {
     struct gossip_event event;
-    send_packets(a);
-    while (gossip_next_event(a->gossip, &event))
-        tell(a, &event);
+    do {
+        send_packets(a);
+        while (gossip_next_event(a->gossip, &event))
+            tell(a, &event);
+    } while (a->vips && take_leases(a));
+    if (a->quorum)
+        quorum_settle(a->quorum);
+    if (a->leaving && a->vips && !a->left && vips_are_down(a->vips))
+        leave_now(a);
     arm(a);
 }
 
@@ -225,6 +279,8 @@ void agent_forget(struct agent *a, const void *arg)
     reload_forget(a, arg);
 }
 
+/* The addresses go on to others first. A steward that does not let go of them is not waited for
+ * longer than they last anyway. */
 void agent_leave(struct agent *a)
 {
     if (a->leaving)
@@ -233,9 +289,18 @@ void agent_leave(struct agent *a)
     log_info("leaving");
     notify_send("STOPPING=1");
     save_peers(a);
-    handlers_stop(a->handlers);
-    gossip_leave(a->gossip, agent_now_us());
+    vips_stop(a->vips);
+    event_add(a->hand_over, &(struct timeval){.tv_sec = HAND_OVER_S});
     agent_settle(a);
+}
+
+static void on_hand_over(int fd, short what, void *arg)
+{
+    struct agent *a = arg;
+    (void)fd, (void)what;
+    if (!a->left)
+        leave_now(a);
+    arm(a);
 }
 
 static void on_stop_signal(int signal, short what, void *arg)
@@ -369,6 +434,43 @@ static rlim_t allow_descriptors(void)
     return before;
 }
 
+/* Everything borrowed from the address's spec. */
+static struct handler_spec hook_of(const struct vip_spec *vip, char *name)
+{
+    return (struct handler_spec){
+        .name = name,
+        .kinds =
+            1u << JOURNAL_VIP_ACQUIRED | 1u << JOURNAL_VIP_RELEASED | 1u << JOURNAL_VIP_CONFLICT,
+        .run = vip->hook,
+        .vip = vip->name,
+        .timeout_ms = vip->timeout_ms,
+        .user = vip->user,
+        .account = vip->account,
+    };
+}
+
+bool agent_configure_handlers(struct agent *a, const struct config *c)
+{
+    enum { HOOK_NAME_BYTES = sizeof "vip/" + GOSSIP_NAME_BYTES_MAX };
+    size_t count = c->handlers_count;
+    struct handler_spec *specs = calloc(count + c->vips_count + 1, sizeof *specs);
+    char(*names)[HOOK_NAME_BYTES] = calloc(c->vips_count + 1, sizeof *names);
+    bool ok = specs && names;
+    for (size_t i = 0; ok && i < count; i++)
+        specs[i] = c->handlers[i];
+    for (size_t i = 0; ok && i < c->vips_count; i++) {
+        if (!c->vips[i].hook)
+            continue;
+        snprintf(names[i], sizeof names[i], "vip/%s", c->vips[i].name);
+        specs[count++] = hook_of(&c->vips[i], names[i]);
+    }
+    if (ok)
+        handlers_configure(a->handlers, specs, count);
+    free(specs);
+    free(names);
+    return ok;
+}
+
 /* Scripts run in "/", so that they are told of the run folder by its whole path. */
 static bool start_handlers(struct agent *a, char *error)
 {
@@ -379,9 +481,27 @@ static bool start_handlers(struct agent *a, char *error)
     }
     a->handlers = handlers_new(a->base, a->config->name, run_dir, allow_descriptors());
     assert(a->handlers);
-    handlers_configure(a->handlers, a->config->handlers, a->config->handlers_count);
     free(run_dir);
-    return true;
+    return agent_configure_handlers(a, a->config);
+}
+
+static uint32_t longest_lease_ms(const struct config *c)
+{
+    uint32_t ms = 0;
+    for (size_t i = 0; i < c->vips_count; i++)
+        ms = c->vips[i].lease_ms > ms ? c->vips[i].lease_ms : ms;
+    return ms;
+}
+
+static bool start_vips(struct agent *a, int steward_fd, char *error)
+{
+    const struct config *c = a->config;
+    a->locks = locks_new(a);
+    a->vips = vips_new(a, steward_fd);
+    a->quorum = quorum_start(a, &c->quorum, longest_lease_ms(c), error);
+    if (a->quorum)
+        vips_configure(a->vips, c->vips, c->vips_count);
+    return a->quorum;
 }
 
 static void add_event(struct agent *a, struct event **event, int fd, short what,
@@ -398,6 +518,7 @@ static void start_events(struct agent *a)
     add_event(a, &a->deadline, fd, EV_READ | EV_PERSIST, on_deadline);
     event_add(a->deadline, NULL);
     add_event(a, &a->save, -1, EV_TIMEOUT, on_save);
+    add_event(a, &a->hand_over, -1, EV_TIMEOUT, on_hand_over);
     add_event(a, &a->look, -1, EV_PERSIST, on_look);
     event_add(a->look, &(struct timeval){.tv_sec = LOOK_PERIOD_S});
     static const struct {
@@ -426,7 +547,7 @@ static void start_joins(struct agent *a)
 }
 
 bool agent_start(struct agent *a, struct config *config, const struct config_options *options,
-                 char *error)
+                 int steward_fd, char *error)
 {
     *a = (struct agent){.config = config, .options = *options, .started_us = agent_now_us()};
     LIST_INIT(&a->reloads);
@@ -446,6 +567,8 @@ bool agent_start(struct agent *a, struct config *config, const struct config_opt
     if (!start_local(a, error) || !start_handlers(a, error))
         return false;
     start_events(a);
+    if (!start_vips(a, steward_fd, error))
+        return false;
     start_joins(a);
     return true;
 }
@@ -456,7 +579,7 @@ int agent_run(struct agent *a)
     struct gossip_member self = gossip_self(a->gossip);
     log_info("%s of cluster \"%s\" at %s, notices a death in %u ms", self.profile->name,
              a->config->cluster, config_addr_text(&self.profile->addr, addr), a->config->detect_ms);
-    publish(a, JOURNAL_JOIN, &self);
+    agent_publish(a, JOURNAL_JOIN, &self, NULL);
     agent_settle(a);
     notify_send("READY=1");
     event_base_dispatch(a->base);
@@ -478,6 +601,9 @@ void agent_stop(struct agent *a)
         events_free(a->events);
     if (a->handlers)
         handlers_free(a->handlers);
+    locks_free(a->locks);
+    vips_free(a->vips);
+    quorum_free(a->quorum);
     dial_free(a->dials);
     stream_free(a->stream);
     udp_free(a->udp);
@@ -487,6 +613,7 @@ void agent_stop(struct agent *a)
         close(event_get_fd(a->deadline));
     free_event(a->deadline);
     free_event(a->save);
+    free_event(a->hand_over);
     free_event(a->look);
     free_event(a->watchdog);
     worker_free(a->resolver, LOOK_UP_TIMEOUT_MS);

@@ -17,6 +17,9 @@
 
 struct control;
 struct dials;
+struct locks;
+struct quorum;
+struct vips;
 struct event;
 struct event_base;
 struct reload;
@@ -31,6 +34,9 @@ struct agent {
     struct journal *journal;
     struct events *events;
     struct handlers *handlers;
+    struct locks *locks;
+    struct quorum *quorum;
+    struct vips *vips;
     struct control *control;
     struct dials *dials;
     LIST_HEAD(reload_list, reload) reloads; /* being read */
@@ -40,6 +46,7 @@ struct agent {
     struct udp *udp;
     struct stream *stream;
     struct event *deadline;   /* a timerfd, set to deadline_us */
+    struct event *hand_over;  /* the addresses are waited for no longer */
     struct event *save;       /* the members' addresses, a moment after a change */
     struct event *look;       /* now and then, at how long answers take */
     struct event *watchdog;   /* systemd's; NULL without */
@@ -49,14 +56,16 @@ struct agent {
     int64_t saved_us;   /* the addresses to rejoin by; 0: not yet */
     int64_t advised_us; /* that detect cannot be kept; 0: not yet */
     bool leaving;       /* or stopping without */
+    bool left;          /* has said so */
     int exit_status;
 };
 
-/* Starts everything that `config` says (taken). False with `error` filled (AGENT_ERROR_BYTES); the
+/* Starts everything that `config` says (taken). steward_fd: our end of the socket to the steward
+ * (taken); -1: none. False with `error` filled (AGENT_ERROR_BYTES); the
  * agent is then only to be stopped. */
 #define AGENT_ERROR_BYTES 512
 bool agent_start(struct agent *a, struct config *config, const struct config_options *options,
-                 char *error);
+                 int steward_fd, char *error);
 /* Runs until a leave is done or the agent must stop; returns the exit status. */
 int agent_run(struct agent *a);
 void agent_stop(struct agent *a);
@@ -67,6 +76,14 @@ int64_t agent_now_us(void);
 /* Sends what the core wants sent, tells what it has to tell, arms its next deadline. Call after
  * every gossip_ call that takes now_us. */
 void agent_settle(struct agent *a);
+
+/* Tells of a change: of a member, which may be ourselves, or of an address (NULL: of none). */
+void agent_publish(struct agent *a, enum journal_kind kind, const struct gossip_member *member,
+                   const struct journal_vip *vip);
+
+/* The configuration's handlers, and the hooks of its addresses. False: out of memory; those that
+ * were there stay. */
+bool agent_configure_handlers(struct agent *a, const struct config *c);
 
 /* How something asked for has ended, told once; error: text, borrowed, when not ok. */
 typedef void agent_done_fn(void *arg, bool ok, const char *error);

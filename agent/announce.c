@@ -289,7 +289,7 @@ bool announce_probe(const struct announce *a, int ifindex, const uint8_t mac[ANN
 int announce_receive(int fd, struct announce_claim *claim)
 {
     uint8_t frame[FRAME_READ_BYTES];
-    struct sockaddr_ll from;
+    struct sockaddr_ll from = {0};
     socklen_t from_bytes = sizeof from;
     ssize_t n =
         recvfrom(fd, frame, sizeof frame, MSG_DONTWAIT, (struct sockaddr *)&from, &from_bytes);

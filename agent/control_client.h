@@ -15,11 +15,13 @@
 struct bufferevent;
 struct control_command;
 struct control_pending;
+struct control_lock;
 struct control_stream;
 struct event;
 struct evconnlistener;
 
 LIST_HEAD(control_clients, control_client);
+LIST_HEAD(control_locks, control_lock);
 LIST_HEAD(control_streams, control_stream);
 LIST_HEAD(control_pendings, control_pending);
 
@@ -37,6 +39,8 @@ struct control_client {
 
     struct control_streams streams;
     size_t streams_count;
+    struct control_locks locks; /* held, or waited for */
+    size_t locks_count;
     struct control_pendings pending; /* asked for, not answered */
     size_t pending_count;
 

@@ -36,6 +36,13 @@ static const struct control_command commands[] = {
     {"explain", HAS_BODY | ANSWERS, control_info_explain},
     {"watch", HAS_BODY, control_stream_watch},
     {"reload", 0, control_admin_reload},
+    {"lock", HAS_BODY, control_lock_take},
+    {"vips", ANSWERS, control_vips_list},
+    {"vip-explain", HAS_BODY | ANSWERS, control_vips_explain},
+    {"vip-move", HAS_BODY, control_vips_move},
+    {"vip-release", HAS_BODY, control_vips_release},
+    {"drain", 0, control_vips_drain},
+    {"undrain", 0, control_vips_undrain},
     /* Serf's clients wait for the answer's body of these, too. */
     {"get-coordinate", HAS_BODY | ANSWERS, NULL},
     {"install-key", HAS_BODY | ANSWERS, NULL},

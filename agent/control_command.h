@@ -50,6 +50,15 @@ void control_stream_end_all(struct control_client *c);
 /* control_info */
 control_command_fn control_info_stats, control_info_info, control_info_explain;
 
+/* control_lock */
+control_command_fn control_lock_take;
+/* Gives back all that a client has. */
+void control_lock_drop_all(struct control_client *c);
+
+/* control_vips */
+control_command_fn control_vips_list, control_vips_explain, control_vips_move,
+    control_vips_release, control_vips_drain, control_vips_undrain;
+
 /* control_admin */
 control_command_fn control_admin_join, control_admin_leave, control_admin_force_leave,
     control_admin_tags, control_admin_reload;

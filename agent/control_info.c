@@ -1,4 +1,6 @@
 #include "agent/control_command.h"
+#include "agent/quorum.h"
+#include "agent/vips.h"
 
 #include <ctype.h>
 #include <inttypes.h>
@@ -205,14 +207,36 @@ static void put_handlers(struct rpc_out *out, const struct handlers *handlers)
     section_end(&s);
 }
 
+static void put_vips(struct rpc_out *out, const struct agent *a)
+{
+    struct section s = section_begin(out, "vips");
+    size_t held = 0, cursor = 0;
+    struct vips_view view;
+    while (vips_next(a->vips, &cursor, &view))
+        held += view.vip->state == VIP_HOLDING;
+    put_unsigned(&s, "configured", cursor);
+    if (cursor > 0) {
+        put_unsigned(&s, "held", held);
+        put_text(&s, "drained", vips_is_drained(a->vips) ? "yes" : "no");
+        put_text(&s, "quorum", quorum_is_there(a->quorum) ? "yes" : "no");
+        put_text(&s, "gate",
+                 vips_has_gate(a->vips)
+                     ? "nftables: the kernel ends what is held by itself, to the millisecond"
+                     : "none: should agent and steward both be stopped, an address can outlast its "
+                       "lease by up to two seconds");
+    }
+    section_end(&s);
+}
+
 const char *control_info_info(struct control_request *r)
 {
     struct rpc_out *out = control_client_begin(r->client, r->seq, "");
-    rpc_put_map(out, NULL, 4);
+    rpc_put_map(out, NULL, 5);
     put_agent(out, r->client->control);
     put_timing(out, r->agent->gossip);
     put_counters(out, r->agent->gossip);
     put_handlers(out, r->agent->handlers);
+    put_vips(out, r->agent);
     control_client_send(r->client);
     return CONTROL_ANSWERED;
 }

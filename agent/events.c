@@ -60,13 +60,15 @@ struct events {
     struct reader_list idle; /* up to date */
     struct reader_list busy; /* with something to send, and `writable` armed */
     size_t readers;
+    struct journal_vip *vips;
+    size_t vips_count;
     struct snapshot *snapshots[SNAPSHOTS_MAX]; /* being sent, oldest first */
     size_t snapshots_count;
 };
 
 static void reader_free(struct reader *r);
 
-static void write_snapshot(struct json *j, uint64_t seq, const struct gossip *gossip)
+static void write_snapshot(struct json *j, const struct events *e, uint64_t seq)
 {
     json_object_begin(j, NULL);
     json_unsigned(j, "seq", seq);
@@ -74,10 +76,12 @@ static void write_snapshot(struct json *j, uint64_t seq, const struct gossip *go
     json_array_begin(j, "members");
     struct gossip_member member;
     size_t cursor = 0;
-    while (gossip_next_member(gossip, &cursor, &member))
+    while (gossip_next_member(e->gossip, &cursor, &member))
         journal_member_json(j, NULL, &member);
     json_array_end(j);
     json_array_begin(j, "vips");
+    for (size_t i = 0; i < e->vips_count; i++)
+        journal_vip_json(j, NULL, &e->vips[i]);
     json_array_end(j);
     json_object_end(j);
 }
@@ -89,7 +93,7 @@ static struct snapshot *snapshot_new(struct events *e)
     if (!s)
         return NULL;
     s->seq = journal_newest(e->journal);
-    write_snapshot(&s->json, s->seq, e->gossip);
+    write_snapshot(&s->json, e, s->seq);
     if (s->json.failed) {
         json_free(&s->json);
         free(s);
@@ -347,6 +351,22 @@ static void on_connection(evutil_socket_t listen_fd, short what, void *arg)
     }
 }
 
+bool events_set_vip(struct events *e, const struct journal_vip *vip)
+{
+    size_t at = 0;
+    while (at < e->vips_count && strcmp(e->vips[at].name, vip->name) != 0)
+        at++;
+    if (at == e->vips_count) {
+        struct journal_vip *more = reallocarray(e->vips, at + 1, sizeof *more);
+        if (!more)
+            return false;
+        e->vips = more;
+        e->vips_count++;
+    }
+    e->vips[at] = *vip;
+    return true;
+}
+
 struct events *events_new(struct event_base *base, int listen_fd, const struct journal *journal,
                           const struct gossip *gossip)
 {
@@ -390,6 +410,7 @@ void events_free(struct events *e)
     if (e->resume)
         event_free(e->resume);
     close(e->listen_fd);
+    free(e->vips);
     free(e);
 }
 

@@ -20,6 +20,10 @@ struct events *events_new(struct event_base *base, int listen_fd, const struct j
                           const struct gossip *gossip);
 void events_free(struct events *e);
 
+/* What snapshots say of an address from now on: of one that is known by its name, or of one more.
+ * Copied. False: out of memory, and nothing has changed. */
+bool events_set_vip(struct events *e, const struct journal_vip *vip);
+
 /* Call after each journal_append: wakes the readers. */
 void events_notify(struct events *e);
 

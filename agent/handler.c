@@ -174,7 +174,12 @@ static void on_start(evutil_socket_t fd, short what, void *arg)
 static bool wants(const struct handler_spec *s, const struct journal_entry *entry)
 {
     const struct gossip_profile *p = entry->member.profile;
-    return s->kinds & 1u << entry->kind && tag_match_fits(&s->match, p->tags, p->tags_bytes);
+    const struct journal_vip *vip = entry->vip;
+    if (!(s->kinds & 1u << entry->kind))
+        return false;
+    if (s->vip)
+        return vip && vip->here && strcmp(vip->name, s->vip) == 0;
+    return tag_match_fits(&s->match, p->tags, p->tags_bytes);
 }
 
 /* ---- handlers ---- */

@@ -7,6 +7,7 @@ void handler_spec_free(struct handler_spec *s)
 {
     free(s->name);
     free(s->run);
+    free(s->vip);
     free(s->user);
     account_free(s->account);
     tag_match_free(&s->match);
@@ -29,7 +30,8 @@ bool handler_spec_copy(struct handler_spec *into, const struct handler_spec *fro
 {
     *into = (struct handler_spec){.kinds = from->kinds, .timeout_ms = from->timeout_ms};
     bool ok = copy(&into->name, from->name) && copy(&into->run, from->run) &&
-              copy(&into->user, from->user) && copy_account(&into->account, from->account) &&
+              copy(&into->vip, from->vip) && copy(&into->user, from->user) &&
+              copy_account(&into->account, from->account) &&
               tag_match_copy(&into->match, &from->match);
     if (!ok)
         handler_spec_free(into);

@@ -16,6 +16,7 @@ struct handler_spec {
     unsigned kinds;         /* bit (1 << enum journal_kind) for each in `on` */
     struct tag_match match; /* whose changes */
     char *run;              /* absolute path, run without a shell and without arguments */
+    char *vip;              /* NULL; or it is that address's hook, and only for what happens here */
     uint32_t timeout_ms;
     char *user;              /* NULL: ours */
     struct account *account; /* that user's; NULL as well then */

@@ -45,6 +45,7 @@ struct journal_vip {
     char interface[IF_NAMESIZE];
     char holder[GOSSIP_NAME_BYTES_MAX + 1]; /* who holds it now; "": nobody */
     uint64_t epoch;                         /* of the last holder */
+    bool here;                              /* what is told has happened on this host */
 };
 
 /* Is it told of a member? Else of an address, or of the quorum. */

@@ -18,7 +18,10 @@
 #define IPV4_AT 12 /* in a mapped address */
 #define IPV4_BITS 32
 #define REQUEST_BYTES 256 /* far more than any that is built here */
-#define DUMP_TRIES 3      /* of a list that changed while it was read */
+/* IFF_LOWER_UP of <linux/if.h>, which does not go with <net/if.h>. IFF_RUNNING follows it up to a
+ * second later. */
+#define CARRIER (1 << 16)
+#define DUMP_TRIES 3 /* of a list that changed while it was read */
 
 static const uint8_t mapped[IPV4_AT] = {[10] = 0xff, [11] = 0xff};
 
@@ -247,7 +250,7 @@ bool netlink_decode_link(const struct nlmsghdr *h, struct netlink_link *link)
     if (mnl_nlmsg_get_payload_len(h) < sizeof *m)
         return false;
     *link = (struct netlink_link){.index = m->ifi_index,
-                                  .up = (m->ifi_flags & IFF_UP) && (m->ifi_flags & IFF_RUNNING),
+                                  .up = (m->ifi_flags & IFF_UP) && (m->ifi_flags & CARRIER),
                                   .ethernet = m->ifi_type == ARPHRD_ETHER};
     mnl_attr_parse(h, sizeof *m, take_link_attr, link);
     link->name[sizeof link->name - 1] = '\0';

@@ -1,6 +1,8 @@
 #include "agent/reload.h"
 
 #include "agent/dial.h"
+#include "agent/quorum.h"
+#include "agent/vips.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -87,14 +89,35 @@ static void keep_what_cannot(struct config *old, struct config *new)
     new->detect_ms = old->detect_ms;
 }
 
+/* The steward knows the addresses that it was started with. What else is said of them can change.
+ */
+static void keep_vips(const struct vips *vips, struct config *old, struct config *new)
+{
+    if (vips_are_same(vips, new->vips, new->vips_count))
+        return;
+    log_warn("reload: which addresses there are cannot change while running: those of before stay "
+             "until the next start, and all that is said of them");
+    struct vip_spec *kept = old->vips;
+    size_t kept_count = old->vips_count;
+    old->vips = new->vips;
+    old->vips_count = new->vips_count;
+    new->vips = kept;
+    new->vips_count = kept_count;
+}
+
 static void take_on(struct agent *a, struct config *new)
 {
     struct config *old = a->config;
     name_what_cannot(old, new);
     keep_what_cannot(old, new);
+    keep_vips(a->vips, old, new);
     log_set_level(new->log_level);
-    handlers_configure(a->handlers, new->handlers, new->handlers_count);
+    agent_configure_handlers(a, new);
     dial_configure(a->dials, new->join, new->join_count);
+    vips_configure(a->vips, new->vips, new->vips_count);
+    const char *why = quorum_configure(a->quorum, &new->quorum);
+    if (why)
+        log_error("reload: %s", why);
     if (new->tags_bytes != old->tags_bytes || memcmp(new->tags, old->tags, old->tags_bytes) != 0)
         gossip_set_tags(a->gossip, agent_now_us(), new->tags, new->tags_bytes);
     agent_settle(a);

@@ -15,7 +15,7 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/timerfd.h>
-#include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #define PROCESS_NAME "musterd:steward" /* the kernel keeps 15 bytes */
@@ -34,6 +34,13 @@ struct steward {
     size_t count;
     bool ended; /* the agent has */
 };
+
+int64_t steward_now_us(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_BOOTTIME, &t);
+    return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
 
 /* ---- beginning ---- */
 
@@ -160,16 +167,6 @@ static void hear_link(struct steward *st, int fd)
             steward_slot_hear_claim(&st->hands, &st->slots[i], &claim);
 }
 
-static void take_request(struct steward *st, const void *bytes, size_t count)
-{
-    struct steward_request r;
-    int error = steward_request_check(bytes, count, st->count, steward_now_us(), &r);
-    if (error == 0)
-        steward_slot_take(&st->hands, &st->slots[r.vip], &r);
-    else if (r.vip < st->count)
-        steward_slot_refuse(&st->hands, &st->slots[r.vip], r.epoch, error);
-}
-
 /* Nothing but 0 and an error says that there is nobody: an empty packet cannot be told from that,
  * and an agent that sends one is not one that should hold anything. */
 static void hear_agent(struct steward *st)
@@ -182,7 +179,7 @@ static void hear_agent(struct steward *st)
         st->ended = n <= 0;
         if (st->ended)
             return;
-        take_request(st, bytes, (size_t)n);
+        steward_slots_take(&st->hands, st->slots, st->count, bytes, (size_t)n);
     }
 }
 

@@ -6,17 +6,21 @@
  *     HOLD vip, epoch, until    hold the address until then, or, if it is held, go on until then
  *     DROP vip                  remove it now
  *     ANNOUNCE vip              say on the link again that it is here
+ *     PING                      say READY again
  *
  * and is told:
  *
  *     READY gate                once at first; and again if the gate (gate.h) is lost, or is back
- *     HELD vip, epoch           it is there, read back from the kernel, and announced
- *     DROPPED vip, why          it is gone, read back too; the answer to every DROP, sooner or
- * later FAILED vip, error         it could not be held, and nothing of it is left; or the request
- * was refused, and nothing has changed: see steward_request_check, EBUSY (it is still being
- * removed), ESTALE (an epoch below the held one's) CONFLICT vip, mac         another host says that
- * it has it; DROPPED follows unless `defended` RESTORED vip              somebody had removed it
- * here; it was put back, and announced
+ *     HELD vip, epoch           it is there, read back from the kernel, and announced; and the
+ *                               answer to every HOLD by which it goes on
+ *     DROPPED vip, why          it is gone, read back too; answers every DROP, sooner or later
+ *
+ *     FAILED vip, error         it could not be held, and nothing of it is left; or the request was
+ *                               refused and nothing has changed: see steward_request_check, EBUSY
+ *                               (it is still being removed), ESTALE (an epoch below the held one's)
+ *
+ *     CONFLICT vip, mac         another host says that it has it; DROPPED follows unless `defended`
+ *     RESTORED vip              somebody had removed it here; it was put back, and announced
  *
  * Times are CLOCK_BOOTTIME in microseconds. The steward is a dead man's switch: when the time
  * passes, or the agent's end is closed, however that came about, the address goes. It is never
@@ -51,7 +55,7 @@ struct steward_vip {
 
 /* ---- records ---- */
 
-enum steward_order { STEWARD_HOLD = 1, STEWARD_DROP, STEWARD_ANNOUNCE };
+enum steward_order { STEWARD_HOLD = 1, STEWARD_DROP, STEWARD_ANNOUNCE, STEWARD_PING };
 
 enum {
     STEWARD_PROBE = 1, /* HOLD: ask the link first whether another host has it */

@@ -10,7 +10,7 @@ int steward_request_check(const void *bytes, size_t count, size_t vips, int64_t 
     memcpy(r, bytes, count < sizeof *r ? count : sizeof *r);
     if (count != sizeof *r)
         return EMSGSIZE;
-    if (r->version != STEWARD_VERSION || r->order < STEWARD_HOLD || r->order > STEWARD_ANNOUNCE ||
+    if (r->version != STEWARD_VERSION || r->order < STEWARD_HOLD || r->order > STEWARD_PING ||
         r->flags & ~(STEWARD_PROBE | STEWARD_ADOPT) || r->zero != 0)
         return EPROTO;
     if (r->vip >= vips)

@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 
 #define SECOND_US INT64_C(1000000)
 
@@ -12,13 +11,6 @@ _Static_assert(STEWARD_IP_BYTES == ANNOUNCE_IP_BYTES && STEWARD_IP_BYTES == NETL
                "an address is the same everywhere");
 _Static_assert(STEWARD_MAC_BYTES == ANNOUNCE_MAC_BYTES && STEWARD_MAC_BYTES == NETLINK_MAC_BYTES,
                "and so is a link's");
-
-int64_t steward_now_us(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_BOOTTIME, &t);
-    return (int64_t)t.tv_sec * SECOND_US + t.tv_nsec / 1000;
-}
 
 void steward_slot_init(struct steward_slot *s, const struct steward_vip *vip, uint32_t index)
 {
@@ -53,7 +45,8 @@ static void report_end(struct steward_hands *h, struct steward_slot *s)
                                    .epoch = s->ward.epoch});
 }
 
-void steward_slot_refuse(struct steward_hands *h, struct steward_slot *s, uint64_t epoch, int error)
+/* Nothing has changed. */
+static void refuse(struct steward_hands *h, struct steward_slot *s, uint64_t epoch, int error)
 {
     report(h, s,
            (struct steward_report){
@@ -152,16 +145,19 @@ static int add(struct steward_hands *h, struct steward_slot *s)
     return read_back(h, s);
 }
 
+/* What came too late, added or not, is for the ward to end. */
 static void do_add(struct steward_hands *h, struct steward_slot *s)
 {
     bool restoring = s->ward.restoring;
     s->error = add(h, s);
+    if (left_us(s) <= 0)
+        return;
     if (s->error == ENETDOWN && restoring) { /* the link may return */
         ward_link(&s->ward, steward_now_us(), false);
         return;
     }
     ward_added(&s->ward, steward_now_us(), s->error == 0);
-    if (s->error == 0 && left_us(s) > 0)
+    if (s->error == 0)
         report(h, s,
                (struct steward_report){.word = restoring ? STEWARD_RESTORED : STEWARD_HELD,
                                        .epoch = s->ward.epoch});
@@ -224,9 +220,20 @@ static void do_step(struct steward_hands *h, struct steward_slot *s, enum ward_s
     }
 }
 
+/* The kernel tells of a link's return up to a second late: before an address is given up for it, we
+ * look for ourselves. */
+static void look_at_link(struct steward_hands *h, struct steward_slot *s)
+{
+    struct netlink_link link;
+    if (ward_is_live(&s->ward) && steward_now_us() >= s->ward.link_until_us &&
+        netlink_link_find(&h->netlink, s->vip->interface, &link))
+        steward_slot_hear_link(s, &link, false);
+}
+
 void steward_slot_settle(struct steward_hands *h, struct steward_slot *s)
 {
     enum ward_step step;
+    look_at_link(h, s);
     while ((step = ward_next(&s->ward, steward_now_us())) != WARD_WAIT)
         do_step(h, s, step);
 }
@@ -251,16 +258,13 @@ static void take_hold(struct steward_hands *h, struct steward_slot *s,
 {
     int error = may_hold(h, s, r);
     if (error != 0) {
-        steward_slot_refuse(h, s, r->epoch, error);
+        refuse(h, s, r->epoch, error);
         return;
     }
     bool fresh = s->ward.state == WARD_FREE, probe = r->flags & STEWARD_PROBE && s->link.ethernet;
-    bool risen = s->ward.state == WARD_HELD && r->epoch > s->ward.epoch;
     s->adopt = fresh ? r->flags & STEWARD_ADOPT : s->adopt;
     if (!ward_hold(&s->ward, steward_now_us(), r->epoch, r->until_us, probe))
-        steward_slot_refuse(h, s, r->epoch, EBUSY);
-    else if (risen)
-        report(h, s, (struct steward_report){.word = STEWARD_HELD, .epoch = r->epoch});
+        refuse(h, s, r->epoch, EBUSY);
 }
 
 static void take_drop(struct steward_hands *h, struct steward_slot *s)
@@ -273,10 +277,10 @@ static void take_drop(struct steward_hands *h, struct steward_slot *s)
 }
 
 /* What is over ends first, so that a renewal which comes too late finds it gone. */
-void steward_slot_take(struct steward_hands *h, struct steward_slot *s,
-                       const struct steward_request *r)
+static void take(struct steward_hands *h, struct steward_slot *s, const struct steward_request *r)
 {
     steward_slot_settle(h, s);
+    bool renewal = r->order == STEWARD_HOLD && s->ward.state == WARD_HELD;
     if (r->order == STEWARD_HOLD)
         take_hold(h, s, r);
     else if (r->order == STEWARD_DROP)
@@ -284,6 +288,21 @@ void steward_slot_take(struct steward_hands *h, struct steward_slot *s,
     else if (s->ward.state == WARD_HELD)
         ward_announce(&s->ward, steward_now_us());
     steward_slot_settle(h, s);
+    if (renewal && s->ward.state == WARD_HELD && s->ward.until_us == r->until_us)
+        report(h, s, (struct steward_report){.word = STEWARD_HELD, .epoch = r->epoch});
+}
+
+void steward_slots_take(struct steward_hands *h, struct steward_slot *slots, size_t slots_count,
+                        const void *bytes, size_t count)
+{
+    struct steward_request r;
+    int error = steward_request_check(bytes, count, slots_count, steward_now_us(), &r);
+    if (error == 0 && r.order == STEWARD_PING)
+        h->ready_due = true;
+    else if (error == 0)
+        take(h, &slots[r.vip], &r);
+    else if (r.vip < slots_count)
+        refuse(h, &slots[r.vip], r.epoch, error);
 }
 
 /* ---- what has been heard ---- */

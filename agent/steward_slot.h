@@ -31,16 +31,13 @@ struct steward_slot {
     bool is_due; /* a report waits for the agent to read; a newer one takes its place */
 };
 
-/* CLOCK_BOOTTIME. */
+/* CLOCK_BOOTTIME; in steward.c, so that tests may have another clock. */
 int64_t steward_now_us(void);
 
 void steward_slot_init(struct steward_slot *s, const struct steward_vip *vip, uint32_t index);
-/* Does as a request that was checked says. */
-void steward_slot_take(struct steward_hands *h, struct steward_slot *s,
-                       const struct steward_request *r);
-/* Tells the agent that a request was refused: nothing has changed. */
-void steward_slot_refuse(struct steward_hands *h, struct steward_slot *s, uint64_t epoch,
-                         int error);
+/* Takes what came for a request: does as it says, or tells the agent why it is refused. */
+void steward_slots_take(struct steward_hands *h, struct steward_slot *slots, size_t slots_count,
+                        const void *bytes, size_t count);
 /* Does all that is due, by the clock as it is after each step. */
 void steward_slot_settle(struct steward_hands *h, struct steward_slot *s);
 /* Sends what waits, as far as there is room. False: something still waits. */

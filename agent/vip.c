@@ -24,6 +24,7 @@ static unsigned tell_holder(struct vip *v, const char *holder)
 {
     if (strcmp(v->holder, holder) == 0)
         return 0;
+    v->here = strcmp(v->holder, v->self) == 0 || strcmp(holder, v->self) == 0;
     memcpy(v->holder, holder, strlen(holder) + 1);
     return *holder != '\0' ? VIP_ACQUIRED : VIP_RELEASED;
 }
@@ -113,6 +114,7 @@ unsigned vip_hear(struct vip *v, int64_t now_us, enum vip_news news)
     case VIP_IS_REFUSED:
         return ours ? retire(v, now_us) : 0;
     case VIP_IS_FOREIGN:
+        v->here = true;
         return (ours ? retire(v, now_us) : 0) | VIP_CONFLICT;
     }
     return 0;

@@ -29,6 +29,7 @@ struct vip {
     int64_t until_us; /* of the lease, while starting and holding */
     uint64_t epoch;
     char heir[GOSSIP_NAME_BYTES_MAX + 1]; /* stopping: "": the best that waits */
+    bool here; /* what was last told is of this host */
     char self[GOSSIP_NAME_BYTES_MAX + 1];
     char holder[GOSSIP_NAME_BYTES_MAX + 1]; /* as was last told; "": nobody */
 };

@@ -86,6 +86,10 @@ int explain_run(struct cli *cli, int argc, char **argv);
 int info_run(struct cli *cli, int argc, char **argv);
 int info_version_run(struct cli *cli, int argc, char **argv);
 int members_run(struct cli *cli, int argc, char **argv);
+int lock_run(struct cli *cli, int argc, char **argv);
+int vip_run(struct cli *cli, int argc, char **argv);
+int vip_drain_run(struct cli *cli, int argc, char **argv);
+int vip_undrain_run(struct cli *cli, int argc, char **argv);
 int wait_run(struct cli *cli, int argc, char **argv);
 int watch_run(struct cli *cli, int argc, char **argv);
 

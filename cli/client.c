@@ -305,6 +305,18 @@ void client_put_unsigned(struct client *c, uint64_t value)
     packed(c, msgpack_pack_uint64(&c->packer, value));
 }
 
+enum client_status client_stream(struct client *c)
+{
+    if (client_call(c, false) == CLIENT_OK)
+        c->stream_seq = c->seq;
+    return c->status;
+}
+
+bool client_is_buffered(const struct client *c)
+{
+    return c->status == CLIENT_OK && c->unpacker->used > c->unpacker->off;
+}
+
 enum client_status client_watch(struct client *c, const char *events, uint64_t from)
 {
     assert(c->stream_seq == 0);
@@ -314,9 +326,7 @@ enum client_status client_watch(struct client *c, const char *events, uint64_t f
     client_put_text(c, events);
     client_put_text(c, "From");
     client_put_unsigned(c, from);
-    if (client_call(c, false) == CLIENT_OK)
-        c->stream_seq = c->seq;
-    return c->status;
+    return client_stream(c);
 }
 
 static bool init(struct client *c, const char *path, int64_t deadline_ms)

@@ -67,11 +67,16 @@ void client_put_unsigned(struct client *c, uint64_t value);
  * error. Records that come before the answer are dropped: the answer is newer. */
 enum client_status client_call(struct client *c, bool has_body);
 
-/* Begins the connection's one stream: changes that fit `events` (comma-separated names, or "*"),
+/* Sends a request after whose answer records come: the connection's one stream. */
+enum client_status client_stream(struct client *c);
+/* Begins that stream with changes that fit `events` (comma-separated names, or "*"),
  * those since number `from` first, 0 for only what comes. */
 enum client_status client_watch(struct client *c, const char *events, uint64_t from);
 /* Waits for the stream's next record, in c->body. */
 enum client_status client_record(struct client *c);
+
+/* Has more of it come already? Then c->fd need not be readable. */
+bool client_is_buffered(const struct client *c);
 
 /* Waits until the agent closes the connection, as one that ends does: CLIENT_OK then. */
 enum client_status client_await_end(struct client *c);

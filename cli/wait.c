@@ -1,21 +1,25 @@
 #include "agent/config.h"
 #include "cli/cli.h"
+#include "cli/fields.h"
 #include "cli/member.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #define FAILED_MAX 64 /* --failed options */
+#define VIPS_MAX 64   /* --vip options */
 
 /* What can make a condition true: also a suspect that is found to live, but partly unreachable. */
 #define EVENTS                                                                                     \
     "member-join,member-leave,member-failed,member-update,member-reap,member-suspect,"             \
-    "member-unreachable,member-reachable"
+    "member-unreachable,member-reachable,vip-acquired,vip-released"
 
 struct conditions {
     unsigned long alive;
     const char *failed[FAILED_MAX];
     size_t failed_count;
+    const char *vips[VIPS_MAX];
+    size_t vips_count;
     int64_t deadline_ms;
 };
 
@@ -46,10 +50,18 @@ static void add_failed(const struct cli *cli, struct conditions *conditions, con
     conditions->failed[conditions->failed_count++] = name;
 }
 
+static void add_vip(const struct cli *cli, struct conditions *conditions, const char *name)
+{
+    if (conditions->vips_count == VIPS_MAX)
+        cli_wrong(cli, "more than %d addresses to wait for", VIPS_MAX);
+    conditions->vips[conditions->vips_count++] = name;
+}
+
 static void read_options(struct cli *cli, int argc, char **argv, struct conditions *conditions)
 {
     static const struct option options[] = {{"alive", required_argument, NULL, 'A'},
                                             {"failed", required_argument, NULL, 'F'},
+                                            {"vip", required_argument, NULL, 'V'},
                                             {"timeout", required_argument, NULL, 'T'},
                                             CLI_OPTIONS};
     int option;
@@ -58,12 +70,14 @@ static void read_options(struct cli *cli, int argc, char **argv, struct conditio
             conditions->alive = read_alive(cli, optarg);
         else if (option == 'F')
             add_failed(cli, conditions, optarg);
+        else if (option == 'V')
+            add_vip(cli, conditions, optarg);
         else
             conditions->deadline_ms = read_deadline(cli, optarg);
     }
     cli_rest(cli, argc, argv, 0, 0);
-    if (conditions->alive == 0 && conditions->failed_count == 0)
-        cli_wrong(cli, "nothing to wait for: name --alive or --failed");
+    if (conditions->alive == 0 && conditions->failed_count == 0 && conditions->vips_count == 0)
+        cli_wrong(cli, "nothing to wait for: name --alive, --failed or --vip");
 }
 
 static bool is_failed(const struct member *rows, size_t count, const char *name)
@@ -87,6 +101,27 @@ static bool hold(const struct conditions *conditions, const struct member *rows,
     return true;
 }
 
+/* Somewhere. */
+static bool are_held(struct client *client, const struct conditions *conditions)
+{
+    static const struct fields_entry fields[] = {{"Holder", FIELDS_TEXT, 0, false}};
+    for (size_t i = 0; i < conditions->vips_count; i++) {
+        const char *holder = "";
+        client_request(client, "vip-explain");
+        client_put_map(client, 1);
+        client_put_text(client, "Name");
+        client_put_text(client, conditions->vips[i]);
+        if (client_call(client, true) != CLIENT_OK)
+            return false;
+        const char *wrong = fields_read(&client->body.data, fields, 1, client->body.zone, &holder);
+        if (wrong)
+            client_malformed(client, wrong);
+        if (*holder == '\0')
+            return false;
+    }
+    return true;
+}
+
 /* The stream runs before the first question, so no change falls between: one that comes before an
  * answer is in it (member_list drops its record), one that comes after it wakes us. However many
  * changes there are, one question at a time is under way. */
@@ -96,8 +131,10 @@ static bool wait_until(struct client *client, const struct conditions *condition
     size_t count;
     client_watch(client, EVENTS, 0);
     while (client->status == CLIENT_OK && member_list(client, &rows, &count) == CLIENT_OK) {
-        if (hold(conditions, rows, count))
+        if (hold(conditions, rows, count) && are_held(client, conditions))
             return true;
+        if (client->status != CLIENT_OK)
+            return false;
         client_record(client);
     }
     return false;

@@ -17,7 +17,12 @@
 struct record {
     uint64_t seq, lost, time_ms;
     const char *event, *line;
-    const msgpack_object *member;
+    const msgpack_object *member, *vip;
+};
+
+struct vip {
+    const char *name, *address, *holder;
+    uint64_t epoch;
 };
 
 static const struct fields_entry fields[] = {
@@ -27,6 +32,14 @@ static const struct fields_entry fields[] = {
     {"Line", FIELDS_TEXT, offsetof(struct record, line), true},
     {"Time", FIELDS_UNSIGNED, offsetof(struct record, time_ms), true},
     {"Member", FIELDS_OBJECT, offsetof(struct record, member), true},
+    {"Vip", FIELDS_OBJECT, offsetof(struct record, vip), true},
+};
+
+static const struct fields_entry vip_fields[] = {
+    {"Name", FIELDS_TEXT, offsetof(struct vip, name), false},
+    {"Address", FIELDS_TEXT, offsetof(struct vip, address), false},
+    {"Holder", FIELDS_TEXT, offsetof(struct vip, holder), false},
+    {"Epoch", FIELDS_UNSIGNED, offsetof(struct vip, epoch), false},
 };
 
 static void print_time(uint64_t time_ms)
@@ -39,7 +52,16 @@ static void print_time(uint64_t time_ms)
     printf("%s.%03dZ", text, (int)(time_ms % 1000));
 }
 
-static void print_text(const struct record *record, const struct member *member)
+static void print_vip(const struct vip *vip)
+{
+    print_safe(stdout, vip->name);
+    printf("  %s  ", vip->address);
+    print_safe(stdout, *vip->holder ? vip->holder : "held by nobody");
+    printf("  epoch %" PRIu64, vip->epoch);
+}
+
+static void print_text(const struct record *record, const struct member *member,
+                       const struct vip *vip)
 {
     if (strcmp(record->event, "gap") == 0) {
         printf("%" PRIu64 "  gap: %" PRIu64 " changes were lost; muster members shows how it is "
@@ -51,8 +73,11 @@ static void print_text(const struct record *record, const struct member *member)
     print_time(record->time_ms);
     fputs("  ", stdout);
     size_t width = print_safe(stdout, record->event);
-    if (member) {
+    if (member || vip)
         printf("%*s  ", width < EVENT_COLUMNS ? (int)(EVENT_COLUMNS - width) : 0, "");
+    if (vip)
+        print_vip(vip);
+    if (member) {
         print_safe(stdout, member->name);
         printf("  %s  ", member->address);
         print_status(stdout, member->status);
@@ -74,17 +99,21 @@ static enum client_status print_record(const struct cli *cli, struct client *cli
 {
     struct record record = {0};
     struct member member;
+    struct vip vip;
     const char *wrong = fields_read(&client->body.data, fields, sizeof fields / sizeof fields[0],
                                     client->body.zone, &record);
     if (!wrong && record.member)
         wrong = member_read(record.member, client->body.zone, &member);
+    if (!wrong && record.vip)
+        wrong = fields_read(record.vip, vip_fields, sizeof vip_fields / sizeof vip_fields[0],
+                            client->body.zone, &vip);
     if (!wrong && cli->json && !record.line && strcmp(record.event, "gap") != 0)
         wrong = "Line";
     if (wrong)
         return client_malformed(client, wrong);
 
     if (!cli->json)
-        print_text(&record, record.member ? &member : NULL);
+        print_text(&record, record.member ? &member : NULL, record.vip ? &vip : NULL);
     else if (record.line)
         puts(record.line);
     else

@@ -5,7 +5,7 @@
 #include "gossip/leases.h"
 
 struct lease_want {
-    char name[GOSSIP_NAME_BYTES_MAX + 1];
+    char name[LEASES_NAME_BYTES_MAX + 1];
     uint64_t hash;
     struct lease_candidate c;
     struct lease_message asked; /* of this attempt */

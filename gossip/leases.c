@@ -405,7 +405,7 @@ enum gossip_error leases_want(struct gossip *g, int64_t now_us,
     size_t bytes = strlen(options->name);
     bool fits =
         options->length_ms >= LEASE_LENGTH_MS_MIN && options->length_ms <= LEASE_LENGTH_MS_MAX;
-    if (bytes == 0 || bytes > GOSSIP_NAME_BYTES_MAX || !fits)
+    if (bytes == 0 || bytes > LEASES_NAME_BYTES_MAX || !fits)
         return GOSSIP_ERROR_NAME;
     struct lease_want *w = lease_want_find(&g->leases, lease_want_hash(options->name));
     if (!w && g->leases.count == LEASES_MAX)

@@ -18,8 +18,9 @@
 #include "gossip/lease_out.h"
 #include "gossip/voters.h"
 
-#define LEASES_MAX 1024      /* that one member wants */
-#define LEASES_RENEW_PARTS 4 /* of its length: renewed so often */
+#define LEASES_MAX 1024                                   /* that one member wants */
+#define LEASES_NAME_BYTES_MAX (GOSSIP_NAME_BYTES_MAX + 8) /* a name with what kind it is of */
+#define LEASES_RENEW_PARTS 4                              /* of its length: renewed so often */
 
 /* Takes part: as a voter where it is one, from when all that it may have granted before is over.
  * voters: copied; the disk must have them. longest_ms: the longest lease that was granted before,
@@ -44,7 +45,7 @@ void leases_allow(struct gossip *g, int64_t now_us, uint32_t longest_ms);
 bool leases_has_quorum(const struct gossip *g);
 
 struct leases_options {
-    const char *name;   /* up to GOSSIP_NAME_BYTES_MAX bytes, copied */
+    const char *name;   /* up to LEASES_NAME_BYTES_MAX bytes, copied */
     uint32_t length_ms; /* LEASE_LENGTH_MS_MIN to LEASE_LENGTH_MS_MAX */
     uint8_t priority;
     bool preempts; /* takes it from a holder of lower priority */
@@ -70,7 +71,7 @@ enum gossip_error leases_move(struct gossip *g, int64_t now_us, const char *name
 void leases_keep(struct gossip *g, int64_t now_us, const char *name, int64_t until_us);
 
 struct leases_state {
-    char name[GOSSIP_NAME_BYTES_MAX + 1];
+    char name[LEASES_NAME_BYTES_MAX + 1];
     bool held;
     int64_t until_us;                        /* held until then */
     bool inherited;                          /* from a holder that has let go of it */

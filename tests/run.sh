@@ -71,6 +71,11 @@ real() {
     MUSTER_BUILD=build/$folder step "real-$folder-$script" 180 "tests/real/$script.sh" "$@"
 }
 
+# The same for what runs in network namespaces, as root.
+netns() {
+    MUSTER_BUILD=build/$1 step "netns-$1-$2" 300 "tests/netns/$2.sh"
+}
+
 build_and_check() {
     local folder=$1
     shift
@@ -101,18 +106,20 @@ if $have_gcc; then
         real gcc sim
         real gcc slow
         real gcc unreachable
+        netns gcc steward
     fi
 fi
 if $have_asan; then
     for script in $real_tests; do real asan "$script"; done
     real asan many 6 5
+    netns asan steward
 fi
 if [ "$mode" != --quick ]; then
     rm -f build/gcc/tests/unit/*.log build/gcc/tests/sim/*.log
     also_count='build/gcc/tests/unit/*.log build/gcc/tests/sim/*.log' \
         step valgrind 1500 make -C build/gcc -j"$jobs" check-valgrind ${valgrind_tests:+"VALGRIND_TESTS=$valgrind_tests"}
     step configure-fuzz 60 bash -c '. tests/setup.sh; configure_in "$@"' - build/fuzz CC=clang --enable-fuzzers &&
-        step fuzz $((fuzz_s * 3 + 200)) make -C build/fuzz -j"$jobs" fuzz "FUZZ_SECONDS=$fuzz_s"
+        step fuzz $((fuzz_s * 4 + 200)) make -C build/fuzz -j"$jobs" fuzz "FUZZ_SECONDS=$fuzz_s"
     step distcheck 400 make -C build/gcc -j"$jobs" distcheck
 fi
 

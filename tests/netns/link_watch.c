@@ -47,7 +47,8 @@ int main(int argc, char **argv)
                               {.fd = a.nd_fd, .events = POLLIN}};
     for (;;) {
         int64_t left_us = next_us - now_us();
-        struct timespec wait = {.tv_nsec = left_us > 0 ? left_us * 1000 : 0};
+        left_us = left_us > 0 ? left_us : 0;
+        struct timespec wait = {left_us / 1000000, left_us % 1000000 * 1000};
         if (ppoll(polled, 2, &wait, NULL) > 0) {
             hear(a.arp_fd, ip);
             hear(a.nd_fd, ip);

@@ -175,6 +175,15 @@ bool gossip_next_member(const struct gossip *g, size_t *cursor, struct gossip_me
     return true;
 }
 
+bool gossip_find(const struct gossip *g, const char *name, struct gossip_member *member)
+{
+    size_t cursor = 0;
+    while (gossip_next_member(g, &cursor, member))
+        if (strcmp(member->profile->name, name) == 0)
+            return true;
+    return false;
+}
+
 struct gossip_member gossip_self(const struct gossip *g)
 {
     return g->members[0];

@@ -87,7 +87,7 @@ END_TEST
 
 #define WAIT_EVENTS                                                                                \
     "{\"Type\"=>\"member-join,member-leave,member-failed,member-update,member-reap,"               \
-    "member-suspect,member-unreachable,member-reachable\", \"From\"=>0}"
+    "member-suspect,member-unreachable,member-reachable,vip-acquired,vip-released\", \"From\"=>0}"
 
 static void put_pair(struct fake_agent *f, const char *db1, const char *db2)
 {

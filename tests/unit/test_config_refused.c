@@ -101,7 +101,7 @@ static const struct {
     {"handler h {\n on = {\"member-join\",\n \"member-gone\"} }",
      ":3: handler \"h\": on \"member-gone\": no such event; known are member-join member-leave "
      "member-failed member-update member-reap member-suspect member-unreachable "
-     "member-reachable"},
+     "member-reachable vip-acquired vip-released vip-conflict quorum-lost quorum-regained"},
     {"handler h {\n run = \"page.sh\" }",
      ":2: handler \"h\": run \"page.sh\": not an absolute path; use one such as "
      "\"/etc/muster/hooks/page.sh\", without arguments"},

@@ -1,0 +1,413 @@
+#include "agent/vips.h"
+
+#include "agent/agent.h"
+#include "agent/quorum.h"
+#include "agent/steward_link.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <event2/event.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum {
+    TICK_MS = 100,       /* asked of the steward, and looked after, so often */
+    SILENT_US = 1000000, /* a steward that has said nothing for so long is not there */
+    MARGIN_PARTS = 50,   /* of a lease, before whose end the address is gone */
+    KEEP_PARTS = 2,      /* of it, that it is renewed after the steward's last word */
+};
+
+#define LEASE_PREFIX "vip/"
+
+struct one {
+    struct vip vip;
+    const struct vip_spec *spec;
+    char lease[sizeof LEASE_PREFIX + GOSSIP_NAME_BYTES_MAX];
+    unsigned orders; /* that the steward had no room for */
+    bool fits;
+};
+
+struct vips {
+    struct agent *agent;
+    struct one *all;
+    size_t count;
+    int fd;
+    struct event *readable, *timer;
+    int64_t heard_us; /* the steward, last */
+    bool gate;
+    bool drained, stopping;
+};
+
+/* ---- who may hold it ---- */
+
+static bool has_steward(const struct vips *v)
+{
+    return v->fd >= 0 && agent_now_us() - v->heard_us < SILENT_US;
+}
+
+static const char *obstacle(const struct vips *v, const struct one *o)
+{
+    if (v->stopping)
+        return "this agent is stopping";
+    if (v->drained)
+        return "this host is drained";
+    if (!o->spec->fits || !o->fits)
+        return "this host's tags do not match";
+    if (!vip_spec_may_hold(o->spec))
+        return "it requires checks, which this version does not have";
+    return has_steward(v) ? NULL : "the steward does not answer";
+}
+
+/* ---- what is to be done ---- */
+
+void vips_describe(const struct vip_spec *spec, const struct vip *vip, struct journal_vip *into)
+{
+    char ip[CONFIG_ADDR_TEXT_BYTES];
+    *into = (struct journal_vip){.epoch = vip->epoch, .here = vip->here};
+    snprintf(into->name, sizeof into->name, "%s", spec->name);
+    snprintf(into->address, sizeof into->address, "%s/%u", config_ip_text(&spec->address, ip),
+             spec->prefix_bits);
+    snprintf(into->interface, sizeof into->interface, "%s", spec->interface);
+    snprintf(into->holder, sizeof into->holder, "%s", vip->holder);
+}
+
+static void tell(struct vips *v, const struct one *o, enum journal_kind kind)
+{
+    struct journal_vip vip;
+    struct gossip_member self = gossip_self(v->agent->gossip);
+    vips_describe(o->spec, &o->vip, &vip);
+    agent_publish(v->agent, kind, &self, &vip);
+}
+
+static bool ask_steward(struct vips *v, const struct one *o, enum steward_order order,
+                        unsigned flags)
+{
+    struct steward_request request = {
+        .order = (uint8_t)order,
+        .vip = (uint32_t)(o - v->all),
+        .flags = (uint8_t)flags,
+        .epoch = o->vip.epoch,
+        .until_us = o->vip.until_us - (int64_t)o->spec->lease_ms * 1000 / MARGIN_PARTS,
+    };
+    return v->fd >= 0 && steward_link_send(v->fd, &request);
+}
+
+static void want(struct vips *v, const struct one *o, bool watches)
+{
+    struct leases_options options = {.name = o->lease,
+                                     .length_ms = o->spec->lease_ms,
+                                     .priority = o->spec->priority,
+                                     .preempts = o->spec->preempt,
+                                     .watches = watches};
+    enum gossip_error error = leases_want(v->agent->gossip, agent_now_us(), &options);
+    if (error != GOSSIP_OK)
+        log_error("vip \"%s\": %s", o->spec->name, gossip_error_text(error));
+}
+
+static void release(struct vips *v, const struct one *o, bool stays)
+{
+    const char *heir = o->vip.heir[0] != '\0' ? o->vip.heir : NULL;
+    struct gossip *g = v->agent->gossip;
+    int64_t now_us = agent_now_us();
+    if (leases_release(g, now_us, o->lease, heir, stays) != GOSSIP_OK && heir)
+        leases_release(g, now_us, o->lease, NULL, stays);
+}
+
+/* What the steward has no room for is tried again; a renewal comes again by itself. */
+static void apply(struct vips *v, struct one *o, unsigned orders)
+{
+    static const struct {
+        unsigned order;
+        enum journal_kind kind;
+    } told[] = {{VIP_CONFLICT, JOURNAL_VIP_CONFLICT},
+                {VIP_RELEASED, JOURNAL_VIP_RELEASED},
+                {VIP_ACQUIRED, JOURNAL_VIP_ACQUIRED}};
+    if (orders & VIP_UP)
+        ask_steward(v, o, STEWARD_HOLD, orders & VIP_PROBE ? STEWARD_PROBE : 0);
+    o->orders &= ~(unsigned)VIP_DOWN;
+    if (orders & VIP_DOWN && !ask_steward(v, o, STEWARD_DROP, 0))
+        o->orders |= VIP_DOWN;
+    if (orders & VIP_RELEASE)
+        release(v, o, orders & VIP_WANT);
+    if (orders & (VIP_WANT | VIP_WATCH))
+        want(v, o, orders & VIP_WATCH);
+    for (size_t i = 0; i < sizeof told / sizeof *told; i++)
+        if (orders & told[i].order)
+            tell(v, o, told[i].kind);
+}
+
+static struct one *find(const struct vips *v, const char *name)
+{
+    for (size_t i = 0; i < v->count; i++)
+        if (strcmp(v->all[i].spec->name, name) == 0)
+            return &v->all[i];
+    return NULL;
+}
+
+static struct one *find_lease(const struct vips *v, const char *lease)
+{
+    bool ours = strncmp(lease, LEASE_PREFIX, strlen(LEASE_PREFIX)) == 0;
+    return ours ? find(v, lease + strlen(LEASE_PREFIX)) : NULL;
+}
+
+/* What may have changed: tags, drain, the steward. */
+static void look(struct vips *v)
+{
+    struct gossip_member self = gossip_self(v->agent->gossip);
+    for (size_t i = 0; i < v->count; i++) {
+        struct one *o = &v->all[i];
+        o->fits = tag_match_fits(&o->spec->match, self.profile->tags, self.profile->tags_bytes);
+        bool eligible = !obstacle(v, o);
+        if (eligible != o->vip.eligible)
+            apply(v, o, vip_set_eligible(&o->vip, agent_now_us(), eligible));
+    }
+}
+
+/* ---- the steward ---- */
+
+/* That it is held was said of our last word but a moment ago, or is so for the first time. */
+static unsigned hear(struct vips *v, struct one *o, const struct steward_report *report)
+{
+    int64_t now_us = v->heard_us;
+    switch ((enum steward_word)report->word) {
+    case STEWARD_HELD:
+        leases_keep(v->agent->gossip, now_us, o->lease,
+                    now_us + (int64_t)o->spec->lease_ms * 1000 / KEEP_PARTS);
+        return vip_hear(&o->vip, now_us, VIP_IS_UP);
+    case STEWARD_DROPPED:
+        return vip_hear(&o->vip, now_us, VIP_IS_DOWN);
+    case STEWARD_FAILED:
+        return vip_hear(&o->vip, now_us, VIP_IS_REFUSED);
+    case STEWARD_CONFLICT:
+        return report->flag ? VIP_CONFLICT : vip_hear(&o->vip, now_us, VIP_IS_FOREIGN);
+    case STEWARD_RESTORED:
+    case STEWARD_READY:
+        return 0;
+    }
+    return 0;
+}
+
+static void on_report(struct vips *v, const struct steward_report *report)
+{
+    bool is_ready = report->word == STEWARD_READY;
+    struct one *o = is_ready ? NULL : &v->all[report->vip];
+    bool knew = v->heard_us != 0;
+    v->heard_us = agent_now_us();
+    if (!is_ready || !knew || v->gate != report->flag)
+        steward_link_say(report, o ? o->spec->name : "");
+    if (is_ready)
+        v->gate = report->flag;
+    else
+        apply(v, o, hear(v, o, report));
+}
+
+static void lose_steward(struct vips *v)
+{
+    log_error("the steward is gone: no address can be held here until the agent starts again");
+    event_free(v->readable);
+    v->readable = NULL;
+    close(v->fd);
+    v->fd = -1;
+    look(v);
+}
+
+static void on_readable(int fd, short what, void *arg)
+{
+    struct vips *v = arg;
+    struct steward_report report;
+    enum steward_link_got got;
+    (void)what;
+    while ((got = steward_link_receive(fd, v->count, &report)) == STEWARD_LINK_REPORT)
+        on_report(v, &report);
+    if (got == STEWARD_LINK_CLOSED)
+        lose_steward(v);
+    agent_settle(v->agent);
+}
+
+static void on_timer(int fd, short what, void *arg)
+{
+    struct vips *v = arg;
+    (void)fd, (void)what;
+    if (v->fd >= 0)
+        steward_link_send(v->fd, &(struct steward_request){.order = STEWARD_PING});
+    look(v);
+    for (size_t i = 0; i < v->count; i++) {
+        struct one *o = &v->all[i];
+        apply(v, o, o->orders | vip_tick(&o->vip, agent_now_us()));
+    }
+    agent_settle(v->agent);
+}
+
+/* ---- the surface ---- */
+
+struct vips *vips_new(struct agent *a, int steward_fd)
+{
+    struct vips *v = calloc(1, sizeof *v);
+    assert(v);
+    *v = (struct vips){.agent = a, .fd = steward_fd};
+    v->timer = event_new(a->base, -1, EV_PERSIST, on_timer, v);
+    assert(v->timer);
+    if (steward_fd < 0)
+        return v;
+    v->readable = event_new(a->base, steward_fd, EV_READ | EV_PERSIST, on_readable, v);
+    assert(v->readable);
+    event_add(v->readable, NULL);
+    return v;
+}
+
+void vips_free(struct vips *v)
+{
+    if (!v)
+        return;
+    if (v->readable)
+        event_free(v->readable);
+    event_free(v->timer);
+    if (v->fd >= 0)
+        close(v->fd);
+    free(v->all);
+    free(v);
+}
+
+static bool is_same(const struct vip_spec *a, const struct vip_spec *b)
+{
+    return strcmp(a->name, b->name) == 0 && strcmp(a->interface, b->interface) == 0 &&
+           a->prefix_bits == b->prefix_bits &&
+           memcmp(&a->address, &b->address, sizeof a->address) == 0;
+}
+
+bool vips_are_same(const struct vips *v, const struct vip_spec *specs, size_t count)
+{
+    bool same = count == v->count;
+    for (size_t i = 0; same && i < count; i++)
+        same = is_same(v->all[i].spec, &specs[i]);
+    return same;
+}
+
+static void init(const struct vips *v, struct one *o, const struct vip_spec *spec)
+{
+    struct gossip_member self = gossip_self(v->agent->gossip);
+    *o = (struct one){.spec = spec};
+    snprintf(o->lease, sizeof o->lease, LEASE_PREFIX "%s", spec->name);
+    snprintf(o->vip.self, sizeof o->vip.self, "%s", self.profile->name);
+}
+
+static void start(struct vips *v, const struct vip_spec *specs, size_t count)
+{
+    v->all = calloc(count + !count, sizeof *v->all);
+    assert(v->all);
+    v->count = count;
+    for (size_t i = 0; i < count; i++) {
+        struct journal_vip vip;
+        init(v, &v->all[i], &specs[i]);
+        vips_describe(&specs[i], &v->all[i].vip, &vip);
+        events_set_vip(v->agent->events, &vip);
+    }
+    if (count > 0)
+        event_add(v->timer, &(struct timeval){.tv_usec = TICK_MS * 1000});
+}
+
+void vips_configure(struct vips *v, const struct vip_spec *specs, size_t count)
+{
+    if (!v->all)
+        start(v, specs, count);
+    assert(v->count == count);
+    for (size_t i = 0; i < count; i++) {
+        struct one *o = &v->all[i];
+        o->spec = &specs[i];
+        bool waits = o->vip.state <= VIP_WAITING;
+        if (waits)
+            apply(v, o, vip_set_eligible(&o->vip, agent_now_us(), o->vip.eligible));
+        else
+            want(v, o, false);
+    }
+    look(v);
+}
+
+void vips_hear(struct vips *v, const struct leases_state *lease)
+{
+    struct one *o = find_lease(v, lease->name);
+    if (o)
+        apply(v, o, vip_lease(&o->vip, agent_now_us(), lease));
+}
+
+const char *vips_move(struct vips *v, const char *name, const char *heir)
+{
+    struct one *o = find(v, name);
+    if (!o)
+        return "no such vip";
+    if (strcmp(o->vip.holder, heir) == 0)
+        return NULL;
+    if (leases_move(v->agent->gossip, agent_now_us(), o->lease, heir) != GOSSIP_OK)
+        return o->vip.holder[0] == '\0' ? "nobody holds it" : "no such member";
+    return NULL;
+}
+
+const char *vips_release(struct vips *v, const char *name)
+{
+    struct one *o = find(v, name);
+    struct leases_state lease;
+    if (!o)
+        return "no such vip";
+    if (o->vip.state != VIP_HOLDING)
+        return "this host does not hold it";
+    leases_get(v->agent->gossip, agent_now_us(), o->lease, &lease);
+    if (lease.waiting == 0)
+        return "no other host could take it";
+    apply(v, o, vip_move(&o->vip, agent_now_us(), ""));
+    return NULL;
+}
+
+void vips_drain(struct vips *v, bool drain)
+{
+    v->drained = drain;
+    look(v);
+}
+
+bool vips_has_gate(const struct vips *v)
+{
+    return v->gate;
+}
+
+bool vips_is_drained(const struct vips *v)
+{
+    return v->drained;
+}
+
+void vips_stop(struct vips *v)
+{
+    v->stopping = true;
+    look(v);
+}
+
+bool vips_are_down(const struct vips *v)
+{
+    for (size_t i = 0; i < v->count; i++)
+        if (v->all[i].vip.state > VIP_WAITING)
+            return false;
+    return true;
+}
+
+static void fill(const struct vips *v, const struct one *o, struct vips_view *view)
+{
+    *view = (struct vips_view){
+        .spec = o->spec, .vip = &o->vip, .fits = o->fits, .obstacle = obstacle(v, o)};
+    leases_get(v->agent->gossip, agent_now_us(), o->lease, &view->lease);
+}
+
+bool vips_next(const struct vips *v, size_t *cursor, struct vips_view *view)
+{
+    if (*cursor >= v->count)
+        return false;
+    fill(v, &v->all[(*cursor)++], view);
+    return true;
+}
+
+bool vips_find(const struct vips *v, const char *name, struct vips_view *view)
+{
+    const struct one *o = find(v, name);
+    if (o)
+        fill(v, o, view);
+    return o;
+}

@@ -1,0 +1,58 @@
+/* vips: this host's part in the floating addresses: leases on one side, the steward on the other,
+ * a vip (vip.h) for each between them. */
+#ifndef MUSTER_VIPS_H
+#define MUSTER_VIPS_H
+
+#include "agent/journal.h"
+#include "agent/vip.h"
+#include "agent/vip_spec.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct agent;
+struct vips;
+
+/* steward_fd: our end of the socket to it (taken); -1: there is none, and nothing is held here. */
+struct vips *vips_new(struct agent *a, int steward_fd);
+void vips_free(struct vips *v);
+
+/* Takes on these, borrowed for as long as they are configured; the steward knows them by their
+ * order. After the first time only what is said of them may change: vips_are_same. */
+void vips_configure(struct vips *v, const struct vip_spec *specs, size_t count);
+/* The same names and addresses, in the same order? */
+bool vips_are_same(const struct vips *v, const struct vip_spec *specs, size_t count);
+
+/* A lease of one has changed. */
+void vips_hear(struct vips *v, const struct leases_state *lease);
+
+/* NULL: it is under way; else why not (static). */
+const char *vips_move(struct vips *v, const char *name, const char *heir);
+/* Lets the best that waits have it. */
+const char *vips_release(struct vips *v, const char *name);
+/* Gives all up, and takes none until it is undone. */
+void vips_drain(struct vips *v, bool drain);
+/* Does the kernel end what is held by itself, to the millisecond, should we all stop? */
+bool vips_has_gate(const struct vips *v);
+bool vips_is_drained(const struct vips *v);
+
+/* Gives all up for good. */
+void vips_stop(struct vips *v);
+/* Is none held, or on the way up or down? */
+bool vips_are_down(const struct vips *v);
+
+/* What there is to see. Borrowed until the loop goes on. */
+struct vips_view {
+    const struct vip_spec *spec;
+    const struct vip *vip;
+    bool fits;            /* our tags make us a candidate */
+    const char *obstacle; /* why we are none; NULL: we are */
+    struct leases_state lease;
+};
+/* *cursor starts 0. */
+bool vips_next(const struct vips *v, size_t *cursor, struct vips_view *view);
+bool vips_find(const struct vips *v, const char *name, struct vips_view *view);
+/* As the events have it. */
+void vips_describe(const struct vip_spec *spec, const struct vip *vip, struct journal_vip *into);
+
+#endif

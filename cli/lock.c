@@ -1,0 +1,216 @@
+#include "agent/config.h"
+#include "cli/cli.h"
+#include "cli/fields.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+    STOP_MS = 1000, /* before the lease ends, the command is asked to */
+    KILL_MS = 200,  /* ... and is killed */
+    EXIT_NOT_RUN = 126,
+    EXIT_NOT_FOUND = 127,
+    EXIT_SIGNAL = 128,
+};
+
+struct lock {
+    bool held;
+    int64_t until_us; /* CLOCK_BOOTTIME, as the agent's */
+    uint64_t epoch;
+    const char *holder;
+};
+
+static const struct fields_entry fields[] = {
+    {"Held", FIELDS_BOOLEAN, offsetof(struct lock, held), false},
+    {"Until", FIELDS_SIGNED, offsetof(struct lock, until_us), false},
+    {"Epoch", FIELDS_UNSIGNED, offsetof(struct lock, epoch), false},
+    {"Holder", FIELDS_TEXT, offsetof(struct lock, holder), false},
+};
+
+/* The command as it runs. */
+struct command {
+    pid_t pid; /* and its process group */
+    int pidfd;
+    int asked; /* the signal that it got from us last; 0: none */
+};
+
+static volatile sig_atomic_t command_group;
+
+static void pass_on(int number)
+{
+    kill(-(pid_t)command_group, number);
+}
+
+static int64_t left_ms(const struct lock *lock)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_BOOTTIME, &t);
+    return (lock->until_us - ((int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000)) / 1000;
+}
+
+static bool read_lock(struct client *client, struct lock *lock)
+{
+    if (client_record(client) != CLIENT_OK)
+        return false;
+    const char *wrong = fields_read(&client->body.data, fields, sizeof fields / sizeof fields[0],
+                                    client->body.zone, lock);
+    return !wrong || client_malformed(client, wrong) == CLIENT_OK;
+}
+
+/* ---- the command ---- */
+
+static _Noreturn void become(char **argv, const char *name, const struct lock *lock)
+{
+    char epoch[24];
+    snprintf(epoch, sizeof epoch, "%" PRIu64, lock->epoch);
+    setenv("MUSTER_LOCK_NAME", name, 1);
+    setenv("MUSTER_LOCK_EPOCH", epoch, 1);
+    signal(SIGPIPE, SIG_DFL);
+    signal(SIGTTOU, SIG_DFL);
+    execvp(argv[0], argv);
+    fprintf(stderr, "muster lock: %s: %s\n", argv[0], strerror(errno));
+    _exit(errno == ENOENT ? EXIT_NOT_FOUND : EXIT_NOT_RUN);
+}
+
+/* In a process group of its own, which can be ended as one; on a terminal it is in front. */
+static bool start(struct command *c, char **argv, const char *name, const struct lock *lock)
+{
+    static const int passed[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
+    struct sigaction action = {.sa_handler = pass_on};
+    signal(SIGTTOU, SIG_IGN);
+    c->pid = fork();
+    if (c->pid == 0) {
+        setpgid(0, 0);
+        if (isatty(STDIN_FILENO))
+            tcsetpgrp(STDIN_FILENO, getpid());
+        become(argv, name, lock);
+    }
+    if (c->pid < 0)
+        return false;
+    setpgid(c->pid, c->pid);
+    command_group = c->pid;
+    for (size_t i = 0; i < sizeof passed / sizeof *passed; i++)
+        sigaction(passed[i], &action, NULL);
+    c->pidfd = (int)syscall(SYS_pidfd_open, c->pid, 0);
+    return c->pidfd >= 0;
+}
+
+static void ask_to_end(struct command *c, int number)
+{
+    if (c->asked == number || c->asked == SIGKILL)
+        return;
+    c->asked = number;
+    kill(-c->pid, number);
+}
+
+static int finish(const struct cli *cli, struct command *c)
+{
+    int status = 0;
+    waitpid(c->pid, &status, 0);
+    close(c->pidfd);
+    if (isatty(STDIN_FILENO))
+        tcsetpgrp(STDIN_FILENO, getpgrp());
+    if (c->asked) {
+        kill(-c->pid, SIGKILL); /* what it has left behind must not go on either */
+        cli_say(cli, "the lock was lost, and the command ended");
+        return CLI_NO;
+    }
+    return WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_SIGNAL + WTERMSIG(status);
+}
+
+/* ---- holding ---- */
+
+/* Takes in what the agent says. An agent that is gone says nothing: the lease then ends. */
+static void hear(struct client *client, struct lock *lock)
+{
+    do {
+        struct lock said;
+        if (!read_lock(client, &said))
+            return;
+        if (said.held)
+            *lock = said;
+        else
+            lock->until_us = 0;
+    } while (client_is_buffered(client));
+}
+
+static int hold(const struct cli *cli, struct client *client, struct command *c, struct lock *lock)
+{
+    for (;;) {
+        int64_t ms = left_ms(lock);
+        if (ms <= KILL_MS)
+            ask_to_end(c, SIGKILL);
+        else if (ms <= STOP_MS)
+            ask_to_end(c, SIGTERM);
+        int64_t wait_ms = ms > STOP_MS ? ms - STOP_MS : ms > KILL_MS ? ms - KILL_MS : -1;
+        struct pollfd fds[] = {
+            {.fd = c->pidfd, .events = POLLIN},
+            {.fd = client->status == CLIENT_OK ? client->fd : -1, .events = POLLIN}};
+        if (poll(fds, 2, wait_ms < 0 ? -1 : (int)wait_ms + 1) < 0 && errno != EINTR)
+            return CLI_UNASKED;
+        if (fds[0].revents)
+            return finish(cli, c);
+        if (fds[1].revents)
+            hear(client, lock);
+    }
+}
+
+static enum client_status ask(struct client *client, const char *name)
+{
+    client_request(client, "lock");
+    client_put_map(client, 1);
+    client_put_text(client, "Name");
+    client_put_text(client, name);
+    return client_stream(client);
+}
+
+static int run(const struct cli *cli, struct client *client, const char *name, char **argv)
+{
+    struct lock lock = {.held = false};
+    struct command command = {.pidfd = -1};
+    while (client->status == CLIENT_OK && !lock.held)
+        read_lock(client, &lock);
+    if (client->status != CLIENT_OK)
+        return cli_failed(cli, client, name);
+    client->deadline_ms = CLIENT_NO_DEADLINE;
+    if (start(&command, argv, name, &lock))
+        return hold(cli, client, &command, &lock);
+    cli_say(cli, "%s: %s", argv[0], strerror(errno));
+    return EXIT_NOT_RUN;
+}
+
+static int64_t read_deadline(const struct cli *cli, const char *text)
+{
+    uint32_t timeout_ms;
+    if (!config_duration_parse(text, &timeout_ms) || timeout_ms == 0)
+        cli_wrong(cli, "--timeout \"%s\": not a time of up to 30 days, such as \"5s\"", text);
+    return client_now_ms() + timeout_ms;
+}
+
+int lock_run(struct cli *cli, int argc, char **argv)
+{
+    static const struct option options[] = {{"timeout", required_argument, NULL, 'T'}, CLI_OPTIONS};
+    int64_t deadline_ms = CLIENT_NO_DEADLINE;
+    while (cli_option(cli, argc, argv, "+" CLI_LETTERS, options) != -1)
+        deadline_ms = read_deadline(cli, optarg);
+    char **words = cli_rest(cli, argc, argv, 2, CLI_ANY_NUMBER);
+    char **command = words + (strcmp(words[1], "--") == 0 ? 2 : 1);
+    if (!*command)
+        cli_wrong(cli, "the command is missing: %s -- COMMAND", words[0]);
+
+    struct client client;
+    client_open(&client, cli->socket, deadline_ms);
+    ask(&client, words[0]);
+    int status = run(cli, &client, words[0], command);
+    client_close(&client);
+    return status;
+}

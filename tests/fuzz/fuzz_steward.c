@@ -1,0 +1,205 @@
+/* The steward's addresses against an agent that asks for anything, while operators, other hosts,
+ * the link and the kernel do what they may. An input is a row of actions: a byte that says which,
+ * and what it needs.
+ *
+ * Whatever is asked: what has our mark is there only while its time has not passed, as far as the
+ * kernel lets it be removed; and what an operator configured, and nobody asked to adopt, stays. */
+#include "tests/unit/fake_kernel.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum { VIPS = 4, ACTION_BYTES = 5, ACTION_BYTES_MAX = 1 + ACTION_BYTES + 30 };
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+#define REQUIRE(condition)                                                                         \
+    do {                                                                                           \
+        if (!(condition)) {                                                                        \
+            fprintf(stderr, "broken: %s (line %d)\n", #condition, __LINE__);                       \
+            abort();                                                                               \
+        }                                                                                          \
+    } while (0)
+
+static struct steward_vip vips[VIPS];
+static struct steward_hands hands;
+static struct steward_slot slots[VIPS];
+static int agent_fd;
+static bool adopted;
+
+static void start(void)
+{
+    int pair[2];
+    fake_kernel_start();
+    REQUIRE(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0, pair) == 0);
+    agent_fd = pair[0];
+    adopted = false;
+    hands = (struct steward_hands){.fd = pair[1], .gate_works = true};
+    for (uint32_t i = 0; i < VIPS; i++) {
+        vips[i] = (struct steward_vip){.name = "vip", .prefix = 128, .interface = "vip0"};
+        vips[i].ip[0] = 0xfd;
+        vips[i].ip[15] = (uint8_t)i;
+        steward_slot_init(&slots[i], &vips[i], i);
+    }
+}
+
+static void stop(void)
+{
+    close(agent_fd);
+    close(hands.fd);
+}
+
+static struct netlink_addr addr_of(uint8_t which, uint8_t mark)
+{
+    struct netlink_addr addr = {.ifindex = FAKE_IFINDEX, .prefix = 128, .mark = mark};
+    memcpy(addr.ip, vips[which % VIPS].ip, sizeof addr.ip);
+    return addr;
+}
+
+static void settle(void)
+{
+    for (size_t i = 0; i < VIPS; i++) {
+        steward_slot_settle(&hands, &slots[i]);
+        REQUIRE(ward_deadline(&slots[i].ward) > fake_kernel.now_us || fake_kernel.call_us > 0);
+    }
+}
+
+static void check(void)
+{
+    for (size_t i = 0; i < VIPS; i++) {
+        const struct ward *w = &slots[i].ward;
+        bool there = fake_addr_find(vips[i].ip, true);
+        REQUIRE(!ward_is_live(w) || fake_kernel.now_us < w->until_us || fake_kernel.call_us > 0);
+        REQUIRE(!there || w->state != WARD_FREE);
+        REQUIRE(!there || w->state != WARD_DROPPING || fake_kernel.now_us < w->next_us ||
+                fake_kernel.call_us > 0);
+        REQUIRE(w->until_us - fake_kernel.now_us <= STEWARD_AHEAD_US_MAX);
+    }
+}
+
+static void hear_reports(void)
+{
+    uint8_t bytes[64];
+    struct steward_report r;
+    ssize_t n;
+    while ((n = recv(agent_fd, bytes, sizeof bytes, 0)) >= 0)
+        REQUIRE(steward_report_check(bytes, (size_t)n, VIPS, &r) == 0);
+    REQUIRE(errno == EAGAIN);
+}
+
+/* Half of the requests are made to be in order, so that what is behind the check is reached. */
+static void request(uint8_t how, const uint8_t *data, size_t count)
+{
+    struct steward_request r = {.version = STEWARD_VERSION};
+    if (how & 1) {
+        steward_slots_take(&hands, slots, VIPS, data, count);
+        return;
+    }
+    r.order = (uint8_t)(STEWARD_HOLD + data[0] % 3);
+    r.flags = data[1] & (STEWARD_PROBE | STEWARD_ADOPT);
+    r.vip = data[2] % VIPS;
+    r.epoch = data[3] % 4;
+    r.until_us = fake_kernel.now_us + (data[4] - 16) * INT64_C(20000);
+    adopted |= r.flags & STEWARD_ADOPT;
+    steward_slots_take(&hands, slots, VIPS, &r, sizeof r);
+}
+
+static void claim(uint8_t which, uint8_t mac)
+{
+    struct announce_claim c = {.ifindex = FAKE_IFINDEX, .mac = {2, 0, 0, 0, 0, mac}};
+    memcpy(c.ip, vips[which % VIPS].ip, sizeof c.ip);
+    for (size_t i = 0; i < VIPS; i++)
+        steward_slot_hear_claim(&hands, &slots[i], &c);
+}
+
+static void change_link(uint8_t how)
+{
+    fake_kernel.link.up = how & 1;
+    fake_kernel.link.mac[5] = how >> 4;
+    fake_kernel.no_link = (how & 6) == 6;
+    for (size_t i = 0; i < VIPS; i++)
+        steward_slot_hear_link(&slots[i], &fake_kernel.link, fake_kernel.no_link);
+}
+
+static void change_kernel(uint8_t how)
+{
+    static const int errors[] = {0, EPERM, EBUSY, ETIMEDOUT};
+    fake_kernel.set_error = errors[how & 3];
+    fake_kernel.delete_error = errors[how >> 2 & 3];
+    fake_kernel.gate_fails = how & 16;
+    fake_kernel.markless = how & 32;
+    fake_kernel.call_us = how & 64 ? 7000 : 0;
+}
+
+/* An operator's hand. */
+static void change_addr(uint8_t which, bool add)
+{
+    struct netlink_addr ours = addr_of(which, NETLINK_MARK), theirs = addr_of(which, 0);
+    fake_addr_remove(&ours);
+    if (add)
+        fake_addr_add(&theirs);
+    for (size_t i = 0; i < VIPS; i++)
+        steward_slot_verify(&hands, &slots[i]);
+}
+
+static void act(uint8_t how, const uint8_t *data, size_t count)
+{
+    switch (how >> 1 & 7) {
+    case 0:
+        claim(data[0], data[1]);
+        break;
+    case 1:
+        change_link(data[0]);
+        break;
+    case 2:
+        change_kernel(data[0]);
+        break;
+    case 3:
+        change_addr(data[0], how & 1);
+        break;
+    case 4:
+        fake_kernel.now_us += data[0] * INT64_C(5000);
+        break;
+    default:
+        request(how, data, count);
+    }
+}
+
+/* With a kernel that obeys again, and time, all ends. */
+static void end(void)
+{
+    change_kernel(0);
+    fake_kernel.now_us += STEWARD_AHEAD_US_MAX + 1;
+    settle();
+    for (size_t i = 0; i < VIPS; i++) {
+        REQUIRE(slots[i].ward.state == WARD_FREE);
+        REQUIRE(!fake_addr_find(vips[i].ip, true));
+    }
+}
+
+/* Before anything else an operator has the last one: nobody may take it without being asked to. */
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    start();
+    struct netlink_addr theirs = addr_of(VIPS - 1, 0);
+    fake_addr_add(&theirs);
+    bool touched = false;
+    while (size >= ACTION_BYTES_MAX) {
+        size_t count = ACTION_BYTES + data[0] / 16 * 2; /* some of it is the next action too */
+        touched |= (data[0] >> 1 & 7) == 3;
+        act(data[0], data + 1, count);
+        settle();
+        check();
+        hear_reports();
+        data += 1 + ACTION_BYTES;
+        size -= 1 + ACTION_BYTES;
+    }
+    REQUIRE(adopted || touched || fake_addr_find(theirs.ip, false));
+    end();
+    stop();
+    return 0;
+}

@@ -1,0 +1,312 @@
+#!/usr/bin/env bash
+# The steward on a real link: two network namespaces, a steward driven in one of them, and in the
+# other a client that asks every 2 ms who has the address. Nothing leaves the namespaces.
+. "$(dirname "$0")/../real/lib.sh"
+
+if [ "$(id -u)" -ne 0 ] || ! ip netns list >/dev/null 2>&1; then
+    t_skip 'the steward in network namespaces (needs root)'
+    exit 0
+fi
+NETNS=$BUILD/tests/netns
+HOLDER=muster$$-holder CLIENT=muster$$-client
+IP4=10.77.0.100 IP6=fd77::100 # vip 0 and vip 1
+STEWARDS=()
+
+end_namespaces() {
+    local status=$? pid
+    trap - EXIT
+    for pid in "${STEWARDS[@]}"; do
+        # It may have ended, and its number be another's.
+        grep -q '^musterd:steward$\|^steward_driver$' "/proc/$pid/comm" && kill -9 "$pid"
+    done 2>/dev/null
+    ip netns del "$HOLDER"
+    ip netns del "$CLIENT"
+    (exit "$status")
+    t_end
+}
+trap end_namespaces EXIT
+
+h() { ip netns exec "$HOLDER" "$@"; }
+c() { ip netns exec "$CLIENT" "$@"; }
+
+make_link() {
+    ip netns add "$HOLDER" && ip netns add "$CLIENT" &&
+        ip link add vip0 netns "$HOLDER" type veth peer name cli0 netns "$CLIENT" &&
+        ip -n "$HOLDER" addr add 10.77.0.1/24 dev vip0 &&
+        ip -n "$CLIENT" addr add 10.77.0.2/24 dev cli0 &&
+        ip -n "$HOLDER" link set vip0 up && ip -n "$CLIENT" link set cli0 up &&
+        wait_for 5 eval '! ip -n "$HOLDER" addr | grep -q tentative'
+}
+
+# Starts a driver with both addresses, and its steward; what it prints goes to $T/driver.
+# Sets driver and steward to their pids, and what it is told goes to descriptor 7.
+start_steward() {
+    rm -f "$T/orders" "$T/driver"
+    mkfifo "$T/orders"
+    ip netns exec "$HOLDER" "$NETNS/steward_driver" $IP4/32@vip0 $IP6/128@vip0 \
+        <"$T/orders" >"$T/driver" 2>"$T/driver.err" &
+    driver=$!
+    exec 7>"$T/orders"
+    wait_for 5 grep -q ready "$T/driver" || { t_fail 'the steward did not start'; exit 1; }
+    steward=$(awk '$2 == "steward" { print $3 }' "$T/driver")
+    STEWARDS+=("$driver" "$steward")
+}
+ask() { echo "$*" >&7; }
+# end_steward: in peace.
+end_steward() {
+    ask quit
+    exec 7>&-
+    { wait "$driver"; } 2>/dev/null
+}
+told() { grep -q " $1 $2 .*${3-}" "$T/driver"; }
+told_times() { [ "$(grep -c " $2 $3 " "$T/driver")" -eq "$1" ]; }
+told_none() { ! told "$@"; }
+# time_of WORD VIP: when it was last told so, in microseconds.
+time_of() { awk -v word="$1" -v vip="$2" '$2 == word && $3 == vip { t = $1 } END { printf "%.0f\n", t }' "$T/driver"; }
+# until_of VIP: the end of what was last asked for.
+until_of() { awk -v vip="$1" '$2 == "until" && $3 == vip { t = $4 } END { printf "%.0f\n", t }' "$T/driver"; }
+# hold VIP MS [OPTION...]: and waits until it is.
+hold() {
+    ask hold "$@"
+    wait_for 3 told held "$1" || t_fail "vip $1 was not held: $(tail -n 3 "$T/driver")"
+}
+
+has() { ip -n "$HOLDER" -o addr show to "$1" | grep -q .; }
+has_not() { ! has "$1"; }
+# ended PID: whoever has inherited it may take its time to reap it.
+ended() { gone "$1" || grep -q '^State:[[:space:]]*Z' "/proc/$1/status"; }
+gated() { told ready 0 'flag 1'; }
+
+# watch IP, and unwatch: the client's answers, in $T/answers.
+watch() {
+    ip netns exec "$CLIENT" "$NETNS/link_watch" cli0 "$1" 2 >"$T/answers" 2>/dev/null &
+    watcher=$!
+}
+unwatch() { { kill "$watcher"; wait "$watcher"; } 2>/dev/null; }
+answered() { [ -s "$T/answers" ]; }
+# last_answer_after TIME: by how many microseconds the last answer came after it; 0 or less is good.
+last_answer_after() { awk -v t="$1" 'END { printf "%.0f\n", $1 ? $1 - t : -999999999 }' "$T/answers"; }
+# longest_gap: between two answers, in microseconds.
+longest_gap() { awk 'NR > 1 && $1 - last > gap { gap = $1 - last } { last = $1 } END { printf "%.0f\n", gap }' "$T/answers"; }
+# at_most WHAT NUMBER LIMIT
+at_most() {
+    if [ "$2" -le "$3" ]; then t_pass "$1 ($2 us)"; else t_fail "$1: $2 us, at most $3"; fi
+}
+
+# ---- what the tests say of each family ----
+
+held_and_gone_at_its_time() {
+    local vip=$1 ip=$2 end
+    start_steward
+    watch "$ip"
+    hold "$vip" 1000 probe
+    t_check "$ip: probed for at least 60 ms before it was held" \
+        [ $(($(time_of held "$vip") - $(time_of until "$vip"))) -ge 60000 ]
+    t_wait "$ip: it answers on the link" 1 answered
+    t_wait "$ip: dropped without a renewal" 3 told dropped "$vip" 'why expired'
+    end=$(until_of "$vip")
+    t_check "$ip: not before its time" [ "$(time_of dropped "$vip")" -ge "$end" ]
+    at_most "$ip: and removed soon after it" $(($(time_of dropped "$vip") - end)) 50000
+    t_check "$ip: the kernel has it no more" has_not "$ip"
+    sleep 0.2
+    unwatch
+    at_most "$ip: the last answer, after its time" "$(last_answer_after "$end")" 50000
+    end_steward
+}
+
+gone_when_the_agent_is_killed() {
+    local vip=$1 ip=$2 killed
+    start_steward
+    watch "$ip"
+    hold "$vip" 30000
+    t_wait "$ip: it answers on the link" 1 answered
+    killed=$(awk '{ printf "%.0f\n", $1 * 1000000 }' /proc/uptime)
+    { kill -9 "$driver"; wait "$driver"; } 2>/dev/null
+    t_wait "$ip: kill -9 of the agent: the address goes" 1 has_not "$ip"
+    t_wait "$ip: and the steward" 1 ended "$steward"
+    sleep 0.2
+    unwatch
+    at_most "$ip: the last answer, after the kill" "$(last_answer_after "$killed")" 60000
+    t_check "$ip: the gate's tables are removed" [ -z "$(h nft list ruleset)" ]
+}
+
+# Neither of them can do anything: the kernel does.
+gated_when_both_are_stopped() {
+    local vip=$1 ip=$2 end late
+    start_steward
+    gated || { t_skip "$ip: the gate (no nftables here)"; end_steward; return; }
+    watch "$ip"
+    ask keep "$vip" 900
+    wait_for 3 told held "$vip"
+    sleep 1.5
+    kill -STOP "$driver" "$steward"
+    end=$(until_of "$vip")
+    t_check "$ip: it answers, being renewed" [ "$(last_answer_after "$end")" -gt -900000 ]
+    sleep 1.1
+    late=$(last_answer_after "$end")
+    at_most "$ip: both stopped: the last answer, after its time" "$late" 50000
+    t_check "$ip: but not long before it" [ "$late" -gt -50000 ]
+    kill -CONT "$driver" "$steward"
+    t_wait "$ip: continued, it is removed" 1 told dropped "$vip" 'why expired'
+    sleep 0.5
+    t_check "$ip: and not added again" has_not "$ip"
+    t_check "$ip: held only once" told_times 1 held "$vip"
+    unwatch
+    at_most "$ip: no answer since either" "$(last_answer_after "$end")" 50000
+    end_steward
+}
+
+removed_by_the_kernel_when_both_stay_stopped() {
+    local vip=$1 ip=$2
+    start_steward
+    hold "$vip" 500
+    kill -STOP "$driver" "$steward"
+    t_wait "$ip: both stay stopped: the kernel removes it" 4 has_not "$ip"
+    kill -CONT "$driver" "$steward"
+    end_steward
+}
+
+restored_when_deleted_by_hand() {
+    local vip=$1 ip=$2 prefix=$3
+    start_steward
+    hold "$vip" 10000
+    watch "$ip"
+    wait_for 1 answered
+    sleep 0.2
+    ip -n "$HOLDER" addr del "$ip/$prefix" dev vip0
+    t_wait "$ip: deleted by hand, it is restored" 1 told restored "$vip"
+    sleep 0.2
+    ip -n "$HOLDER" addr replace "$ip/$prefix" dev vip0
+    t_wait "$ip: replaced by hand, it is ours again" 1 \
+        told_times 2 restored "$vip"
+    sleep 0.2
+    unwatch
+    at_most "$ip: the longest time without an answer" "$(longest_gap)" 100000
+    ask drop "$vip"
+    t_wait "$ip: dropped when asked" 1 told dropped "$vip" 'why asked'
+    t_check "$ip: and gone by then" has_not "$ip"
+    end_steward
+}
+
+an_operators_is_left_alone() {
+    local vip=$1 ip=$2 prefix=$3
+    ip -n "$HOLDER" addr add "$ip/$prefix" dev vip0 nodad 2>/dev/null
+    start_steward
+    watch "$ip"
+    ask hold "$vip" 1000
+    t_wait "$ip: configured by hand, it is not taken" 1 told failed "$vip" 'error EEXIST'
+    end_steward
+    t_check "$ip: nor deleted" has "$ip"
+    sleep 0.2
+    unwatch
+    t_check "$ip: it has answered" [ "$(wc -l <"$T/answers")" -gt 20 ]
+    at_most "$ip: and answers all the time" "$(longest_gap)" 50000
+    start_steward
+    hold "$vip" 400 adopt
+    t_wait "$ip: adopted, it goes as ours do" 2 told dropped "$vip" 'why expired'
+    t_check "$ip: and is gone then" has_not "$ip"
+    end_steward
+}
+
+another_host_has_it() {
+    local vip=$1 ip=$2 prefix=$3 mac
+    mac=$(c cat /sys/class/net/cli0/address)
+    ip -n "$CLIENT" addr add "$ip/$prefix" dev cli0 nodad 2>/dev/null
+    start_steward
+    ask hold "$vip" 2000 probe
+    t_wait "$ip: another host answers the probe" 1 told conflict "$vip" "flag 0 .*mac $mac"
+    t_wait "$ip: it is not held" 1 told dropped "$vip" 'why conflict'
+    t_check "$ip: and never was" told_none held "$vip"
+    ip -n "$CLIENT" addr del "$ip/$prefix" dev cli0
+    hold "$vip" 10000 probe
+    ip -n "$CLIENT" addr add "$ip/$prefix" dev cli0 nodad 2>/dev/null
+    h "$NETNS/link_watch" vip0 "$ip" 300 >/dev/null & # so that it claims it again and again
+    t_wait "$ip: another host that comes later is told otherwise" 2 \
+        told conflict "$vip" "flag 1 .*mac $mac"
+    t_wait "$ip: if it insists, it is given up" 3 told_times 2 dropped "$vip"
+    t_check "$ip: and gone" has_not "$ip"
+    { kill $!; wait $!; } 2>/dev/null
+    ip -n "$CLIENT" addr del "$ip/$prefix" dev cli0
+    end_steward
+}
+
+leftovers_are_removed_at_the_start() {
+    local vip=$1 ip=$2
+    start_steward
+    hold "$vip" 30000
+    kill -9 "$steward" "$driver"
+    { wait "$driver"; } 2>/dev/null
+    t_check "$ip: both killed, it is left behind" has "$ip"
+    start_steward
+    t_check "$ip: and removed by the next" has_not "$ip"
+    end_steward
+}
+
+a_link_that_is_lost() {
+    local vip=$1 ip=$2
+    start_steward
+    hold "$vip" 30000
+    ip -n "$HOLDER" link set vip0 down
+    sleep 0.05
+    ip -n "$HOLDER" link set vip0 up
+    sleep 0.5
+    t_check "$ip: the link blinks: it is still held" told_none dropped "$vip"
+    t_wait "$ip: and there" 1 has "$ip"
+    ip -n "$CLIENT" link set cli0 down
+    t_wait "$ip: the link is lost: it is dropped" 1 told dropped "$vip" 'why link'
+    ask hold "$vip" 1000
+    t_wait "$ip: and not held without one" 1 told failed "$vip" 'error ENETDOWN'
+    ip -n "$CLIENT" link set cli0 up
+    sleep 0.1
+    end_steward
+}
+
+announced_when_asked_and_when_the_mac_changes() {
+    local vip=$1 ip=$2
+    start_steward
+    hold "$vip" 30000
+    sleep 3.2
+    ip netns exec "$CLIENT" "$NETNS/link_watch" cli0 "$ip" 100000 >>"$T/answers" &
+    watcher=$!
+    sleep 0.2
+    : >"$T/answers"
+    ask announce "$vip"
+    t_wait "$ip: announced when asked" 1 answered
+    sleep 3.2
+    h ip link set vip0 address 02:00:00:00:77:01
+    t_wait "$ip: and when the MAC changes" 1 grep -q 02:00:00:00:77:01 "$T/answers"
+    unwatch
+    end_steward
+}
+
+the_steward_outlives_signals_and_a_flushed_ruleset() {
+    start_steward
+    hold 0 30000
+    kill -TERM "$steward"
+    kill -INT "$steward"
+    sleep 0.1
+    t_check 'SIGTERM and SIGINT do not end it' kill -0 "$steward"
+    t_check 'it has two capabilities' \
+        grep -q '^CapEff:[[:space:]]*0000000000003000$' "/proc/$steward/status"
+    t_check 'the agent sees it in its name' grep -q '^musterd:steward$' "/proc/$steward/comm"
+    if gated; then
+        h nft flush ruleset
+        sleep 10 # GATE_REMAKE_US after its making
+        ask hold 0 1000
+        wait_for 1 h nft list table inet muster
+        t_check 'the gate is made anew if somebody flushes it' h nft list table arp muster
+    fi
+    end_steward
+}
+
+make_link || { t_fail 'the namespaces could not be made'; exit 1; }
+for family in "0 $IP4 32" "1 $IP6 128"; do
+    # shellcheck disable=SC2086  # three words
+    for test in held_and_gone_at_its_time gone_when_the_agent_is_killed gated_when_both_are_stopped \
+        removed_by_the_kernel_when_both_stay_stopped restored_when_deleted_by_hand \
+        an_operators_is_left_alone another_host_has_it leftovers_are_removed_at_the_start \
+        a_link_that_is_lost announced_when_asked_and_when_the_mac_changes; do
+        $test $family
+    done
+done
+the_steward_outlives_signals_and_a_flushed_ruleset

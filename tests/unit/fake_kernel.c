@@ -1,0 +1,149 @@
+#include "tests/unit/fake_kernel.h"
+
+#include <errno.h>
+#include <string.h>
+
+struct fake_kernel fake_kernel;
+
+void fake_kernel_start(void)
+{
+    fake_kernel = (struct fake_kernel){.now_us = 1000000000};
+    fake_kernel.link = (struct netlink_link){FAKE_IFINDEX, "vip0", true, true, {2, 0, 0, 0, 0, 1}};
+}
+
+int64_t steward_now_us(void)
+{
+    return fake_kernel.now_us;
+}
+
+/* ---- addresses ---- */
+
+void fake_addr_add(const struct netlink_addr *addr)
+{
+    if (fake_kernel.addrs_count < FAKE_ADDRS_MAX)
+        fake_kernel.addrs[fake_kernel.addrs_count++] = *addr;
+}
+
+static struct netlink_addr *same(const struct netlink_addr *addr)
+{
+    for (size_t i = 0; i < fake_kernel.addrs_count; i++) {
+        struct netlink_addr *a = &fake_kernel.addrs[i];
+        if (a->ifindex == addr->ifindex && a->prefix == addr->prefix &&
+            memcmp(a->ip, addr->ip, sizeof a->ip) == 0)
+            return a;
+    }
+    return NULL;
+}
+
+bool fake_addr_remove(const struct netlink_addr *addr)
+{
+    struct netlink_addr *a = same(addr);
+    if (a)
+        *a = fake_kernel.addrs[--fake_kernel.addrs_count];
+    return a;
+}
+
+struct netlink_addr *fake_addr_find(const uint8_t *ip, bool ours)
+{
+    for (size_t i = 0; i < fake_kernel.addrs_count; i++) {
+        struct netlink_addr *a = &fake_kernel.addrs[i];
+        if (memcmp(a->ip, ip, sizeof a->ip) == 0 && (a->mark == NETLINK_MARK) == ours)
+            return a;
+    }
+    return NULL;
+}
+
+static bool done(int error)
+{
+    fake_kernel.now_us += fake_kernel.call_us;
+    errno = error;
+    return error == 0;
+}
+
+bool netlink_addr_set(struct netlink *n, const struct netlink_addr *addr, uint32_t valid_s,
+                      bool replace)
+{
+    (void)n;
+    struct netlink_addr *a = same(addr);
+    fake_kernel.sets++;
+    if (fake_kernel.set_error != 0)
+        return done(fake_kernel.set_error);
+    if (a && !replace)
+        return done(EEXIST);
+    if (!a) {
+        fake_addr_add(addr);
+        a = same(addr);
+    }
+    if (a)
+        a->mark = fake_kernel.markless ? 0 : NETLINK_MARK;
+    fake_kernel.valid_s = valid_s;
+    return done(a ? 0 : ENOMEM);
+}
+
+bool netlink_addr_delete(struct netlink *n, const struct netlink_addr *addr)
+{
+    (void)n;
+    fake_kernel.deletes++;
+    if (fake_kernel.delete_error != 0)
+        return done(fake_kernel.delete_error);
+    return done(fake_addr_remove(addr) ? 0 : EADDRNOTAVAIL);
+}
+
+bool netlink_addr_find(struct netlink *n, const uint8_t ip[NETLINK_IP_BYTES], bool ours,
+                       struct netlink_addr *found)
+{
+    (void)n;
+    const struct netlink_addr *a = fake_addr_find(ip, ours);
+    if (!a)
+        return done(ENOENT);
+    *found = *a;
+    return done(0);
+}
+
+bool netlink_link_find(struct netlink *n, const char *name, struct netlink_link *found)
+{
+    (void)n;
+    if (fake_kernel.no_link || strcmp(name, fake_kernel.link.name) != 0)
+        return done(ENODEV);
+    *found = fake_kernel.link;
+    return done(0);
+}
+
+/* ---- the gate, and frames ---- */
+
+bool gate_pass(struct gate *g, const uint8_t ip[GATE_IP_BYTES], int64_t ms)
+{
+    (void)g;
+    (void)ip;
+    fake_kernel.passes++;
+    fake_kernel.gate_ms = ms;
+    return done(fake_kernel.gate_fails ? ENOENT : 0);
+}
+
+bool gate_forget(struct gate *g, const uint8_t ip[GATE_IP_BYTES])
+{
+    (void)g;
+    (void)ip;
+    fake_kernel.forgets++;
+    return done(fake_kernel.gate_fails ? ENOENT : 0);
+}
+
+bool announce_send(const struct announce *a, int ifindex, const uint8_t mac[ANNOUNCE_MAC_BYTES],
+                   const uint8_t ip[ANNOUNCE_IP_BYTES])
+{
+    (void)a;
+    (void)mac;
+    (void)ip;
+    fake_kernel.announcements++;
+    return done(ifindex == FAKE_IFINDEX ? 0 : ENODEV);
+}
+
+bool announce_probe(const struct announce *a, int ifindex, const uint8_t mac[ANNOUNCE_MAC_BYTES],
+                    const uint8_t ip[ANNOUNCE_IP_BYTES])
+{
+    (void)a;
+    (void)mac;
+    (void)ip;
+    fake_kernel.probes++;
+    return done(ifindex == FAKE_IFINDEX ? 0 : ENODEV);
+}

@@ -1,0 +1,35 @@
+/* fake_kernel: addresses, a link, a gate and a clock, for a steward's slots without a kernel. */
+#ifndef MUSTER_FAKE_KERNEL_H
+#define MUSTER_FAKE_KERNEL_H
+
+#include "agent/steward_slot.h"
+
+#define FAKE_ADDRS_MAX 16
+#define FAKE_IFINDEX 7
+
+/* Reset by fake_kernel_start. */
+struct fake_kernel {
+    int64_t now_us;
+    int64_t call_us; /* each call into the kernel takes so long */
+    struct netlink_link link;
+    bool no_link;
+    struct netlink_addr addrs[FAKE_ADDRS_MAX];
+    size_t addrs_count;
+    uint32_t valid_s;            /* of the last address that was set */
+    int set_error, delete_error; /* what the next calls fail with; 0: they do not */
+    bool markless;               /* a kernel that keeps no marks */
+    bool gate_fails;
+    int64_t gate_ms; /* of the last gate_pass */
+    unsigned sets, deletes, passes, forgets, probes, announcements;
+};
+
+extern struct fake_kernel fake_kernel;
+
+void fake_kernel_start(void);
+/* Puts an address there, or takes it away, as an operator does. */
+void fake_addr_add(const struct netlink_addr *addr);
+bool fake_addr_remove(const struct netlink_addr *addr);
+/* An address with that mark, on whatever link. NULL: none. */
+struct netlink_addr *fake_addr_find(const uint8_t *ip, bool ours);
+
+#endif

@@ -1,0 +1,162 @@
+/* What can be asked of addresses and locks. */
+#include "agent/control.h"
+#include "tests/unit/fake_core.h"
+#include "tests/unit/fake_vips.h"
+#include "tests/unit/peer.h"
+#include "tests/unit/unit.h"
+
+#include <string.h>
+
+static struct peer p;
+static struct vip_spec spec = {
+    .name = (char[]){"web"}, .interface = (char[]){"eth0"}, .priority = 90, .lease_ms = 1000};
+static struct vip vip;
+
+static void setup(void)
+{
+    memset(&fake_vips, 0, sizeof fake_vips);
+    vip = (struct vip){.state = VIP_WAITING, .epoch = 7, .holder = "b"};
+    fake_vips.views[0] = (struct vips_view){.spec = &spec, .vip = &vip};
+    fake_vips.count = 1;
+    fake_vips.quorum = true;
+    peer_server_start();
+    peer_open_greeted(&p);
+}
+
+static void teardown(void)
+{
+    peer_close(&p);
+    peer_server_stop();
+}
+
+#define SUMMARY                                                                                    \
+    "\"Name\"=>\"web\", \"Address\"=>\"10.0.0.100/32\", \"Interface\"=>\"eth0\", "                 \
+    "\"Holder\"=>\"b\", \"Epoch\"=>7, \"State\"=>\"waiting\""
+
+START_TEST(the_list_has_all_addresses_and_whether_they_can_be_held)
+{
+    fake_vips.drained = true;
+    peer_ask(&p, 1, "vips");
+    peer_expect_answer(&p, 1, "");
+    peer_expect(&p, "{\"Quorum\"=>true, \"Drained\"=>true, \"Vips\"=>[{" SUMMARY "}]}");
+    fake_vips.count = 0;
+    fake_vips.quorum = false;
+    peer_ask(&p, 2, "vips");
+    peer_expect_answer(&p, 2, "");
+    peer_expect(&p, "{\"Quorum\"=>false, \"Drained\"=>true, \"Vips\"=>[]}");
+}
+END_TEST
+
+START_TEST(an_explanation_says_why_it_is_where_it_is)
+{
+    struct leases_state *lease = &fake_vips.views[0].lease;
+    *lease = (struct leases_state){
+        .held = true, .until_us = fake.now_us + 500000, .waiting = 1, .heirs = {{"c", 80}}};
+    fake_vips.views[0].obstacle = "this host is drained";
+    peer_ask(&p, 1, "vip-explain");
+    peer_say(&p, "m1 ss", "Name", "web");
+    peer_expect_answer(&p, 1, "");
+    peer_expect(&p, "{" SUMMARY ", \"Quorum\"=>true, \"Version\"=>0, "
+                    "\"Obstacle\"=>\"this host is drained\", \"Priority\"=>90, "
+                    "\"LeaseMs\"=>1000, \"LeftMs\"=>500, \"Gate\"=>false, "
+                    "\"Waiting\"=>[{\"Name\"=>\"c\", \"Priority\"=>80}], \"Voters\"=>[]}");
+    peer_ask(&p, 2, "vip-explain");
+    peer_say(&p, "m1 ss", "Name", "other");
+    peer_expect_answer(&p, 2, "no such vip");
+    peer_expect(&p, "{}");
+}
+END_TEST
+
+START_TEST(what_is_asked_for_is_done)
+{
+    peer_ask(&p, 1, "vip-move");
+    peer_say(&p, "m2 ssss", "Name", "web", "Host", "c");
+    peer_expect_answer(&p, 1, "");
+    peer_ask(&p, 2, "vip-release");
+    peer_say(&p, "m1 ss", "Name", "web");
+    peer_expect_answer(&p, 2, "");
+    peer_ask(&p, 3, "drain");
+    peer_expect_answer(&p, 3, "");
+    peer_ask(&p, 4, "undrain");
+    peer_expect_answer(&p, 4, "");
+    ck_assert_str_eq(fake_vips.asked, "move web c\nrelease web\ndrain\nundrain\n");
+    ck_assert_uint_eq(fake.settles, 4);
+}
+END_TEST
+
+START_TEST(what_cannot_be_done_is_refused_with_its_reason)
+{
+    char long_name[GOSSIP_NAME_BYTES_MAX + 2];
+    memset(long_name, 'a', sizeof long_name - 1);
+    long_name[sizeof long_name - 1] = '\0';
+    fake_vips.error = "nobody holds it";
+    peer_ask(&p, 1, "vip-move");
+    peer_say(&p, "m2 ssss", "Name", "web", "Host", "c");
+    peer_expect_answer(&p, 1, "nobody holds it");
+    peer_ask(&p, 2, "vip-move");
+    peer_say(&p, "m2 ssss", "Name", "web", "Host", long_name);
+    peer_expect_answer(&p, 2, "no such member");
+    peer_ask(&p, 3, "vip-release");
+    peer_say(&p, "m1 si", "Name", 3);
+    peer_expect_answer(&p, 3, "no such vip");
+    ck_assert_str_eq(fake_vips.asked, "move web c\n");
+}
+END_TEST
+
+static void take_lock(int seq)
+{
+    peer_ask(&p, seq, "lock");
+    peer_say(&p, "m1 ss", "Name", "job");
+}
+
+START_TEST(a_lock_is_told_of_until_the_connection_ends)
+{
+    take_lock(1);
+    peer_expect_answer(&p, 1, "");
+    ck_assert_str_eq(fake_vips.lock_name, "job");
+    struct lock_state state = {.held = false, .holder = "b"};
+    fake_vips.changed(fake_vips.changed_arg, &state);
+    peer_expect_answer(&p, 1, "");
+    peer_expect(&p, "{\"Held\"=>false, \"Until\"=>0, \"Epoch\"=>0, \"Holder\"=>\"b\"}");
+    state = (struct lock_state){.held = true, .until_us = 5, .epoch = 9, .holder = "a"};
+    fake_vips.changed(fake_vips.changed_arg, &state);
+    peer_expect_answer(&p, 1, "");
+    peer_expect(&p, "{\"Held\"=>true, \"Until\"=>5, \"Epoch\"=>9, \"Holder\"=>\"a\"}");
+    ck_assert_uint_eq(fake_vips.locks_dropped, 0);
+    peer_close(&p);
+    peer_turn();
+    ck_assert_uint_eq(fake_vips.locks_dropped, 1);
+    peer_open_greeted(&p);
+}
+END_TEST
+
+START_TEST(a_lock_that_cannot_be_is_refused_and_too_many_are)
+{
+    fake_vips.error = "there is no quorum";
+    take_lock(1);
+    peer_expect_answer(&p, 1, "there is no quorum");
+    fake_vips.error = NULL;
+    for (int i = 0; i < CONTROL_STREAMS_MAX; i++) {
+        take_lock(2 + i);
+        peer_expect_answer(&p, 2 + i, "");
+    }
+    take_lock(100);
+    peer_expect_answer(&p, 100, "too many locks");
+    ck_assert_uint_eq(fake_vips.locks_taken, CONTROL_STREAMS_MAX);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *s = suite_create("control: vips");
+    TCase *t = tcase_create("vips");
+    tcase_add_checked_fixture(t, setup, teardown);
+    tcase_add_test(t, the_list_has_all_addresses_and_whether_they_can_be_held);
+    tcase_add_test(t, an_explanation_says_why_it_is_where_it_is);
+    tcase_add_test(t, what_is_asked_for_is_done);
+    tcase_add_test(t, what_cannot_be_done_is_refused_with_its_reason);
+    tcase_add_test(t, a_lock_is_told_of_until_the_connection_ends);
+    tcase_add_test(t, a_lock_that_cannot_be_is_refused_and_too_many_are);
+    suite_add_tcase(s, t);
+    return unit_run(s);
+}

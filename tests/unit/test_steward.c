@@ -1,0 +1,524 @@
+/* The steward's records, and its addresses against a kernel that is none. */
+#include "tests/unit/fake_kernel.h"
+#include "tests/unit/unit.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum { VIPS = 2, MS = 1000 };
+
+static const struct steward_vip vips[VIPS] = {
+    {"web", {[10] = 0xff, [11] = 0xff, 10, 0, 0, 100}, 32, "vip0"},
+    {"db", {0xfd, [15] = 1}, 128, "vip0"},
+};
+static const uint8_t other_mac[STEWARD_MAC_BYTES] = {2, 0, 0, 0, 0, 9};
+
+static struct steward_hands hands;
+static struct steward_slot slots[VIPS];
+static int agent_fd;
+static int64_t begun_us;
+
+static void setup(void)
+{
+    int pair[2];
+    fake_kernel_start();
+    begun_us = fake_kernel.now_us;
+    ck_assert_int_eq(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0, pair), 0);
+    agent_fd = pair[0];
+    hands = (struct steward_hands){.fd = pair[1], .gate_works = true};
+    for (uint32_t i = 0; i < VIPS; i++)
+        steward_slot_init(&slots[i], &vips[i], i);
+}
+
+static void teardown(void)
+{
+    close(agent_fd);
+    close(hands.fd);
+}
+
+static struct steward_request request(enum steward_order order, int until_ms)
+{
+    struct steward_request r = {.version = STEWARD_VERSION, .order = (uint8_t)order, .epoch = 5};
+    r.until_us = begun_us + (int64_t)until_ms * MS;
+    return r;
+}
+
+static void take(const struct steward_request *r)
+{
+    steward_slots_take(&hands, slots, VIPS, r, sizeof *r);
+}
+
+static void ask(enum steward_order order, int until_ms)
+{
+    struct steward_request r = request(order, until_ms);
+    take(&r);
+}
+
+static void pass_until(int ms)
+{
+    int64_t end_us = begun_us + (int64_t)ms * MS, next_us;
+    while ((next_us = ward_deadline(&slots[0].ward)) <= end_us) {
+        fake_kernel.now_us = next_us > fake_kernel.now_us ? next_us : fake_kernel.now_us;
+        steward_slot_settle(&hands, &slots[0]);
+    }
+    fake_kernel.now_us = end_us;
+}
+
+/* The next report; word 0: there is none. */
+static struct steward_report told(void)
+{
+    struct steward_report r = {0};
+    uint8_t bytes[64];
+    ssize_t n = recv(agent_fd, bytes, sizeof bytes, 0);
+    if (n >= 0)
+        ck_assert_int_eq(steward_report_check(bytes, (size_t)n, VIPS, &r), 0);
+    return r;
+}
+
+static void expect(enum steward_word word)
+{
+    struct steward_report r = told();
+    ck_assert_msg(r.word == word, "%s, not %s", steward_word_text(r.word), steward_word_text(word));
+}
+
+static void expect_dropped(enum ward_why why)
+{
+    struct steward_report r = told();
+    ck_assert_int_eq(r.word, STEWARD_DROPPED);
+    ck_assert_str_eq(ward_why_text(r.why), ward_why_text(why));
+}
+
+static void expect_failed(int error)
+{
+    struct steward_report r = told();
+    ck_assert_int_eq(r.word, STEWARD_FAILED);
+    ck_assert_int_eq(r.error, error);
+}
+
+static bool is_there(void)
+{
+    return fake_addr_find(vips[0].ip, true);
+}
+
+static struct netlink_addr operators(int ifindex, uint8_t prefix)
+{
+    struct netlink_addr addr = {.ifindex = ifindex, .prefix = prefix};
+    memcpy(addr.ip, vips[0].ip, sizeof addr.ip);
+    return addr;
+}
+
+/* ---- records ---- */
+
+static int check(const struct steward_request *r, size_t count)
+{
+    struct steward_request copy;
+    return steward_request_check(r, count, VIPS, begun_us, &copy);
+}
+
+START_TEST(a_request_in_order_is_copied)
+{
+    struct steward_request r = request(STEWARD_HOLD, 1000), copy;
+    r.flags = STEWARD_PROBE | STEWARD_ADOPT;
+    r.vip = VIPS - 1;
+    ck_assert_int_eq(steward_request_check(&r, sizeof r, VIPS, begun_us, &copy), 0);
+    ck_assert_mem_eq(&r, &copy, sizeof r);
+}
+END_TEST
+
+START_TEST(a_request_of_another_size_is_refused)
+{
+    uint8_t bytes[2 * sizeof(struct steward_request)] = {0};
+    struct steward_request r = request(STEWARD_HOLD, 1000);
+    memcpy(bytes, &r, sizeof r);
+    for (size_t count = 0; count <= sizeof bytes; count++)
+        ck_assert_int_eq(steward_request_check(bytes, count, VIPS, begun_us, &r),
+                         count == sizeof r ? 0 : EMSGSIZE);
+}
+END_TEST
+
+START_TEST(a_request_with_a_field_out_of_range_is_refused)
+{
+    struct steward_request r = request(STEWARD_HOLD, 61000);
+    ck_assert_int_eq(check(&r, sizeof r), 0);
+    r.until_us++;
+    ck_assert_int_eq(check(&r, sizeof r), EINVAL);
+    r.until_us = INT64_MAX;
+    ck_assert_int_eq(check(&r, sizeof r), EINVAL);
+    r.until_us = -1;
+    ck_assert_int_eq(check(&r, sizeof r), EINVAL);
+    r.until_us = 0;
+    ck_assert_int_eq(check(&r, sizeof r), 0);
+    r.vip = VIPS;
+    ck_assert_int_eq(check(&r, sizeof r), ERANGE);
+    r.vip = 0;
+    r.version++;
+    ck_assert_int_eq(check(&r, sizeof r), EPROTO);
+    r.version--;
+    r.flags = 4;
+    ck_assert_int_eq(check(&r, sizeof r), EPROTO);
+    r.flags = 0;
+    r.zero = 1;
+    ck_assert_int_eq(check(&r, sizeof r), EPROTO);
+    r.zero = 0;
+    for (unsigned order = 0; order < 256; order++) {
+        r.order = (uint8_t)order;
+        ck_assert_int_eq(check(&r, sizeof r), order >= 1 && order <= 3 ? 0 : EPROTO);
+    }
+}
+END_TEST
+
+START_TEST(a_report_with_a_field_out_of_range_is_refused)
+{
+    struct steward_report r = {.version = STEWARD_VERSION, .word = STEWARD_HELD, .vip = 1}, copy;
+    ck_assert_int_eq(steward_report_check(&r, sizeof r, VIPS, &copy), 0);
+    ck_assert_int_eq(steward_report_check(&r, sizeof r - 1, VIPS, &copy), EMSGSIZE);
+    ck_assert_int_eq(steward_report_check(&r, sizeof r, 1, &copy), ERANGE);
+    r.word = STEWARD_RESTORED + 1;
+    ck_assert_int_eq(steward_report_check(&r, sizeof r, VIPS, &copy), EPROTO);
+    r.word = STEWARD_READY;
+    r.why = WARD_WHYS_COUNT;
+    ck_assert_int_eq(steward_report_check(&r, sizeof r, VIPS, &copy), EPROTO);
+    r.why = 0;
+    r.zero[5] = 1;
+    ck_assert_int_eq(steward_report_check(&r, sizeof r, VIPS, &copy), EPROTO);
+}
+END_TEST
+
+START_TEST(a_request_that_is_refused_changes_nothing)
+{
+    struct steward_request r = request(STEWARD_HOLD, 1000);
+    r.flags = 64;
+    take(&r);
+    expect_failed(EPROTO);
+    steward_slots_take(&hands, slots, VIPS, &r, 3);
+    expect_failed(EMSGSIZE);
+    r.vip = VIPS;
+    take(&r);
+    ck_assert_int_eq(told().word, 0);
+    ck_assert_uint_eq(fake_kernel.sets, 0);
+    ck_assert_int_eq(slots[0].ward.state, WARD_FREE);
+}
+END_TEST
+
+/* ---- holding ---- */
+
+START_TEST(it_is_held_gated_and_gone_at_its_time)
+{
+    ask(STEWARD_HOLD, 1500);
+    expect(STEWARD_HELD);
+    ck_assert(is_there());
+    ck_assert_uint_eq(fake_kernel.valid_s, 2);
+    ck_assert_int_eq(fake_kernel.gate_ms, 1500);
+    ck_assert_uint_eq(fake_kernel.announcements, 1);
+    pass_until(1499);
+    ck_assert(is_there());
+    pass_until(1500);
+    expect_dropped(WARD_EXPIRED);
+    ck_assert(!is_there());
+    ck_assert_int_eq(fake_kernel.gate_ms, 0);
+    ck_assert_uint_eq(fake_kernel.forgets, 1);
+}
+END_TEST
+
+START_TEST(a_lifetime_is_never_shorter_than_the_time_it_is_held)
+{
+    for (int until_ms = 990; until_ms < 1010; until_ms++) {
+        ask(STEWARD_HOLD, until_ms);
+        ck_assert_int_ge(fake_kernel.valid_s * 1000, until_ms);
+        ck_assert_int_le(fake_kernel.valid_s * 1000, until_ms + 1000);
+        ask(STEWARD_DROP, 0);
+    }
+}
+END_TEST
+
+START_TEST(renewals_move_the_gate_each_time_and_the_lifetime_when_it_is_too_short)
+{
+    ask(STEWARD_HOLD, 1000);
+    expect(STEWARD_HELD);
+    for (int ms = 100; ms <= 3000; ms += 100) {
+        pass_until(ms);
+        ask(STEWARD_HOLD, ms + 1000);
+        ck_assert_int_eq(fake_kernel.gate_ms, 1000);
+        ck_assert_int_ge(slots[0].kernel_until_us, slots[0].ward.until_us);
+    }
+    ck_assert_uint_eq(fake_kernel.passes, 31);
+    ck_assert_uint_le(fake_kernel.sets, 5);
+    ck_assert_int_eq(told().word, 0);
+}
+END_TEST
+
+START_TEST(a_stop_before_the_kernel_is_told_is_undone_at_once)
+{
+    ask(STEWARD_HOLD, 1000);
+    expect(STEWARD_HELD);
+    pass_until(500);
+    fake_kernel.call_us = 2000 * MS; /* each call ends long after the time */
+    ask(STEWARD_HOLD, 1500);
+    expect_dropped(WARD_EXPIRED);
+    ck_assert(!is_there());
+    ck_assert_uint_eq(fake_kernel.announcements, 3);
+}
+END_TEST
+
+START_TEST(a_stop_while_it_is_added_leaves_nothing_and_says_nothing_on_the_link)
+{
+    fake_kernel.call_us = 300 * MS;
+    ask(STEWARD_HOLD, 1000);
+    expect_dropped(WARD_EXPIRED);
+    ck_assert_int_eq(told().word, 0);
+    ck_assert(!is_there());
+    ck_assert_uint_eq(fake_kernel.announcements, 0);
+}
+END_TEST
+
+START_TEST(a_renewal_that_comes_too_late_goes_through_everything_again)
+{
+    ask(STEWARD_HOLD, 1000);
+    expect(STEWARD_HELD);
+    fake_kernel.now_us += 1000 * MS;
+    struct steward_request r = request(STEWARD_HOLD, 3000);
+    r.flags = STEWARD_PROBE;
+    take(&r);
+    expect_dropped(WARD_EXPIRED);
+    ck_assert(!is_there());
+    ck_assert_uint_eq(fake_kernel.probes, 1);
+    pass_until(1500);
+    expect(STEWARD_HELD);
+    ck_assert_uint_eq(fake_kernel.probes, WARD_PROBES);
+}
+END_TEST
+
+START_TEST(a_drop_is_answered_when_it_is_gone_and_not_before)
+{
+    ask(STEWARD_HOLD, 1000);
+    expect(STEWARD_HELD);
+    fake_kernel.delete_error = EBUSY;
+    ask(STEWARD_DROP, 0);
+    ck_assert_int_eq(told().word, 0);
+    ask(STEWARD_HOLD, 1000);
+    expect_failed(EBUSY);
+    fake_kernel.delete_error = 0;
+    pass_until(30);
+    expect_dropped(WARD_ASKED);
+    ck_assert(!is_there());
+    ask(STEWARD_DROP, 0);
+    expect_dropped(WARD_ASKED);
+}
+END_TEST
+
+START_TEST(an_earlier_epoch_is_refused_and_a_later_one_is_told)
+{
+    struct steward_request r = request(STEWARD_HOLD, 1000);
+    take(&r);
+    expect(STEWARD_HELD);
+    r.epoch--;
+    r.until_us += 1000 * MS;
+    take(&r);
+    expect_failed(ESTALE);
+    ck_assert_int_eq(slots[0].ward.until_us, begun_us + 1000 * MS);
+    r.epoch += 2;
+    take(&r);
+    expect(STEWARD_HELD);
+    ck_assert_int_eq(slots[0].ward.until_us, begun_us + 2000 * MS);
+}
+END_TEST
+
+/* ---- what can go wrong ---- */
+
+START_TEST(what_cannot_be_added_fails_and_leaves_nothing)
+{
+    static const int errors[] = {EPERM, ENODEV, EINVAL, ETIMEDOUT};
+    for (size_t i = 0; i < sizeof errors / sizeof errors[0]; i++) {
+        fake_kernel.set_error = errors[i];
+        ask(STEWARD_HOLD, 1000);
+        expect_failed(errors[i]);
+        ck_assert(!is_there());
+    }
+    fake_kernel.link.up = false;
+    ask(STEWARD_HOLD, 1000);
+    expect_failed(ENETDOWN);
+    fake_kernel.no_link = true;
+    ask(STEWARD_HOLD, 1000);
+    expect_failed(ENODEV);
+}
+END_TEST
+
+START_TEST(a_kernel_that_keeps_no_marks_is_found_out)
+{
+    fake_kernel.markless = true;
+    ask(STEWARD_HOLD, 1000);
+    expect_failed(EOPNOTSUPP);
+    ck_assert_uint_eq(fake_kernel.addrs_count, 0);
+}
+END_TEST
+
+START_TEST(an_operators_address_is_neither_taken_nor_gated_nor_deleted)
+{
+    static const int ifindexes[] = {FAKE_IFINDEX, FAKE_IFINDEX + 1};
+    for (size_t i = 0; i < 2; i++) {
+        struct netlink_addr addr = operators(ifindexes[i], i == 0 ? 32 : 24);
+        fake_addr_add(&addr);
+        ask(STEWARD_HOLD, 1000);
+        expect_failed(EEXIST);
+        ask(STEWARD_DROP, 0);
+        expect_dropped(WARD_ASKED);
+        ck_assert(fake_addr_remove(&addr));
+    }
+    ck_assert_uint_eq(fake_kernel.passes + fake_kernel.deletes, 0);
+}
+END_TEST
+
+START_TEST(an_operators_address_is_adopted_only_where_it_is_the_same)
+{
+    struct steward_request r = request(STEWARD_HOLD, 1000);
+    struct netlink_addr wider = operators(FAKE_IFINDEX, 24), addr = operators(FAKE_IFINDEX, 32);
+    r.flags = STEWARD_ADOPT;
+    fake_addr_add(&wider);
+    take(&r);
+    expect_failed(EEXIST);
+    ck_assert(fake_addr_remove(&wider));
+    fake_addr_add(&addr);
+    take(&r);
+    expect(STEWARD_HELD);
+    ask(STEWARD_DROP, 0);
+    expect_dropped(WARD_ASKED);
+    ck_assert_uint_eq(fake_kernel.addrs_count, 0);
+}
+END_TEST
+
+START_TEST(what_is_gone_or_not_ours_any_more_is_restored)
+{
+    struct netlink_addr addr = operators(FAKE_IFINDEX, 32);
+    ask(STEWARD_HOLD, 1000);
+    expect(STEWARD_HELD);
+    steward_slot_verify(&hands, &slots[0]);
+    pass_until(60);
+    ck_assert_int_eq(told().word, 0);
+    ck_assert(fake_addr_remove(&addr));
+    steward_slot_verify(&hands, &slots[0]);
+    pass_until(70);
+    expect(STEWARD_RESTORED);
+    ck_assert(fake_addr_remove(&addr));
+    fake_addr_add(&addr);
+    steward_slot_verify(&hands, &slots[0]);
+    pass_until(200);
+    expect(STEWARD_RESTORED);
+    ck_assert(is_there());
+}
+END_TEST
+
+START_TEST(only_another_hosts_claim_on_the_same_link_is_a_conflict)
+{
+    struct announce_claim claim = {.ifindex = FAKE_IFINDEX};
+    memcpy(claim.ip, vips[0].ip, sizeof claim.ip);
+    memcpy(claim.mac, fake_kernel.link.mac, sizeof claim.mac);
+    ask(STEWARD_HOLD, 1000);
+    expect(STEWARD_HELD);
+    steward_slot_hear_claim(&hands, &slots[0], &claim);
+    memcpy(claim.mac, other_mac, sizeof claim.mac);
+    claim.ifindex++;
+    steward_slot_hear_claim(&hands, &slots[0], &claim);
+    claim.ifindex--;
+    claim.ip[15]++;
+    steward_slot_hear_claim(&hands, &slots[0], &claim);
+    ck_assert_int_eq(told().word, 0);
+    claim.ip[15]--;
+    for (unsigned i = 0; i < 2; i++) {
+        steward_slot_hear_claim(&hands, &slots[0], &claim);
+        struct steward_report r = told();
+        ck_assert_int_eq(r.word, STEWARD_CONFLICT);
+        ck_assert_uint_eq(r.flag, i == 0);
+        ck_assert_mem_eq(r.mac, other_mac, sizeof r.mac);
+    }
+    pass_until(10);
+    expect_dropped(WARD_CONFLICT);
+}
+END_TEST
+
+START_TEST(without_a_gate_everything_works_and_the_agent_is_told)
+{
+    fake_kernel.gate_fails = true;
+    ask(STEWARD_HOLD, 1000);
+    expect(STEWARD_HELD);
+    ck_assert(hands.ready_due && !hands.gate_works);
+    ck_assert(steward_hands_flush(&hands));
+    struct steward_report r = told();
+    ck_assert_int_eq(r.word, STEWARD_READY);
+    ck_assert_uint_eq(r.flag, 0);
+    pass_until(1000);
+    expect_dropped(WARD_EXPIRED);
+}
+END_TEST
+
+START_TEST(a_link_whose_return_was_not_told_is_looked_at_before_it_is_given_up)
+{
+    struct netlink_link down = fake_kernel.link;
+    down.up = false;
+    ask(STEWARD_HOLD, 5000);
+    expect(STEWARD_HELD);
+    steward_slot_hear_link(&slots[0], &down, false);
+    pass_until(1000);
+    ck_assert_int_eq(slots[0].ward.state, WARD_HELD);
+    fake_kernel.link.up = false;
+    steward_slot_hear_link(&slots[0], &down, false);
+    pass_until(2000);
+    expect_dropped(WARD_LINK);
+}
+END_TEST
+
+START_TEST(an_agent_that_does_not_read_is_told_the_last_word_later)
+{
+    ask(STEWARD_HOLD, 60000);
+    for (int i = 0; steward_slot_flush(&hands, &slots[0]) && i < 100000; i++) {
+        struct steward_request r = request(STEWARD_HOLD, 0);
+        r.version = 0;
+        take(&r);
+    }
+    ck_assert(slots[0].is_due);
+    ask(STEWARD_DROP, 0);
+    ck_assert(!steward_slot_flush(&hands, &slots[0]));
+    while (told().word != 0)
+        ;
+    ck_assert(steward_slot_flush(&hands, &slots[0]));
+    expect_dropped(WARD_ASKED);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *s = suite_create("steward");
+    TCase *t = tcase_create("records");
+    tcase_add_checked_fixture(t, setup, teardown);
+    tcase_add_test(t, a_request_in_order_is_copied);
+    tcase_add_test(t, a_request_of_another_size_is_refused);
+    tcase_add_test(t, a_request_with_a_field_out_of_range_is_refused);
+    tcase_add_test(t, a_report_with_a_field_out_of_range_is_refused);
+    tcase_add_test(t, a_request_that_is_refused_changes_nothing);
+    suite_add_tcase(s, t);
+    t = tcase_create("holding");
+    tcase_add_checked_fixture(t, setup, teardown);
+    tcase_add_test(t, it_is_held_gated_and_gone_at_its_time);
+    tcase_add_test(t, a_lifetime_is_never_shorter_than_the_time_it_is_held);
+    tcase_add_test(t, renewals_move_the_gate_each_time_and_the_lifetime_when_it_is_too_short);
+    tcase_add_test(t, a_stop_before_the_kernel_is_told_is_undone_at_once);
+    tcase_add_test(t, a_stop_while_it_is_added_leaves_nothing_and_says_nothing_on_the_link);
+    tcase_add_test(t, a_renewal_that_comes_too_late_goes_through_everything_again);
+    tcase_add_test(t, a_drop_is_answered_when_it_is_gone_and_not_before);
+    tcase_add_test(t, an_earlier_epoch_is_refused_and_a_later_one_is_told);
+    suite_add_tcase(s, t);
+    t = tcase_create("trouble");
+    tcase_add_checked_fixture(t, setup, teardown);
+    tcase_add_test(t, what_cannot_be_added_fails_and_leaves_nothing);
+    tcase_add_test(t, a_kernel_that_keeps_no_marks_is_found_out);
+    tcase_add_test(t, an_operators_address_is_neither_taken_nor_gated_nor_deleted);
+    tcase_add_test(t, an_operators_address_is_adopted_only_where_it_is_the_same);
+    tcase_add_test(t, what_is_gone_or_not_ours_any_more_is_restored);
+    tcase_add_test(t, only_another_hosts_claim_on_the_same_link_is_a_conflict);
+    tcase_add_test(t, without_a_gate_everything_works_and_the_agent_is_told);
+    tcase_add_test(t, a_link_whose_return_was_not_told_is_looked_at_before_it_is_given_up);
+    tcase_add_test(t, an_agent_that_does_not_read_is_told_the_last_word_later);
+    suite_add_tcase(s, t);
+    return unit_run(s);
+}
