@@ -1,0 +1,197 @@
+# Rows of faults.sh: hosts, processes and links that fail. Sourced by it.
+# shellcheck shell=bash disable=SC2154
+
+# ---- the holder's host is gone ----
+
+cut_off() { cut "$1" "${HOSTS[@]}" c; }
+row_link_cut() { standard 1s && fails_over 1500 unplug; }
+row_link_silent() { standard 1s && fails_over 1500 cut_off; }
+row_link_cut_300ms() { standard 300ms && fails_over 600 unplug; }
+
+# ---- on purpose ----
+
+to_another() {
+    claim 'muster vip move says that it moved' m "$1" vip move web "$(others "$1" | tail -n 1)"
+}
+terminate() {
+    kill_agent "$1" TERM
+    claim 'it exits with 0' [ "$exited" -eq 0 ]
+}
+drain() { claim 'muster drain says yes' m "$1" drain; }
+row_move() { standard 1s && fails_over 50 to_another; }
+row_sigterm() { standard 1s && fails_over 50 terminate; }
+row_drain() {
+    standard 1s && fails_over 50 drain
+    claim 'muster undrain says yes' m "$AT" undrain
+}
+
+# ---- processes are killed ----
+
+kill_only() {
+    kill_agent "$1"
+    claim 'the address goes at once' wait_for 1 eval "! carries $1"
+}
+kill_both() { kill -9 "${STEWARD[$1]}" "${PID[$1]}" && reap_agent "$1"; }
+kill_and_start() {
+    kill_both "$1"
+    start "$1"
+}
+row_kill_agent() { standard 1s && fails_over 1500 kill_only; }
+row_kill_both() {
+    standard 1s && fails_over 1500 kill_both
+    claim 'the kernel removes the address' wait_for 4 eval "! carries $AT"
+}
+row_kill_steward() {
+    standard 1s && fails_over 1500 eval 'kill -9 "${STEWARD[$AT]}" #'
+    claim 'the kernel removes the address' wait_for 4 eval "! carries $AT"
+    claim 'the agent says so' log_has "$AT" 'the steward is gone'
+    kill_agent "$AT" TERM
+}
+row_kill_restart() {
+    standard 1s && begin
+    kill_and_start "$AT"
+    claim 'one has it again' wait_for 10 holder
+    sleep 2.5
+    claim 'one has it' holder
+    judge 1500 0 2
+}
+
+# ---- processes are stopped ----
+
+# stops SECONDS BOUND MOVES PID...: of the holder.
+stops() {
+    local seconds=$1 bound=$2 moves=$3
+    shift 3
+    kill -STOP "$@"
+    sleep "$seconds"
+    claim 'it is not held by two' [ "$(carriers | wc -w)" -le 1 ]
+    kill -CONT "$@"
+    for _ in 1 2 3 4 5 6 7 8; do
+        sleep 0.2
+        claim 'it is never put back late' [ "$moves" -eq 0 -o -z "$(carries "$AT" && echo late)" ]
+    done
+    judge "$bound" "$moves" "$moves"
+}
+row_stop_agent_short() { standard 1s && begin && stops 0.3 100 0 "${PID[$AT]}"; }
+row_stop_steward_short() { standard 1s && begin && stops 0.3 100 0 "${STEWARD[$AT]}"; }
+row_stop_both_short() { standard 1s && begin && stops 0.3 100 0 "${PID[$AT]}" "${STEWARD[$AT]}"; }
+row_stop_agent_long() { standard 1s && begin && stops 4 1500 1 "${PID[$AT]}"; }
+row_stop_steward_long() { standard 1s && begin && stops 4 1500 1 "${STEWARD[$AT]}"; }
+row_stop_both_long() { standard 1s && begin && stops 4 1500 1 "${PID[$AT]}" "${STEWARD[$AT]}"; }
+
+# At any moment of what agent and steward do, for less and more than the lease.
+row_stop_often() {
+    local at n pids
+    standard 300ms && begin
+    for ((n = 0; n < 25; n++)); do
+        at=$(holder) || { sleep 0.2; continue; }
+        case $((RANDOM % 3)) in
+        0) pids=("${PID[$at]}") ;;
+        1) pids=("${STEWARD[$at]}") ;;
+        2) pids=("${PID[$at]}" "${STEWARD[$at]}") ;;
+        esac
+        kill -STOP "${pids[@]}"
+        sleep "0.$((RANDOM % 800 + 100))"
+        kill -CONT "${pids[@]}"
+        sleep "0.$((RANDOM % 500 + 100))"
+    done
+    claim 'one has it' wait_for 10 holder
+    judge - 0 25
+}
+
+# ---- partitions ----
+
+cut_from_hosts() { cut "$1" "${HOSTS[@]}"; }
+row_partition_minority() {
+    standard 1s && fails_over 1500 cut_from_hosts
+    watch_again
+    mend
+    sleep 3
+    judge 100 0 0
+}
+row_partition_majority() {
+    local other
+    standard 1s && begin
+    other=$(others "$AT" | head -n 1)
+    cut "$other" "${HOSTS[@]}"
+    sleep 4
+    mend
+    sleep 1
+    judge 100 0 0
+}
+has_no_quorum() { m "$1" vip list | grep -q 'too few voters'; }
+row_partition_each() {
+    local host
+    standard 1s && begin
+    for host in "${HOSTS[@]}"; do cut "$host" "${HOSTS[@]}"; done
+    claim 'nobody holds it' wait_for 3 nobody_carries
+    for host in "${HOSTS[@]}"; do claim "$host says so" wait_for 10 has_no_quorum "$host"; done
+    claim 'nobody holds it still' nobody_carries
+    mend
+    claim 'one takes it when they are together again' wait_for 10 holder
+    judge - 0 1
+}
+
+# ---- bad links ----
+
+out_only() { one_way cut "$1" $(others "$1"); }
+in_only() { for host in $(others "$1"); do one_way cut "$host" "$1"; done; }
+one_way_row() {
+    standard 1s && begin
+    "$1" "$AT"
+    claim 'one that can talk has it' wait_for 10 is_elsewhere "$AT"
+    sleep "$2"
+    mend
+    sleep 2
+    judge 1500 1 2
+}
+row_one_way_out() { one_way_row out_only 2; }
+row_one_way_in() { one_way_row in_only 2; }
+row_one_way_long() { one_way_row in_only 30; }
+lossy() { for host in "${HOSTS[@]}"; do one_way lossy "$host" "${HOSTS[@]}" c; done; }
+row_loss() { standard 1s && begin && lossy && sleep 8 && judge - 0 2; }
+row_loss_long() { standard 1s && begin && lossy && sleep 60 && judge - 0 6; }
+row_duplicates() { standard 1s && begin && everything_twice && sleep 4 && judge 100 0 0; }
+
+# ---- a voter is dead, or all start ----
+
+row_witness_dead() {
+    local other
+    standard 1s && begin
+    other=$(others "$AT" | head -n 1)
+    kill_agent "$other"
+    sleep 4
+    claim 'the holder says that it failed' log_has "$AT" "member-failed: $other"
+    judge 100 0 0
+}
+start_all() { start "${HOSTS[@]}"; }
+row_boot_together() {
+    fresh 1s
+    watch_begin_early
+    claim 'one has it' wait_for 10 is_steady
+    sleep 3
+    claim 'and keeps it' is_steady
+    judge - 0 0
+}
+row_mass_kill() {
+    local host
+    standard 1s && begin
+    for host in "${HOSTS[@]}"; do kill_both "$host"; done
+    start_all
+    claim 'one has it' wait_for 10 is_steady
+    sleep 2
+    claim 'and keeps it' is_steady
+    judge 5000 0 1
+}
+row_mass_restart() {
+    local host
+    standard 1s && begin
+    for host in "${HOSTS[@]}"; do kill -TERM "${PID[$host]}"; done
+    for host in "${HOSTS[@]}"; do reap_agent "$host"; done
+    claim 'nobody has it when all have ended' nobody_carries
+    start_all
+    claim 'one has it' wait_for 10 is_steady
+    sleep 2
+    claim 'and keeps it' is_steady
+    judge 5000 0 3
+}
