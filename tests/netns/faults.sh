@@ -130,7 +130,7 @@ watch_begin_early() {
 judge() {
     local bound=$1 allowed
     watch_end
-    NUMBERS="gap ${SEEN[gap_ms]-?} ms"
+    NUMBERS+="${NUMBERS:+; then }gap ${SEEN[gap_ms]-?} ms"
     [ "$bound" = - ] || NUMBERS+=" of $bound"
     NUMBERS+=", dual ${SEEN[dual]-?}, moves ${SEEN[moves]-?}"
     [ "${SEEN[late_ms]:-0}" -lt 10 ] || NUMBERS+=", the oracle itself late by ${SEEN[late_ms]} ms"

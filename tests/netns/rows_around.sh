@@ -25,7 +25,7 @@ row_two_holders() {
 # ---- clocks ----
 
 shift_clock() { # HOST TIME_OF_DAY_S BOOTTIME_S
-    perl -e 'print pack("q2", map { $_ * 1000000 } @ARGV)' "$2" "$3" |
+    perl -e 'print pack("q2", map { $_ * 1000000 } @ARGV)' -- "$2" "$3" |
         dd of="$T/$1/clock" conv=notrunc status=none
 }
 with_clocks() {
@@ -93,31 +93,35 @@ disk_row() {
     judge 100 0 0
 }
 fill() { dd if=/dev/zero of="$1/full" bs=4k status=none 2>/dev/null || :; }
-make_read_only() { mount -o remount,ro "$1"; }
+# A file system in use cannot be made read-only.
+make_read_only() { claim 'the folder can be made immutable' chattr +i "$1"; }
 row_disk_full() { disk_row fill 'No space left'; }
-row_read_only() { disk_row make_read_only 'Read-only'; }
+row_read_only() {
+    disk_row make_read_only 'not permitted'
+    chattr -i "$T/$AT/state"
+}
 
 # ---- resources ----
 
 row_descriptors() {
     local n
     standard 1s && begin
-    prlimit --pid "${PID[$AT]}" --nofile=5:1024
+    prlimit --pid "${PID[$AT]}" --nofile=5:
     for ((n = 0; n < 20; n++)); do timeout 0.1 "$BUILD/muster" -r "$T/$AT/run" info >/dev/null 2>&1; done
     sleep 2
-    prlimit --pid "${PID[$AT]}" --nofile=1024:1024
+    prlimit --pid "${PID[$AT]}" --nofile=1024:
     claim 'it answers again' wait_for 5 m "$AT" info
     judge 100 0 0
 }
 row_memory() {
     local n
     standard 1s && begin
-    prlimit --pid "${PID[$AT]}" --as=1000000
+    prlimit --pid "${PID[$AT]}" --as=1000000:
     for ((n = 0; n < 20; n++)); do
         timeout 0.2 "$BUILD/muster" -r "$T/$AT/run" members >/dev/null 2>&1
     done
     sleep 2
-    if runs "$AT"; then prlimit --pid "${PID[$AT]}" --as=unlimited; else
+    if [ -e "/proc/${PID[$AT]}/exe" ]; then prlimit --pid "${PID[$AT]}" --as=unlimited:; else
         { reap_agent "$AT"; } 2>/dev/null
     fi
     claim 'one has it' holder
@@ -136,14 +140,12 @@ row_starved() {
 foreign_host() {
     ip netns list | grep -qw f || rig_host f 99
     ip netns exec f sysctl -q net.ipv4.conf.eth0.arp_notify=1
+    foreign_mac=1
 }
 foreign_takes() { ip -n f addr add "$VIP/32" dev eth0; }
 foreign_leaves() { ip -n f addr del "$VIP/32" dev eth0; }
-# It says so on the link, as hosts do when a link comes up.
-foreign_announces() {
-    ip -n f link set eth0 down
-    ip -n f link set eth0 up
-}
+# It says so on the link, as hosts do when their MAC changes.
+foreign_announces() { ip -n f link set eth0 address "02:00:00:00:99:0$((foreign_mac++))"; }
 log_of_any() { grep -qE -- "$1" "$T"/h?/log; }
 row_foreign_before() {
     foreign_host
