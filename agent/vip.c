@@ -61,6 +61,7 @@ static unsigned lease_held(struct vip *v, const struct leases_state *lease)
     switch (v->state) {
     case VIP_WAITING:
         v->state = VIP_STARTING;
+        v->foreign = false;
         return VIP_UP | probe;
     case VIP_STARTING:
     case VIP_HOLDING:
@@ -90,12 +91,18 @@ unsigned vip_move(struct vip *v, int64_t now_us, const char *heir)
     return v->state == VIP_STARTING || v->state == VIP_HOLDING ? stop(v, heir) : 0;
 }
 
+/* An heir that is handed it does not ask whether somebody has it. */
+static unsigned give_back(const struct vip *v)
+{
+    return v->foreign ? VIP_YIELD : VIP_RELEASE;
+}
+
 /* It is not ours to have, for now. */
 static unsigned retire(struct vip *v, int64_t now_us)
 {
     v->retry_us = now_us + VIP_RETRY_US;
     v->heir[0] = '\0';
-    return VIP_RELEASE | rest(v) | tell_holder(v, "");
+    return give_back(v) | rest(v) | tell_holder(v, "");
 }
 
 unsigned vip_hear(struct vip *v, int64_t now_us, enum vip_news news)
@@ -109,13 +116,14 @@ unsigned vip_hear(struct vip *v, int64_t now_us, enum vip_news news)
         return tell_holder(v, v->self);
     case VIP_IS_DOWN:
         if (v->state == VIP_STOPPING)
-            return VIP_RELEASE | rest(v) | tell_holder(v, "");
+            return give_back(v) | rest(v) | tell_holder(v, "");
         return ours ? retire(v, now_us) : 0;
     case VIP_IS_REFUSED:
         return ours ? retire(v, now_us) : 0;
     case VIP_IS_FOREIGN:
         v->here = true;
-        return (ours ? retire(v, now_us) : 0) | VIP_CONFLICT;
+        v->foreign = true;
+        return VIP_CONFLICT;
     }
     return 0;
 }

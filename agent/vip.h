@@ -29,7 +29,8 @@ struct vip {
     int64_t until_us; /* of the lease, while starting and holding */
     uint64_t epoch;
     char heir[GOSSIP_NAME_BYTES_MAX + 1]; /* stopping: "": the best that waits */
-    bool here; /* what was last told is of this host */
+    bool foreign;                         /* another host has said that it has it */
+    bool here;                            /* what was last told is of this host */
     char self[GOSSIP_NAME_BYTES_MAX + 1];
     char holder[GOSSIP_NAME_BYTES_MAX + 1]; /* as was last told; "": nobody */
 };
@@ -44,6 +45,7 @@ enum vip_order {
     VIP_ACQUIRED = 64, /* tell of it */
     VIP_RELEASED = 128,
     VIP_CONFLICT = 256,
+    VIP_YIELD = 512, /* the lease, to no heir: who takes it next asks whether somebody has it */
 };
 
 /* Each takes the time and returns the orders, a bit each. What an order says besides stands in the
@@ -53,7 +55,7 @@ unsigned vip_set_eligible(struct vip *v, int64_t now_us, bool eligible);
 unsigned vip_lease(struct vip *v, int64_t now_us, const struct leases_state *lease);
 /* Hands it to that member; "": to the best that waits. */
 unsigned vip_move(struct vip *v, int64_t now_us, const char *heir);
-/* The steward says so. */
+/* The steward says so. What is foreign is not down yet: that follows. */
 enum vip_news { VIP_IS_UP, VIP_IS_DOWN, VIP_IS_REFUSED, VIP_IS_FOREIGN };
 unsigned vip_hear(struct vip *v, int64_t now_us, enum vip_news news);
 unsigned vip_tick(struct vip *v, int64_t now_us);

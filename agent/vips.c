@@ -106,11 +106,14 @@ static void want(struct vips *v, const struct one *o, bool watches)
         log_error("vip \"%s\": %s", o->spec->name, gossip_error_text(error));
 }
 
-static void release(struct vips *v, const struct one *o, bool stays)
+static void release(struct vips *v, const struct one *o, unsigned orders)
 {
     const char *heir = o->vip.heir[0] != '\0' ? o->vip.heir : NULL;
+    bool stays = orders & VIP_WANT;
     struct gossip *g = v->agent->gossip;
     int64_t now_us = agent_now_us();
+    if (orders & VIP_YIELD)
+        heir = LEASES_NO_HEIR;
     if (leases_release(g, now_us, o->lease, heir, stays) != GOSSIP_OK && heir)
         leases_release(g, now_us, o->lease, NULL, stays);
 }
@@ -129,8 +132,8 @@ static void apply(struct vips *v, struct one *o, unsigned orders)
     o->orders &= ~(unsigned)VIP_DOWN;
     if (orders & VIP_DOWN && !ask_steward(v, o, STEWARD_DROP, 0))
         o->orders |= VIP_DOWN;
-    if (orders & VIP_RELEASE)
-        release(v, o, orders & VIP_WANT);
+    if (orders & (VIP_RELEASE | VIP_YIELD))
+        release(v, o, orders);
     if (orders & (VIP_WANT | VIP_WATCH))
         want(v, o, orders & VIP_WATCH);
     for (size_t i = 0; i < sizeof told / sizeof *told; i++)

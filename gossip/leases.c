@@ -436,12 +436,13 @@ enum gossip_error leases_release(struct gossip *g, int64_t now_us, const char *n
                                  const char *heir, bool stays)
 {
     struct lease_want *w = lease_want_find(&g->leases, lease_want_hash(name));
-    uint32_t row = heir ? member_by_name(&g->members, heir) : MEMBER_NONE;
-    if (!w || (heir && row == MEMBER_NONE))
+    bool none = heir && *heir == '\0', named = heir && !none;
+    uint32_t row = named ? member_by_name(&g->members, heir) : MEMBER_NONE;
+    if (!w || (named && row == MEMBER_NONE))
         return GOSSIP_ERROR_UNKNOWN;
     const struct heir *chosen =
-        heirs_choose(&w->heirs, g->now_us, heir ? core_member(g, row)->key : 0);
-    if (heir && !chosen)
+        none ? NULL : heirs_choose(&w->heirs, g->now_us, named ? core_member(g, row)->key : 0);
+    if (named && !chosen)
         return GOSSIP_ERROR_UNKNOWN;
     core_begin(g, now_us);
     struct lease_message m, answer;

@@ -57,8 +57,10 @@ enum gossip_error leases_want(struct gossip *g, int64_t now_us,
                               const struct leases_options *options);
 
 /* Gives it up; whatever only the holder does has ended. heir: a member that waits for it; NULL:
- * the best of those. stays: waits for it again, but not before the heir had its chance. UNKNOWN:
- * it is not wanted, or the heir does not wait for it; nothing changed. */
+ * the best of those; LEASES_NO_HEIR: who wins it next has not inherited it. stays: waits for it
+ * again, but not before the heir had its chance. UNKNOWN: it is not wanted, or the heir does not
+ * wait for it; nothing changed. */
+#define LEASES_NO_HEIR ""
 enum gossip_error leases_release(struct gossip *g, int64_t now_us, const char *name,
                                  const char *heir, bool stays);
 

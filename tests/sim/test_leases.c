@@ -185,6 +185,25 @@ START_TEST(handed_over_it_is_had_in_a_few_round_trips)
 }
 END_TEST
 
+START_TEST(released_to_no_heir_it_is_not_inherited)
+{
+    for_seeds(30)
+    {
+        struct leases_state state;
+        start_held(4, 4);
+        int holder = look();
+        run_ms(1000);
+        expect(release((uint32_t)holder, LEASES_NO_HEIR, false) == GOSSIP_OK);
+        expect(look() == NOBODY);
+        run_ms(LENGTH_MS);
+        expect(look() != NOBODY && look() != holder);
+        expect(leases_get(core((uint32_t)look()), net_now_us(scenario_net), lease, &state) ==
+               GOSSIP_OK);
+        expect(!state.inherited);
+    }
+}
+END_TEST
+
 START_TEST(it_goes_to_the_heir_that_was_named)
 {
     for_seeds(30)
@@ -449,6 +468,7 @@ int main(void)
     tcase_add_test(t, nobody_gets_it_before_the_voters_quarantine_is_over);
     tcase_add_test(t, of_a_crashed_holder_it_passes_on_when_its_time_is_over);
     tcase_add_test(t, handed_over_it_is_had_in_a_few_round_trips);
+    tcase_add_test(t, released_to_no_heir_it_is_not_inherited);
     tcase_add_test(t, it_goes_to_the_heir_that_was_named);
     tcase_add_test(t, the_highest_priority_gets_it_first);
     tcase_add_test(t, one_that_preempts_is_told_of_and_another_is_not);

@@ -128,15 +128,16 @@ START_TEST(what_cannot_be_put_up_is_left_to_others_for_a_while)
 }
 END_TEST
 
-START_TEST(a_foreign_host_that_has_it_is_told_of_and_it_is_not_taken)
+START_TEST(a_foreign_host_that_has_it_is_told_of_and_the_lease_goes_to_no_heir_once_it_is_down)
 {
     vip_set_eligible(&v, now_us, true);
     lease(true, "us", false, "");
-    ck_assert_uint_eq(vip_hear(&v, now_us, VIP_IS_FOREIGN), VIP_RELEASE | VIP_WATCH | VIP_CONFLICT);
+    ck_assert_uint_eq(vip_hear(&v, now_us, VIP_IS_FOREIGN), VIP_CONFLICT);
+    ck_assert_uint_eq(vip_hear(&v, now_us, VIP_IS_DOWN), VIP_YIELD | VIP_WATCH);
     setup();
     hold();
-    ck_assert_uint_eq(vip_hear(&v, now_us, VIP_IS_FOREIGN),
-                      VIP_RELEASE | VIP_WATCH | VIP_CONFLICT | VIP_RELEASED);
+    ck_assert_uint_eq(vip_hear(&v, now_us, VIP_IS_FOREIGN), VIP_CONFLICT);
+    ck_assert_uint_eq(vip_hear(&v, now_us, VIP_IS_DOWN), VIP_YIELD | VIP_WATCH | VIP_RELEASED);
 }
 END_TEST
 
@@ -161,7 +162,8 @@ int main(void)
     tcase_add_test(t, drained_it_stops_and_only_watches);
     tcase_add_test(t, a_lease_lost_while_it_stops_is_not_released_again);
     tcase_add_test(t, what_cannot_be_put_up_is_left_to_others_for_a_while);
-    tcase_add_test(t, a_foreign_host_that_has_it_is_told_of_and_it_is_not_taken);
+    tcase_add_test(
+        t, a_foreign_host_that_has_it_is_told_of_and_the_lease_goes_to_no_heir_once_it_is_down);
     tcase_add_test(t, a_lease_won_too_late_is_given_back);
     suite_add_tcase(s, t);
     return unit_run(s);
