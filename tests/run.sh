@@ -2,7 +2,8 @@
 # Builds and runs every test; ends with "N passed, N failed", exit 1 if any failed.
 # usage: tests/run.sh [--quick | --all]
 #   --quick  one build, unit tests, lint, the shortest real-process tests
-#   --all    fuzzers for a minute each, 128 agents, valgrind for simulated clusters too
+#   --all    fuzzers for a minute each, 128 agents, valgrind for simulated clusters too, and the
+#            slow faults of addresses
 set -u
 cd "$(dirname "$0")/.." || exit
 # shellcheck source=tests/setup.sh
@@ -71,9 +72,11 @@ real() {
     MUSTER_BUILD=build/$folder step "real-$folder-$script" 180 "tests/real/$script.sh" "$@"
 }
 
-# The same for what runs in network namespaces, as root.
+# The same for what runs in network namespaces, as root: netns FOLDER SECONDS SCRIPT [ARGUMENT...]
 netns() {
-    MUSTER_BUILD=build/$1 step "netns-$1-$2" 300 "tests/netns/$2.sh"
+    local folder=$1 seconds=$2 script=$3
+    shift 3
+    MUSTER_BUILD=build/$folder step "netns-$folder-$script" "$seconds" "tests/netns/$script.sh" "$@"
 }
 
 build_and_check() {
@@ -106,13 +109,21 @@ if $have_gcc; then
         real gcc sim
         real gcc slow
         real gcc unreachable
-        netns gcc steward
+        netns gcc 300 steward
     fi
 fi
+if $have_gcc; then
+    case $mode in
+    --quick) netns gcc 120 faults two_holders link_cut move sigterm kill_agent ;;
+    --full) netns gcc 600 faults ;;
+    --all) netns gcc 1200 faults --all ;;
+    esac
+fi
 if $have_asan; then
+    netns asan 180 faults link_cut move kill_both stop_both_long one_way_out vips_differ ipv6 forged
     for script in $real_tests; do real asan "$script"; done
     real asan many 6 5
-    netns asan steward
+    netns asan 300 steward
 fi
 if [ "$mode" != --quick ]; then
     rm -f build/gcc/tests/unit/*.log build/gcc/tests/sim/*.log

@@ -3,7 +3,7 @@
 # oracle (oracle.c) for how long a client was without an answer, whether two had the address at one
 # time, and how often it moved.
 #
-# usage: tests/netns/faults.sh [--all | ROW...]       (default: those that take a few seconds each)
+# usage: tests/netns/faults.sh [--all | --list | ROW...]     (default: those that take seconds)
 # MUSTER_BUILD: the folder with musterd, muster and tests/netns/oracle (default: build/gcc)
 # MUSTER_EXACT=1: bounds as they are on a quiet machine; otherwise twice as long, and 300 ms
 # shellcheck source=tests/netns/lib.sh
@@ -52,7 +52,8 @@ disk_full             fast  the disk of the holder is full
 read_only             fast  its state folder is read-only
 descriptors           fast  its agent can open nothing more
 memory                fast  its agent gets no more memory
-starved               slow  every core is busy
+starved               fast  every core is busy
+starved_long          slow  for a minute
 foreign_before        fast  a foreign host has the address before all start
 foreign_later         fast  a foreign host takes it while it is held
 removed_by_hand       fast  somebody removes the address
@@ -177,6 +178,10 @@ run_row() {
     fi
 }
 
+if [ "${1-}" = --list ]; then
+    printf '%s' "${table#?}"
+    exit 0
+fi
 rows=$(all_rows "")
 if [ "${1-}" = --all ]; then
     rows=$(all_rows 1)

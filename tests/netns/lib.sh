@@ -157,8 +157,9 @@ start() {
     done
 }
 has_steward() {
-    local pid
-    for pid in $(cat "/proc/${PID[$1]}/task/${PID[$1]}/children"); do
+    local pid pids
+    read -ra pids <"/proc/${PID[$1]}/task/${PID[$1]}/children"
+    for pid in "${pids[@]}"; do
         if [ "$(cat "/proc/$pid/comm")" = musterd:steward ]; then
             STEWARD[$1]=$pid
             return 0
@@ -182,6 +183,16 @@ stop_all() {
 all_gone() {
     local pid
     for pid in "$@"; do gone "$pid" || [ "$(ps -o stat= -p "$pid")" = Z ] || return 1; done
+}
+
+# burn PROCESSES SECONDS: keeps the cores busy.
+burn() {
+    local n pids=()
+    for ((n = 0; n < $1; n++)); do
+        timeout "$2" sh -c 'while :; do :; done' &
+        pids+=($!)
+    done
+    wait "${pids[@]}"
 }
 
 # ---- who has it ----

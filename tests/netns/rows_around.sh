@@ -1,5 +1,5 @@
 # Rows of faults.sh: clocks, disks, resources, other hosts, the configuration. Sourced by it.
-# shellcheck shell=bash disable=SC2154
+# shellcheck shell=bash disable=SC2154,SC2034,SC2004
 
 # ---- the oracle itself ----
 
@@ -126,13 +126,15 @@ row_memory() {
     claim 'one has it' holder
     judge 1500 0 1
 }
-row_starved() {
+starved() {
     standard 1s && begin
-    stress-ng --quiet --cpu "$((8 * $(nproc)))" --timeout 15s >/dev/null 2>&1
+    burn "$((8 * $(nproc)))" "$1"
     sleep 2
     claim 'one has it' wait_for 10 holder
     judge - 0 10
 }
+row_starved() { starved 6; }
+row_starved_long() { starved 60; }
 
 # ---- other hosts ----
 
@@ -253,7 +255,7 @@ row_no_right() {
 row_reloads() {
     local n
     standard 1s && sleep 3.5 && begin # what is announced of the takeover
-    stress-ng --quiet --cpu 1 --timeout 4s >/dev/null 2>&1 &
+    burn 2 4 &
     for ((n = 0; n < 20; n++)); do
         m "$AT" reload || WRONG+=("no: reload $n")
         sleep 0.1
@@ -320,7 +322,6 @@ row_blocked_log() {
     special=with_blocked_logs fresh 1s
     claim 'all is well at first' wait_for 15 is_steady
     begin
-    for ((n = 0; n < 2000; n++)); do printf '%060000d\n' "$n"; done 2>/dev/null >"$T/text" &
     for ((n = 0; n < 200; n++)); do m "$AT" reload; done
     # shellcheck disable=SC2094  # it is full then, and stays so
     timeout 1 dd if=/dev/zero of="$T/$AT/log" bs=64k 2>/dev/null

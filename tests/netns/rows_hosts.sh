@@ -1,5 +1,5 @@
 # Rows of faults.sh: hosts, processes and links that fail. Sourced by it.
-# shellcheck shell=bash disable=SC2154
+# shellcheck shell=bash disable=SC2154,SC2034
 
 # ---- the holder's host is gone ----
 
@@ -134,7 +134,7 @@ row_partition_each() {
 
 # ---- bad links ----
 
-out_only() { one_way cut "$1" $(others "$1"); }
+out_only() { one_way cut "$1" "${HOSTS[@]}"; }
 in_only() { for host in $(others "$1"); do one_way cut "$host" "$1"; done; }
 one_way_row() {
     standard 1s && begin
