@@ -24,7 +24,8 @@
  *
  * Times are CLOCK_BOOTTIME in microseconds. The steward is a dead man's switch: when the time
  * passes, or the agent's end is closed, however that came about, the address goes. It is never
- * brought back by a late renewal: HOLD for an address whose time has passed begins anew. Should the
+ * brought back by a late renewal: HOLD for an address whose time has passed begins anew, or with
+ * STEWARD_RENEW is refused. Should the
  * steward itself be stopped or killed, the gate shuts at that time, and the kernel removes the
  * address at most two seconds after it. */
 #ifndef MUSTER_AGENT_STEWARD_H
@@ -61,6 +62,9 @@ enum {
     STEWARD_PROBE = 1, /* HOLD: ask the link first whether another host has it */
     STEWARD_ADOPT = 2, /* HOLD: one that an operator configured, on that interface and with that
                         * prefix, becomes ours, and goes as ours do; FAILED with EEXIST otherwise */
+    STEWARD_RENEW = 4, /* HOLD: only go on; FAILED with ESTALE if it is not held any more: what
+                        * waited while the steward was stopped must not bring it back, for the
+                        * agent may have given its lease back by then */
 };
 
 struct steward_request {

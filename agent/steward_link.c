@@ -48,7 +48,8 @@ void steward_link_say(const struct steward_report *r, const char *name)
                      "both be stopped, an address can outlast its lease by up to two seconds");
         return;
     case STEWARD_FAILED:
-        log_error("vip \"%s\": cannot be held here: %s", name, strerror(r->error));
+        if (r->error != ESTALE) /* a renewal of what was dropped, which has been said */
+            log_error("vip \"%s\": cannot be held here: %s", name, strerror(r->error));
         return;
     case STEWARD_CONFLICT:
         say_conflict(r, name);

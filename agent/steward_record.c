@@ -11,7 +11,7 @@ int steward_request_check(const void *bytes, size_t count, size_t vips, int64_t 
     if (count != sizeof *r)
         return EMSGSIZE;
     if (r->version != STEWARD_VERSION || r->order < STEWARD_HOLD || r->order > STEWARD_PING ||
-        r->flags & ~(STEWARD_PROBE | STEWARD_ADOPT) || r->zero != 0)
+        r->flags & ~(STEWARD_PROBE | STEWARD_ADOPT | STEWARD_RENEW) || r->zero != 0)
         return EPROTO;
     if (r->vip >= vips)
         return ERANGE;

@@ -248,6 +248,8 @@ static int may_hold(struct steward_hands *h, struct steward_slot *s,
         return EBUSY;
     if (s->ward.state != WARD_FREE)
         return r->epoch < s->ward.epoch ? ESTALE : 0;
+    if (r->flags & STEWARD_RENEW)
+        return ESTALE;
     if (!netlink_link_find(&h->netlink, s->vip->interface, &s->link))
         return errno;
     return s->link.up ? 0 : ENETDOWN;

@@ -65,7 +65,7 @@ static unsigned lease_held(struct vip *v, const struct leases_state *lease)
         return VIP_UP | probe;
     case VIP_STARTING:
     case VIP_HOLDING:
-        return lease->move_to[0] != '\0' ? stop(v, lease->move_to) : VIP_UP;
+        return lease->move_to[0] != '\0' ? stop(v, lease->move_to) : VIP_UP | VIP_RENEW;
     case VIP_STOPPING:
         return 0;
     case VIP_OUT: /* won while we were giving it up */

@@ -45,7 +45,8 @@ enum vip_order {
     VIP_ACQUIRED = 64, /* tell of it */
     VIP_RELEASED = 128,
     VIP_CONFLICT = 256,
-    VIP_YIELD = 512, /* the lease, to no heir: who takes it next asks whether somebody has it */
+    VIP_RENEW = 1024, /* with VIP_UP: it goes on, and must not begin anew */
+    VIP_YIELD = 512,  /* the lease, to no heir: who takes it next asks whether somebody has it */
 };
 
 /* Each takes the time and returns the orders, a bit each. What an order says besides stands in the

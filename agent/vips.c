@@ -26,6 +26,8 @@ struct one {
     const struct vip_spec *spec;
     char lease[sizeof LEASE_PREFIX + GOSSIP_NAME_BYTES_MAX];
     unsigned orders; /* that the steward had no room for */
+    unsigned flags;  /* to begin with */
+    bool begun;      /* the steward has been asked to, since the lease was won */
     bool fits;
 };
 
@@ -118,6 +120,15 @@ static void release(struct vips *v, const struct one *o, unsigned orders)
         leases_release(g, now_us, o->lease, NULL, stays);
 }
 
+static void hold(struct vips *v, struct one *o, unsigned orders)
+{
+    if (!(orders & VIP_RENEW)) {
+        o->flags = orders & VIP_PROBE ? STEWARD_PROBE : 0;
+        o->begun = false;
+    }
+    o->begun |= ask_steward(v, o, STEWARD_HOLD, o->begun ? STEWARD_RENEW : o->flags);
+}
+
 /* What the steward has no room for is tried again; a renewal comes again by itself. */
 static void apply(struct vips *v, struct one *o, unsigned orders)
 {
@@ -128,7 +139,7 @@ static void apply(struct vips *v, struct one *o, unsigned orders)
                 {VIP_RELEASED, JOURNAL_VIP_RELEASED},
                 {VIP_ACQUIRED, JOURNAL_VIP_ACQUIRED}};
     if (orders & VIP_UP)
-        ask_steward(v, o, STEWARD_HOLD, orders & VIP_PROBE ? STEWARD_PROBE : 0);
+        hold(v, o, orders);
     o->orders &= ~(unsigned)VIP_DOWN;
     if (orders & VIP_DOWN && !ask_steward(v, o, STEWARD_DROP, 0))
         o->orders |= VIP_DOWN;
@@ -170,6 +181,13 @@ static void look(struct vips *v)
 
 /* ---- the steward ---- */
 
+/* It may have waited to be told of what we held before. */
+static bool is_past(const struct one *o, const struct steward_report *report)
+{
+    bool ours = o->vip.state == VIP_STARTING || o->vip.state == VIP_HOLDING;
+    return ours && report->epoch < o->vip.epoch;
+}
+
 /* That it is held was said of our last word but a moment ago, or is so for the first time. */
 static unsigned hear(struct vips *v, struct one *o, const struct steward_report *report)
 {
@@ -202,7 +220,7 @@ static void on_report(struct vips *v, const struct steward_report *report)
         steward_link_say(report, o ? o->spec->name : "");
     if (is_ready)
         v->gate = report->flag;
-    else
+    else if (!is_past(o, report))
         apply(v, o, hear(v, o, report));
 }
 

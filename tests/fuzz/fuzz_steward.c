@@ -100,7 +100,7 @@ static void request(uint8_t how, const uint8_t *data, size_t count)
         return;
     }
     r.order = (uint8_t)(STEWARD_HOLD + data[0] % 3);
-    r.flags = data[1] & (STEWARD_PROBE | STEWARD_ADOPT);
+    r.flags = data[1] & (STEWARD_PROBE | STEWARD_ADOPT | STEWARD_RENEW);
     r.vip = data[2] % VIPS;
     r.epoch = data[3] % 4;
     r.until_us = fake_kernel.now_us + (data[4] - 16) * INT64_C(20000);

@@ -120,7 +120,7 @@ static int check(const struct steward_request *r, size_t count)
 START_TEST(a_request_in_order_is_copied)
 {
     struct steward_request r = request(STEWARD_HOLD, 1000), copy;
-    r.flags = STEWARD_PROBE | STEWARD_ADOPT;
+    r.flags = STEWARD_PROBE | STEWARD_ADOPT | STEWARD_RENEW;
     r.vip = VIPS - 1;
     ck_assert_int_eq(steward_request_check(&r, sizeof r, VIPS, begun_us, &copy), 0);
     ck_assert_mem_eq(&r, &copy, sizeof r);
@@ -156,7 +156,7 @@ START_TEST(a_request_with_a_field_out_of_range_is_refused)
     r.version++;
     ck_assert_int_eq(check(&r, sizeof r), EPROTO);
     r.version--;
-    r.flags = 4;
+    r.flags = 8;
     ck_assert_int_eq(check(&r, sizeof r), EPROTO);
     r.flags = 0;
     r.zero = 1;
@@ -287,6 +287,24 @@ START_TEST(a_renewal_that_comes_too_late_goes_through_everything_again)
     pass_until(1500);
     expect(STEWARD_HELD);
     ck_assert_uint_eq(fake_kernel.probes, WARD_PROBES);
+}
+END_TEST
+
+START_TEST(what_may_only_go_on_does_not_begin_anew)
+{
+    struct steward_request r = request(STEWARD_HOLD, 3000);
+    ask(STEWARD_HOLD, 1000);
+    expect(STEWARD_HELD);
+    r.flags = STEWARD_RENEW;
+    take(&r);
+    expect(STEWARD_HELD);
+    fake_kernel.now_us += 3000 * MS;
+    r.until_us += 1000 * MS;
+    take(&r);
+    expect_dropped(WARD_EXPIRED);
+    expect_failed(ESTALE);
+    ck_assert(!is_there());
+    ck_assert_int_eq(slots[0].ward.state, WARD_FREE);
 }
 END_TEST
 
@@ -505,6 +523,7 @@ int main(void)
     tcase_add_test(t, a_stop_before_the_kernel_is_told_is_undone_at_once);
     tcase_add_test(t, a_stop_while_it_is_added_leaves_nothing_and_says_nothing_on_the_link);
     tcase_add_test(t, a_renewal_that_comes_too_late_goes_through_everything_again);
+    tcase_add_test(t, what_may_only_go_on_does_not_begin_anew);
     tcase_add_test(t, a_drop_is_answered_when_it_is_gone_and_not_before);
     tcase_add_test(t, an_earlier_epoch_is_refused_and_a_later_one_is_told);
     suite_add_tcase(s, t);
