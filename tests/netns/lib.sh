@@ -85,8 +85,8 @@ one_way() {
         [ "$to" = "$from" ] || nft add element bridge rig "$set" "{ \"v-$from\" . \"v-$to\" }"
     done
 }
-# cut HOST OTHER...: nothing passes between them, and nobody notices.
-cut() {
+# sever HOST OTHER...: nothing passes between them, and nobody notices.
+sever() {
     local host=$1 other
     shift
     for other in "$@"; do

@@ -3,7 +3,7 @@
 
 # ---- the holder's host is gone ----
 
-cut_off() { cut "$1" "${HOSTS[@]}" c; }
+cut_off() { sever "$1" "${HOSTS[@]}" c; }
 row_link_cut() { standard 1s && fails_over 1500 unplug; }
 row_link_silent() { standard 1s && fails_over 1500 cut_off; }
 row_link_cut_300ms() { standard 300ms && fails_over 600 unplug; }
@@ -101,7 +101,7 @@ row_stop_often() {
 
 # ---- partitions ----
 
-cut_from_hosts() { cut "$1" "${HOSTS[@]}"; }
+cut_from_hosts() { sever "$1" "${HOSTS[@]}"; }
 row_partition_minority() {
     standard 1s && fails_over 1500 cut_from_hosts
     watch_again
@@ -113,7 +113,7 @@ row_partition_majority() {
     local other
     standard 1s && begin
     other=$(others "$AT" | head -n 1)
-    cut "$other" "${HOSTS[@]}"
+    sever "$other" "${HOSTS[@]}"
     sleep 4
     mend
     sleep 1
@@ -123,7 +123,7 @@ has_no_quorum() { m "$1" vip list | grep -q 'too few voters'; }
 row_partition_each() {
     local host
     standard 1s && begin
-    for host in "${HOSTS[@]}"; do cut "$host" "${HOSTS[@]}"; done
+    for host in "${HOSTS[@]}"; do sever "$host" "${HOSTS[@]}"; done
     claim 'nobody holds it' wait_for 3 nobody_carries
     for host in "${HOSTS[@]}"; do claim "$host says so" wait_for 10 has_no_quorum "$host"; done
     claim 'nobody holds it still' nobody_carries
