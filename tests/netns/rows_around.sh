@@ -103,10 +103,13 @@ row_read_only() {
 # ---- resources ----
 
 row_descriptors() {
-    local n
+    local n refused=0
     standard 1s && begin
     prlimit --pid "${PID[$AT]}" --nofile=5:
-    for ((n = 0; n < 20; n++)); do timeout 0.1 "$BUILD/muster" -r "$T/$AT/run" info >/dev/null 2>&1; done
+    for ((n = 0; n < 20; n++)); do
+        timeout 0.2 "$BUILD/muster" -r "$T/$AT/run" info >/dev/null 2>&1 || refused=$((refused + 1))
+    done
+    claim 'nobody is answered meanwhile' [ "$refused" -eq 20 ]
     sleep 2
     prlimit --pid "${PID[$AT]}" --nofile=1024:
     claim 'it answers again' wait_for 5 m "$AT" info
@@ -224,7 +227,7 @@ row_no_device() {
     begin
     heir=$(others "$AT" | head -n 1)
     ip -n "$heir" link del eth1
-    m "$AT" vip move web "$heir"
+    m "$AT" vip move web "$heir" >/dev/null 2>&1
     claim 'who cannot hold it gives it back' wait_for 10 eval "holder && ! is_held_by $heir"
     claim 'and says why' log_has "$heir" 'cannot be held here'
     AT=$(holder)
@@ -243,7 +246,7 @@ row_no_right() {
     special=without_right fresh 1s
     claim 'another takes it' wait_for 15 is_elsewhere h1
     begin
-    m "$AT" vip move web h1
+    m "$AT" vip move web h1 >/dev/null 2>&1
     claim 'it comes back' wait_for 10 is_elsewhere h1
     claim 'h1 says why' log_has h1 'cannot be held here: Operation not permitted'
     sleep 1
@@ -325,6 +328,7 @@ row_blocked_log() {
     for ((n = 0; n < 200; n++)); do m "$AT" reload; done
     # shellcheck disable=SC2094  # it is full then, and stays so
     timeout 1 dd if=/dev/zero of="$T/$AT/log" bs=64k 2>/dev/null
+    claim 'the log is full' [ $? -eq 124 ]
     for ((n = 0; n < 100; n++)); do m "$AT" reload; done
     sleep 3
     judge 100 0 0

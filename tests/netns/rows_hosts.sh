@@ -121,14 +121,18 @@ row_partition_majority() {
 }
 has_no_quorum() { m "$1" vip list | grep -q 'too few voters'; }
 row_partition_each() {
-    local host
+    local host begun
     standard 1s && begin
     for host in "${HOSTS[@]}"; do sever "$host" "${HOSTS[@]}"; done
     claim 'nobody holds it' wait_for 3 nobody_carries
+    begun=$(now_ms)
     for host in "${HOSTS[@]}"; do claim "$host says so" wait_for 10 has_no_quorum "$host"; done
+    NUMBERS="said after $(($(now_ms) - begun)) ms, "
     claim 'nobody holds it still' nobody_carries
+    begun=$(now_ms)
     mend
     claim 'one takes it when they are together again' wait_for 10 holder
+    NUMBERS+="taken $(($(now_ms) - begun)) ms after the end"
     judge - 0 1
 }
 
