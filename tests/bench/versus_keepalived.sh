@@ -23,6 +23,7 @@ keepalived_conf() { # HOST ADVERT PRIORITY
     cat <<CONF
 global_defs {
     router_id $1
+    vrrp_version 3
     vrrp_garp_master_delay 1
 }
 vrrp_instance web {
@@ -31,7 +32,7 @@ vrrp_instance web {
     interface eth0
     virtual_router_id 77
     priority $3
-    advert_int $2
+    advert_int ${2%s}
     unicast_src_ip $NET.${1#h}
     unicast_peer {
 $(for other in $(others "$1"); do echo "        $NET.${other#h}"; done)
@@ -67,8 +68,8 @@ use() {
         mkdir -p "$T/$host"
         case $1 in
         keepalived-*)
-            keepalived_conf "$host" "${1#*-}" "$((priority -= 10))" | sed 's/advert_int \(.*\)s$/advert_int \1/' \
-                >"$T/$host/keepalived.conf"
+            priority=$((priority - 10))
+            keepalived_conf "$host" "${1#*-}" "$priority" >"$T/$host/keepalived.conf"
             ;;
         muster-*)
             LEASE=${1#*-}
@@ -85,6 +86,7 @@ end_all() {
         # Whoever has lost its parent is found by the namespace that it is in.
         for pid in $(ip netns pids "$host"); do pids+=("$pid"); done
     done
+    [ ${#pids[@]} -gt 0 ] || return 0
     { kill -CONT "${pids[@]}"; kill -9 "${pids[@]}"; } 2>/dev/null
     wait_for 5 all_gone "${pids[@]}"
     PID=() STEWARD=()
@@ -158,7 +160,10 @@ memory() {
 
 rig_up 3
 for peer in $peers; do
-    for fault in $faults; do cell "$peer" "$fault"; done
+    for fault in $faults; do
+        cell "$peer" "$fault"
+        echo "# $peer $fault: ${CELL[$peer,$fault]}" >&2
+    done
     CELL[$peer,memory]="$(memory "$peer" 2>/dev/null) kB"
 done
 
