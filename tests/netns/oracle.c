@@ -343,7 +343,7 @@ static size_t ask_hosts(void)
  * at a second look had it both when the second was first asked. */
 static void judge_hosts(void)
 {
-    bool first[HOSTS_MAX], two = false;
+    bool first[HOSTS_MAX] = {false}, two = false;
     size_t again = 0;
     if (ask_hosts() > 1) {
         for (size_t i = 0; i < o.hosts_count; i++)
