@@ -13,10 +13,13 @@
 #include <unistd.h>
 
 enum {
-    TICK_MS = 100,       /* asked of the steward, and looked after, so often */
-    SILENT_US = 1000000, /* a steward that has said nothing for so long is not there */
-    MARGIN_PARTS = 50,   /* of a lease, before whose end the address is gone */
-    KEEP_PARTS = 2,      /* of it, that it is renewed after the steward's last word */
+    TICK_MS = 100, /* asked of the steward, and looked after, so often */
+    /* A steward that has said nothing for so long is not there; for an address with a shorter
+     * lease, for that: who has just lost it for its steward's silence does not try for it again. */
+    SILENT_US = 1000000,
+    SILENT_US_MIN = 250000,
+    MARGIN_PARTS = 50, /* of a lease, before whose end the address is gone */
+    KEEP_PARTS = 2,    /* of it, that it is renewed after the steward's last word */
 };
 
 #define LEASE_PREFIX "vip/"
@@ -44,9 +47,12 @@ struct vips {
 
 /* ---- who may hold it ---- */
 
-static bool has_steward(const struct vips *v)
+static bool has_steward(const struct vips *v, const struct one *o)
 {
-    return v->fd >= 0 && agent_now_us() - v->heard_us < SILENT_US;
+    int64_t silent_us = (int64_t)o->spec->lease_ms * 1000;
+    silent_us = silent_us > SILENT_US_MIN ? silent_us : SILENT_US_MIN;
+    silent_us = silent_us < SILENT_US ? silent_us : SILENT_US;
+    return v->fd >= 0 && agent_now_us() - v->heard_us < silent_us;
 }
 
 static const char *obstacle(const struct vips *v, const struct one *o)
@@ -59,7 +65,7 @@ static const char *obstacle(const struct vips *v, const struct one *o)
         return "this host's tags do not match";
     if (!vip_spec_may_hold(o->spec))
         return "it requires checks, which this version does not have";
-    return has_steward(v) ? NULL : "the steward does not answer";
+    return has_steward(v, o) ? NULL : "the steward does not answer";
 }
 
 /* ---- what is to be done ---- */
@@ -120,9 +126,17 @@ static void release(struct vips *v, const struct one *o, unsigned orders)
         leases_release(g, now_us, o->lease, NULL, stays);
 }
 
+/* The lease is kept for as long as the steward says that it holds it; at first, for a moment. */
+static void keep(const struct vips *v, const struct one *o, int64_t now_us)
+{
+    leases_keep(v->agent->gossip, now_us, o->lease,
+                now_us + (int64_t)o->spec->lease_ms * 1000 / KEEP_PARTS);
+}
+
 static void hold(struct vips *v, struct one *o, unsigned orders)
 {
     if (!(orders & VIP_RENEW)) {
+        keep(v, o, agent_now_us());
         o->flags = orders & VIP_PROBE ? STEWARD_PROBE : 0;
         o->begun = false;
     }
@@ -194,8 +208,7 @@ static unsigned hear(struct vips *v, struct one *o, const struct steward_report 
     int64_t now_us = v->heard_us;
     switch ((enum steward_word)report->word) {
     case STEWARD_HELD:
-        leases_keep(v->agent->gossip, now_us, o->lease,
-                    now_us + (int64_t)o->spec->lease_ms * 1000 / KEEP_PARTS);
+        keep(v, o, now_us);
         return vip_hear(&o->vip, now_us, VIP_IS_UP);
     case STEWARD_DROPPED:
         return vip_hear(&o->vip, now_us, VIP_IS_DOWN);
