@@ -6,12 +6,6 @@
 # usage: tests/netns/faults.sh [--all | --list | ROW...]     (default: those that take seconds)
 # MUSTER_BUILD: the folder with musterd, muster and tests/netns/oracle (default: build/gcc)
 # MUSTER_EXACT=1: bounds as they are on a quiet machine; otherwise twice as long, and 300 ms
-# shellcheck source=tests/netns/lib.sh
-. "$(dirname "$0")/lib.sh"
-# shellcheck source=tests/netns/rows_hosts.sh
-. "$here/../netns/rows_hosts.sh"
-# shellcheck source=tests/netns/rows_around.sh
-. "$here/../netns/rows_around.sh"
 
 # In the order of what may happen; slow ones only with --all.
 table='
@@ -32,6 +26,7 @@ stop_both_short       fast  both
 stop_agent_long       fast  the agent is stopped for longer than the lease
 stop_steward_long     fast  the steward
 stop_both_long        fast  both
+stop_steward_300ms    fast  the steward, with a lease of 300 ms
 stop_often            slow  any of them, 25 times, at any moment
 partition_minority    fast  the holder is cut off from the others, but not from the client
 partition_majority    fast  another is cut off
@@ -72,6 +67,18 @@ ipv6                  fast  an IPv6 address, and a pulled cable
 ipv6_bounce           fast  an IPv6 address, and a link that comes back
 forged                fast  garbage, and forged, truncated and replayed packets
 '
+if [ "${1-}" = --list ]; then
+    printf '%s' "${table#?}"
+    exit 0
+fi
+
+# shellcheck source=tests/netns/lib.sh
+. "$(dirname "$0")/lib.sh"
+# shellcheck source=tests/netns/rows_hosts.sh
+. "$here/../netns/rows_hosts.sh"
+# shellcheck source=tests/netns/rows_around.sh
+. "$here/../netns/rows_around.sh"
+
 all_rows() { awk -v slow="$1" 'NF && ($2 != "slow" || slow) { print $1 }' <<<"$table"; }
 
 # ---- for the rows ----
@@ -178,10 +185,6 @@ run_row() {
     fi
 }
 
-if [ "${1-}" = --list ]; then
-    printf '%s' "${table#?}"
-    exit 0
-fi
 rows=$(all_rows "")
 if [ "${1-}" = --all ]; then
     rows=$(all_rows 1)
