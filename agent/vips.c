@@ -212,8 +212,9 @@ static unsigned hear(struct vips *v, struct one *o, const struct steward_report 
         return vip_hear(&o->vip, now_us, VIP_IS_UP);
     case STEWARD_DROPPED:
         return vip_hear(&o->vip, now_us, VIP_IS_DOWN);
-    case STEWARD_FAILED:
-        return vip_hear(&o->vip, now_us, VIP_IS_REFUSED);
+    case STEWARD_FAILED: /* EEXIST: an operator has configured it here */
+        return (report->error == EEXIST ? vip_hear(&o->vip, now_us, VIP_IS_FOREIGN) : 0) |
+               vip_hear(&o->vip, now_us, VIP_IS_REFUSED);
     case STEWARD_CONFLICT:
         return report->flag ? VIP_CONFLICT : vip_hear(&o->vip, now_us, VIP_IS_FOREIGN);
     case STEWARD_RESTORED:

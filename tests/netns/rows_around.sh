@@ -202,6 +202,7 @@ row_configured_by_hand() {
     special=fresh_with fresh 1s
     claim 'an alarm' wait_for 8 log_of_any 'cannot be held here: File exists|has the address'
     sleep 3
+    claim 'an event says so' log_of_any 'vip-conflict: web'
     claim 'it is not touched' carries h1
     claim 'nobody else takes it' [ "$(carriers)" = h1 ]
     stop_all
