@@ -19,7 +19,7 @@ enum {
     SILENT_US = 1000000,
     SILENT_US_MIN = 250000,
     MARGIN_PARTS = 50, /* of a lease, before whose end the address is gone */
-    KEEP_PARTS = 2,    /* of it, that it is renewed after the steward's last word */
+    KEEP_PARTS = 2,    /* of it, that the steward has to answer */
 };
 
 #define LEASE_PREFIX "vip/"
@@ -31,6 +31,7 @@ struct one {
     unsigned orders; /* that the steward had no room for */
     unsigned flags;  /* to begin with */
     bool begun;      /* the steward has been asked to, since the lease was won */
+    bool owes;       /* the steward has been asked, and has not said that it is held */
     bool fits;
 };
 
@@ -126,21 +127,26 @@ static void release(struct vips *v, const struct one *o, unsigned orders)
         leases_release(g, now_us, o->lease, NULL, stays);
 }
 
-/* The lease is kept for as long as the steward says that it holds it; at first, for a moment. */
-static void keep(const struct vips *v, const struct one *o, int64_t now_us)
+/* When the steward owes an answer it has a moment for it, and the lease is renewed no longer than
+ * that. When it owes none, its silence means nothing: it may be us who were stopped. */
+static void await_answer(const struct vips *v, struct one *o, bool owes)
 {
-    leases_keep(v->agent->gossip, now_us, o->lease,
-                now_us + (int64_t)o->spec->lease_ms * 1000 / KEEP_PARTS);
+    int64_t now_us = agent_now_us(), lease_us = (int64_t)o->spec->lease_ms * 1000;
+    if (owes != o->owes)
+        leases_keep(v->agent->gossip, now_us, o->lease,
+                    owes ? now_us + lease_us / KEEP_PARTS : INT64_MAX);
+    o->owes = owes;
 }
 
 static void hold(struct vips *v, struct one *o, unsigned orders)
 {
     if (!(orders & VIP_RENEW)) {
-        keep(v, o, agent_now_us());
+        o->owes = false;
         o->flags = orders & VIP_PROBE ? STEWARD_PROBE : 0;
         o->begun = false;
     }
     o->begun |= ask_steward(v, o, STEWARD_HOLD, o->begun ? STEWARD_RENEW : o->flags);
+    await_answer(v, o, true);
 }
 
 /* What the steward has no room for is tried again; a renewal comes again by itself. */
@@ -202,13 +208,12 @@ static bool is_past(const struct one *o, const struct steward_report *report)
     return ours && report->epoch < o->vip.epoch;
 }
 
-/* That it is held was said of our last word but a moment ago, or is so for the first time. */
 static unsigned hear(struct vips *v, struct one *o, const struct steward_report *report)
 {
     int64_t now_us = v->heard_us;
     switch ((enum steward_word)report->word) {
     case STEWARD_HELD:
-        keep(v, o, now_us);
+        await_answer(v, o, false);
         return vip_hear(&o->vip, now_us, VIP_IS_UP);
     case STEWARD_DROPPED:
         return vip_hear(&o->vip, now_us, VIP_IS_DOWN);
@@ -352,6 +357,7 @@ void vips_configure(struct vips *v, const struct vip_spec *specs, size_t count)
         struct one *o = &v->all[i];
         o->spec = &specs[i];
         bool waits = o->vip.state <= VIP_WAITING;
+        o->owes = false; /* what is wanted anew is kept without end, until we ask again */
         if (waits)
             apply(v, o, vip_set_eligible(&o->vip, agent_now_us(), o->vip.eligible));
         else
