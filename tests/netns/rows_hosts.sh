@@ -72,9 +72,9 @@ stops() {
     done
     judge "$bound" "$moves" "$moves"
 }
-row_stop_agent_short() { standard 1s && begin && stops 0.3 100 0 "${PID[$AT]}"; }
-row_stop_steward_short() { standard 1s && begin && stops 0.3 100 0 "${STEWARD[$AT]}"; }
-row_stop_both_short() { standard 1s && begin && stops 0.3 100 0 "${PID[$AT]}" "${STEWARD[$AT]}"; }
+row_stop_agent_short() { standard 1s && begin && stops 0.6 100 0 "${PID[$AT]}"; }
+row_stop_steward_short() { standard 1s && begin && stops 0.6 100 0 "${STEWARD[$AT]}"; }
+row_stop_both_short() { standard 1s && begin && stops 0.6 100 0 "${PID[$AT]}" "${STEWARD[$AT]}"; }
 row_stop_agent_long() { standard 1s && begin && stops 4 1500 1 "${PID[$AT]}"; }
 row_stop_steward_long() { standard 1s && begin && stops 4 1500 1 "${STEWARD[$AT]}"; }
 row_stop_steward_300ms() { standard 300ms && begin && stops 3 600 1 "${STEWARD[$AT]}"; }
