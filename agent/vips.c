@@ -161,6 +161,8 @@ static void apply(struct vips *v, struct one *o, unsigned orders)
     if (orders & VIP_UP)
         hold(v, o, orders);
     o->orders &= ~(unsigned)VIP_DOWN;
+    if (orders & VIP_DOWN)
+        await_answer(v, o, true);
     if (orders & VIP_DOWN && !ask_steward(v, o, STEWARD_DROP, 0))
         o->orders |= VIP_DOWN;
     if (orders & (VIP_RELEASE | VIP_YIELD))
