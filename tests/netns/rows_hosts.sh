@@ -15,7 +15,7 @@ to_another() {
 }
 terminate() {
     kill_agent "$1" TERM
-    claim 'it exits with 0' [ "$exited" -eq 0 ]
+    claim "it exits with 0, not $exited" [ "$exited" -eq 0 ]
 }
 drain() { claim 'muster drain says yes' m "$1" drain; }
 row_move() { standard 1s && fails_over 50 to_another; }
