@@ -17,7 +17,8 @@
 #include <unistd.h>
 
 #define TABLE "muster"
-#define IPV4_AT 12 /* in a mapped address */
+#define IPV4_AT 12        /* in a mapped address */
+#define NFT_SECONDS_MAX 2 /* whoever waits for longer has no gate */
 #define BATCH_BYTES 2048
 #define ANSWER_BYTES 4096
 
@@ -67,6 +68,7 @@ static _Noreturn void exec_nft(int input)
     static char name[] = "nft", option[] = "-f", from[] = "-", *none[] = {NULL};
     char *argv[] = {name, option, from, NULL};
     int null = open("/dev/null", O_RDWR);
+    alarm(NFT_SECONDS_MAX);
     dup2(input, STDIN_FILENO);
     dup2(null, STDOUT_FILENO);
     dup2(null, STDERR_FILENO);

@@ -3,24 +3,25 @@
  * Agent and steward are joined by a pair of SOCK_SEQPACKET sockets; a record is one packet of fixed
  * size, in the host's own byte order. The agent asks:
  *
- *     HOLD vip, epoch, until    hold the address until then, or, if it is held, go on until then
- *     DROP vip                  remove it now
- *     ANNOUNCE vip              say on the link again that it is here
- *     PING                      say READY again
+ *     HOLD vip, epoch, until   hold it until then, or, if it is held, go on until then
+ *     DROP vip                 remove it now
+ *     ANNOUNCE vip             say on the link again that it is here, if it is
+ *     PING                     say READY again
  *
  * and is told:
  *
- *     READY gate                once at first; and again if the gate (gate.h) is lost, or is back
- *     HELD vip, epoch           it is there, read back from the kernel, and announced; and the
- *                               answer to every HOLD by which it goes on
- *     DROPPED vip, why          it is gone, read back too; answers every DROP, sooner or later
+ *     READY gate               once at first; and again if the gate (gate.h) is lost, or is back
+ *     HELD vip, epoch          it is there, read back from the kernel, and announced; and the
+ *                              answer to every HOLD by which it goes on
+ *     DROPPED vip, why         it is gone, read back too; sooner or later the answer to a DROP
+ *     FAILED vip, error        it could not be held, and nothing of it is left; or what was asked
+ *                              is refused, and nothing has changed
+ *     CONFLICT vip, mac        another host says that it has it; it is defended once in a while
+ *                              (RFC 5227, 2.4 b), or else DROPPED follows
+ *     RESTORED vip             somebody had removed it here; it was put back, and announced
  *
- *     FAILED vip, error         it could not be held, and nothing of it is left; or the request was
- *                               refused and nothing has changed: see steward_request_check, EBUSY
- *                               (it is still being removed), ESTALE (an epoch below the held one's)
- *
- *     CONFLICT vip, mac         another host says that it has it; DROPPED follows unless `defended`
- *     RESTORED vip              somebody had removed it here; it was put back, and announced
+ * What is refused: see steward_request_check; ESTALE, an epoch below that of what is held; EBUSY,
+ * it is still being removed, and DROPPED follows.
  *
  * Times are CLOCK_BOOTTIME in microseconds. The steward is a dead man's switch: when the time
  * passes, or the agent's end is closed, however that came about, the address goes. It is never
@@ -87,9 +88,9 @@ enum steward_word {
 struct steward_report {
     uint8_t version, word;
     uint8_t why;    /* DROPPED: enum ward_why */
-    uint8_t flag;   /* READY: there is a gate; CONFLICT: defended, it is still held */
+    uint8_t flag;   /* READY: there is a gate; CONFLICT, FAILED: it is held or tried as before */
     uint32_t vip;   /* READY: 0 */
-    uint64_t epoch; /* of what was held or tried */
+    uint64_t epoch; /* of what was held or asked for */
     int32_t error;  /* FAILED: an errno */
     uint8_t mac[STEWARD_MAC_BYTES]; /* CONFLICT */
     uint8_t zero[6];

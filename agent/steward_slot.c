@@ -48,9 +48,10 @@ static void report_end(struct steward_hands *h, struct steward_slot *s)
 /* Nothing has changed. */
 static void refuse(struct steward_hands *h, struct steward_slot *s, uint64_t epoch, int error)
 {
-    report(h, s,
-           (struct steward_report){
-               .word = STEWARD_FAILED, .why = WARD_FAILED, .error = error, .epoch = epoch});
+    struct steward_report r = {
+        .word = STEWARD_FAILED, .why = WARD_FAILED, .error = error, .epoch = epoch};
+    r.flag = ward_is_live(&s->ward);
+    report(h, s, r);
 }
 
 bool steward_slot_flush(struct steward_hands *h, struct steward_slot *s)

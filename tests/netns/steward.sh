@@ -43,7 +43,8 @@ make_link() {
 start_steward() {
     rm -f "$T/orders" "$T/driver"
     mkfifo "$T/orders"
-    ip netns exec "$HOLDER" "$NETNS/steward_driver" $IP4/32@vip0 $IP6/128@vip0 \
+    # shellcheck disable=SC2086  # a command, or none
+    ip netns exec "$HOLDER" ${unprivileged-} "$T/steward_driver" $IP4/32@vip0 $IP6/128@vip0 \
         <"$T/orders" >"$T/driver" 2>"$T/driver.err" &
     driver=$!
     exec 7>"$T/orders"
@@ -153,6 +154,20 @@ gated_when_both_are_stopped() {
     t_check "$ip: held only once" told_times 1 held "$vip"
     unwatch
     at_most "$ip: no answer since either" "$(last_answer_after "$end")" 50000
+    end_steward
+}
+
+stopped_alone_it_begins_anew() {
+    local vip=$1 ip=$2
+    start_steward
+    ask keep "$vip" 900
+    wait_for 3 told held "$vip"
+    kill -STOP "$steward"
+    sleep 1.2
+    t_check "$ip: the steward alone is stopped: its agent goes on" told_none lapsed "$vip"
+    kill -CONT "$steward"
+    t_wait "$ip: continued, it is removed first" 1 told dropped "$vip" 'why expired'
+    t_wait "$ip: and held anew, as the last renewal asks" 1 told_times 2 held "$vip"
     end_steward
 }
 
@@ -299,14 +314,28 @@ the_steward_outlives_signals_and_a_flushed_ruleset() {
     end_steward
 }
 
+without_privileges_what_is_asked_fails() {
+    unprivileged='setpriv --reuid=65534 --regid=65534 --clear-groups'
+    start_steward
+    unprivileged=
+    t_check 'without privileges there is no gate' told ready 0 'flag 0'
+    ask hold 0 1000 probe
+    t_wait 'and nothing is held' 1 told failed 0 'error EPERM'
+    end_steward
+    t_check 'nor left behind' has_not "$IP4"
+}
+
+cp "$NETNS/steward_driver" "$T" || exit 2 # where everybody may run it
 make_link || { t_fail 'the namespaces could not be made'; exit 1; }
 for family in "0 $IP4 32" "1 $IP6 128"; do
     # shellcheck disable=SC2086  # three words
     for test in held_and_gone_at_its_time gone_when_the_agent_is_killed gated_when_both_are_stopped \
+        stopped_alone_it_begins_anew \
         removed_by_the_kernel_when_both_stay_stopped restored_when_deleted_by_hand \
         an_operators_is_left_alone another_host_has_it leftovers_are_removed_at_the_start \
         a_link_that_is_lost announced_when_asked_and_when_the_mac_changes; do
         $test $family
     done
 done
+without_privileges_what_is_asked_fails
 the_steward_outlives_signals_and_a_flushed_ruleset

@@ -95,6 +95,7 @@ static void expect_failed(int error)
     struct steward_report r = told();
     ck_assert_int_eq(r.word, STEWARD_FAILED);
     ck_assert_int_eq(r.error, error);
+    ck_assert_uint_eq(r.flag, 0);
 }
 
 static bool is_there(void)
@@ -334,7 +335,9 @@ START_TEST(an_earlier_epoch_is_refused_and_a_later_one_is_told)
     r.epoch--;
     r.until_us += 1000 * MS;
     take(&r);
-    expect_failed(ESTALE);
+    struct steward_report refused = told();
+    ck_assert_int_eq(refused.error, ESTALE);
+    ck_assert_uint_eq(refused.flag, 1);
     ck_assert_int_eq(slots[0].ward.until_us, begun_us + 1000 * MS);
     r.epoch += 2;
     take(&r);

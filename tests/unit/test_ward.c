@@ -295,6 +295,16 @@ START_TEST(a_link_that_blinks_has_it_restored_and_announced_anew)
 }
 END_TEST
 
+START_TEST(nothing_is_said_on_a_link_that_is_lost)
+{
+    ck_assert(hold(60000, false));
+    pass_until(50);
+    ward_link(&ward, now_us, false);
+    pass_until(200);
+    expect("add 0, announce 0, ");
+}
+END_TEST
+
 START_TEST(asked_again_it_announces_the_whole_row)
 {
     hold_for_long();
@@ -365,6 +375,7 @@ int main(void)
     tcase_add_test(t, it_is_not_put_back_after_its_time);
     tcase_add_test(t, a_link_that_is_lost_takes_it_along);
     tcase_add_test(t, a_link_that_blinks_has_it_restored_and_announced_anew);
+    tcase_add_test(t, nothing_is_said_on_a_link_that_is_lost);
     tcase_add_test(t, asked_again_it_announces_the_whole_row);
     tcase_add_test(t, announcements_that_were_held_up_come_once);
     tcase_add_test(t, what_is_free_has_nothing_to_do);
