@@ -178,6 +178,10 @@ removed_by_the_kernel_when_both_stay_stopped() {
     kill -STOP "$driver" "$steward"
     t_wait "$ip: both stay stopped: the kernel removes it" 4 has_not "$ip"
     kill -CONT "$driver" "$steward"
+    t_wait "$ip: continued, they find it gone" 1 told dropped "$vip" 'why expired'
+    sleep 0.2
+    t_check "$ip: and leave it so" has_not "$ip"
+    t_check "$ip: it was not put back in between" told_none restored "$vip"
     end_steward
 }
 
