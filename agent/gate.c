@@ -98,7 +98,7 @@ static bool make_tables(void)
 bool gate_open(struct gate *g)
 {
     struct timeval wait = {.tv_usec = GATE_WAIT_MS * 1000};
-    *g = (struct gate){.made_us = now_us()};
+    *g = (struct gate){.remade_us = -GATE_REMAKE_US};
     if (!make_tables())
         return false;
     g->socket = mnl_socket_open2(NETLINK_NETFILTER, SOCK_CLOEXEC);
@@ -298,9 +298,9 @@ bool gate_pass(struct gate *g, const uint8_t ip[GATE_IP_BYTES], int64_t ms)
     if (pass(g, ip, ms))
         return true;
     int64_t begun_us = now_us();
-    if (errno != ENOENT || begun_us - g->made_us < GATE_REMAKE_US)
+    if (errno != ENOENT || begun_us - g->remade_us < GATE_REMAKE_US)
         return false;
-    g->made_us = begun_us;
+    g->remade_us = begun_us;
     errno = ENOENT;
     return make_tables() && pass(g, ip, ms - (now_us() - begun_us) / 1000 - 1);
 }

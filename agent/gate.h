@@ -23,7 +23,7 @@ struct mnl_socket;
 struct gate {
     struct mnl_socket *socket; /* NULL: there is no gate */
     uint32_t seq;
-    int64_t made_us; /* the tables, by CLOCK_BOOTTIME */
+    int64_t remade_us; /* when the tables were last found missing, by CLOCK_BOOTTIME */
 };
 
 /* Makes the tables anew, with nft(8). False: there is no gate (no nft, no right, no nf_tables in
@@ -36,8 +36,8 @@ void gate_abandon(struct gate *g);
 
 /* One change of the tables each, atomic, without a process.
  * False with errno: nothing has changed. ENOENT: somebody has removed the tables (`nft flush
- * ruleset`); they are made anew, once in GATE_REMAKE_US, and it is tried again before that is
- * said. */
+ * ruleset`, or a steward before us that took its time to end), and it is not yet GATE_REMAKE_US
+ * that they were made anew for that. */
 
 /* Traffic of `ip` passes for ms milliseconds from now, and not after; ms < 1: not even now. */
 bool gate_pass(struct gate *g, const uint8_t ip[GATE_IP_BYTES], int64_t ms);
