@@ -56,8 +56,8 @@ control_command_fn control_lock_take;
 void control_lock_drop_all(struct control_client *c);
 
 /* control_vips */
-control_command_fn control_vips_list, control_vips_explain, control_vips_move,
-    control_vips_release, control_vips_drain, control_vips_undrain;
+control_command_fn control_vips_list, control_vips_explain, control_vips_move, control_vips_release,
+    control_vips_drain, control_vips_undrain;
 
 /* control_admin */
 control_command_fn control_admin_join, control_admin_leave, control_admin_force_leave,

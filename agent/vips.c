@@ -220,6 +220,8 @@ static unsigned hear(struct vips *v, struct one *o, const struct steward_report 
     case STEWARD_DROPPED:
         return vip_hear(&o->vip, now_us, VIP_IS_DOWN);
     case STEWARD_FAILED: /* EEXIST: an operator has configured it here */
+        if (report->flag)
+            return 0; /* what was asked is refused, and it is still held */
         return (report->error == EEXIST ? vip_hear(&o->vip, now_us, VIP_IS_FOREIGN) : 0) |
                vip_hear(&o->vip, now_us, VIP_IS_REFUSED);
     case STEWARD_CONFLICT:
