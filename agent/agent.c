@@ -3,6 +3,7 @@
 #include "agent/control.h"
 #include "agent/dial.h"
 #include "agent/folder.h"
+#include "agent/hooks.h"
 #include "agent/locks.h"
 #include "agent/net.h"
 #include "agent/notify.h"
@@ -434,43 +435,6 @@ static rlim_t allow_descriptors(void)
     return before;
 }
 
-/* Everything borrowed from the address's spec. */
-static struct handler_spec hook_of(const struct vip_spec *vip, char *name)
-{
-    return (struct handler_spec){
-        .name = name,
-        .kinds =
-            1u << JOURNAL_VIP_ACQUIRED | 1u << JOURNAL_VIP_RELEASED | 1u << JOURNAL_VIP_CONFLICT,
-        .run = vip->hook,
-        .vip = vip->name,
-        .timeout_ms = vip->timeout_ms,
-        .user = vip->user,
-        .account = vip->account,
-    };
-}
-
-bool agent_configure_handlers(struct agent *a, const struct config *c)
-{
-    enum { HOOK_NAME_BYTES = sizeof "vip/" + GOSSIP_NAME_BYTES_MAX };
-    size_t count = c->handlers_count;
-    struct handler_spec *specs = calloc(count + c->vips_count + 1, sizeof *specs);
-    char(*names)[HOOK_NAME_BYTES] = calloc(c->vips_count + 1, sizeof *names);
-    bool ok = specs && names;
-    for (size_t i = 0; ok && i < count; i++)
-        specs[i] = c->handlers[i];
-    for (size_t i = 0; ok && i < c->vips_count; i++) {
-        if (!c->vips[i].hook)
-            continue;
-        snprintf(names[i], sizeof names[i], "vip/%s", c->vips[i].name);
-        specs[count++] = hook_of(&c->vips[i], names[i]);
-    }
-    if (ok)
-        handlers_configure(a->handlers, specs, count);
-    free(specs);
-    free(names);
-    return ok;
-}
-
 /* Scripts run in "/", so that they are told of the run folder by its whole path. */
 static bool start_handlers(struct agent *a, char *error)
 {
@@ -482,7 +446,7 @@ static bool start_handlers(struct agent *a, char *error)
     a->handlers = handlers_new(a->base, a->config->name, run_dir, allow_descriptors());
     assert(a->handlers);
     free(run_dir);
-    return agent_configure_handlers(a, a->config);
+    return hooks_configure(a->handlers, a->config);
 }
 
 static uint32_t longest_lease_ms(const struct config *c)

@@ -81,10 +81,6 @@ void agent_settle(struct agent *a);
 void agent_publish(struct agent *a, enum journal_kind kind, const struct gossip_member *member,
                    const struct journal_vip *vip);
 
-/* The configuration's handlers, and the hooks of its addresses. False: out of memory; those that
- * were there stay. */
-bool agent_configure_handlers(struct agent *a, const struct config *c);
-
 /* How something asked for has ended, told once; error: text, borrowed, when not ok. */
 typedef void agent_done_fn(void *arg, bool ok, const char *error);
 

@@ -1,6 +1,7 @@
 #include "agent/reload.h"
 
 #include "agent/dial.h"
+#include "agent/hooks.h"
 #include "agent/quorum.h"
 #include "agent/vips.h"
 
@@ -112,7 +113,8 @@ static void take_on(struct agent *a, struct config *new)
     keep_what_cannot(old, new);
     keep_vips(a->vips, old, new);
     log_set_level(new->log_level);
-    agent_configure_handlers(a, new);
+    if (!hooks_configure(a->handlers, new))
+        log_error("reload: out of memory; the handlers stay as they were");
     dial_configure(a->dials, new->join, new->join_count);
     vips_configure(a->vips, new->vips, new->vips_count);
     const char *why = quorum_configure(a->quorum, &new->quorum);

@@ -235,16 +235,19 @@ static unsigned hear(struct vips *v, struct one *o, const struct steward_report 
 
 static void on_report(struct vips *v, const struct steward_report *report)
 {
-    bool is_ready = report->word == STEWARD_READY;
-    struct one *o = is_ready ? NULL : &v->all[report->vip];
-    bool knew = v->heard_us != 0;
+    struct one *o = &v->all[report->vip];
     v->heard_us = agent_now_us();
-    if (!is_ready || !knew || v->gate != report->flag)
-        steward_link_say(report, o ? o->spec->name : "");
-    if (is_ready)
-        v->gate = report->flag;
-    else if (!is_past(o, report))
+    steward_link_say(report, o->spec->name);
+    if (!is_past(o, report))
         apply(v, o, hear(v, o, report));
+}
+
+static void on_ready(struct vips *v, const struct steward_report *report)
+{
+    if (v->heard_us == 0 || v->gate != report->flag)
+        steward_link_say(report, "");
+    v->heard_us = agent_now_us();
+    v->gate = report->flag;
 }
 
 static void lose_steward(struct vips *v)
@@ -264,7 +267,7 @@ static void on_readable(int fd, short what, void *arg)
     enum steward_link_got got;
     (void)what;
     while ((got = steward_link_receive(fd, v->count, &report)) == STEWARD_LINK_REPORT)
-        on_report(v, &report);
+        (report.word == STEWARD_READY ? on_ready : on_report)(v, &report);
     if (got == STEWARD_LINK_CLOSED)
         lose_steward(v);
     agent_settle(v->agent);

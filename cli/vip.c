@@ -47,9 +47,12 @@ static const struct fields_entry fields[] = {
     FIELD("Voters", FIELDS_OBJECT, voters, true),
 };
 
+static const struct vip nothing = {
+    .name = "", .address = "", .interface = "", .holder = "", .state = "", .obstacle = ""};
+
 static const char *read_vip(const msgpack_object *map, msgpack_zone *zone, struct vip *vip)
 {
-    *vip = (struct vip){.obstacle = ""};
+    *vip = nothing;
     return fields_read(map, fields, sizeof fields / sizeof fields[0], zone, vip);
 }
 
@@ -125,8 +128,11 @@ static int show_list(const struct cli *cli, struct client *client, const struct 
     struct vip *vips = msgpack_zone_malloc(zone, (count + 1) * sizeof *vips);
     struct print_cell *cells =
         msgpack_zone_malloc(zone, (count + 1) * COLUMNS * sizeof *cells + count * TEXT_BYTES);
-    if (!vips || !cells)
+    if (!vips || !cells) {
         client_malformed(client, "Vips");
+        return cli_failed(cli, client, NULL);
+    }
+    memset(vips, 0, (count + 1) * sizeof *vips);
     for (size_t i = 0; client->status == CLIENT_OK && i < count; i++) {
         const char *wrong = read_vip(&list->vips->via.array.ptr[i], zone, &vips[i]);
         if (wrong)
@@ -159,6 +165,7 @@ static int list_run(const struct cli *cli, struct client *client)
 
 static enum client_status ask(struct client *client, const char *name, struct vip *vip)
 {
+    *vip = nothing;
     client_request(client, "vip-explain");
     client_put_map(client, 1);
     client_put_text(client, "Name");
@@ -189,7 +196,7 @@ static bool next_pair(const msgpack_object *list, size_t i, msgpack_zone *zone, 
         {"Note", FIELDS_TEXT, offsetof(struct pair, note), true},
         {"Priority", FIELDS_UNSIGNED, offsetof(struct pair, priority), true},
     };
-    *pair = (struct pair){.note = ""};
+    *pair = (struct pair){.name = "", .note = ""};
     return list && list->type == MSGPACK_OBJECT_ARRAY && i < list->via.array.size &&
            !fields_read(&list->via.array.ptr[i], pair_fields, 3, zone, pair);
 }
@@ -332,34 +339,57 @@ static int release_vip(const struct cli *cli, struct client *client, const char 
 
 /* ---- the commands ---- */
 
+static int run_list(const struct cli *cli, struct client *client, char **names)
+{
+    (void)names;
+    return list_run(cli, client);
+}
+
+static int run_explain(const struct cli *cli, struct client *client, char **names)
+{
+    return explain_vip(cli, client, names[0]);
+}
+
+static int run_release(const struct cli *cli, struct client *client, char **names)
+{
+    return release_vip(cli, client, names[0]);
+}
+
+static int run_move(const struct cli *cli, struct client *client, char **names)
+{
+    return move_vip(cli, client, names[0], names[1]);
+}
+
+struct verb {
+    const char *name;
+    int arguments;
+    int (*run)(const struct cli *cli, struct client *client, char **names);
+};
+
+static const struct verb *find_verb(const struct cli *cli, const char *name)
+{
+    static const struct verb verbs[] = {{"list", 0, run_list},
+                                        {"explain", 1, run_explain},
+                                        {"release", 1, run_release},
+                                        {"move", 2, run_move}};
+    for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++)
+        if (strcmp(verbs[i].name, name) == 0)
+            return &verbs[i];
+    cli_wrong(cli, "\"%s\": not list, explain, move or release", name);
+}
+
 int vip_run(struct cli *cli, int argc, char **argv)
 {
-    static const struct {
-        const char *name;
-        int arguments;
-    } verbs[] = {{"list", 0}, {"explain", 1}, {"release", 1}, {"move", 2}};
     char **words = cli_arguments(cli, argc, argv, 0, 3);
-    const char *verb = words[0] ? words[0] : "list";
-    int given = 0, status;
-    size_t at = 0;
+    const struct verb *verb = find_verb(cli, words[0] ? words[0] : "list");
+    int given = 0;
     while (words[0] && words[given + 1])
         given++;
-    while (at < 4 && strcmp(verbs[at].name, verb) != 0)
-        at++;
-    if (at == 4)
-        cli_wrong(cli, "\"%s\": not list, explain, move or release", verb);
-    if (given != verbs[at].arguments)
-        cli_wrong(cli, "%s takes %d arguments", verb, verbs[at].arguments);
+    if (given != verb->arguments)
+        cli_wrong(cli, "%s takes %d arguments", verb->name, verb->arguments);
     struct client client;
     client_open(&client, cli->socket, CLIENT_NO_DEADLINE);
-    if (at == 0)
-        status = list_run(cli, &client);
-    else if (at == 1)
-        status = explain_vip(cli, &client, words[1]);
-    else if (at == 2)
-        status = release_vip(cli, &client, words[1]);
-    else
-        status = move_vip(cli, &client, words[1], words[2]);
+    int status = verb->run(cli, &client, words + 1);
     client_close(&client);
     return status;
 }

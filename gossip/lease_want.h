@@ -10,7 +10,9 @@ struct lease_want {
     struct lease_candidate c;
     struct lease_message asked; /* of this attempt */
     int64_t tried_us, next_us, resend_us;
-    int64_t keep_us; /* renewed until then */
+    int64_t keep_us;                    /* renewed until then */
+    uint32_t answered[LEASE_LISTS_MAX]; /* the last question: seats, by list */
+    int64_t reached_us;                 /* when a majority of each list had answered one */
     bool preempts, watches;
     bool changed;
     bool held;                 /* as was last told */

@@ -95,6 +95,7 @@ static void query(struct gossip *g, struct lease_want *w)
 {
     struct lease_message m = {.kind = LEASE_QUERY, .ballot = {0, w->c.claim}}, answer;
     w->next_us = g->now_us + part(w, ATTEMPT_PARTS);
+    memset(w->answered, 0, sizeof w->answered);
     lease_out_push(g, 0, w->hash, &m);
     if (ask_ourselves(g, w->hash, &m, &answer))
         hear_answer(g, w, core_member(g, g->self)->profile->name, &answer);
@@ -112,6 +113,7 @@ static void try_now(struct gossip *g, struct lease_want *w)
         return;
     w->tried_us = g->now_us;
     w->inherits = false;
+    memset(w->answered, 0, sizeof w->answered);
     lease_try(&w->c, g->now_us, &m);
     ask(g, w, &m);
 }
@@ -156,6 +158,19 @@ static void give_up(struct gossip *g, struct lease_want *w, bool proposed)
         wait_for(g, w);
 }
 
+/* Are the voters there, whatever they say? */
+static void note_answer(struct gossip *g, struct lease_want *w,
+                        const uint32_t seats[LEASE_LISTS_MAX])
+{
+    bool most = true;
+    for (unsigned i = 0; i < w->c.quorum.lists; i++) {
+        w->answered[i] |= seats[i];
+        most &= 2 * __builtin_popcount(w->answered[i]) > w->c.quorum.voters[i];
+    }
+    if (most)
+        w->reached_us = g->now_us;
+}
+
 /* A grant of one voter may be of one that never got the others; it passes. */
 static void note_holder(struct gossip *g, struct lease_want *w, const struct lease_message *m)
 {
@@ -183,6 +198,7 @@ static void hear_answer(struct gossip *g, struct lease_want *w, const char *vote
     struct lease_message next;
     if (m->ballot.claim != w->c.claim || !voters_seats(&g->leases.voters, voter, seats))
         return;
+    note_answer(g, w, seats);
     note_holder(g, w, m);
     bool proposed = w->c.phase == LEASE_PROPOSING;
     switch (lease_hear(&w->c, g->now_us, seats, m, &next)) {
@@ -300,6 +316,18 @@ void leases_hear(struct gossip *g, const struct wire_message *m, const struct go
 
 /* ---- time ---- */
 
+/* An attempt is under way. */
+static void go_on(struct gossip *g, struct lease_want *w)
+{
+    bool resend = g->now_us >= w->resend_us;
+    if (resend && !w->held && lease_is_refused(&w->c))
+        give_up(g, w, w->c.phase == LEASE_PROPOSING);
+    else if (g->now_us >= w->tried_us + part(w, ATTEMPT_PARTS))
+        try_now(g, w);
+    else if (resend)
+        ask(g, w, &w->asked);
+}
+
 static void tick_one(struct gossip *g, struct lease_want *w)
 {
     int64_t soon_us = g->now_us + part(w, TOGETHER_PARTS);
@@ -320,18 +348,11 @@ static void tick_one(struct gossip *g, struct lease_want *w)
         w->next_us = w->held ? w->c.until_us : INT64_MAX;
         return;
     }
-    bool asking = w->c.phase != LEASE_IDLE;
-    if (w->watches && soon_us >= w->next_us)
+    if (w->c.phase != LEASE_IDLE)
+        go_on(g, w);
+    else if (soon_us >= w->next_us && w->watches)
         query(g, w);
-    else if (w->watches)
-        return;
-    else if (asking && !w->held && lease_is_refused(&w->c) && g->now_us >= w->resend_us)
-        give_up(g, w, w->c.phase == LEASE_PROPOSING);
-    else if (asking && g->now_us >= w->tried_us + part(w, ATTEMPT_PARTS))
-        try_now(g, w);
-    else if (asking && g->now_us >= w->resend_us)
-        ask(g, w, &w->asked);
-    else if (!asking && soon_us >= w->next_us)
+    else if (soon_us >= w->next_us)
         try_now(g, w);
 }
 
@@ -393,8 +414,10 @@ static struct lease_want *add(struct gossip *g, const char *name)
         l->capacity = capacity;
     }
     struct lease_want *w = &l->wants[l->count++];
-    *w = (struct lease_want){
-        .hash = lease_want_hash(name), .next_us = g->now_us, .keep_us = INT64_MAX};
+    *w = (struct lease_want){.hash = lease_want_hash(name),
+                             .next_us = g->now_us,
+                             .keep_us = INT64_MAX,
+                             .reached_us = g->now_us};
     memcpy(w->name, name, strlen(name));
     return w;
 }
@@ -426,6 +449,8 @@ enum gossip_error leases_want(struct gossip *g, int64_t now_us,
     w->c.priority = options->priority;
     w->preempts = options->preempts;
     w->watches = options->watches;
+    if (w->watches)
+        w->c.phase = LEASE_IDLE;
     w->keep_us = INT64_MAX;
     w->next_us = core_min(w->next_us, now_us);
     core_end(g);

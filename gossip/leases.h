@@ -41,7 +41,8 @@ struct leases_needs leases_needs(const struct gossip *g);
 /* The disk has that now. */
 void leases_allow(struct gossip *g, int64_t now_us, uint32_t longest_ms);
 
-/* Are so many voters alive, as far as this member sees, that a lease can be had? */
+/* Can a lease be had? So many voters are alive, as far as this member sees; and if it asks them, so
+ * many have answered of late: who is cut off is held for alive for a while. */
 bool leases_has_quorum(const struct gossip *g);
 
 struct leases_options {

@@ -5,7 +5,10 @@
 
 #include <string.h>
 
-enum { DISPUTE_MS = 500 }; /* how long what others go by is not looked at again */
+enum {
+    DISPUTE_MS = 500,   /* how long what others go by is not looked at again */
+    REACHED_LENGTHS = 2 /* of a lease, that voters may be silent and still there */
+};
 
 static void publish(struct gossip *g)
 {
@@ -63,6 +66,15 @@ static bool is_alive(const struct gossip *g, const char *name)
     return row != MEMBER_NONE && member_is_live(&g->members.rows[row]);
 }
 
+/* A majority has answered of late, or nothing was asked. */
+static bool are_reached(const struct leases *l, int64_t now_us)
+{
+    for (uint32_t i = 0; i < l->count; i++)
+        if (now_us - l->wants[i].reached_us < REACHED_LENGTHS * l->wants[i].c.length_us)
+            return true;
+    return l->count == 0;
+}
+
 bool leases_has_quorum(const struct gossip *g)
 {
     const struct voters *v = &g->leases.voters;
@@ -75,7 +87,7 @@ bool leases_has_quorum(const struct gossip *g)
         if (2 * alive <= v->lists[i].count)
             return false;
     }
-    return true;
+    return are_reached(&g->leases, g->now_us);
 }
 
 /* What the voters, and we, say of the lists that they go by. */

@@ -3,6 +3,7 @@
 
 #include "tests/unit/unit.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static struct vip v;
@@ -18,8 +19,8 @@ static unsigned lease(bool held, const char *holder, bool inherited, const char 
 {
     struct leases_state state = {
         .held = held, .inherited = inherited, .until_us = now_us + 990000, .epoch = 7};
-    strcpy(state.holder, holder);
-    strcpy(state.move_to, move_to);
+    snprintf(state.holder, sizeof state.holder, "%s", holder);
+    snprintf(state.move_to, sizeof state.move_to, "%s", move_to);
     return vip_lease(&v, now_us, &state);
 }
 
