@@ -22,8 +22,10 @@ static unsigned rest(struct vip *v)
 
 static unsigned tell_holder(struct vip *v, const char *holder)
 {
-    if (strcmp(v->holder, holder) == 0)
+    bool same = strcmp(v->holder, holder) == 0;
+    if (same && (*holder == '\0' || v->told_epoch == v->epoch))
         return 0;
+    v->told_epoch = v->epoch;
     v->here = strcmp(v->holder, v->self) == 0 || strcmp(holder, v->self) == 0;
     memcpy(v->holder, holder, strlen(holder) + 1);
     return *holder != '\0' ? VIP_ACQUIRED : VIP_RELEASED;

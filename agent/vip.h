@@ -33,6 +33,7 @@ struct vip {
     bool here;                            /* what was last told is of this host */
     char self[GOSSIP_NAME_BYTES_MAX + 1];
     char holder[GOSSIP_NAME_BYTES_MAX + 1]; /* as was last told; "": nobody */
+    uint64_t told_epoch;
 };
 
 enum vip_order {

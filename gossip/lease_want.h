@@ -20,7 +20,9 @@ struct lease_want {
     bool over;                 /* wanted no more, but the heir is still being told */
     struct lease_grant holder; /* as far as we know; owner 0: nobody */
     int64_t holder_until_us;
-    uint64_t move_to; /* an heir that should have it from us; 0: none */
+    struct lease_grant reported;         /* what voters say last, and who of them */
+    uint32_t reporters[LEASE_LISTS_MAX]; /* seats, by list */
+    uint64_t move_to;                    /* an heir that should have it from us; 0: none */
     struct heirs heirs;
     uint64_t heir;
     struct lease_ballot released, inherited; /* by us; by another, for us */

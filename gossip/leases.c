@@ -158,27 +158,33 @@ static void give_up(struct gossip *g, struct lease_want *w, bool proposed)
         wait_for(g, w);
 }
 
-/* Are the voters there, whatever they say? */
-static void note_answer(struct gossip *g, struct lease_want *w,
-                        const uint32_t seats[LEASE_LISTS_MAX])
+/* Takes in a voter's seats. True: it makes a majority of each list. */
+static bool add_seats(const struct lease_want *w, uint32_t all[LEASE_LISTS_MAX],
+                      const uint32_t seats[LEASE_LISTS_MAX])
 {
     bool most = true;
     for (unsigned i = 0; i < w->c.quorum.lists; i++) {
-        w->answered[i] |= seats[i];
-        most &= 2 * __builtin_popcount(w->answered[i]) > w->c.quorum.voters[i];
+        all[i] |= seats[i];
+        most &= 2 * __builtin_popcount(all[i]) > w->c.quorum.voters[i];
     }
-    if (most)
-        w->reached_us = g->now_us;
+    return most;
 }
 
-/* A grant of one voter may be of one that never got the others; it passes. */
-static void note_holder(struct gossip *g, struct lease_want *w, const struct lease_message *m)
+/* What one voter holds may be of somebody who never got the others. */
+static void note_holder(struct gossip *g, struct lease_want *w, const struct lease_message *m,
+                        const uint32_t seats[LEASE_LISTS_MAX])
 {
     const struct lease_grant *grant = &m->grant;
     bool older = w->holder.owner != 0 && grant->epoch < w->holder.epoch;
     if (grant->ballot.round == 0 || grant->ballot.claim == w->c.claim || older)
         return;
-    w->changed |= grant->owner != w->holder.owner;
+    if (grant->owner != w->reported.owner || grant->epoch != w->reported.epoch) {
+        memset(w->reporters, 0, sizeof w->reporters);
+        w->reported = *grant;
+    }
+    if (!add_seats(w, w->reporters, seats))
+        return;
+    w->changed |= grant->owner != w->holder.owner || grant->epoch != w->holder.epoch;
     w->holder = *grant;
     w->holder_until_us = g->now_us + m->time_us;
 }
@@ -198,8 +204,9 @@ static void hear_answer(struct gossip *g, struct lease_want *w, const char *vote
     struct lease_message next;
     if (m->ballot.claim != w->c.claim || !voters_seats(&g->leases.voters, voter, seats))
         return;
-    note_answer(g, w, seats);
-    note_holder(g, w, m);
+    if (add_seats(w, w->answered, seats))
+        w->reached_us = g->now_us;
+    note_holder(g, w, m, seats);
     bool proposed = w->c.phase == LEASE_PROPOSING;
     switch (lease_hear(&w->c, g->now_us, seats, m, &next)) {
     case LEASE_WAIT:

@@ -8,17 +8,19 @@
 
 static struct vip v;
 static int64_t now_us;
+static uint64_t epoch;
 
 static void setup(void)
 {
     v = (struct vip){.self = "us"};
     now_us = 1000000;
+    epoch = 7;
 }
 
 static unsigned lease(bool held, const char *holder, bool inherited, const char *move_to)
 {
     struct leases_state state = {
-        .held = held, .inherited = inherited, .until_us = now_us + 990000, .epoch = 7};
+        .held = held, .inherited = inherited, .until_us = now_us + 990000, .epoch = epoch};
     snprintf(state.holder, sizeof state.holder, "%s", holder);
     snprintf(state.move_to, sizeof state.move_to, "%s", move_to);
     return vip_lease(&v, now_us, &state);
@@ -38,8 +40,12 @@ START_TEST(who_is_no_candidate_only_watches_and_tells_who_has_it)
     ck_assert_uint_eq(lease(false, "a", false, ""), VIP_ACQUIRED);
     ck_assert_uint_eq(lease(false, "a", false, ""), 0);
     ck_assert_uint_eq(lease(false, "b", false, ""), VIP_ACQUIRED);
+    epoch++;
+    ck_assert_uint_eq(lease(false, "b", false, ""), VIP_ACQUIRED);
     ck_assert_uint_eq(lease(false, "", false, ""), VIP_RELEASED);
-    ck_assert_uint_eq(v.epoch, 7);
+    ck_assert_uint_eq(v.epoch, epoch);
+    epoch++;
+    ck_assert_uint_eq(lease(false, "", false, ""), 0);
 }
 END_TEST
 
