@@ -54,7 +54,7 @@ END_TEST
 START_TEST(a_change_of_an_address_says_which_and_of_the_quorum_neither)
 {
     struct gossip_member m = FAKE_MEMBER_UNTAGGED("a", GOSSIP_ALIVE);
-    const struct journal_vip vip = {"web", "10.0.0.100/32", "eth0", "a", 7};
+    const struct journal_vip vip = {"web", "10.0.0.100/32", "eth0", "a", 7, true};
     const struct journal_entry *e =
         journal_append(journal, NOON_MS, JOURNAL_VIP_ACQUIRED, &m, &vip);
     ck_assert_ptr_nonnull(e);
