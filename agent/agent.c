@@ -9,6 +9,8 @@
 #include "agent/notify.h"
 #include "agent/quorum.h"
 #include "agent/reload.h"
+#include "agent/runner_link.h"
+#include "agent/steward.h"
 #include "agent/stream.h"
 #include "agent/udp.h"
 #include "agent/vips.h"
@@ -443,7 +445,7 @@ static bool start_handlers(struct agent *a, char *error)
         snprintf(error, AGENT_ERROR_BYTES, "%s: %s", a->config->run_dir, strerror(errno));
         return false;
     }
-    a->handlers = handlers_new(a->base, a->config->name, run_dir, allow_descriptors());
+    a->handlers = handlers_new(a->base, a->runner, a->config->name, run_dir, allow_descriptors());
     assert(a->handlers);
     free(run_dir);
     return hooks_configure(a->handlers, a->config);
@@ -511,7 +513,7 @@ static void start_joins(struct agent *a)
 }
 
 bool agent_start(struct agent *a, struct config *config, const struct config_options *options,
-                 int steward_fd, char *error)
+                 const struct steward_ends *steward, char *error)
 {
     *a = (struct agent){.config = config, .options = *options, .started_us = agent_now_us()};
     LIST_INIT(&a->reloads);
@@ -520,7 +522,8 @@ bool agent_start(struct agent *a, struct config *config, const struct config_opt
     a->journal = journal_new();
     a->worker = worker_new(a->base);
     a->resolver = worker_new(a->base);
-    assert(a->base && a->journal && a->worker && a->resolver);
+    a->runner = runner_link_new(a->base, steward->scripts);
+    assert(a->base && a->journal && a->worker && a->resolver && a->runner);
     a->store = store_open(config->state_dir, error);
     if (!a->store || !start_core(a, error))
         return false;
@@ -531,7 +534,7 @@ bool agent_start(struct agent *a, struct config *config, const struct config_opt
     if (!start_local(a, error) || !start_handlers(a, error))
         return false;
     start_events(a);
-    if (!start_vips(a, steward_fd, error))
+    if (!start_vips(a, steward->vips, error))
         return false;
     start_joins(a);
     return true;
@@ -565,6 +568,7 @@ void agent_stop(struct agent *a)
         events_free(a->events);
     if (a->handlers)
         handlers_free(a->handlers);
+    runner_link_free(a->runner);
     locks_free(a->locks);
     vips_free(a->vips);
     quorum_free(a->quorum);

@@ -23,6 +23,8 @@ struct vips;
 struct event;
 struct event_base;
 struct reload;
+struct runner_link;
+struct steward_ends;
 struct stream;
 struct udp;
 
@@ -33,6 +35,7 @@ struct agent {
     struct gossip *gossip;
     struct journal *journal;
     struct events *events;
+    struct runner_link *runner;
     struct handlers *handlers;
     struct locks *locks;
     struct quorum *quorum;
@@ -60,12 +63,12 @@ struct agent {
     int exit_status;
 };
 
-/* Starts everything that `config` says (taken). steward_fd: our end of the socket to the steward
- * (taken); -1: none. False with `error` filled (AGENT_ERROR_BYTES); the
+/* Starts everything that `config` says (taken). steward: our ends of the sockets to the steward
+ * (taken), each -1: there is none. False with `error` filled (AGENT_ERROR_BYTES); the
  * agent is then only to be stopped. */
 #define AGENT_ERROR_BYTES 512
 bool agent_start(struct agent *a, struct config *config, const struct config_options *options,
-                 int steward_fd, char *error);
+                 const struct steward_ends *steward, char *error);
 /* Runs until a leave is done or the agent must stop; returns the exit status. */
 int agent_run(struct agent *a);
 void agent_stop(struct agent *a);

@@ -36,6 +36,7 @@ TAILQ_HEAD(handler_list, handler);
 
 struct handlers {
     struct event_base *base;
+    struct runner_link *runner;
     char *self, *run_dir;
     rlim_t descriptors;
     struct handler_list list; /* in the configuration's order, among retired ones */
@@ -160,7 +161,7 @@ static void on_start(evutil_socket_t fd, short what, void *arg)
         .descriptors = h->owner->descriptors,
         .entry = first->entry,
     };
-    h->run = handler_run_start(h->owner->base, &order, on_done, h);
+    h->run = handler_run_start(h->owner->base, h->owner->runner, &order, on_done, h);
     if (h->run) {
         queue_remove(h, first);
     } else {
@@ -281,13 +282,14 @@ void handlers_stop(struct handlers *hs)
     }
 }
 
-struct handlers *handlers_new(struct event_base *base, const char *self, const char *run_dir,
-                              rlim_t descriptors)
+struct handlers *handlers_new(struct event_base *base, struct runner_link *runner, const char *self,
+                              const char *run_dir, rlim_t descriptors)
 {
     struct handlers *hs = calloc(1, sizeof *hs);
     if (!hs)
         return NULL;
     hs->base = base;
+    hs->runner = runner;
     hs->descriptors = descriptors;
     TAILQ_INIT(&hs->list);
     hs->self = strdup(self);

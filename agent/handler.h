@@ -22,12 +22,13 @@
 
 struct event_base;
 struct handlers;
+struct runner_link;
 
-/* self: our own name, for MUSTER_SELF; run_dir: where a script's `muster` finds us, an absolute
- * path for MUSTER_RUN_DIR (both copied); descriptors: how many a script may have open. NULL: out of
- * memory. */
-struct handlers *handlers_new(struct event_base *base, const char *self, const char *run_dir,
-                              rlim_t descriptors);
+/* runner: borrowed for as long as they live. self: our own name, for MUSTER_SELF; run_dir: where a
+ * script's `muster` finds us, an absolute path for MUSTER_RUN_DIR (both copied); descriptors: how
+ * many a script may have open. NULL: out of memory. */
+struct handlers *handlers_new(struct event_base *base, struct runner_link *runner, const char *self,
+                              const char *run_dir, rlim_t descriptors);
 /* Asks what runs to end, drops what waits, and starts nothing any more. */
 void handlers_stop(struct handlers *h);
 /* Ends what runs still (whole process groups). */

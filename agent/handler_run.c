@@ -2,14 +2,14 @@
 
 #include "agent/handler_output.h"
 #include "agent/log.h"
+#include "agent/runner_link.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <event2/event.h>
 #include <inttypes.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -19,8 +19,9 @@
 struct handler_run {
     char *handler, *path; /* for the log */
     uint64_t seq;
-    pid_t pid; /* also its process group; 0 while there is none */
-    struct event *exited, *timeout, *grace;
+    struct runner_link *runner;
+    uint32_t id; /* of the runner's run */
+    struct event *timeout, *grace;
     struct handler_output *output;
     struct handler_result result;
     int64_t started_us;
@@ -40,18 +41,9 @@ static struct timeval timeval_of(uint32_t ms)
     return (struct timeval){.tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000};
 }
 
-/* Only while the child is not waited for: until then its number, and so its group's, cannot become
- * another's. A child that has not come as far as making its group is still alone. */
-static void kill_group(const struct handler_run *r, int number)
-{
-    assert(r->pid > 0);
-    if (kill(-r->pid, number) != 0)
-        kill(r->pid, number);
-}
-
 static void run_free(struct handler_run *r)
 {
-    struct event *events[] = {r->exited, r->timeout, r->grace};
+    struct event *events[] = {r->timeout, r->grace};
     for (size_t i = 0; i < sizeof events / sizeof events[0]; i++)
         if (events[i])
             event_free(events[i]);
@@ -83,15 +75,25 @@ static void take_status(struct handler_run *r, int status)
     }
 }
 
-/* Ends the run if the script has ended. */
-static void reap(struct handler_run *r)
+static void log_refusal(struct handler_run *r, int error)
 {
-    int status;
-    if (waitpid(r->pid, &status, WNOHANG) != r->pid)
-        return;
+    r->result.status = RUNNER_EXIT_NOT_RUN;
+    log_error("handler \"%s\": %s was not run for change %" PRIu64 ": %s", r->handler, r->path,
+              r->seq,
+              error == ENOENT ? "the steward does not know it; was the configuration changed and "
+                                "not reloaded?"
+                              : strerror(error));
+}
+
+static void on_ended(void *arg, bool has_run, int value)
+{
+    struct handler_run *r = arg;
     handler_output_end(r->output);
     r->output = NULL;
-    take_status(r, status);
+    if (has_run)
+        take_status(r, value);
+    else
+        log_refusal(r, value);
     struct handler_result result = r->result;
     handler_done_fn *done = r->done;
     void *done_arg = r->arg;
@@ -99,25 +101,16 @@ static void reap(struct handler_run *r)
     done(done_arg, &result);
 }
 
-/* Some child has ended, perhaps ours. */
-static void on_child(evutil_socket_t number, short what, void *arg)
-{
-    (void)number;
-    (void)what;
-    reap(arg);
-}
-
-/* The group has a moment to end by itself. The script may be the first of it to go: it is not
- * waited for until then, for it is what keeps the group's number ours. */
+/* The group has a moment to end by itself. The script may be the first of it to go: the runner does
+ * not wait for it until then, for it is what keeps the group's number its own. */
 void handler_run_stop(struct handler_run *r)
 {
     const struct timeval grace = timeval_of(HANDLER_GRACE_MS);
     if (event_pending(r->grace, EV_TIMEOUT, NULL))
         return;
-    event_del(r->exited);
     event_del(r->timeout);
     event_add(r->grace, &grace);
-    kill_group(r, SIGTERM);
+    runner_link_stop(r->runner, r->id);
 }
 
 static void on_timeout(evutil_socket_t fd, short what, void *arg)
@@ -134,9 +127,7 @@ static void on_grace_over(evutil_socket_t fd, short what, void *arg)
     (void)fd;
     (void)what;
     struct handler_run *r = arg;
-    event_add(r->exited, NULL);
-    kill_group(r, SIGKILL);
-    reap(r);
+    runner_link_kill(r->runner, r->id);
 }
 
 /* All that a run needs but its process. NULL: out of memory. */
@@ -150,40 +141,49 @@ static struct handler_run *run_new(struct event_base *base, const struct handler
     r->path = strdup(order->path);
     r->seq = order->entry->seq;
     r->started_us = now_us();
-    r->exited = evsignal_new(base, SIGCHLD, on_child, r);
     r->timeout = evtimer_new(base, on_timeout, r);
     r->grace = evtimer_new(base, on_grace_over, r);
-    if (r->handler && r->path && r->exited && r->timeout && r->grace &&
-        event_add(r->exited, NULL) == 0 && event_add(r->timeout, &timeout) == 0)
+    if (r->handler && r->path && r->timeout && r->grace && event_add(r->timeout, &timeout) == 0)
         return r;
     run_free(r);
     return NULL;
 }
 
-/* Makes the process, last of all, so that nothing can fail once there is one. False with errno. */
-static bool spawn(struct event_base *base, const struct handler_order *order, struct handler_run *r)
+/* Asks for it last of all, so that nothing can fail once it is. False with errno. */
+static bool ask(struct event_base *base, const struct handler_order *order, struct handler_run *r)
 {
-    int write_end;
-    r->output = handler_output_new(base, r->handler, &write_end);
-    if (!r->output)
+    int fds[RUNNER_FDS];
+    if (!handler_env_files(order, &fds[0], &fds[1]))
         return false;
-    r->pid = handler_spawn(order, write_end);
+    r->output = handler_output_new(base, r->handler, &fds[2]);
     int error = errno;
-    close(write_end);
+    if (r->output) {
+        /* So that the script may open /dev/stderr, which is the pipe. */
+        (void)!fchmod(fds[2], 0622);
+        r->id = runner_link_run(r->runner, scripts_key(order->path, order->account),
+                                order->descriptors, fds, on_ended, r);
+        error = errno;
+        close(fds[2]);
+    }
+    close(fds[0]);
+    close(fds[1]);
     errno = error;
-    return r->pid > 0;
+    return r->id != 0;
 }
 
-struct handler_run *handler_run_start(struct event_base *base, const struct handler_order *order,
-                                      handler_done_fn *done, void *arg)
+struct handler_run *handler_run_start(struct event_base *base, struct runner_link *runner,
+                                      const struct handler_order *order, handler_done_fn *done,
+                                      void *arg)
 {
     struct handler_run *r = run_new(base, order);
     errno = ENOMEM;
-    if (r && spawn(base, order, r)) {
+    if (r) {
+        r->runner = runner;
         r->done = done;
         r->arg = arg;
-        return r;
     }
+    if (r && ask(base, order, r))
+        return r;
     log_error("handler \"%s\": cannot start %s for change %" PRIu64 ": %s", order->handler,
               order->path, order->entry->seq, strerror(errno));
     if (r)
@@ -191,11 +191,9 @@ struct handler_run *handler_run_start(struct event_base *base, const struct hand
     return NULL;
 }
 
-/* Nobody waits for the script's end any more. If that has not come yet, its entry in the process
- * table stays until we end, which is what comes next. */
 void handler_run_kill(struct handler_run *r)
 {
-    kill_group(r, SIGKILL);
-    waitpid(r->pid, NULL, WNOHANG);
+    runner_link_kill(r->runner, r->id);
+    runner_link_forget(r->runner, r->id);
     run_free(r);
 }

@@ -18,36 +18,56 @@ static void describe(const struct vip_spec *spec, struct steward_vip *vip)
     vip->prefix = spec->prefix_bits;
 }
 
-/* Its pid, and our end of the socket to it; 0: there is none, which is said. */
-static pid_t start_steward(const struct config *c, int *fd)
+/* The configuration as it is now, in the steward. */
+static bool load_scripts(void *arg, struct scripts *into)
 {
-    struct steward_vip *vips = calloc(c->vips_count, sizeof *vips);
+    char error[CONFIG_ERROR_BYTES];
+    struct config *config = config_load(arg, error);
+    bool ok = config && scripts_take(into, config);
+    if (config)
+        config_free(config);
+    return ok;
+}
+
+/* Its pid, and our ends of the sockets to it; 0: there is none, which is said. */
+static pid_t start_steward(const struct config *c, struct config_options *options,
+                           struct steward_ends *ends)
+{
+    static struct scripts scripts;
+    struct steward_vip *vips = calloc(c->vips_count + 1, sizeof *vips);
     pid_t pid = -1;
+    *ends = (struct steward_ends){-1, -1};
     for (size_t i = 0; vips && i < c->vips_count; i++)
         describe(&c->vips[i], &vips[i]);
-    if (vips)
-        pid = steward_fork(vips, c->vips_count, fd);
+    const struct steward_plan plan = {vips, c->vips_count, &scripts, load_scripts, options};
+    if (vips && scripts_take(&scripts, c))
+        pid = steward_fork(&plan, ends);
+    int error = errno;
+    scripts_free(&scripts);
     free(vips);
     if (pid > 0)
         return pid;
-    fprintf(stderr, "musterd: cannot start the steward: %s; no address is held here\n",
-            strerror(errno));
+    fprintf(stderr,
+            "musterd: cannot start the steward: %s; no address is held here, and no script "
+            "is run\n",
+            strerror(error));
     return 0;
 }
 
-static int run(struct config *config, const struct config_options *options)
+static int run(struct config *config, struct config_options *options)
 {
     struct agent agent;
     char error[AGENT_ERROR_BYTES] = "";
-    int status = EXIT_FAILURE, steward_fd = -1;
+    int status = EXIT_FAILURE;
+    struct steward_ends ends;
     /* Before there is any thread. */
-    pid_t steward = config->vips_count > 0 ? start_steward(config, &steward_fd) : 0;
+    pid_t steward = start_steward(config, options, &ends);
     if (!log_open(config->log_level)) {
         fprintf(stderr, "musterd: cannot start a thread for the log\n");
         config_free(config);
         return status;
     }
-    if (agent_start(&agent, config, options, steward_fd, error))
+    if (agent_start(&agent, config, options, &ends, error))
         status = agent_run(&agent);
     else
         log_error("%s", error);

@@ -3,8 +3,10 @@
 #include "agent/dial.h"
 #include "agent/hooks.h"
 #include "agent/quorum.h"
+#include "agent/runner_link.h"
 #include "agent/vips.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -135,9 +137,8 @@ static void read_file(void *arg)
     r->config = config_load(&r->agent->options, r->error);
 }
 
-static void on_read(void *arg)
+static void finish(struct reload *r)
 {
-    struct reload *r = arg;
     LIST_REMOVE(r, entry);
     if (r->config && r->agent->leaving) {
         config_free(r->config);
@@ -149,6 +150,26 @@ static void on_read(void *arg)
     if (r->done)
         r->done(r->arg, r->config != NULL, r->error);
     free(r);
+}
+
+/* The steward has read it, too. */
+static void on_scripts(void *arg, int error)
+{
+    if (error != 0 && error != ECANCELED)
+        log_error("reload: the steward cannot read the configuration (%s): it runs the scripts of "
+                  "before, and no others",
+                  strerror(error));
+    finish(arg);
+}
+
+/* The steward goes first: it is to know the scripts that we ask it for. */
+static void on_read(void *arg)
+{
+    struct reload *r = arg;
+    bool waits =
+        r->config && !r->agent->leaving && runner_link_reload(r->agent->runner, on_scripts, r);
+    if (!waits)
+        finish(r);
 }
 
 void reload_begin(struct agent *a, agent_done_fn *done, void *arg)

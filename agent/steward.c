@@ -24,7 +24,7 @@
 #define END_TRIES 100 /* to remove everything, WARD_REMOVE_GAP_US apart */
 #define LEFTOVERS_MAX (4 * STEWARD_VIPS_MAX)
 
-enum { AGENT, TIMER, MONITOR, ARP, ND, POLLED };
+enum { AGENT, TIMER, MONITOR, ARP, ND, SCRIPTS, POLLED };
 
 struct steward {
     struct steward_hands hands;
@@ -32,7 +32,8 @@ struct steward {
     int timer_fd;
     struct steward_slot *slots;
     size_t count;
-    bool ended; /* the agent has */
+    struct runner *runner; /* NULL: its other end is gone */
+    bool ended;            /* the agent has */
 };
 
 int64_t steward_now_us(void)
@@ -64,7 +65,9 @@ static void remove_leftovers(struct netlink *n)
 /* The bounding set is left alone, for scripts, and for nft when the gate has to be made anew. */
 static void drop_capabilities(void)
 {
-    const uint32_t kept = UINT32_C(1) << CAP_NET_ADMIN | UINT32_C(1) << CAP_NET_RAW;
+    const uint32_t kept = UINT32_C(1) << CAP_NET_ADMIN | UINT32_C(1) << CAP_NET_RAW |
+                          UINT32_C(1) << CAP_SETUID | UINT32_C(1) << CAP_SETGID |
+                          UINT32_C(1) << CAP_KILL;
     struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
     struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = {0};
     if (syscall(SYS_capget, &header, data) != 0)
@@ -99,14 +102,18 @@ static bool open_hands(struct steward *st, int fd)
     return true;
 }
 
-static bool start(struct steward *st, int fd, const struct steward_vip *vips, size_t count)
+static bool start(struct steward *st, const struct steward_ends *ends,
+                  const struct steward_plan *plan)
 {
-    st->slots = calloc(count ? count : 1, sizeof *st->slots);
-    st->count = count;
-    if (!st->slots || !open_hands(st, fd))
+    st->count = plan->vips_count;
+    st->slots = calloc(st->count + 1, sizeof *st->slots);
+    if (!st->slots || !open_hands(st, ends->vips))
         return false;
-    for (size_t i = 0; i < count; i++)
-        steward_slot_init(&st->slots[i], &vips[i], (uint32_t)i);
+    for (size_t i = 0; i < st->count; i++)
+        steward_slot_init(&st->slots[i], &plan->vips[i], (uint32_t)i);
+    st->runner = runner_new(ends->scripts, plan->scripts, plan->load, plan->load_arg);
+    if (!st->runner)
+        return false;
     drop_capabilities();
     prctl(PR_SET_DUMPABLE, 0);
     prctl(PR_SET_NAME, PROCESS_NAME);
@@ -203,6 +210,15 @@ static void set_timer(const struct steward *st, int64_t deadline_us)
     timerfd_settime(st->timer_fd, TFD_TIMER_ABSTIME, &at, NULL);
 }
 
+static void run_scripts(struct steward *st)
+{
+    runner_turn(st->runner);
+    if (!runner_is_over(st->runner))
+        return;
+    runner_free(st->runner);
+    st->runner = NULL;
+}
+
 /* The clock first: what has been waiting, perhaps while we were stopped, is judged after it. */
 static void turn(struct steward *st, const struct pollfd *polled)
 {
@@ -218,6 +234,8 @@ static void turn(struct steward *st, const struct pollfd *polled)
         hear_link(st, polled[ND].fd);
     if (polled[AGENT].revents)
         hear_agent(st);
+    if (polled[SCRIPTS].revents)
+        run_scripts(st);
 }
 
 static void loop(struct steward *st)
@@ -228,9 +246,11 @@ static void loop(struct steward *st)
         [MONITOR] = {.fd = netlink_fd(&st->monitor), .events = POLLIN},
         [ARP] = {.fd = st->hands.announce.arp_fd, .events = POLLIN},
         [ND] = {.fd = st->hands.announce.nd_fd, .events = POLLIN},
+        [SCRIPTS] = {.events = POLLIN},
     };
     while (!st->ended) {
         set_timer(st, settle_all(st));
+        polled[SCRIPTS].fd = st->runner ? runner_fd(st->runner) : -1;
         polled[AGENT].events = (short)(flush_all(st) ? POLLIN : POLLIN | POLLOUT);
         if (poll(polled, POLLED, -1) > 0)
             turn(st, polled);
@@ -271,14 +291,16 @@ static void stop(struct steward *st, bool all_gone)
     announce_close(&st->hands.announce);
     if (st->timer_fd >= 0)
         close(st->timer_fd);
+    if (st->runner)
+        runner_free(st->runner);
     free(st->slots);
 }
 
-int steward_run(int fd, const struct steward_vip *vips, size_t count)
+int steward_run(const struct steward_ends *ends, const struct steward_plan *plan)
 {
     struct steward st = {.timer_fd = -1, .hands.announce = {-1, -1}};
     ignore_signals();
-    bool started = start(&st, fd, vips, count);
+    bool started = start(&st, ends, plan);
     if (started)
         loop(&st);
     else
@@ -288,32 +310,53 @@ int steward_run(int fd, const struct steward_vip *vips, size_t count)
     return all_gone ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
-/* Only `fd` and the standard three are kept. Under another number than its own, so that what is
- * above it can be closed at once. */
-static int keep_only(int fd)
+/* Only those and the standard three are kept, under numbers of their own, so that what is above
+ * them can be closed at once. */
+static void keep_only(struct steward_ends *ends)
 {
-    enum { KEPT = STDERR_FILENO + 1 };
-    if (fd != KEPT && dup3(fd, KEPT, O_CLOEXEC) < 0)
-        return fd;
-    syscall(SYS_close_range, KEPT + 1, ~0U, 0);
-    return KEPT;
+    enum { FIRST = STDERR_FILENO + 1, SECOND };
+    int vips = fcntl(ends->vips, F_DUPFD_CLOEXEC, SECOND + 1);
+    int scripts = fcntl(ends->scripts, F_DUPFD_CLOEXEC, SECOND + 1);
+    ends->vips = dup3(vips, FIRST, O_CLOEXEC);
+    ends->scripts = dup3(scripts, SECOND, O_CLOEXEC);
+    syscall(SYS_close_range, SECOND + 1, ~0U, 0);
 }
 
-pid_t steward_fork(const struct steward_vip *vips, size_t count, int *fd)
+static bool make_pair(int pair[2])
 {
-    int pair[2];
-    assert(count <= STEWARD_VIPS_MAX);
-    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair) != 0)
-        return -1;
-    pid_t pid = fork();
+    pair[0] = pair[1] = -1;
+    return socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair) == 0;
+}
+
+static void close_pair(const int pair[2])
+{
+    for (int i = 0; i < 2; i++)
+        if (pair[i] >= 0)
+            close(pair[i]);
+}
+
+static _Noreturn void child(struct steward_ends ends, const struct steward_plan *plan)
+{
+    keep_only(&ends);
+    _exit(steward_run(&ends, plan));
+}
+
+pid_t steward_fork(const struct steward_plan *plan, struct steward_ends *ends)
+{
+    int vips[2], scripts[2] = {-1, -1};
+    assert(plan->vips_count <= STEWARD_VIPS_MAX);
+    pid_t pid = make_pair(vips) && make_pair(scripts) ? fork() : -1;
     if (pid == 0)
-        _exit(steward_run(keep_only(pair[1]), vips, count));
+        child((struct steward_ends){vips[1], scripts[1]}, plan);
     int error = errno;
-    close(pair[1]);
-    if (pid < 0)
-        close(pair[0]);
-    else
-        *fd = pair[0];
-    errno = error;
+    if (pid < 0) {
+        close_pair(vips);
+        close_pair(scripts);
+        errno = error;
+        return -1;
+    }
+    close(vips[1]);
+    close(scripts[1]);
+    *ends = (struct steward_ends){vips[0], scripts[0]};
     return pid;
 }

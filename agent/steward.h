@@ -32,6 +32,7 @@
 #ifndef MUSTER_AGENT_STEWARD_H
 #define MUSTER_AGENT_STEWARD_H
 
+#include "agent/runner.h"
 #include "agent/ward.h"
 
 #include <net/if.h>
@@ -110,17 +111,33 @@ const char *steward_word_text(enum steward_word word);
 
 /* ---- the process ---- */
 
-/* Starts the steward with that table, which is copied. It keeps no descriptor but its end and the
- * standard three, removes what an earlier life has left (addresses with NETLINK_MARK), keeps no
- * capability but CAP_NET_ADMIN and CAP_NET_RAW, and ignores SIGTERM, SIGINT and SIGHUP: it ends, in
- * milliseconds, once every copy of the agent's end is closed. To be called before the process has
- * threads. Without privileges it runs, and what it is asked fails with EPERM.
- * Returns its pid, to be waited for, and the agent's end in *fd: non-blocking, closed at exec.
- * -1 with errno: there is none. */
-pid_t steward_fork(const struct steward_vip *vips, size_t count, int *fd);
+/* What it is to know. */
+struct steward_plan {
+    const struct steward_vip *vips; /* copied */
+    size_t vips_count;
+    struct scripts *scripts; /* taken */
+    runner_load_fn *load;    /* for when the configuration is read again; and its argument */
+    void *load_arg;
+};
 
-/* What it does there; `fd` is non-blocking. Returns the exit status, when the other end is closed:
- * not 0 if something could not be removed. */
-int steward_run(int fd, const struct steward_vip *vips, size_t count);
+/* The agent's ends of the sockets: non-blocking, closed at exec. */
+struct steward_ends {
+    int vips;    /* records as above */
+    int scripts; /* runner.h */
+};
+
+/* Starts the steward. It keeps no descriptor but its ends and the standard three, removes what an
+ * earlier life has left (addresses with NETLINK_MARK), keeps no capability but CAP_NET_ADMIN and
+ * CAP_NET_RAW for addresses, and CAP_SETUID, CAP_SETGID and CAP_KILL for scripts, and ignores
+ * SIGTERM, SIGINT and SIGHUP: it ends, in milliseconds, once every copy of the agent's end for
+ * addresses is closed. To be called before the process has threads. Without privileges it runs, and
+ * what it is asked fails with EPERM. Returns its pid, to be waited for. -1 with errno: there is
+ * none.
+ */
+pid_t steward_fork(const struct steward_plan *plan, struct steward_ends *ends);
+
+/* What it does there; its ends are non-blocking. Returns the exit status, when the other end for
+ * addresses is closed: not 0 if something could not be removed. */
+int steward_run(const struct steward_ends *ends, const struct steward_plan *plan);
 
 #endif

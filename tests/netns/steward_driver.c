@@ -150,7 +150,10 @@ int main(int argc, char **argv)
         add_vip(argv[i]);
     setvbuf(stdout, NULL, _IOLBF, 0);
     setvbuf(stdin, NULL, _IONBF, 0);
-    pid_t pid = steward_fork(vips, count, &fd);
+    static struct scripts none;
+    struct steward_ends ends;
+    pid_t pid = steward_fork(&(struct steward_plan){vips, count, &none, NULL, NULL}, &ends);
+    fd = ends.vips;
     if (pid < 0)
         fail(strerror(errno));
     printf("%" PRId64 " steward %d\n", now_us(), (int)pid);

@@ -1,24 +1,32 @@
 #include "tests/unit/handler_fixture.h"
 
+#include "agent/config.h"
+#include "agent/runner_link.h"
 #include "tests/unit/fake_gossip.h"
 #include "tests/unit/fake_log.h"
 
+#include <poll.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define NOON_MS 1795176000123 /* 2026-11-20T12:00:00.123Z */
 #define ALL_KINDS ((1u << JOURNAL_KINDS_COUNT) - 1)
 #define PATH_BYTES 128
+#define SPECS_MAX 64
 
 struct event_base *base;
 static struct event *tick;
 struct journal *journal;
 struct handlers *handlers;
 static char dir[PATH_BYTES];
+static struct runner_link *runner;
+static pid_t runner_pid;
 
 static void on_tick(evutil_socket_t fd, short what, void *arg)
 {
@@ -27,25 +35,93 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
     (void)arg;
 }
 
+/* ---- the runner, in a process of its own, as in the steward ---- */
+
+/* What the tests have configured: a line each, "PATH USER", "-" for none. */
+static bool load_scripts(void *arg, struct scripts *into)
+{
+    char path[2 * PATH_BYTES], user[64];
+    const char *why;
+    FILE *f = fopen(in_dir("scripts"), "r");
+    struct config c = {.handlers_count = 0};
+    struct handler_spec specs[SPECS_MAX] = {0};
+    (void)arg;
+    c.handlers = specs;
+    while (f && c.handlers_count < SPECS_MAX && fscanf(f, "%255s %63s", path, user) == 2) {
+        struct handler_spec *s = &specs[c.handlers_count++];
+        s->run = strdup(path);
+        s->account = strcmp(user, "-") == 0 ? NULL : account_find(user, &why);
+    }
+    return f && scripts_take(into, &c);
+}
+
+static void run_runner(int fd)
+{
+    struct scripts none = {.count = 0};
+    struct runner *r = runner_new(fd, &none, load_scripts, NULL);
+    while (r && !runner_is_over(r)) {
+        struct pollfd polled = {.fd = runner_fd(r), .events = POLLIN};
+        poll(&polled, 1, -1);
+        runner_turn(r);
+    }
+    _exit(0);
+}
+
+void begin_handlers(void)
+{
+    int pair[2];
+    ck_assert_int_eq(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair),
+                     0);
+    runner_pid = fork();
+    if (runner_pid == 0) {
+        close(pair[0]);
+        run_runner(pair[1]);
+    }
+    close(pair[1]);
+    runner = runner_link_new(base, pair[0]);
+    handlers = handlers_new(base, runner, "self1", "/run/muster1", RLIM_INFINITY);
+    ck_assert_ptr_nonnull(handlers);
+}
+
+static void on_known(void *arg, int error)
+{
+    ck_assert_int_eq(error, 0);
+    *(bool *)arg = true;
+}
+
+void know(const struct handler_spec *specs, size_t count)
+{
+    FILE *f = fopen(in_dir("scripts"), "a");
+    bool known = false;
+    for (size_t i = 0; i < count; i++)
+        fprintf(f, "%s %s\n", specs[i].run, specs[i].user ? specs[i].user : "-");
+    fclose(f);
+    ck_assert(runner_link_reload(runner, on_known, &known));
+    RUN_UNTIL(known);
+    handlers_configure(handlers, specs, count);
+}
+
 static void setup(void)
 {
     strcpy(dir, "/tmp/muster-handler.XXXXXX");
     ck_assert_ptr_nonnull(mkdtemp(dir));
-    ck_assert_int_eq(chmod(dir, 0777), 0); /* for scripts that run as somebody else */
+    /* For scripts that run as somebody else; sticky, or root would trust none of them. */
+    ck_assert_int_eq(chmod(dir, 01777), 0);
     setenv("PATH", "/usr/bin:/bin", 1);
     fake_log_reset();
     base = event_base_new();
     tick = event_new(base, -1, EV_PERSIST, on_tick, NULL);
     event_add(tick, &(struct timeval){.tv_usec = 5000});
     journal = journal_new();
-    handlers = handlers_new(base, "self1", "/run/muster1", RLIM_INFINITY);
-    ck_assert_ptr_nonnull(handlers);
+    begin_handlers();
 }
 
 static void teardown(void)
 {
     char command[PATH_BYTES + 16];
     handlers_free(handlers);
+    runner_link_free(runner);
+    waitpid(runner_pid, NULL, 0);
     journal_free(journal);
     event_free(tick);
     event_base_free(base);
@@ -100,7 +176,7 @@ struct handler_spec spec(const char *name, const char *run)
 
 void configure(struct handler_spec s)
 {
-    handlers_configure(handlers, &s, 1);
+    know(&s, 1);
 }
 
 const struct journal_entry *publish_member(enum journal_kind kind, struct gossip_member m)

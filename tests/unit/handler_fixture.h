@@ -30,6 +30,10 @@ const char *contents(const char *name);
 struct handler_spec spec(const char *name, const char *run);
 /* Handlers take no constant strings, though they change none. */
 char *lend(const char *text);
+/* Has the runner know these, and configures them and no others. */
+void know(const struct handler_spec *specs, size_t count);
+/* A runner, and handlers, in place of those that there are. */
+void begin_handlers(void);
 /* Configures this one and no other. */
 void configure(struct handler_spec s);
 /* Configures it, publishes one change, runs until it was run. */

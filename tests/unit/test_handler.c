@@ -160,7 +160,7 @@ START_TEST(a_handler_of_the_same_name_keeps_its_queue_and_its_run)
     RUN_UNTIL(stats(0).running);
     publish("db2");
     two[1].run = script("new.sh", "echo new $MUSTER_SEQ >>$D/out");
-    handlers_configure(handlers, two, 2);
+    know(two, 2);
     ck_assert_str_eq(stats(0).name, "other");
     ck_assert_str_eq(stats(1).name, "gated");
     ck_assert(stats(1).running);

@@ -1,4 +1,5 @@
 #include "agent/handler_run.h"
+#include "agent/runner.h"
 
 #include "tests/unit/fake_gossip.h"
 #include "tests/unit/fake_log.h"
@@ -122,7 +123,7 @@ END_TEST
 START_TEST(the_line_is_on_stdin_and_need_not_be_read)
 {
     struct handler_spec both[] = {spec("cat", "/bin/cat"), spec("true", "/bin/true")};
-    handlers_configure(handlers, both, 2);
+    know(both, 2);
     const struct journal_entry *e =
         publish_member(JOURNAL_JOIN, FAKE_MEMBER_UNTAGGED("db1", GOSSIP_ALIVE));
     RUN_UNTIL(stats(0).runs == 1 && stats(1).runs == 1);
@@ -230,7 +231,7 @@ END_TEST
 START_TEST(a_missing_script_is_named)
 {
     run_once(spec("missing", "/nonexistent/page.sh"));
-    ck_assert_int_eq(stats(0).last_status, HANDLER_EXIT_NOT_FOUND);
+    ck_assert_int_eq(stats(0).last_status, RUNNER_EXIT_NOT_FOUND);
     ck_assert(fake_log_has(
         "handler \"missing\": cannot run /nonexistent/page.sh: No such file or directory"));
     ck_assert_uint_eq(stats(0).failures, 1);
@@ -242,7 +243,7 @@ START_TEST(a_script_that_may_not_be_executed_is_named)
     char *path = script("plain", "echo never");
     chmod(path, 0644);
     run_once(spec("plain", path));
-    ck_assert_int_eq(stats(0).last_status, HANDLER_EXIT_NOT_RUN);
+    ck_assert_int_eq(stats(0).last_status, RUNNER_EXIT_NOT_RUN);
     ck_assert_uint_eq(fake_log_count("/plain: Permission denied"), 1);
 }
 END_TEST
@@ -297,7 +298,7 @@ START_TEST(a_flood_holds_up_nobody)
     struct handler_spec both[] = {spec("flood", script("flood.sh", "exec yes")),
                                   spec("quick", script("quick.sh", "echo $MUSTER_SEQ >>$D/quick"))};
     both[0].timeout_ms = 1500;
-    handlers_configure(handlers, both, 2);
+    know(both, 2);
     for (int i = 0; i < 10; i++)
         publish("db1");
     RUN_UNTIL(fake_log_count("handler \"flood\": y") == HANDLER_OUTPUT_LINES_MAX);
@@ -357,13 +358,14 @@ START_TEST(nobody_else_runs_a_script_as_another_user)
     if (pid == 0) {
         if (geteuid() == 0 && setuid(65534) != 0)
             _exit(2);
+        begin_handlers();
         struct handler_spec s = spec("page", "/bin/true");
         set_user(&s, "root");
         run_once(s);
         account_free(s.account);
         bool said = fake_log_has("handler \"page\": cannot become the user that is to run "
                                  "/bin/true: Operation not permitted");
-        _exit(said && stats(0).last_status == HANDLER_EXIT_NOT_RUN ? 0 : 1);
+        _exit(said && stats(0).last_status == RUNNER_EXIT_NOT_RUN ? 0 : 1);
     }
     int status;
     ck_assert_int_eq(waitpid(pid, &status, 0), pid);

@@ -1,20 +1,17 @@
-#include "agent/handler_spawn.h"
+#include "agent/handler_env.h"
 
 #include "agent/config.h"
+#include "agent/runner.h"
 
 #include <assert.h>
 #include <ctype.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
-#include <limits.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #define PATH_DEFAULT "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -26,6 +23,8 @@
 #define TAGS_MAX (GOSSIP_TAGS_BYTES_MAX / 2) /* a tag has at least the NULs of key and value */
 #define ENV_VARS_MAX (FIXED_VARS + TAGS_MAX)
 #define ENV_BYTES_MAX (FIXED_BYTES + GOSSIP_TAGS_BYTES_MAX + TAGS_MAX * sizeof TAG_PREFIX)
+
+_Static_assert(ENV_BYTES_MAX < RUNNER_ENV_BYTES_MAX, "the runner takes any");
 
 struct env {
     char *vars[ENV_VARS_MAX];
@@ -117,88 +116,16 @@ static void env_fill(struct env *env, const struct handler_order *order)
         env_add_vip(env, entry->vip);
 }
 
-/* ---- between fork and exec: only what is async-signal-safe, for the parent has threads ---- */
+/* ---- in memory ---- */
 
-static void put(const char *text)
+/* -1 with errno. */
+static int file_of(const char *name, const char *bytes, size_t count)
 {
-    (void)!write(STDERR_FILENO, text, strlen(text));
-}
-
-static _Noreturn void give_up(const char *what, const char *path, int error)
-{
-    put(what);
-    put(path);
-    put(": ");
-    put(strerrordesc_np(error));
-    put("\n");
-    bool missing = error == ENOENT || error == ENOTDIR;
-    _exit(missing ? HANDLER_EXIT_NOT_FOUND : HANDLER_EXIT_NOT_RUN);
-}
-
-static void reset_signals(void)
-{
-    for (int number = 1; number < NSIG; number++)
-        signal(number, SIG_DFL); /* refused for those that cannot be caught: they are so already */
-    sigset_t none;
-    sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, NULL);
-}
-
-/* input and output may themselves be 0, 1 or 2, if we were started without those. */
-static void connect_stdio(int input, int output)
-{
-    input = fcntl(input, F_DUPFD_CLOEXEC, 3);
-    output = fcntl(output, F_DUPFD_CLOEXEC, 3);
-    dup2(input, STDIN_FILENO);
-    dup2(output, STDOUT_FILENO);
-    dup2(output, STDERR_FILENO);
-    /* All of ours are opened so; this is for what a library may have left open. */
-    close_range(3, UINT_MAX, CLOSE_RANGE_CLOEXEC);
-}
-
-static bool become(const struct account *account)
-{
-    if (!account)
-        return true;
-    /* So that the script may open /dev/stderr, which is the pipe that we made. */
-    (void)!fchown(STDERR_FILENO, account->uid, account->gid);
-    return account_become(account);
-}
-
-static void limit_descriptors(rlim_t count)
-{
-    struct rlimit limit;
-    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur <= count)
-        return;
-    limit.rlim_cur = count;
-    setrlimit(RLIMIT_NOFILE, &limit);
-}
-
-static _Noreturn void child(const struct handler_order *order, char **vars, int input, int output)
-{
-    setsid();
-    reset_signals();
-    connect_stdio(input, output);
-    char *argv[] = {order->path, NULL};
-    limit_descriptors(order->descriptors);
-    if (!become(order->account))
-        give_up("cannot become the user that is to run ", order->path, errno);
-    if (chdir("/") == 0)
-        execve(order->path, argv, vars);
-    give_up("cannot run ", order->path, errno);
-}
-
-/* ---- the parent's side ---- */
-
-/* The change's line as a file in memory: the script may read it or not, at any speed, and nothing
- * of it is left to us. */
-static int input_new(const struct journal_entry *entry)
-{
-    int fd = memfd_create("muster-event", MFD_CLOEXEC);
+    int fd = memfd_create(name, MFD_CLOEXEC);
     if (fd < 0)
         return -1;
-    ssize_t n = pwrite(fd, entry->line, entry->line_bytes, 0);
-    if (n == (ssize_t)entry->line_bytes)
+    ssize_t n = pwrite(fd, bytes, count, 0);
+    if (n == (ssize_t)count)
         return fd;
     if (n >= 0)
         errno = ENOSPC;
@@ -208,34 +135,18 @@ static int input_new(const struct journal_entry *entry)
     return -1;
 }
 
-/* fork, and not vfork or posix_spawn, which are cheaper but suspend us until the child has read the
- * script's first page: from a disk that hangs, perhaps. Forking this small a process takes a
- * fraction of a millisecond. Signals wait meanwhile, so that none runs our handlers in the child.
- */
-static pid_t fork_child(const struct handler_order *order, int input, int output)
+bool handler_env_files(const struct handler_order *order, int *line, int *env_fd)
 {
     struct env env;
     env_fill(&env, order);
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    pid_t pid = fork();
-    if (pid == 0)
-        child(order, env.vars, input, output);
+    *line = file_of("muster-event", order->entry->line, order->entry->line_bytes);
+    if (*line < 0)
+        return false;
+    *env_fd = file_of("muster-env", env.bytes, env.used);
+    if (*env_fd >= 0)
+        return true;
     int error = errno;
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    close(*line);
     errno = error;
-    return pid;
-}
-
-pid_t handler_spawn(const struct handler_order *order, int output)
-{
-    int input = input_new(order->entry);
-    if (input < 0)
-        return -1;
-    pid_t pid = fork_child(order, input, output);
-    int error = errno;
-    close(input);
-    errno = error;
-    return pid;
+    return false;
 }
