@@ -459,11 +459,12 @@ static uint32_t longest_lease_ms(const struct config *c)
     return ms;
 }
 
-static bool start_vips(struct agent *a, int steward_fd, char *error)
+static bool start_vips(struct agent *a, char *error)
 {
     const struct config *c = a->config;
     a->locks = locks_new(a);
-    a->vips = vips_new(a, steward_fd);
+    a->vips = vips_new(a, a->steward_fd);
+    a->steward_fd = -1;
     a->quorum = quorum_start(a, &c->quorum, longest_lease_ms(c), error);
     if (a->quorum)
         vips_configure(a->vips, c->vips, c->vips_count);
@@ -515,7 +516,10 @@ static void start_joins(struct agent *a)
 bool agent_start(struct agent *a, struct config *config, const struct config_options *options,
                  const struct steward_ends *steward, char *error)
 {
-    *a = (struct agent){.config = config, .options = *options, .started_us = agent_now_us()};
+    *a = (struct agent){.config = config,
+                        .options = *options,
+                        .steward_fd = steward->vips,
+                        .started_us = agent_now_us()};
     LIST_INIT(&a->reloads);
     signal(SIGPIPE, SIG_IGN);
     a->base = event_base_new();
@@ -534,7 +538,7 @@ bool agent_start(struct agent *a, struct config *config, const struct config_opt
     if (!start_local(a, error) || !start_handlers(a, error))
         return false;
     start_events(a);
-    if (!start_vips(a, steward->vips, error))
+    if (!start_vips(a, error))
         return false;
     start_joins(a);
     return true;
@@ -571,6 +575,8 @@ void agent_stop(struct agent *a)
     runner_link_free(a->runner);
     locks_free(a->locks);
     vips_free(a->vips);
+    if (a->steward_fd >= 0)
+        close(a->steward_fd);
     quorum_free(a->quorum);
     dial_free(a->dials);
     stream_free(a->stream);

@@ -35,6 +35,7 @@ struct agent {
     struct gossip *gossip;
     struct journal *journal;
     struct events *events;
+    int steward_fd; /* until vips have it; -1 then */
     struct runner_link *runner;
     struct handlers *handlers;
     struct locks *locks;
