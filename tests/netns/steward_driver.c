@@ -29,6 +29,7 @@ static struct {
     int64_t length_us, until_us; /* length 0: it is not renewed */
     uint64_t epoch;
     uint8_t flags;
+    bool held;
 } leases[VIPS_MAX];
 static int fd;
 
@@ -92,6 +93,10 @@ static void hear(void)
         fail("the steward is gone");
     if (steward_report_check(bytes, (size_t)n, count, &r) != 0)
         fail("a report is not in order");
+    if (r.word == STEWARD_HELD && leases[r.vip].held)
+        return; /* the answer to a renewal */
+    if (r.word == STEWARD_HELD || r.word == STEWARD_DROPPED)
+        leases[r.vip].held = r.word == STEWARD_HELD;
     printf("%" PRId64 " %s %" PRIu32 " epoch %" PRIu64 " why %s flag %u error %s mac "
            "%02x:%02x:%02x:%02x:%02x:%02x\n",
            now_us(), steward_word_text(r.word), r.vip, r.epoch, ward_why_text(r.why), r.flag,
@@ -133,6 +138,7 @@ static void renew(void)
         int64_t left_us = leases[i].until_us - now_us();
         if (leases[i].length_us == 0 || left_us > leases[i].length_us * 2 / 3)
             continue;
+        leases[i].flags = STEWARD_RENEW;
         if (left_us > 0)
             hold(i, leases[i].length_us);
         else {
