@@ -74,6 +74,10 @@ bool agent_start(struct agent *a, struct config *config, const struct config_opt
 int agent_run(struct agent *a);
 void agent_stop(struct agent *a);
 
+/* What wakes the agent up: times and signals. For agent_start and agent_stop. */
+void agent_watch(struct agent *a);
+void agent_unwatch(struct agent *a);
+
 /* Microseconds on CLOCK_BOOTTIME: suspended time counts, so that waking up is seen as a stall. */
 int64_t agent_now_us(void);
 

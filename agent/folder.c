@@ -43,7 +43,7 @@ static bool make_parts(char *path, mode_t mode)
     return mkdir(path, mode) == 0 || errno == EEXIST;
 }
 
-static bool make(const char *path, mode_t mode)
+bool folder_make(const char *path, mode_t mode)
 {
     char *parts = strdup(path);
     bool made = parts && make_parts(parts, mode);
@@ -86,7 +86,7 @@ static bool lock(struct folder *f, const char *option, char *error)
 
 static bool open_folder(struct folder *f, mode_t mode, const char *option, char *error)
 {
-    if (!make(f->path, mode))
+    if (!folder_make(f->path, mode))
         return fail(error, "%s: cannot be made: %s; make it, or choose another folder with %s",
                     f->path, strerror(errno), option);
     f->dir_fd = open(f->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

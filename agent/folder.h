@@ -6,11 +6,17 @@
 #include <sys/types.h>
 
 #define FOLDER_ERROR_BYTES 512
+/* Everybody may look at what runs; what is remembered is nobody else's. */
+#define FOLDER_RUN_MODE 0755
+#define FOLDER_STATE_MODE 0700
 
 struct folder {
     const char *path; /* borrowed */
     int dir_fd, lock_fd;
 };
+
+/* Makes it, and its parents with 0755, unless it is there. False with errno. */
+bool folder_make(const char *path, mode_t mode);
 
 /* Opens and locks `path`; mode is for a new one, its parents get 0755. `option` is the command-line
  * option that chooses another, for the error text. The lock goes with the process, however it ends.

@@ -23,7 +23,6 @@
 #define LEASES_FILE "leases"
 #define LEASES_HEADING "muster-leases"
 
-#define FOLDER_MODE 0700
 #define NAME_BYTES (GOSSIP_NAME_BYTES_MAX + 1)
 #define ID_TEXT_BYTES (2 * GOSSIP_ID_BYTES + 1)
 #define PEER_LINE_BYTES_MAX (sizeof "peer \n" + CONFIG_ADDR_TEXT_BYTES)
@@ -186,7 +185,7 @@ struct store *store_open(const char *state_dir, char *error)
         return NULL;
     }
     s->dir = dir;
-    if (!folder_open(&s->folder, dir, FOLDER_MODE, "-s", error)) {
+    if (!folder_open(&s->folder, dir, FOLDER_STATE_MODE, "-s", error)) {
         store_free(s);
         return NULL;
     }
