@@ -122,6 +122,31 @@ static bool finish_advertise(struct config_draft *d)
     return true;
 }
 
+/* Whoever is not root can become nobody else, and what is said for root is not for them with -k. */
+static bool finish_user(struct config_draft *d, const struct config_options *o)
+{
+    struct config *c = d->config;
+    bool may_change = geteuid() == 0 || o->divided;
+    const char *why;
+
+    if (o->keep_user) {
+        account_free(c->account);
+        free(c->user);
+        c->account = NULL;
+        c->user = NULL;
+    }
+    if (c->user != NULL && !may_change && c->account->uid != geteuid()) {
+        d->user_at.value = c->user;
+        return config_refuse(&d->user_at, "only root can become another user; start it as root, or "
+                                          "stay who you are with -k");
+    }
+    if (c->user != NULL || o->keep_user || !may_change)
+        return true;
+    c->account = account_find(CONFIG_DEFAULT_USER, &why);
+    c->user = c->account != NULL ? strdup(CONFIG_DEFAULT_USER) : NULL;
+    return true;
+}
+
 /* ---- all of it ---- */
 
 static bool load(struct config_draft *d, const struct config_options *o, char *error)
@@ -130,12 +155,14 @@ static bool load(struct config_draft *d, const struct config_options *o, char *e
 
     return config_file_read(file, o->file != NULL, d, error) && take_options(d, o, error) &&
            take_folders(d->config, o, error) && default_name(d->config, error) &&
-           default_cluster(d->config, error) && finish_advertise(d) && config_keys_finish_vips(d);
+           default_cluster(d->config, error) && finish_advertise(d) && finish_user(d, o) &&
+           config_keys_finish_vips(d);
 }
 
 struct config *config_load(const struct config_options *options, char *error)
 {
-    struct config_draft draft = {.config = calloc(1, sizeof *draft.config), .error = error};
+    struct config_draft draft = {
+        .config = calloc(1, sizeof *draft.config), .error = error, .divided = options->divided};
     struct config_place at = {.error = error};
 
     error[0] = '\0';
@@ -170,6 +197,8 @@ void config_free(struct config *c)
     free(c->cluster);
     free(c->run_dir);
     free(c->state_dir);
+    free(c->user);
+    account_free(c->account);
     free(c->control_group);
     free(c->rpc_auth);
     free(c);

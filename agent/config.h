@@ -18,6 +18,7 @@
 #define CONFIG_DEFAULT_RUN_DIR "/run/muster"
 #define CONFIG_DEFAULT_STATE_DIR "/var/lib/muster"
 #define CONFIG_DEFAULT_PORT 7949
+#define CONFIG_DEFAULT_USER "muster" /* where there is one */
 #define CONFIG_JOINS_MAX 64
 #define CONFIG_HANDLERS_MAX 64
 #define CONFIG_VIPS_MAX 256
@@ -39,9 +40,11 @@ struct config {
     enum log_level log_level;
     char *run_dir;
     char *state_dir;
-    char *control_group;    /* NULL: the process's own */
-    struct gossip_addr rpc; /* port 0: no TCP control listener */
-    char *rpc_auth;         /* NULL: none */
+    char *user;              /* as who the agent runs; NULL: as it was started */
+    struct account *account; /* of that user */
+    char *control_group;     /* NULL: the process's own */
+    struct gossip_addr rpc;  /* port 0: no TCP control listener */
+    char *rpc_auth;          /* NULL: none */
     struct handler_spec *handlers;
     size_t handlers_count;
     struct quorum_spec quorum;
@@ -56,7 +59,10 @@ struct config_options {
     size_t join_count;
     const char *tags[64];
     size_t tags_count;
-    bool check; /* -t */
+    bool check;     /* -t */
+    bool keep_user; /* -k: agent and steward both stay who started them */
+    bool divided;   /* it is read by an agent whose rights the steward has: what only the steward
+                     * can judge, scripts, is left to it */
 };
 
 /* Fills options from argv. Returns -1 to go on, else the exit status: 0 after -V or -h, 2 after an

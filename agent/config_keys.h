@@ -33,8 +33,9 @@ struct config_vip_lines {
 /* The configuration as it grows, and the places that are needed once it is whole. */
 struct config_draft {
     struct config *config;
-    char *error; /* of CONFIG_ERROR_BYTES */
-    struct config_place advertise_at, rpc_at;
+    char *error;  /* of CONFIG_ERROR_BYTES */
+    bool divided; /* config_options */
+    struct config_place advertise_at, rpc_at, user_at;
     struct config_place script_at; /* of the handler that is being read */
     struct config_place voters_at, both_at;
     struct config_vip_lines vip_lines[CONFIG_VIPS_MAX];

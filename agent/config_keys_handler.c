@@ -51,7 +51,7 @@ static bool take_match(struct config_draft *d, const char *value, const struct c
 static bool take_run(struct config_draft *d, const char *value, const struct config_place *at)
 {
     d->script_at = *at;
-    return config_value_script(value, at) && config_value_keep(&current(d)->run, value, at);
+    return config_value_script(d, value, at) && config_value_keep(&current(d)->run, value, at);
 }
 
 static bool take_timeout(struct config_draft *d, const char *value, const struct config_place *at)

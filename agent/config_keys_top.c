@@ -106,16 +106,19 @@ static bool take_log_level(struct config_draft *d, const char *value, const stru
            config_refuse(at, "not a level; use \"error\", \"warn\", \"info\" or \"debug\"");
 }
 
+static bool take_user(struct config_draft *d, const char *value, const struct config_place *at)
+{
+    d->user_at = *at;
+    return config_value_account(&d->config->account, value, at) &&
+           config_value_keep(&d->config->user, value, at);
+}
+
 static const struct config_key keys[] = {
-    {"name", false, false, take_name},
-    {"cluster", false, false, take_cluster},
-    {"bind", false, false, take_bind},
-    {"advertise", false, false, take_advertise},
-    {"join", true, false, take_join},
-    {"tags", true, false, take_tag},
-    {"detect", false, false, take_detect},
-    {"log_level", false, false, take_log_level},
-    {NULL, false, false, NULL},
+    {"name", false, false, take_name},     {"cluster", false, false, take_cluster},
+    {"bind", false, false, take_bind},     {"advertise", false, false, take_advertise},
+    {"join", true, false, take_join},      {"tags", true, false, take_tag},
+    {"detect", false, false, take_detect}, {"log_level", false, false, take_log_level},
+    {"user", false, false, take_user},     {NULL, false, false, NULL},
 };
 
 CONFIG_KEYS_FIT(keys);

@@ -97,7 +97,7 @@ static void print_handler(const struct handler_spec *spec, FILE *out)
     fprintf(out, "handler.%s.timeout = %s\n", spec->name,
             config_duration_text(spec->timeout_ms, text));
     fprintf(out, "handler.%s.user = %s\n", spec->name,
-            spec->user != NULL ? spec->user : "(the agent's own)");
+            spec->user != NULL ? spec->user : "(who started musterd)");
 }
 
 /* ---- leases ---- */
@@ -172,7 +172,7 @@ static void print_hook(const struct vip_spec *spec, FILE *out)
         return;
     fprintf(out, "vip.%s.timeout = %s\n", spec->name, config_duration_text(spec->timeout_ms, text));
     fprintf(out, "vip.%s.user = %s\n", spec->name,
-            spec->user != NULL ? spec->user : "(the agent's own)");
+            spec->user != NULL ? spec->user : "(who started musterd)");
 }
 
 /* What its lease's length means; rounded down to milliseconds. */
@@ -252,6 +252,7 @@ void config_print(const struct config *c, FILE *out)
     print_tags(c, out);
     fprintf(out, "log_level = %s\n", log_level_text(c->log_level));
     fprintf(out, "run_dir = %s\nstate_dir = %s\n", c->run_dir, c->state_dir);
+    print_optional(out, "user", c->user, "(who started musterd)");
     print_control(c, out);
     for (size_t i = 0; i < c->handlers_count; i++)
         print_handler(&c->handlers[i], out);

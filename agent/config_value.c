@@ -131,12 +131,15 @@ bool config_value_path(const char *path, const struct config_place *at)
                                                "\"/etc/muster/hooks/page.sh\", without arguments");
 }
 
-bool config_value_script(const char *path, const struct config_place *at)
+bool config_value_script(const struct config_draft *d, const char *path,
+                         const struct config_place *at)
 {
     struct stat st;
 
     if (!config_value_path(path, at))
         return false;
+    if (d->divided)
+        return true;
     if (stat(path, &st) != 0)
         return config_refuse(at, "%s; name a script that is there, without arguments",
                              strerror(errno));

@@ -36,8 +36,9 @@ bool config_value_bool(bool *into, const char *value, const struct config_place 
 
 /* An absolute path, whether it is there or not. */
 bool config_value_path(const char *path, const struct config_place *at);
-/* The absolute path of an executable file. */
-bool config_value_script(const char *path, const struct config_place *at);
+/* The absolute path of an executable file, as far as we are to look. */
+bool config_value_script(const struct config_draft *d, const char *path,
+                         const struct config_place *at);
 /* Nobody but root and whom it runs as (NULL: us) can change it. Only asked by root: another user's
  * scripts can do no more than that user. */
 bool config_value_trusted(const char *path, const struct account *account,

@@ -1,5 +1,6 @@
 /* musterd: reads its options, and runs an agent. */
 #include "agent/agent.h"
+#include "agent/privilege.h"
 #include "agent/steward.h"
 
 #include <errno.h>
@@ -7,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 enum { EXIT_CONFIGURATION = 2 };
 
@@ -19,9 +21,9 @@ static void describe(const struct vip_spec *spec, struct steward_vip *vip)
 }
 
 /* The configuration as it is now, in the steward. */
-static bool load_scripts(void *arg, struct scripts *into)
+static bool load_scripts(void *arg, struct scripts *into, char *error)
 {
-    char error[CONFIG_ERROR_BYTES];
+    _Static_assert(RUNNER_ERROR_BYTES >= CONFIG_ERROR_BYTES, "one buffer serves both");
     struct config *config = config_load(arg, error);
     bool ok = config && scripts_take(into, config);
     if (config)
@@ -54,27 +56,64 @@ static pid_t start_steward(const struct config *c, struct config_options *option
     return 0;
 }
 
-static int run(struct config *config, struct config_options *options)
+/* What an operator may not have meant. */
+static void say_user(const struct config *c, const struct config_options *o)
+{
+    if (c->user && c->file && access(c->file, R_OK) != 0)
+        log_warn("%s: user %s may not read it, and cannot reload it; chgrp it to a group of theirs",
+                 c->file, c->user);
+    if (!c->user && !o->keep_user && geteuid() == 0)
+        log_info("there is no user \"" CONFIG_DEFAULT_USER "\" on this host: the agent runs as "
+                 "root");
+}
+
+/* All before there is any thread. */
+static bool prepare(const struct config *config, struct config_options *options,
+                    struct steward_ends *ends, pid_t *steward)
+{
+    char error[PRIVILEGE_ERROR_BYTES];
+    *steward = start_steward(config, options, ends);
+    if (!privilege_drop(config, error))
+        fprintf(stderr, "musterd: %s\n", error);
+    else if (!log_open(config->log_level))
+        fprintf(stderr, "musterd: cannot start a thread for the log\n");
+    else
+        return true;
+    close(ends->vips);
+    close(ends->scripts);
+    return false;
+}
+
+static int serve(struct config *config, struct config_options *options,
+                 const struct steward_ends *ends)
 {
     struct agent agent;
     char error[AGENT_ERROR_BYTES] = "";
     int status = EXIT_FAILURE;
-    struct steward_ends ends;
-    /* Before there is any thread. */
-    pid_t steward = start_steward(config, options, &ends);
-    if (!log_open(config->log_level)) {
-        fprintf(stderr, "musterd: cannot start a thread for the log\n");
-        config_free(config);
-        return status;
-    }
-    if (agent_start(&agent, config, options, &ends, error))
+    say_user(config, options);
+    options->divided = config->account;
+    if (agent_start(&agent, config, options, ends, error))
         status = agent_run(&agent);
     else
         log_error("%s", error);
     agent_stop(&agent);
+    return status;
+}
+
+static int run(struct config *config, struct config_options *options)
+{
+    struct steward_ends ends;
+    pid_t steward;
+    int status = EXIT_FAILURE;
+    bool ready = prepare(config, options, &ends, &steward);
+    if (ready)
+        status = serve(config, options, &ends);
+    else
+        config_free(config);
     if (steward > 0)
         waitpid(steward, NULL, 0);
-    log_close();
+    if (ready)
+        log_close();
     return status;
 }
 

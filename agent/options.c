@@ -10,7 +10,7 @@
 static const char usage[] =
     "usage: musterd [-c FILE] [-t] [-n NAME] [-b ADDR[:PORT]] [-a ADDR[:PORT]]\n"
     "               [-j ADDR[:PORT]]... [-T KEY=VALUE]... [-r RUN_DIR] [-s STATE_DIR]\n"
-    "               [-l LEVEL] [-V] [-h]\n";
+    "               [-l LEVEL] [-k] [-V] [-h]\n";
 
 static const char help[] =
     "\n"
@@ -25,6 +25,7 @@ static const char help[] =
     "  -s STATE_DIR    the folder for what is to be remembered, " CONFIG_DEFAULT_STATE_DIR
     " unless given\n"
     "  -l LEVEL        log error, warn, info or debug, and what is graver\n"
+    "  -k              stay the user who started it: the agent becomes nobody else\n"
     "  -V, --version   print the version, and exit\n"
     "  -h, --help      print this, and exit\n"
     "\n"
@@ -77,6 +78,9 @@ static int take(struct config_options *o, int option)
     case 't':
         o->check = true;
         return -1;
+    case 'k':
+        o->keep_user = true;
+        return -1;
     case 'j':
         return append(o->join, &o->join_count, CONFIG_JOINS_MAX, optarg, option) ? -1 : 2;
     case 'T':
@@ -107,7 +111,7 @@ int config_options_parse(int argc, char **argv, struct config_options *options)
     *options = (struct config_options){0};
     optind = 0; /* from the start, also the second time */
     while (status < 0 &&
-           (option = getopt_long(argc, argv, "c:tn:b:a:j:T:r:s:l:Vh", long_options, NULL)) != -1)
+           (option = getopt_long(argc, argv, "c:tn:b:a:j:T:r:s:l:kVh", long_options, NULL)) != -1)
         status = take(options, option);
     if (status < 0 && optind < argc) {
         fprintf(stderr, "musterd: \"%s\": not an option\n%s", argv[optind], usage);

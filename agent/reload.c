@@ -34,7 +34,12 @@ static void fixed_value(const struct config *c, size_t which, char *into)
 {
     char addr[CONFIG_ADDR_TEXT_BYTES];
     const char *texts[] = {
-        c->name, c->cluster, c->run_dir, c->state_dir, text_or_none(c->control_group),
+        c->name,
+        c->cluster,
+        c->run_dir,
+        c->state_dir,
+        text_or_none(c->control_group),
+        text_or_none(c->user),
     };
     if (which < sizeof texts / sizeof *texts) {
         snprintf(into, VALUE_BYTES, "%s", texts[which]);
@@ -52,8 +57,8 @@ static void fixed_value(const struct config *c, size_t which, char *into)
 static void name_what_cannot(const struct config *old, const struct config *new)
 {
     static const char *const keys[] = {
-        "name", "cluster",   "run folder",  "state folder", "control group",
-        "bind", "advertise", "control rpc", "detect",
+        "name", "cluster", "run folder", "state folder", "control group",
+        "user", "bind",    "advertise",  "control rpc",  "detect",
     };
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
         char before[VALUE_BYTES], after[VALUE_BYTES];
@@ -84,6 +89,10 @@ static void keep_what_cannot(struct config *old, struct config *new)
     swap_texts(&old->run_dir, &new->run_dir);
     swap_texts(&old->state_dir, &new->state_dir);
     swap_texts(&old->control_group, &new->control_group);
+    swap_texts(&old->user, &new->user);
+    struct account *account = old->account;
+    old->account = new->account;
+    new->account = account;
     swap_texts(&old->rpc_auth, &new->rpc_auth);
     new->bind = old->bind;
     new->bind_ipv6 = old->bind_ipv6;
@@ -152,14 +161,18 @@ static void finish(struct reload *r)
     free(r);
 }
 
-/* The steward has read it, too. */
-static void on_scripts(void *arg, int error)
+/* The steward has read it, too, and may have seen what we cannot. Without a steward nothing is run
+ * anyway. */
+static void on_scripts(void *arg, int error, const char *text)
 {
-    if (error != 0 && error != ECANCELED)
-        log_error("reload: the steward cannot read the configuration (%s): it runs the scripts of "
-                  "before, and no others",
-                  strerror(error));
-    finish(arg);
+    struct reload *r = arg;
+    if (error != 0 && error != ECANCELED && error != EPIPE) {
+        snprintf(r->error, sizeof r->error, "%s%s",
+                 text ? "" : "the steward cannot read it: ", text ? text : strerror(error));
+        config_free(r->config);
+        r->config = NULL;
+    }
+    finish(r);
 }
 
 /* The steward goes first: it is to know the scripts that we ask it for. */

@@ -65,6 +65,28 @@ static void report(const struct runner *r, enum runner_word word, uint32_t id, i
     (void)!send(r->fd, &out, sizeof out, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
+/* What is wrong with the configuration; of text_fd. */
+static void report_error(const struct runner *r, int text_fd)
+{
+    struct runner_report out = {
+        .version = RUNNER_VERSION, .word = RUNNER_RELOADED, .value = EINVAL};
+    union {
+        char bytes[CMSG_SPACE(sizeof(int))];
+        struct cmsghdr align;
+    } control = {{0}};
+    struct iovec part = {&out, sizeof out};
+    struct msghdr message = {.msg_iov = &part,
+                             .msg_iovlen = 1,
+                             .msg_control = control.bytes,
+                             .msg_controllen = sizeof control.bytes};
+    struct cmsghdr *c = CMSG_FIRSTHDR(&message);
+    c->cmsg_level = SOL_SOCKET;
+    c->cmsg_type = SCM_RIGHTS;
+    c->cmsg_len = CMSG_LEN(sizeof text_fd);
+    memcpy(CMSG_DATA(c), &text_fd, sizeof text_fd);
+    (void)!sendmsg(r->fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
 /* ---- runs ---- */
 
 static struct run *find(struct runner *r, uint32_t id)
@@ -94,10 +116,12 @@ static void take_list(struct runner *r, int status)
     if (ok) {
         scripts_free(&r->scripts);
         r->scripts = fresh;
+        report(r, RUNNER_RELOADED, 0, 0);
+    } else {
+        report_error(r, r->list_fd);
     }
     close(r->list_fd);
     r->list_fd = -1;
-    report(r, RUNNER_RELOADED, 0, ok ? 0 : EINVAL);
 }
 
 static void reap(struct runner *r, struct run *run)
@@ -153,8 +177,12 @@ static int run_script(struct runner *r, const struct runner_request *request,
 static _Noreturn void load(const struct runner *r)
 {
     struct scripts fresh = {.count = 0};
-    bool ok = r->load(r->arg, &fresh) && scripts_write(&fresh, r->list_fd);
-    _exit(ok ? EXIT_SUCCESS : EXIT_FAILURE);
+    char error[RUNNER_ERROR_BYTES] = "out of memory";
+    if (r->load(r->arg, &fresh, error) && scripts_write(&fresh, r->list_fd))
+        _exit(EXIT_SUCCESS);
+    (void)!ftruncate(r->list_fd, 0);
+    (void)!pwrite(r->list_fd, error, strnlen(error, sizeof error), 0);
+    _exit(EXIT_FAILURE);
 }
 
 static int reload(struct runner *r)

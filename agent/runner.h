@@ -11,7 +11,8 @@
  *
  *     ENDED id, status   it has ended, as waitpid has it
  *     REFUSED id, error  it was not run: ENOENT, it is none of ours
- *     RELOADED error     0, or the list stays as it was
+ *     RELOADED error     0, or the list stays as it was; with EINVAL comes a descriptor: a file in
+ *                        memory that says what is wrong with the configuration
  *
  * What may take its time is done in the script's own process, before it becomes the script: whether
  * others could change it (trust.h), and what its environment holds. What it is refused for it says
@@ -57,9 +58,10 @@ _Static_assert(sizeof(struct runner_report) == 16, "no padding");
 int runner_request_check(const void *bytes, size_t count, struct runner_request *r);
 int runner_report_check(const void *bytes, size_t count, struct runner_report *r);
 
-/* Reads the configuration anew, as the operator would have it: for a process made for that. False:
- * it cannot be taken. */
-typedef bool runner_load_fn(void *arg, struct scripts *into);
+#define RUNNER_ERROR_BYTES 512
+/* Reads the configuration anew, as the operator would have it: for a process made for that. False
+ * with `error` filled (RUNNER_ERROR_BYTES): it cannot be taken. */
+typedef bool runner_load_fn(void *arg, struct scripts *into, char *error);
 
 struct runner;
 

@@ -42,15 +42,24 @@ static void end(struct runner_link *l, uint32_t id, bool has_run, int value)
     ended.ended(ended.arg, has_run, value);
 }
 
-static void end_reload(struct runner_link *l, int error)
+static void end_reload(struct runner_link *l, int error, const char *text)
 {
     runner_reloaded_fn *reloaded = l->reloaded;
     l->reloaded = NULL;
     if (reloaded)
-        reloaded(l->reloaded_arg, error);
+        reloaded(l->reloaded_arg, error, text);
 }
 
-static void take(struct runner_link *l, const struct runner_report *report)
+static void end_reload_with(struct runner_link *l, int error, int text_fd)
+{
+    char text[RUNNER_ERROR_BYTES];
+    ssize_t n = text_fd < 0 ? 0 : pread(text_fd, text, sizeof text - 1, 0);
+    text[n > 0 ? n : 0] = '\0';
+    end_reload(l, error, n > 0 ? text : NULL);
+}
+
+/* fd: what came with it, borrowed; -1: nothing. */
+static void take(struct runner_link *l, const struct runner_report *report, int fd)
 {
     switch ((enum runner_word)report->word) {
     case RUNNER_ENDED:
@@ -60,7 +69,7 @@ static void take(struct runner_link *l, const struct runner_report *report)
         end(l, report->id, false, report->value);
         return;
     case RUNNER_RELOADED:
-        end_reload(l, report->value);
+        end_reload_with(l, report->value, fd);
         return;
     }
 }
@@ -74,7 +83,27 @@ static void lose(struct runner_link *l)
     l->fd = -1;
     for (size_t i = 0; i < RUNNER_RUNS_MAX; i++)
         end(l, l->runs[i].id, false, EPIPE);
-    end_reload(l, EPIPE);
+    end_reload(l, EPIPE, NULL);
+}
+
+/* As recv; *fd is the descriptor that came along, to be closed, or -1. */
+static ssize_t receive(int from, void *bytes, size_t count, int *fd)
+{
+    union {
+        char bytes[CMSG_SPACE(sizeof(int))];
+        struct cmsghdr align;
+    } control;
+    struct iovec part = {bytes, count};
+    struct msghdr message = {.msg_iov = &part,
+                             .msg_iovlen = 1,
+                             .msg_control = control.bytes,
+                             .msg_controllen = sizeof control.bytes};
+    ssize_t n = recvmsg(from, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+    const struct cmsghdr *c = n > 0 ? CMSG_FIRSTHDR(&message) : NULL;
+    *fd = -1;
+    if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS)
+        memcpy(fd, CMSG_DATA(c), sizeof *fd);
+    return n;
 }
 
 static void on_readable(int fd, short what, void *arg)
@@ -84,13 +113,16 @@ static void on_readable(int fd, short what, void *arg)
     while (l->fd >= 0) {
         uint8_t bytes[sizeof(struct runner_report) + 1];
         struct runner_report report;
-        ssize_t n = recv(fd, bytes, sizeof bytes, MSG_DONTWAIT);
+        int along;
+        ssize_t n = receive(fd, bytes, sizeof bytes, &along);
         if (n < 0 && (errno == EAGAIN || errno == EINTR))
             return;
         if (n <= 0)
             lose(l);
         else if (runner_report_check(bytes, (size_t)n, &report) == 0)
-            take(l, &report);
+            take(l, &report, along);
+        if (along >= 0)
+            close(along);
     }
 }
 
@@ -189,7 +221,7 @@ void runner_link_free(struct runner_link *l)
 {
     if (!l)
         return;
-    end_reload(l, ECANCELED);
+    end_reload(l, ECANCELED, NULL);
     if (l->readable)
         event_free(l->readable);
     if (l->fd >= 0)

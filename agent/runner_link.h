@@ -25,7 +25,8 @@ bool runner_link_kill(struct runner_link *l, uint32_t id);
 /* Nobody waits for its end any more. */
 void runner_link_forget(struct runner_link *l, uint32_t id);
 
-typedef void runner_reloaded_fn(void *arg, int error);
+/* error: 0, or an errno; EINVAL with text (borrowed), or NULL: what is wrong with it. */
+typedef void runner_reloaded_fn(void *arg, int error, const char *text);
 /* Has the list of scripts read again; one at a time. False: it could not be said; errno. */
 bool runner_link_reload(struct runner_link *l, runner_reloaded_fn *reloaded, void *arg);
 

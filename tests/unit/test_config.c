@@ -360,6 +360,7 @@ static void assert_printed(const struct config *c, const char *expected)
 
 START_TEST(printed_defaults_say_where_they_come_from)
 {
+    options.keep_user = true; /* this host may have the default one */
     struct config *c = must_load("");
 
     assert_printed(c, "file = muster.conf\n"
@@ -372,6 +373,7 @@ START_TEST(printed_defaults_say_where_they_come_from)
                       "log_level = info\n"
                       "run_dir = /run/muster\n"
                       "state_dir = /var/lib/muster\n"
+                      "user = (who started musterd)\n"
                       "control.group = (the process's own)\n"
                       "control.rpc = (none)\n"
                       "control.rpc_auth = (none)\n"
@@ -383,6 +385,7 @@ END_TEST
 
 START_TEST(printed_values_are_all_there_but_for_the_secret)
 {
+    options.keep_user = true;
     struct config *c = must_load(
         "name = db1 cluster = prod bind = \"[::]:8000\" advertise = \"2001:db8::1\"\n"
         "join = {a, \"b:1\"} tags = {\"role=db\", \"rack=r7\"} detect = 800ms log_level = warn\n"
@@ -401,6 +404,7 @@ START_TEST(printed_values_are_all_there_but_for_the_secret)
                       "log_level = warn\n"
                       "run_dir = /run/muster\n"
                       "state_dir = /var/lib/muster\n"
+                      "user = (who started musterd)\n"
                       "control.group = root\n"
                       "control.rpc = [::1]:7373\n"
                       "control.rpc_auth = (set)\n"
@@ -413,7 +417,7 @@ START_TEST(printed_values_are_all_there_but_for_the_secret)
                       "handler.log.match = (every member)\n"
                       "handler.log.run = /bin/false\n"
                       "handler.log.timeout = 30s\n"
-                      "handler.log.user = (the agent's own)\n"
+                      "handler.log.user = (who started musterd)\n"
                       "quorum.voters = (none: nothing can be held)\n"
                       "detect = 800ms\n");
     config_free(c);

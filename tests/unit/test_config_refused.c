@@ -67,7 +67,7 @@ static const struct {
     {"contrl { }", ":1: \"contrl\": no such key; did you mean \"control\"?"},
     {"keyring = \"/etc/muster/keyring\"", ":1: \"keyring\": no such key; known here are name "
                                           "cluster bind advertise join tags detect log_level "
-                                          "handler control quorum vip"},
+                                          "user handler control quorum vip"},
     {HANDLER "\n tiemout = \"1s\" }",
      ":2: handler \"h\": \"tiemout\": no such key; did you mean \"timeout\"?"},
     {"control { name = x }",
@@ -181,7 +181,7 @@ static const struct {
     {"name = ${HOSTNAME}", ":1: the environment is not looked up; write the value itself"},
     {"include(\"/etc/passwd\")", ":1: \"include\": no such key; known here are name cluster bind "
                                  "advertise join tags detect log_level "
-                                 "handler control quorum vip"},
+                                 "user handler control quorum vip"},
 };
 
 START_TEST(wrong_value_is_refused_with_its_place_and_what_would_do)

@@ -85,7 +85,7 @@ START_TEST(every_option_is_taken)
 {
     ck_assert_int_eq(
         parse("-c f -t -n db1 -b ::1 -a 10.0.0.1:1 -j a -j b:2 -T role=db -Tx=y -r run -s state "
-              "-ldebug"),
+              "-ldebug -k"),
         -1);
     ck_assert_str_eq(options.file, "f");
     ck_assert(options.check);
@@ -100,6 +100,7 @@ START_TEST(every_option_is_taken)
     ck_assert_str_eq(options.run_dir, "run");
     ck_assert_str_eq(options.state_dir, "state");
     ck_assert_str_eq(options.log_level, "debug");
+    ck_assert(options.keep_user);
     ck_assert_str_eq(out(0), "");
     ck_assert_str_eq(out(1), "");
 }

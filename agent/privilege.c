@@ -1,0 +1,132 @@
+#include "agent/privilege.h"
+
+#include "agent/folder.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* ---- folders ---- */
+
+/* What agents keep in their folders; set aside or half written, too. */
+static bool is_ours(const char *name)
+{
+    static const char *const names[] = {"lock",         "identity",    "peers", "leases",
+                                        "control.sock", "events.sock", ".",     ".."};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        size_t bytes = strlen(names[i]);
+        if (strncmp(name, names[i], bytes) == 0 &&
+            (name[bytes] == '\0' || (names[i][0] != '.' && name[bytes] == '.')))
+            return true;
+    }
+    return false;
+}
+
+/* A file with another name elsewhere may be anything. */
+static bool give_file(int dir_fd, const char *name, uid_t uid, gid_t gid)
+{
+    struct stat st;
+    int fd = openat(dir_fd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    if (fd < 0)
+        return errno == ELOOP || errno == ENXIO || errno == ENOENT; /* links, sockets */
+    bool ok = fstat(fd, &st) == 0 && (!S_ISREG(st.st_mode) || st.st_uid != 0 || st.st_nlink != 1 ||
+                                      fchown(fd, uid, gid) == 0);
+    close(fd);
+    return ok;
+}
+
+static bool holds_only_ours(DIR *dir)
+{
+    const struct dirent *entry;
+    bool only = true;
+    rewinddir(dir);
+    while (only && (entry = readdir(dir)))
+        only = is_ours(entry->d_name);
+    return only;
+}
+
+static bool give_files(DIR *dir, uid_t uid, gid_t gid)
+{
+    const struct dirent *entry;
+    bool ok = true;
+    rewinddir(dir);
+    while (ok && (entry = readdir(dir)))
+        ok = give_file(dirfd(dir), entry->d_name, uid, gid);
+    return ok;
+}
+
+/* The files of a folder that is the user's already may be root's: of an agent with -k. */
+static bool give_open(DIR *dir, uid_t uid, gid_t gid)
+{
+    struct stat st;
+    if (fstat(dirfd(dir), &st) != 0)
+        return false;
+    if ((st.st_uid != 0 && st.st_uid != uid) || !holds_only_ours(dir))
+        return true;
+    return give_files(dir, uid, gid) && (st.st_uid == uid || fchown(dirfd(dir), uid, gid) == 0);
+}
+
+bool privilege_give(const char *path, mode_t mode, uid_t uid, gid_t gid)
+{
+    if (!folder_make(path, mode))
+        return false;
+    DIR *dir = opendir(path);
+    /* Root itself may not look into the user's folder where it is not all-powerful: then it is. */
+    bool ok = dir ? give_open(dir, uid, gid) : errno == EACCES;
+    int error = errno;
+    if (dir)
+        closedir(dir);
+    errno = error;
+    return ok;
+}
+
+/* ---- the user ---- */
+
+static bool fail(char *error, const char *what, const char *name, const char *why)
+{
+    snprintf(error, PRIVILEGE_ERROR_BYTES, "%s \"%s\": %s", what, name, why);
+    return false;
+}
+
+/* Those of the account, and of whom it talks to, so that it may give its socket to them. */
+static bool set_groups(const struct account *a, const char *control_group)
+{
+    size_t count = a->groups_count;
+    gid_t *groups = calloc(count + 1, sizeof *groups);
+    if (!groups)
+        return false;
+    memcpy(groups, a->groups, count * sizeof *groups);
+    const struct group *control = control_group ? getgrnam(control_group) : NULL;
+    if (control)
+        groups[count++] = control->gr_gid;
+    bool ok = setgroups(count, groups) == 0;
+    free(groups);
+    return ok;
+}
+
+static bool become(const struct account *a, const char *control_group)
+{
+    return set_groups(a, control_group) && setresgid(a->gid, a->gid, a->gid) == 0 &&
+           setresuid(a->uid, a->uid, a->uid) == 0;
+}
+
+bool privilege_drop(const struct config *config, char *error)
+{
+    const struct account *a = config->account;
+    if (!a || a->uid == geteuid())
+        return true;
+    if (!privilege_give(config->run_dir, FOLDER_RUN_MODE, a->uid, a->gid))
+        return fail(error, "run folder", config->run_dir, strerror(errno));
+    if (!privilege_give(config->state_dir, FOLDER_STATE_MODE, a->uid, a->gid))
+        return fail(error, "state folder", config->state_dir, strerror(errno));
+    if (!become(a, config->control_group) || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
+        return fail(error, "cannot become user", config->user, strerror(errno));
+    return true;
+}

@@ -1,0 +1,209 @@
+/* Whom the agent becomes, by its configuration, and the folders that it is handed. */
+#include "agent/privilege.h"
+#include "tests/unit/config_fixture.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pwd.h>
+#include <sys/stat.h>
+
+#define STRANGER 12345
+
+/* ---- whom ---- */
+
+/* An ordinary user's view, for the rest of a test (each has a process of its own). */
+static void become_nobody(void)
+{
+    const struct passwd *nobody = getpwnam("nobody");
+
+    ck_assert_ptr_nonnull(nobody);
+    ck_assert_int_eq(chown(dir, nobody->pw_uid, nobody->pw_gid), 0);
+    ck_assert_int_eq(seteuid(nobody->pw_uid), 0);
+}
+
+START_TEST(root_may_name_anybody)
+{
+    if (geteuid() != 0)
+        return;
+    struct config *c = must_load("user = nobody");
+    ck_assert_str_eq(c->user, "nobody");
+    ck_assert_uint_eq(c->account->uid, getpwnam("nobody")->pw_uid);
+    config_free(c);
+    assert_refused("\nuser = \"no one\"", "muster.conf:2: user \"no one\": no such user on this "
+                                          "host; make it, or use another, such as \"nobody\"");
+}
+END_TEST
+
+START_TEST(without_user_the_default_is_taken_where_there_is_one)
+{
+    struct config *c = must_load("");
+    bool expected = geteuid() == 0 && getpwnam(CONFIG_DEFAULT_USER);
+
+    ck_assert_int_eq(c->account != NULL, expected);
+    ck_assert_int_eq(c->user != NULL, expected);
+    config_free(c);
+}
+END_TEST
+
+START_TEST(option_keeps_who_started_it_whatever_the_file_says)
+{
+    options.keep_user = true;
+    struct config *c = must_load("user = nobody");
+    ck_assert_ptr_null(c->user);
+    ck_assert_ptr_null(c->account);
+    config_free(c);
+}
+END_TEST
+
+START_TEST(who_is_not_root_can_only_stay)
+{
+    if (geteuid() != 0)
+        return;
+    become_nobody();
+    assert_refused("\nuser = daemon",
+                   "muster.conf:2: user \"daemon\": only root can become another "
+                   "user; start it as root, or stay who you are with -k");
+    struct config *c = must_load("user = nobody");
+    ck_assert_str_eq(c->user, "nobody");
+    config_free(c);
+    ck_assert_int_eq(seteuid(0), 0);
+}
+END_TEST
+
+START_TEST(agent_without_rights_reads_what_the_steward_judges)
+{
+    if (geteuid() != 0)
+        return;
+    options.divided = true;
+    become_nobody();
+    config_free(must_load("user = daemon\n"
+                          "handler \"h\" { on = {\"member-join\"} run = \"/root/none.sh\" }"));
+    assert_refused_like("handler \"h\" { on = {\"member-join\"} run = \"none.sh\" }",
+                        "muster.conf:1: handler \"h\": run \"none.sh\": ", "not an absolute path");
+    ck_assert_int_eq(seteuid(0), 0);
+}
+END_TEST
+
+/* ---- the folders ---- */
+
+static void make_file(const char *path)
+{
+    int fd = open(path, O_CREAT | O_EXCL | O_WRONLY, 0600);
+
+    ck_assert_int_ge(fd, 0);
+    close(fd);
+}
+
+static uid_t owner_of(const char *path)
+{
+    struct stat st;
+
+    ck_assert_int_eq(lstat(path, &st), 0);
+    return st.st_uid;
+}
+
+static void give(const char *path)
+{
+    ck_assert(privilege_give(path, 0700, STRANGER, STRANGER));
+}
+
+START_TEST(folder_is_made_and_handed_over_with_its_files)
+{
+    struct stat st;
+
+    if (geteuid() != 0)
+        return;
+    give("up/state");
+    ck_assert_int_eq(stat("up/state", &st), 0);
+    ck_assert_uint_eq(st.st_uid, STRANGER);
+    ck_assert_uint_eq(st.st_mode & 07777, 0700);
+    ck_assert_uint_eq(owner_of("up"), 0);
+    make_file("up/state/identity");
+    make_file("up/state/peers.new");
+    give("up/state");
+    ck_assert_uint_eq(owner_of("up/state/identity"), STRANGER);
+    ck_assert_uint_eq(owner_of("up/state/peers.new"), STRANGER);
+    unlink("up/state/identity");
+    unlink("up/state/peers.new");
+    rmdir("up/state");
+    rmdir("up");
+}
+END_TEST
+
+START_TEST(folder_that_holds_anything_else_is_left_alone)
+{
+    if (geteuid() != 0)
+        return;
+    mkdir("etc", 0755);
+    make_file("etc/identity");
+    make_file("etc/peers-of-the-realm");
+    give("etc");
+    ck_assert_uint_eq(owner_of("etc"), 0);
+    ck_assert_uint_eq(owner_of("etc/identity"), 0);
+    unlink("etc/identity");
+    unlink("etc/peers-of-the-realm");
+    rmdir("etc");
+}
+END_TEST
+
+START_TEST(folder_of_another_user_is_left_alone)
+{
+    if (geteuid() != 0)
+        return;
+    mkdir("other", 0755);
+    make_file("other/lock");
+    ck_assert_int_eq(chown("other", STRANGER + 1, STRANGER + 1), 0);
+    give("other");
+    ck_assert_uint_eq(owner_of("other"), STRANGER + 1);
+    ck_assert_uint_eq(owner_of("other/lock"), 0);
+    unlink("other/lock");
+    rmdir("other");
+}
+END_TEST
+
+START_TEST(links_lead_to_nothing_that_is_handed_over)
+{
+    if (geteuid() != 0)
+        return;
+    make_file("precious");
+    mkdir("state", 0700);
+    ck_assert_int_eq(symlink("../precious", "state/identity"), 0);
+    ck_assert_int_eq(link("precious", "state/peers"), 0);
+    give("state");
+    ck_assert_uint_eq(owner_of("state"), STRANGER);
+    ck_assert_uint_eq(owner_of("precious"), 0);
+    unlink("state/identity");
+    unlink("state/peers");
+    rmdir("state");
+    unlink("precious");
+}
+END_TEST
+
+START_TEST(folder_that_cannot_be_made_is_said)
+{
+    make_file("file");
+    ck_assert(!privilege_give("file/state", 0700, STRANGER, STRANGER));
+    ck_assert_int_eq(errno, ENOTDIR);
+    unlink("file");
+}
+END_TEST
+
+int main(void)
+{
+    Suite *s = suite_create("privilege");
+    TCase *t = tcase_create("privilege");
+
+    tcase_add_checked_fixture(t, setup, teardown);
+    tcase_add_test(t, root_may_name_anybody);
+    tcase_add_test(t, without_user_the_default_is_taken_where_there_is_one);
+    tcase_add_test(t, option_keeps_who_started_it_whatever_the_file_says);
+    tcase_add_test(t, who_is_not_root_can_only_stay);
+    tcase_add_test(t, agent_without_rights_reads_what_the_steward_judges);
+    tcase_add_test(t, folder_is_made_and_handed_over_with_its_files);
+    tcase_add_test(t, folder_that_holds_anything_else_is_left_alone);
+    tcase_add_test(t, folder_of_another_user_is_left_alone);
+    tcase_add_test(t, links_lead_to_nothing_that_is_handed_over);
+    tcase_add_test(t, folder_that_cannot_be_made_is_said);
+    suite_add_tcase(s, t);
+    return unit_run(s);
+}
