@@ -183,6 +183,8 @@ static void tell(struct agent *a, const struct gossip_event *event)
         return;
     default:
         agent_publish(a, kinds[event->kind], &event->member, NULL);
+        if (a->quorum)
+            quorum_hear(a->quorum, kinds[event->kind], &event->member);
         save_soon(a);
         return;
     }

@@ -163,6 +163,42 @@ void quorum_settle(struct quorum *q)
         keep_up(q);
 }
 
+static bool is_voter(const struct voters *voters, const char *name)
+{
+    uint32_t seats[LEASE_LISTS_MAX];
+    return voters_seats(voters, name, seats);
+}
+
+static void say_dead(const struct quorum *q, const char *name)
+{
+    const struct voters *voters = leases_voters(q->agent->gossip);
+    unsigned cursor = 0, alive = 0, all = 0;
+    for (const char *voter; (voter = voters_next(voters, &cursor)); all++) {
+        struct gossip_member m;
+        alive += gossip_find(q->agent->gossip, voter, &m) && m.status <= GOSSIP_SUSPECT;
+    }
+    log_warn("voter %s is gone: %u of %u are alive; with half of them or fewer no address is held",
+             name, alive, all);
+}
+
+void quorum_hear(const struct quorum *q, enum journal_kind kind, const struct gossip_member *member)
+{
+    const struct voters *voters = leases_voters(q->agent->gossip);
+    struct gossip_voters ours = voters_range(voters);
+    const struct gossip_profile *p = member->profile;
+    bool is_gone = kind == JOURNAL_FAILED || kind == JOURNAL_LEAVE;
+    bool is_news = kind == JOURNAL_JOIN || kind == JOURNAL_UPDATE;
+    if (voters->count == 0)
+        return;
+    if (is_gone && is_voter(voters, p->name))
+        say_dead(q, p->name);
+    if (is_news && p->voters.high == ours.high && p->voters.hash != ours.hash)
+        log_warn("%s goes by another list of voters, that has the same version %" PRIu32
+                 " as the one here: what it says counts for nothing here; make quorum the same on "
+                 "both, and raise its version",
+                 p->name, ours.high);
+}
+
 bool quorum_is_there(const struct quorum *q)
 {
     return q->is_there;

@@ -3,6 +3,7 @@
 #ifndef MUSTER_QUORUM_H
 #define MUSTER_QUORUM_H
 
+#include "agent/journal.h"
 #include "agent/quorum_spec.h"
 
 #include <stdbool.h>
@@ -24,6 +25,11 @@ const char *quorum_configure(struct quorum *q, const struct quorum_spec *spec);
 /* After each call of the core: tells of a quorum that is lost or regained, and has the disk keep
  * what has changed. */
 void quorum_settle(struct quorum *q);
+
+/* A member has changed: what of that an operator should look after is said in the log: a voter that
+ * died, or somebody who goes by other voters. */
+void quorum_hear(const struct quorum *q, enum journal_kind kind,
+                 const struct gossip_member *member);
 
 /* Is there one? False as well where none is configured. */
 bool quorum_is_there(const struct quorum *q);

@@ -292,6 +292,7 @@ row_voters_differ() {
     begin
     sleep 4
     claim 'one has it still' holder
+    claim 'the log names the host' log_has h1 'h3 goes by another list of voters'
     claim 'muster vip explain names the host' eval "m h1 vip explain web | grep -q 'h3: .*another list'"
     judge 100 0 0
 }
