@@ -35,11 +35,15 @@ _Static_assert(AGENT_ERROR_BYTES >= CONFIG_ERROR_BYTES && AGENT_ERROR_BYTES >= S
                    AGENT_ERROR_BYTES >= NET_ERROR_BYTES && AGENT_ERROR_BYTES >= FOLDER_ERROR_BYTES,
                "one buffer serves all");
 
+/* An address that moves, and is perhaps still here from an earlier life, is nobody's own. */
 static struct gossip_addr own_addr(const struct config *c)
 {
     struct gossip_addr addr = net_is_any(&c->advertise) ? c->bind : c->advertise;
+    struct gossip_addr vips[CONFIG_VIPS_MAX];
+    for (size_t i = 0; i < c->vips_count; i++)
+        vips[i] = c->vips[i].address;
     if (net_is_any(&addr))
-        net_own_addr(c->bind_ipv6, &addr);
+        net_own_addr(c->bind_ipv6, vips, c->vips_count, &addr);
     return addr;
 }
 

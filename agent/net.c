@@ -133,7 +133,16 @@ static int rank(const struct ifaddrs *i, bool ipv6, struct gossip_addr *addr)
     return 1 + ((family == AF_INET6) == ipv6) + (i->ifa_flags & IFF_LOOPBACK ? 0 : 2);
 }
 
-void net_own_addr(bool ipv6, struct gossip_addr *addr)
+static bool is_among(const struct gossip_addr *addr, const struct gossip_addr *all, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (memcmp(all[i].ip, addr->ip, sizeof addr->ip) == 0)
+            return true;
+    return false;
+}
+
+void net_own_addr(bool ipv6, const struct gossip_addr *others, size_t others_count,
+                  struct gossip_addr *addr)
 {
     struct ifaddrs *all = NULL;
     int best = 0;
@@ -143,7 +152,7 @@ void net_own_addr(bool ipv6, struct gossip_addr *addr)
     for (const struct ifaddrs *i = all; i; i = i->ifa_next) {
         struct gossip_addr candidate;
         int r = rank(i, ipv6, &candidate);
-        if (r <= best)
+        if (r <= best || is_among(&candidate, others, others_count))
             continue;
         best = r;
         *addr = candidate;

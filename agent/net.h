@@ -25,7 +25,9 @@ bool net_is_ipv4(const struct gossip_addr *addr);
 int net_bind(const struct gossip_addr *addr, int type, bool ipv6, char *error);
 
 /* An address of this host that others could reach, for one that listens on all: the first that is
- * up, no loopback before any loopback, the family of choice before the other. Port untouched. */
-void net_own_addr(bool ipv6, struct gossip_addr *addr);
+ * up, no loopback before any loopback, the family of choice before the other; none of `others`,
+ * whose ports do not count. Port untouched. */
+void net_own_addr(bool ipv6, const struct gossip_addr *others, size_t others_count,
+                  struct gossip_addr *addr);
 
 #endif
