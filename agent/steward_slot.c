@@ -201,7 +201,8 @@ static void do_step(struct steward_hands *h, struct steward_slot *s, enum ward_s
 {
     switch (step) {
     case WARD_PROBE:
-        announce_probe(&h->announce, s->link.index, s->link.mac, s->vip->ip);
+        if (s->link.ethernet)
+            announce_probe(&h->announce, s->link.index, s->link.mac, s->vip->ip);
         break;
     case WARD_ADD:
         do_add(h, s);

@@ -98,6 +98,7 @@ void ward_added(struct ward *w, int64_t now_us, bool there)
     w->state = WARD_HELD;
     w->refresh = w->restoring = false;
     w->next_us = now_us + WARD_RESTORE_GAP_US;
+    w->look_us = now_us + WARD_LOOK_US;
     ward_announce(w, now_us);
 }
 
@@ -179,6 +180,11 @@ static enum ward_step next_held(struct ward *w, int64_t now_us)
         w->defend = false;
         return WARD_ANNOUNCE;
     }
+    if (now_us >= w->look_us) {
+        w->look_us = now_us + WARD_LOOK_US;
+        if (link_is_there(w))
+            return WARD_PROBE;
+    }
     if (now_us < announce_due(w))
         return WARD_WAIT;
     /* One that was held up is not made up for. */
@@ -214,7 +220,7 @@ int64_t ward_deadline(const struct ward *w)
     case WARD_ADDING:
         return link_is_there(w) ? min(over_us, w->next_us) : over_us;
     case WARD_HELD:
-        return w->refresh || w->defend ? INT64_MIN : min(over_us, announce_due(w));
+        return w->refresh || w->defend ? INT64_MIN : min(over_us, min(w->look_us, announce_due(w)));
     case WARD_DROPPING:
         return w->next_us;
     case WARD_FREE:

@@ -18,12 +18,14 @@
 #include <stdint.h>
 
 /* RFC 5227's probing takes seconds, which is longer than a lease: ours is a fraction of it, at most
- * 120 ms. A conflict that shows later is still found, while the address is held. */
+ * 120 ms. A conflict that shows later is still found, while the address is held: by what the other
+ * host says, and, as it may say nothing, by asking now and then. */
 #define WARD_PROBES 3
 #define WARD_PROBE_GAP_US_MAX 40000
 #define WARD_PROBE_GAP_US_MIN 10000
 #define WARD_PROBE_PARTS 16              /* the gap's share of the time that it is to be held */
 #define WARD_DEFEND_US INT64_C(10000000) /* RFC 5227, 1.1: DEFEND_INTERVAL */
+#define WARD_LOOK_US INT64_C(3000000)    /* so often the link is asked while it is held */
 #define WARD_LINK_GRACE_US 250000        /* a link that returns within that was not lost */
 #define WARD_RESTORE_GAP_US 50000 /* between two restorations: somebody may do it in a loop */
 #define WARD_REMOVE_GAP_US 20000  /* between two attempts to remove it */
@@ -49,7 +51,7 @@ const char *ward_why_text(enum ward_why why);
 
 enum ward_step {
     WARD_WAIT,     /* nothing, until ward_deadline or until something is heard */
-    WARD_PROBE,    /* ask the link whether somebody has it */
+    WARD_PROBE,    /* ask the link whether somebody else has it */
     WARD_ADD,      /* add it and read it back, or put it back if w->restoring; then ward_added */
     WARD_REFRESH,  /* until_us has changed: tell the kernel */
     WARD_ANNOUNCE, /* say on the link that it is here */
@@ -66,6 +68,7 @@ struct ward {
     unsigned probes;       /* sent */
     unsigned announced;    /* so many of the row that began at announce_us */
     int64_t announce_us;   /* when it was added, or last asked for a new row */
+    int64_t look_us;       /* HELD: the link is asked again */
     int64_t defended_us;   /* INT64_MIN: never */
     int64_t link_until_us; /* dropped then, unless the link returns; INT64_MAX: it is there */
     bool refresh, defend, restoring;

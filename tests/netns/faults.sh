@@ -51,6 +51,7 @@ starved               fast  every core is busy
 starved_long          slow  for a minute
 foreign_before        fast  a foreign host has the address before all start
 foreign_later         fast  a foreign host takes it while it is held
+foreign_silent        fast  another host takes the address later, and says nothing
 removed_by_hand       fast  somebody removes the address
 configured_by_hand    fast  somebody has configured it before
 no_device             fast  its interface is gone

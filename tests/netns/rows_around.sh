@@ -186,6 +186,23 @@ row_foreign_later() {
     foreign_leaves
     claim 'when it has gone, one takes it' wait_for 15 is_steady
 }
+# It answers who asks, and says nothing by itself.
+row_foreign_silent() {
+    standard 1s && begin
+    CLUSTER=
+    foreign_host
+    ip netns exec f sysctl -q net.ipv4.conf.eth0.arp_notify=0
+    foreign_takes
+    claim 'it is found, and defended' wait_for 5 log_has "$AT" 'has the address, too; defended once'
+    claim 'found again, it is let go' wait_for 8 eval "! carries $AT"
+    sleep 2
+    claim 'nobody else takes it' nobody_carries
+    watch_end
+    NUMBERS="of ours: dual ${SEEN[dual_hosts]}"
+    claim 'never two of ours have it' [ "${SEEN[dual_hosts]}" -eq 0 ]
+    foreign_leaves
+    claim 'when it has gone, one takes it' wait_for 15 is_steady
+}
 row_removed_by_hand() {
     local n
     standard 1s && begin

@@ -13,8 +13,11 @@ static int64_t begun_us, now_us;
 static bool add_works, removal_works;
 static char said[1024]; /* the steps, each with its time in milliseconds */
 
+static bool shows_looks; /* the questions while it is held, too */
+
 static void setup(void)
 {
+    shows_looks = false;
     ward_init(&ward);
     begun_us = now_us = 7000000;
     add_works = removal_works = true;
@@ -33,7 +36,11 @@ static bool step(void)
     enum ward_step next = ward_next(&ward, now_us);
     if (next == WARD_WAIT)
         return false;
-    say(next == WARD_ADD && ward.restoring ? "restore" : names[next]);
+    bool looks = next == WARD_PROBE && ward.state == WARD_HELD;
+    if (looks && shows_looks)
+        say("look");
+    if (!looks)
+        say(next == WARD_ADD && ward.restoring ? "restore" : names[next]);
     if (next == WARD_ADD)
         ward_added(&ward, now_us, add_works);
     else if (next == WARD_REMOVE)
@@ -305,6 +312,40 @@ START_TEST(nothing_is_said_on_a_link_that_is_lost)
 }
 END_TEST
 
+START_TEST(link_is_asked_now_and_then_while_it_is_held)
+{
+    shows_looks = true;
+    hold_for_long();
+    pass_until(10000);
+    expect("look 6000, look 9000, ");
+    ward_link(&ward, now_us, false);
+    ward_link(&ward, now_us, true);
+    now_us += INT64_C(20000000); /* stopped for so long: what was missed is not made up for */
+    pass_until(32500);
+    expect("look 30000, announce 30000, ");
+    ward_conflict(&ward, now_us);
+    pass_until(33500);
+    expect("announce 32500, look 33000, ");
+    ck_assert(ward_conflict(&ward, now_us));
+    pass_until(40000);
+    expect("remove 33500, ");
+}
+END_TEST
+
+START_TEST(link_that_is_lost_is_not_asked)
+{
+    shows_looks = true;
+    hold_for_long();
+    pass_until(5900);
+    ward_link(&ward, now_us, false);
+    pass_until(6100);
+    expect("");
+    ward_link(&ward, now_us, true);
+    pass_until(9050);
+    expect("announce 6100, announce 6200, announce 6600, announce 7600, look 9000, ");
+}
+END_TEST
+
 START_TEST(asked_again_it_announces_the_whole_row)
 {
     hold_for_long();
@@ -376,6 +417,8 @@ int main(void)
     tcase_add_test(t, a_link_that_is_lost_takes_it_along);
     tcase_add_test(t, a_link_that_blinks_has_it_restored_and_announced_anew);
     tcase_add_test(t, nothing_is_said_on_a_link_that_is_lost);
+    tcase_add_test(t, link_is_asked_now_and_then_while_it_is_held);
+    tcase_add_test(t, link_that_is_lost_is_not_asked);
     tcase_add_test(t, asked_again_it_announces_the_whole_row);
     tcase_add_test(t, announcements_that_were_held_up_come_once);
     tcase_add_test(t, what_is_free_has_nothing_to_do);
