@@ -178,7 +178,9 @@ static _Noreturn void load(const struct runner *r)
 {
     struct scripts fresh = {.count = 0};
     char error[RUNNER_ERROR_BYTES] = "out of memory";
-    if (r->load(r->arg, &fresh, error) && scripts_write(&fresh, r->list_fd))
+    bool ok = r->load(r->arg, &fresh, error) && scripts_write(&fresh, r->list_fd);
+    scripts_free(&fresh);
+    if (ok)
         _exit(EXIT_SUCCESS);
     (void)!ftruncate(r->list_fd, 0);
     (void)!pwrite(r->list_fd, error, strnlen(error, sizeof error), 0);

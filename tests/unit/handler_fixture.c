@@ -38,21 +38,28 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 /* ---- the runner, in a process of its own, as in the steward ---- */
 
 /* What the tests have configured: a line each, "PATH USER", "-" for none. */
-static bool load_scripts(void *arg, struct scripts *into)
+static bool load_scripts(void *arg, struct scripts *into, char *error)
 {
     char path[2 * PATH_BYTES], user[64];
     const char *why;
     FILE *f = fopen(in_dir("scripts"), "r");
     struct config c = {.handlers_count = 0};
     struct handler_spec specs[SPECS_MAX] = {0};
-    (void)arg;
+    (void)arg, (void)error;
     c.handlers = specs;
     while (f && c.handlers_count < SPECS_MAX && fscanf(f, "%255s %63s", path, user) == 2) {
         struct handler_spec *s = &specs[c.handlers_count++];
         s->run = strdup(path);
         s->account = strcmp(user, "-") == 0 ? NULL : account_find(user, &why);
     }
-    return f && scripts_take(into, &c);
+    bool ok = f && scripts_take(into, &c);
+    for (size_t i = 0; i < c.handlers_count; i++) {
+        free(specs[i].run);
+        account_free(specs[i].account);
+    }
+    if (f)
+        fclose(f);
+    return ok;
 }
 
 static void run_runner(int fd)
@@ -83,8 +90,9 @@ void begin_handlers(void)
     ck_assert_ptr_nonnull(handlers);
 }
 
-static void on_known(void *arg, int error)
+static void on_known(void *arg, int error, const char *text)
 {
+    (void)text;
     ck_assert_int_eq(error, 0);
     *(bool *)arg = true;
 }
