@@ -25,9 +25,9 @@ prepare_tree || exit 1
 logs=build/logs
 rm -rf "$logs"
 mkdir -p "$logs"
-passed=0 failed=0 current=
+passed=0 failed=0
 jobs=$(nproc)
-trap '[ -z "$current" ] || kill "$current" 2>/dev/null; exit 130' INT TERM
+trap 'kill "${pid[@]}" 2>/dev/null; exit 130' INT TERM
 
 # Counts a log's tests: "ok - " and "not ok - " lines, automake's results of scripts, and
 # Check's "100%: Checks: 12, Failures: 0, Errors: 0" in what make check leaves behind.
@@ -39,30 +39,38 @@ count() {
         END { print good + 0, bad + 0 }'
 }
 
-# step NAME SECONDS COMMAND...: runs it, with what it says in a log, shown if it fails. A step
-# that names no tests of its own is one.
-step() {
-    local name=$1 seconds=$2 begun=$SECONDS log=$logs/$1.log good bad status
+# begin NAME SECONDS COMMAND...: starts it, with what it says in a log; end NAME waits for it, and shows
+# the log if it failed. A step that names no tests of its own is one. also_count: more logs to count.
+declare -A pid=() began=() limit=() more_logs=()
+begin() {
+    local name=$1 seconds=$2
     shift 2
-    timeout -k 20 "$seconds" "$@" >"$log" 2>&1 </dev/null &
-    current=$!
-    wait "$current"
+    timeout -k 20 "$seconds" "$@" >"$logs/$name.log" 2>&1 </dev/null &
+    pid[$name]=$! began[$name]=$SECONDS limit[$name]=$seconds more_logs[$name]=${also_count-}
+}
+end() {
+    local name=$1 log=$logs/$1.log good bad status
+    wait "${pid[$name]}"
     status=$?
-    current=
+    unset "pid[$name]"
     # shellcheck disable=SC2086  # patterns of files
-    read -r good bad < <(count "$log" ${also_count-})
+    read -r good bad < <(count "$log" ${more_logs[$name]})
     if [ "$status" -ne 0 ] && [ "$bad" -eq 0 ]; then bad=1; fi
     if [ "$status" -eq 0 ] && [ "$((good + bad))" -eq 0 ]; then good=1; fi
     passed=$((passed + good)) failed=$((failed + bad))
     if [ "$bad" -eq 0 ]; then
-        echo "$name: ok ($good passed, $((SECONDS - begun)) s)"
+        echo "$name: ok ($good passed, $((SECONDS - began[$name])) s)"
         grep -h '^\(skipped - \|# [^A-Z]\)' "$log" | sed 's/^/    /'
         return 0
     fi
-    [ "$status" -ne 124 ] || echo "stopped after $seconds s" >>"$log"
+    [ "$status" -ne 124 ] || echo "stopped after ${limit[$name]} s" >>"$log"
     echo "$name: FAILED ($good passed, $bad failed, exit $status); the end of $log:"
     tail -n 100 "$log" | sed 's/^/    | /'
     return 1
+}
+step() {
+    begin "$@"
+    end "$1"
 }
 
 # real FOLDER SCRIPT [ARGUMENT...]: a test with real processes against that build.
@@ -112,6 +120,13 @@ if $have_gcc; then
         netns gcc 300 steward
     fi
 fi
+# What breaks addresses mostly waits; beside it there is time for what only computes, out of its way.
+if [ "$mode" != --quick ]; then
+    rm -f build/gcc/tests/unit/*.log build/gcc/tests/sim/*.log
+    also_count='build/gcc/tests/unit/*.log build/gcc/tests/sim/*.log' \
+        begin valgrind 1500 nice -n 19 make -C build/gcc check-valgrind \
+        ${valgrind_tests:+"VALGRIND_TESTS=$valgrind_tests"}
+fi
 if $have_gcc; then
     case $mode in
     --quick) netns gcc 120 faults two_holders link_cut move sigterm kill_agent ;;
@@ -126,9 +141,7 @@ if $have_asan; then
     netns asan 300 steward
 fi
 if [ "$mode" != --quick ]; then
-    rm -f build/gcc/tests/unit/*.log build/gcc/tests/sim/*.log
-    also_count='build/gcc/tests/unit/*.log build/gcc/tests/sim/*.log' \
-        step valgrind 1500 make -C build/gcc -j"$jobs" check-valgrind ${valgrind_tests:+"VALGRIND_TESTS=$valgrind_tests"}
+    end valgrind
     step configure-fuzz 60 bash -c '. tests/setup.sh; configure_in "$@"' - build/fuzz CC=clang --enable-fuzzers &&
         step fuzz $((fuzz_s * 4 + 200)) make -C build/fuzz -j"$jobs" fuzz "FUZZ_SECONDS=$fuzz_s"
     step distcheck 400 make -C build/gcc -j"$jobs" distcheck
