@@ -118,6 +118,7 @@ if $have_gcc; then
         real gcc slow
         real gcc unreachable
         netns gcc 300 steward
+        MUSTER_BUILD=build/gcc step failover-demo 180 examples/failover-demo.sh
     fi
 fi
 # What breaks addresses mostly waits; beside it there is time for what only computes, out of its way.

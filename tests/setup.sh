@@ -7,7 +7,7 @@ BUILD_PACKAGES=(gcc libc6-dev make autoconf automake pkg-config
     libevent-dev libmsgpack-dev libconfuse-dev libmnl-dev)
 # shellcheck disable=SC2034
 TEST_PACKAGES=(check clang libclang-rt-14-dev clang-format clang-tidy cppcheck shellcheck valgrind
-    serf socat jq perl iproute2 nftables util-linux procps e2fsprogs)
+    serf socat jq perl iproute2 iputils-ping nftables util-linux procps e2fsprogs)
 
 # need_packages PACKAGE...: installs those that are missing when root; otherwise names them, and
 # ends.
