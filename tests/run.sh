@@ -113,6 +113,7 @@ if $have_gcc; then
         real gcc rejoin
         real gcc watchers
         real gcc hooks
+        real gcc aws_eip
         real gcc readme
         real gcc sim
         real gcc slow
