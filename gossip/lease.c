@@ -189,6 +189,8 @@ static bool says_yes(struct lease_candidate *c, int64_t now_us, const struct lea
 static enum lease_step win(struct lease_candidate *c, int64_t now_us)
 {
     c->phase = LEASE_IDLE;
+    if (c->mistakes & LEASE_MISTAKE_LATEST)
+        c->ends_us = now_us + lease_hold_us(c->length_us);
     if (now_us >= c->ends_us)
         return LEASE_LOST;
     c->until_us = c->ends_us;

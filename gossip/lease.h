@@ -91,6 +91,7 @@ enum lease_mistake {
     LEASE_MISTAKE_RELEASE = 4,       /* a release is of the owner, whatever it holds since */
     LEASE_MISTAKE_OWN_REPORT = 8,    /* what the candidate itself once held is open to it */
     LEASE_MISTAKE_QUARANTINE = 16,   /* who starts anew is not silent */
+    LEASE_MISTAKE_LATEST = 64,       /* ... or even from the acceptances */
     LEASE_MISTAKE_OVERWRITE = 32,    /* a voter trusts its promise: it lets go what is held */
 };
 

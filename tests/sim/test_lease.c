@@ -58,8 +58,9 @@ static const struct {
     {LEASE_MISTAKE_OWN_REPORT, 100},
     {LEASE_MISTAKE_QUARANTINE, 1000},
     {WORLD_MISTAKE_AT_ONCE, 1000},
-    /* A voter that never lets go of what it holds makes up for a late deadline; one that goes by
-     * its promise, as in the paper, does not. */
+    {LEASE_MISTAKE_LATEST, 500},
+    /* A voter that never lets go of what it holds makes up for a deadline that is late by no more
+     * than the promises; one that goes by its promise, as in the paper, does not. */
     {LEASE_MISTAKE_LATE_DEADLINE | LEASE_MISTAKE_OVERWRITE, 10000},
 };
 
