@@ -99,10 +99,18 @@ static unsigned give_back(const struct vip *v)
     return v->foreign ? VIP_YIELD : VIP_RELEASE;
 }
 
+static int64_t next_rest_us(const struct vip *v)
+{
+    int64_t twice_us = 2 * v->rest_us;
+    twice_us = twice_us < VIP_REST_US_MAX ? twice_us : VIP_REST_US_MAX;
+    return twice_us > VIP_REST_US_MIN ? twice_us : VIP_REST_US_MIN;
+}
+
 /* It is not ours to have, for now. */
 static unsigned retire(struct vip *v, int64_t now_us)
 {
-    v->retry_us = now_us + VIP_RETRY_US;
+    v->rest_us = next_rest_us(v);
+    v->retry_us = now_us + (v->foreign ? VIP_RETRY_US : v->rest_us);
     v->heir[0] = '\0';
     return give_back(v) | rest(v) | tell_holder(v, "");
 }
@@ -115,6 +123,7 @@ unsigned vip_hear(struct vip *v, int64_t now_us, enum vip_news news)
         if (!ours)
             return 0;
         v->state = VIP_HOLDING;
+        v->rest_us = 0;
         return tell_holder(v, v->self);
     case VIP_IS_DOWN:
         if (v->state == VIP_STOPPING)

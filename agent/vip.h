@@ -16,8 +16,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* An address that could not be taken, or is somebody else's, is left to others for so long. */
+/* An address that is another host's is left to others for so long; */
 #define VIP_RETRY_US 5000000
+/* one that could not be held for another reason, a link, a lease that could not be renewed, for a
+ * moment in which others can have it, and each time it goes wrong again for twice that. */
+#define VIP_REST_US_MIN 500000
+#define VIP_REST_US_MAX 8000000
 
 enum vip_state { VIP_OUT, VIP_WAITING, VIP_STARTING, VIP_HOLDING, VIP_STOPPING };
 const char *vip_state_text(enum vip_state state);
@@ -26,6 +30,7 @@ struct vip {
     enum vip_state state;
     bool eligible;
     int64_t retry_us; /* not wanted until then; 0: it is */
+    int64_t rest_us;  /* the last rest, since it was up; 0: none */
     int64_t until_us; /* of the lease, while starting and holding */
     uint64_t epoch;
     char heir[GOSSIP_NAME_BYTES_MAX + 1]; /* stopping: "": the best that waits */
@@ -46,8 +51,8 @@ enum vip_order {
     VIP_ACQUIRED = 64, /* tell of it */
     VIP_RELEASED = 128,
     VIP_CONFLICT = 256,
-    VIP_RENEW = 1024, /* with VIP_UP: it goes on, and must not begin anew */
     VIP_YIELD = 512,  /* the lease, to no heir: who takes it next asks whether somebody has it */
+    VIP_RENEW = 1024, /* with VIP_UP: it goes on, and must not begin anew */
 };
 
 /* Each takes the time and returns the orders, a bit each. What an order says besides stands in the
