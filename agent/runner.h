@@ -16,7 +16,7 @@
  *
  * What may take its time is done in the script's own process, before it becomes the script: whether
  * others could change it (trust.h), and what its environment holds. What it is refused for it says
- * on its output, and ends with HANDLER_EXIT_NOT_RUN or HANDLER_EXIT_NOT_FOUND. */
+ * on its output, and ends with RUNNER_EXIT_NOT_RUN or RUNNER_EXIT_NOT_FOUND. */
 #ifndef MUSTER_RUNNER_H
 #define MUSTER_RUNNER_H
 
