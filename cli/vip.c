@@ -8,6 +8,7 @@
 #include <time.h>
 
 enum {
+    AGAIN_MS = 500, /* asked for again so often */
     MOVE_MS = 5000, /* a move takes milliseconds, or it is none */
     POLL_MS = 20,
     COLUMNS = 6,
@@ -295,12 +296,29 @@ static int print_done(const struct cli *cli, const char *what)
     return cli_print_json(cli, &json);
 }
 
+/* Asked again, it does no harm: the word to the holder may have been lost, or HOST did not wait for
+ * it yet. */
+static enum client_status ask_to_move(struct client *client, const char *name, const char *host)
+{
+    client_request(client, "vip-move");
+    client_put_map(client, 2);
+    client_put_text(client, "Name");
+    client_put_text(client, name);
+    client_put_text(client, "Host");
+    client_put_text(client, host);
+    return client_call(client, false);
+}
+
 /* Until HOST has it (NULL: until this host has not). */
 static int await(const struct cli *cli, struct client *client, const char *name, const char *host)
 {
     struct vip vip = {.holder = ""};
-    int64_t end_ms = client_now_ms() + MOVE_MS;
+    int64_t end_ms = client_now_ms() + MOVE_MS, again_ms = client_now_ms() + AGAIN_MS;
     while (client_now_ms() < end_ms) {
+        if (host && client_now_ms() >= again_ms) {
+            ask_to_move(client, name, host);
+            again_ms += AGAIN_MS;
+        }
         if (ask(client, name, &vip) != CLIENT_OK)
             return cli_failed(cli, client, name);
         if (host ? strcmp(vip.holder, host) == 0 : strcmp(vip.state, "waiting") == 0)
@@ -315,13 +333,7 @@ static int await(const struct cli *cli, struct client *client, const char *name,
 static int move_vip(const struct cli *cli, struct client *client, const char *name,
                     const char *host)
 {
-    client_request(client, "vip-move");
-    client_put_map(client, 2);
-    client_put_text(client, "Name");
-    client_put_text(client, name);
-    client_put_text(client, "Host");
-    client_put_text(client, host);
-    if (client_call(client, false) != CLIENT_OK)
+    if (ask_to_move(client, name, host) != CLIENT_OK)
         return cli_failed(cli, client, name);
     return await(cli, client, name, host);
 }
