@@ -235,6 +235,7 @@ void agent_settle(struct agent *a)
     } while (a->vips && take_leases(a));
     if (a->quorum)
         quorum_settle(a->quorum);
+    reload_settle(a);
     if (a->leaving && a->vips && !a->left && vips_are_down(a->vips))
         leave_now(a);
     arm(a);

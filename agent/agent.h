@@ -43,7 +43,7 @@ struct agent {
     struct vips *vips;
     struct control *control;
     struct dials *dials;
-    LIST_HEAD(reload_list, reload) reloads; /* being read */
+    TAILQ_HEAD(reload_list, reload) reloads; /* the first is under way, others wait for it */
     struct store *store;
     struct worker *worker;   /* for files */
     struct worker *resolver; /* for name look-ups, which take as long as they take */

@@ -178,7 +178,7 @@ bool agent_start(struct agent *a, struct config *config, const struct config_opt
                         .options = *options,
                         .steward_fd = steward->vips,
                         .started_us = agent_now_us()};
-    LIST_INIT(&a->reloads);
+    TAILQ_INIT(&a->reloads);
     signal(SIGPIPE, SIG_IGN);
     a->base = event_base_new();
     a->journal = journal_new();

@@ -351,11 +351,27 @@ static void on_connection(evutil_socket_t listen_fd, short what, void *arg)
     }
 }
 
-bool events_set_vip(struct events *e, const struct journal_vip *vip)
+/* vips_count: it is not there. */
+static size_t find_vip(const struct events *e, const char *name)
 {
     size_t at = 0;
-    while (at < e->vips_count && strcmp(e->vips[at].name, vip->name) != 0)
+    while (at < e->vips_count && strcmp(e->vips[at].name, name) != 0)
         at++;
+    return at;
+}
+
+void events_drop_vip(struct events *e, const char *name)
+{
+    size_t at = find_vip(e, name);
+    if (at == e->vips_count)
+        return;
+    e->vips_count--;
+    memmove(&e->vips[at], &e->vips[at + 1], (e->vips_count - at) * sizeof *e->vips);
+}
+
+bool events_set_vip(struct events *e, const struct journal_vip *vip)
+{
+    size_t at = find_vip(e, vip->name);
     if (at == e->vips_count) {
         struct journal_vip *more = reallocarray(e->vips, at + 1, sizeof *more);
         if (!more)

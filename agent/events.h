@@ -23,6 +23,8 @@ void events_free(struct events *e);
 /* What snapshots say of an address from now on: of one that is known by its name, or of one more.
  * Copied. False: out of memory, and nothing has changed. */
 bool events_set_vip(struct events *e, const struct journal_vip *vip);
+/* They say nothing of it any more. */
+void events_drop_vip(struct events *e, const char *name);
 
 /* Call after each journal_append: wakes the readers. */
 void events_notify(struct events *e);

@@ -12,20 +12,23 @@
 
 enum { EXIT_CONFIGURATION = 2 };
 
-static void describe(const struct vip_spec *spec, struct steward_vip *vip)
+/* What the steward is to know of it; all of it zero before. False: out of memory. */
+static bool fill_plan(const struct config *c, struct steward_plan *plan)
 {
-    snprintf(vip->name, sizeof vip->name, "%s", spec->name);
-    snprintf(vip->interface, sizeof vip->interface, "%s", spec->interface);
-    memcpy(vip->ip, spec->address.ip, sizeof vip->ip);
-    vip->prefix = spec->prefix_bits;
+    _Static_assert(STEWARD_VIPS_MAX >= CONFIG_VIPS_MAX, "room for all");
+    for (size_t i = 0; i < c->vips_count; i++)
+        vip_spec_describe(&c->vips[i], &plan->vips[plan->vips_count++]);
+    return scripts_take(&plan->scripts, c);
 }
 
 /* The configuration as it is now, in the steward. */
-static bool load_scripts(void *arg, struct scripts *into, char *error)
+static bool load_plan(void *arg, struct steward_plan *into, char *error)
 {
     _Static_assert(RUNNER_ERROR_BYTES >= CONFIG_ERROR_BYTES, "one buffer serves both");
     struct config *config = config_load(arg, error);
-    bool ok = config && scripts_take(into, config);
+    bool ok = config && fill_plan(config, into);
+    if (config && !ok)
+        snprintf(error, RUNNER_ERROR_BYTES, "out of memory");
     if (config)
         config_free(config);
     return ok;
@@ -35,18 +38,13 @@ static bool load_scripts(void *arg, struct scripts *into, char *error)
 static pid_t start_steward(const struct config *c, struct config_options *options,
                            struct steward_ends *ends)
 {
-    static struct scripts scripts;
-    struct steward_vip *vips = calloc(c->vips_count + 1, sizeof *vips);
+    struct steward_plan *plan = calloc(1, sizeof *plan);
     pid_t pid = -1;
     *ends = (struct steward_ends){-1, -1};
-    for (size_t i = 0; vips && i < c->vips_count; i++)
-        describe(&c->vips[i], &vips[i]);
-    const struct steward_plan plan = {vips, c->vips_count, &scripts, load_scripts, options};
-    if (vips && scripts_take(&scripts, c))
-        pid = steward_fork(&plan, ends);
+    if (plan && fill_plan(c, plan))
+        pid = steward_fork(plan, load_plan, options, ends);
     int error = errno;
-    scripts_free(&scripts);
-    free(vips);
+    free(plan);
     if (pid > 0)
         return pid;
     fprintf(stderr,

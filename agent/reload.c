@@ -7,20 +7,27 @@
 #include "agent/vips.h"
 
 #include <errno.h>
+#include <event2/event.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { VALUE_BYTES = 256 };
+enum {
+    VALUE_BYTES = 256,
+    RELOADS_MAX = 16,
+    LET_GO_S = 2, /* for addresses that are not configured any more */
+};
 
-/* One reading of the file. */
+/* One reading of the file: it is read here, then by the steward; then what is to go has gone. */
 struct reload {
-    LIST_ENTRY(reload) entry;
+    TAILQ_ENTRY(reload) entry;
     struct agent *agent;
     agent_done_fn *done; /* NULL: nobody waits any more */
     void *arg;
     struct config *config; /* NULL: `error` says why */
+    bool lets_go;
+    struct event *patience; /* while it lets go */
     char error[CONFIG_ERROR_BYTES];
 };
 
@@ -101,28 +108,11 @@ static void keep_what_cannot(struct config *old, struct config *new)
     new->detect_ms = old->detect_ms;
 }
 
-/* The steward knows the addresses that it was started with. What else is said of them can change.
- */
-static void keep_vips(const struct vips *vips, struct config *old, struct config *new)
-{
-    if (vips_are_same(vips, new->vips, new->vips_count))
-        return;
-    log_warn("reload: which addresses there are cannot change while running: those of before stay "
-             "until the next start, and all that is said of them");
-    struct vip_spec *kept = old->vips;
-    size_t kept_count = old->vips_count;
-    old->vips = new->vips;
-    old->vips_count = new->vips_count;
-    new->vips = kept;
-    new->vips_count = kept_count;
-}
-
 static void take_on(struct agent *a, struct config *new)
 {
     struct config *old = a->config;
     name_what_cannot(old, new);
     keep_what_cannot(old, new);
-    keep_vips(a->vips, old, new);
     log_set_level(new->log_level);
     if (!hooks_configure(a->handlers, new))
         log_error("reload: out of memory; the handlers stay as they were");
@@ -146,65 +136,122 @@ static void read_file(void *arg)
     r->config = config_load(&r->agent->options, r->error);
 }
 
+static void start(struct reload *r);
+
 static void finish(struct reload *r)
 {
-    LIST_REMOVE(r, entry);
-    if (r->config && r->agent->leaving) {
+    struct agent *a = r->agent;
+    TAILQ_REMOVE(&a->reloads, r, entry);
+    if (r->config && a->leaving) {
         config_free(r->config);
         r->config = NULL;
         snprintf(r->error, sizeof r->error, "the agent is leaving");
     }
     if (r->config)
-        take_on(r->agent, r->config);
+        take_on(a, r->config);
     if (r->done)
         r->done(r->arg, r->config != NULL, r->error);
+    if (r->patience)
+        event_free(r->patience);
     free(r);
+    if (!TAILQ_EMPTY(&a->reloads))
+        start(TAILQ_FIRST(&a->reloads));
 }
 
-/* The steward has read it, too, and may have seen what we cannot. Without a steward nothing is run
- * anyway. */
-static void on_scripts(void *arg, int error, const char *text)
+static void refuse(struct reload *r)
 {
-    struct reload *r = arg;
-    if (error != 0 && error != ECANCELED && error != EPIPE) {
-        snprintf(r->error, sizeof r->error, "%s%s",
-                 text ? "" : "the steward cannot read it: ", text ? text : strerror(error));
-        config_free(r->config);
-        r->config = NULL;
-    }
+    config_free(r->config);
+    r->config = NULL;
     finish(r);
 }
 
-/* The steward goes first: it is to know the scripts that we ask it for. */
+static void on_impatient(int fd, short what, void *arg)
+{
+    struct reload *r = arg;
+    (void)fd, (void)what;
+    snprintf(r->error, sizeof r->error,
+             "an address that is not configured any more cannot be removed; the log says why");
+    refuse(r);
+}
+
+void reload_settle(struct agent *a)
+{
+    struct reload *r = TAILQ_FIRST(&a->reloads);
+    if (!r || !r->lets_go || !(a->leaving || vips_are_retained(a->vips)))
+        return;
+    r->lets_go = false;
+    finish(r);
+}
+
+static void let_go(struct reload *r)
+{
+    struct agent *a = r->agent;
+    r->patience = event_new(a->base, -1, EV_TIMEOUT, on_impatient, r);
+    if (r->patience)
+        event_add(r->patience, &(struct timeval){.tv_sec = LET_GO_S});
+    r->lets_go = true;
+    vips_retain(a->vips, r->config->vips, r->config->vips_count);
+    agent_settle(a);
+}
+
+/* The steward has read it, too, and may have seen what we cannot. Without a steward nothing is run
+ * or held anyway. */
+static void on_steward(void *arg, int error, const char *text)
+{
+    struct reload *r = arg;
+    if (r->agent->leaving) {
+        finish(r);
+        return;
+    }
+    if (error == 0 || error == EPIPE) {
+        let_go(r);
+        return;
+    }
+    snprintf(r->error, sizeof r->error, "%s%s",
+             text ? "" : "the steward cannot read it: ", text ? text : strerror(error));
+    refuse(r);
+}
+
+/* The steward goes first: it is to know the scripts and addresses that we ask it for. */
 static void on_read(void *arg)
 {
     struct reload *r = arg;
-    bool waits =
-        r->config && !r->agent->leaving && runner_link_reload(r->agent->runner, on_scripts, r);
-    if (!waits)
+    if (!r->config || r->agent->leaving)
         finish(r);
+    else if (!runner_link_reload(r->agent->runner, on_steward, r))
+        on_steward(r, errno, NULL);
 }
 
+static void start(struct reload *r)
+{
+    if (worker_submit(r->agent->worker, read_file, on_read, r))
+        return;
+    snprintf(r->error, sizeof r->error, "too much is waiting to be read or written");
+    finish(r);
+}
+
+/* One after the other, so that what was written last is what counts. */
 void reload_begin(struct agent *a, agent_done_fn *done, void *arg)
 {
-    struct reload *r = calloc(1, sizeof *r);
+    size_t waiting = 0;
+    struct reload *r;
+    TAILQ_FOREACH(r, &a->reloads, entry)
+    waiting++;
+    r = waiting < RELOADS_MAX ? calloc(1, sizeof *r) : NULL;
     if (!r) {
-        done(arg, false, "out of memory");
+        done(arg, false, waiting < RELOADS_MAX ? "out of memory" : "too many reloads at one time");
         return;
     }
     *r = (struct reload){.agent = a, .done = done, .arg = arg};
-    LIST_INSERT_HEAD(&a->reloads, r, entry);
-    if (worker_submit(a->worker, read_file, on_read, r))
-        return;
-    LIST_REMOVE(r, entry);
-    free(r);
-    done(arg, false, "too many reloads at one time");
+    TAILQ_INSERT_TAIL(&a->reloads, r, entry);
+    if (waiting == 0)
+        start(r);
 }
 
 void reload_forget(struct agent *a, const void *arg)
 {
     struct reload *r;
-    LIST_FOREACH(r, &a->reloads, entry)
+    TAILQ_FOREACH(r, &a->reloads, entry)
     if (r->arg == arg)
         r->done = NULL;
 }

@@ -7,6 +7,8 @@
 
 /* As agent_reload. */
 void reload_begin(struct agent *a, agent_done_fn *done, void *arg);
+/* After each call of the core: an address that had to be let go of first may be gone. */
+void reload_settle(struct agent *a);
 void reload_forget(struct agent *a, const void *arg);
 
 #endif

@@ -31,7 +31,7 @@ struct runner {
     struct run runs[RUNNER_RUNS_MAX];
     size_t runs_count; /* places used at some time */
     int list_fd;       /* what a reading of the configuration wrote; -1: there is none */
-    bool is_over;
+    bool has_reloaded, is_over;
 };
 
 /* ---- records ---- */
@@ -116,6 +116,7 @@ static void take_list(struct runner *r, int status)
     if (ok) {
         scripts_free(&r->scripts);
         r->scripts = fresh;
+        r->has_reloaded = true;
         report(r, RUNNER_RELOADED, 0, 0);
     } else {
         report_error(r, r->list_fd);
@@ -343,6 +344,13 @@ void runner_free(struct runner *r)
 int runner_fd(const struct runner *r)
 {
     return r->epoll_fd;
+}
+
+bool runner_has_reloaded(struct runner *r)
+{
+    bool has = r->has_reloaded;
+    r->has_reloaded = false;
+    return has;
 }
 
 bool runner_is_over(const struct runner *r)

@@ -72,6 +72,8 @@ void runner_free(struct runner *r);
 /* To be waited for, until it is readable; then a turn. */
 int runner_fd(const struct runner *r);
 void runner_turn(struct runner *r);
+/* Has it read the configuration since this was last asked? */
+bool runner_has_reloaded(struct runner *r);
 /* The agent is gone. What runs is left to itself. */
 bool runner_is_over(const struct runner *r);
 

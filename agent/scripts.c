@@ -2,28 +2,21 @@
 
 #include "agent/config.h"
 #include "agent/config_keys.h"
+#include "agent/fnv.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-static uint64_t mix(uint64_t hash, const void *bytes, size_t count)
-{
-    const uint8_t *at = bytes;
-    for (size_t i = 0; i < count; i++)
-        hash = (hash ^ at[i]) * UINT64_C(0x100000001b3); /* FNV-1a */
-    return hash;
-}
-
 uint64_t scripts_key(const char *path, const struct account *account)
 {
-    uint64_t hash = mix(UINT64_C(0xcbf29ce484222325), path, strlen(path) + 1);
+    uint64_t hash = fnv(FNV_START, path, strlen(path) + 1);
     if (!account)
         return hash;
-    hash = mix(hash, &account->uid, sizeof account->uid);
-    hash = mix(hash, &account->gid, sizeof account->gid);
-    return mix(hash, account->groups, account->groups_count * sizeof *account->groups);
+    hash = fnv(hash, &account->uid, sizeof account->uid);
+    hash = fnv(hash, &account->gid, sizeof account->gid);
+    return fnv(hash, account->groups, account->groups_count * sizeof *account->groups);
 }
 
 const struct script *scripts_find(const struct scripts *s, uint64_t key)

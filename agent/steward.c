@@ -1,6 +1,6 @@
 #include "agent/steward.h"
 
-#include "agent/steward_slot.h"
+#include "agent/steward_table.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -30,8 +31,10 @@ struct steward {
     struct steward_hands hands;
     struct netlink monitor;
     int timer_fd;
-    struct steward_slot *slots;
-    size_t count;
+    struct steward_table table;
+    steward_load_fn *load;
+    void *load_arg;
+    int vips_fd;           /* what a reading of the configuration wrote, for us */
     struct runner *runner; /* NULL: its other end is gone */
     bool ended;            /* the agent has */
 };
@@ -102,17 +105,27 @@ static bool open_hands(struct steward *st, int fd)
     return true;
 }
 
-static bool start(struct steward *st, const struct steward_ends *ends,
-                  const struct steward_plan *plan)
+/* In a process of its own: reads all of it, and leaves the addresses for us, and the scripts to the
+ * runner. */
+static bool load(void *arg, struct scripts *into, char *error)
 {
-    st->count = plan->vips_count;
-    st->slots = calloc(st->count + 1, sizeof *st->slots);
-    if (!st->slots || !open_hands(st, ends->vips))
+    static struct steward_plan plan;
+    const struct steward *st = arg;
+    if (!st->load || !st->load(st->load_arg, &plan, error))
         return false;
-    for (size_t i = 0; i < st->count; i++)
-        steward_slot_init(&st->slots[i], &plan->vips[i], (uint32_t)i);
-    st->runner = runner_new(ends->scripts, plan->scripts, plan->load, plan->load_arg);
-    if (!st->runner)
+    ssize_t bytes = (ssize_t)(plan.vips_count * sizeof *plan.vips);
+    *into = plan.scripts;
+    return ftruncate(st->vips_fd, 0) == 0 &&
+           pwrite(st->vips_fd, plan.vips, (size_t)bytes, 0) == bytes;
+}
+
+static bool start(struct steward *st, const struct steward_ends *ends, struct steward_plan *plan)
+{
+    if (!steward_table_set(&st->table, plan->vips, plan->vips_count) || !open_hands(st, ends->vips))
+        return false;
+    st->vips_fd = memfd_create("muster-vips", MFD_CLOEXEC);
+    st->runner = runner_new(ends->scripts, &plan->scripts, load, st);
+    if (st->vips_fd < 0 || !st->runner)
         return false;
     drop_capabilities();
     prctl(PR_SET_DUMPABLE, 0);
@@ -122,21 +135,10 @@ static bool start(struct steward *st, const struct steward_ends *ends,
 
 /* ---- one turn ---- */
 
-static int64_t settle_all(struct steward *st)
-{
-    int64_t deadline_us = INT64_MAX;
-    for (size_t i = 0; i < st->count; i++) {
-        steward_slot_settle(&st->hands, &st->slots[i]);
-        int64_t due_us = ward_deadline(&st->slots[i].ward);
-        deadline_us = due_us < deadline_us ? due_us : deadline_us;
-    }
-    return deadline_us;
-}
-
 static void verify_all(struct steward *st)
 {
-    for (size_t i = 0; i < st->count; i++)
-        steward_slot_verify(&st->hands, &st->slots[i]);
+    for (size_t i = 0; i < st->table.count; i++)
+        steward_slot_verify(&st->hands, &st->table.slots[i]);
 }
 
 /* What was changed may have been changed by us: who is concerned looks for itself. */
@@ -145,11 +147,11 @@ static void on_event(void *arg, const struct netlink_event *e)
     struct steward *st = arg;
     bool is_link = e->kind == NETLINK_LINK_SET || e->kind == NETLINK_LINK_GONE;
     bool is_news = e->kind == NETLINK_ADDR_GONE || e->addr.mark != NETLINK_MARK;
-    for (size_t i = 0; i < st->count; i++) {
-        struct steward_slot *s = &st->slots[i];
+    for (size_t i = 0; i < st->table.count; i++) {
+        struct steward_slot *s = &st->table.slots[i];
         if (is_link)
             steward_slot_hear_link(s, &e->link, e->kind == NETLINK_LINK_GONE);
-        else if (is_news && memcmp(e->addr.ip, s->vip->ip, sizeof e->addr.ip) == 0)
+        else if (is_news && memcmp(e->addr.ip, s->vip.ip, sizeof e->addr.ip) == 0)
             steward_slot_verify(&st->hands, s);
     }
 }
@@ -170,8 +172,8 @@ static void hear_link(struct steward *st, int fd)
     struct announce_claim claim;
     int got;
     for (int n = 0; n < TURN_EVENTS && (got = announce_receive(fd, &claim)) >= 0; n++)
-        for (size_t i = 0; got > 0 && i < st->count; i++)
-            steward_slot_hear_claim(&st->hands, &st->slots[i], &claim);
+        for (size_t i = 0; got > 0 && i < st->table.count; i++)
+            steward_slot_hear_claim(&st->hands, &st->table.slots[i], &claim);
 }
 
 /* Nothing but 0 and an error says that there is nobody: an empty packet cannot be told from that,
@@ -186,15 +188,15 @@ static void hear_agent(struct steward *st)
         st->ended = n <= 0;
         if (st->ended)
             return;
-        steward_slots_take(&st->hands, st->slots, st->count, bytes, (size_t)n);
+        steward_table_take(&st->table, &st->hands, bytes, (size_t)n);
     }
 }
 
 static bool flush_all(struct steward *st)
 {
     bool all = steward_hands_flush(&st->hands);
-    for (size_t i = 0; i < st->count; i++)
-        all &= steward_slot_flush(&st->hands, &st->slots[i]);
+    for (size_t i = 0; i < st->table.count; i++)
+        all &= steward_slot_flush(&st->hands, &st->table.slots[i]);
     return all;
 }
 
@@ -210,9 +212,20 @@ static void set_timer(const struct steward *st, int64_t deadline_us)
     timerfd_settime(st->timer_fd, TFD_TIMER_ABSTIME, &at, NULL);
 }
 
+/* What could not be read stays as it was. */
+static void take_vips(struct steward *st)
+{
+    static struct steward_vip vips[STEWARD_VIPS_MAX];
+    ssize_t n = pread(st->vips_fd, vips, sizeof vips, 0);
+    if (n >= 0 && n % (ssize_t)sizeof *vips == 0)
+        steward_table_set(&st->table, vips, (size_t)n / sizeof *vips);
+}
+
 static void run_scripts(struct steward *st)
 {
     runner_turn(st->runner);
+    if (runner_has_reloaded(st->runner))
+        take_vips(st);
     if (!runner_is_over(st->runner))
         return;
     runner_free(st->runner);
@@ -223,7 +236,7 @@ static void run_scripts(struct steward *st)
 static void turn(struct steward *st, const struct pollfd *polled)
 {
     uint64_t expirations;
-    settle_all(st);
+    steward_table_settle(&st->table, &st->hands);
     if (polled[TIMER].revents)
         (void)!read(st->timer_fd, &expirations, sizeof expirations);
     if (polled[MONITOR].revents)
@@ -249,7 +262,7 @@ static void loop(struct steward *st)
         [SCRIPTS] = {.events = POLLIN},
     };
     while (!st->ended) {
-        set_timer(st, settle_all(st));
+        set_timer(st, steward_table_settle(&st->table, &st->hands));
         polled[SCRIPTS].fd = st->runner ? runner_fd(st->runner) : -1;
         polled[AGENT].events = (short)(flush_all(st) ? POLLIN : POLLIN | POLLOUT);
         if (poll(polled, POLLED, -1) > 0)
@@ -259,22 +272,13 @@ static void loop(struct steward *st)
 
 /* ---- the end ---- */
 
-static bool all_free(const struct steward *st)
-{
-    for (size_t i = 0; i < st->count; i++)
-        if (st->slots[i].ward.state != WARD_FREE)
-            return false;
-    return true;
-}
-
 /* What cannot be removed is left to the gate, and to its lifetime. */
 static bool remove_all(struct steward *st)
 {
-    for (size_t i = 0; i < st->count; i++)
-        ward_drop(&st->slots[i].ward, steward_now_us(), WARD_ASKED);
+    steward_table_set(&st->table, NULL, 0);
     for (int i = 0; i < END_TRIES; i++) {
-        settle_all(st);
-        if (all_free(st))
+        steward_table_settle(&st->table, &st->hands);
+        if (steward_table_is_free(&st->table))
             return true;
         usleep(WARD_REMOVE_GAP_US);
     }
@@ -293,12 +297,19 @@ static void stop(struct steward *st, bool all_gone)
         close(st->timer_fd);
     if (st->runner)
         runner_free(st->runner);
-    free(st->slots);
+    steward_table_free(&st->table);
+    if (st->vips_fd >= 0)
+        close(st->vips_fd);
 }
 
-int steward_run(const struct steward_ends *ends, const struct steward_plan *plan)
+int steward_run(const struct steward_ends *ends, struct steward_plan *plan,
+                steward_load_fn *load_plan, void *load_arg)
 {
-    struct steward st = {.timer_fd = -1, .hands.announce = {-1, -1}};
+    struct steward st = {.timer_fd = -1,
+                         .vips_fd = -1,
+                         .load = load_plan,
+                         .load_arg = load_arg,
+                         .hands.announce = {-1, -1}};
     ignore_signals();
     bool started = start(&st, ends, plan);
     if (started)
@@ -335,20 +346,19 @@ static void close_pair(const int pair[2])
             close(pair[i]);
 }
 
-static _Noreturn void child(struct steward_ends ends, const struct steward_plan *plan)
-{
-    keep_only(&ends);
-    _exit(steward_run(&ends, plan));
-}
-
-pid_t steward_fork(const struct steward_plan *plan, struct steward_ends *ends)
+pid_t steward_fork(struct steward_plan *plan, steward_load_fn *load_plan, void *load_arg,
+                   struct steward_ends *ends)
 {
     int vips[2], scripts[2] = {-1, -1};
     assert(plan->vips_count <= STEWARD_VIPS_MAX);
     pid_t pid = make_pair(vips) && make_pair(scripts) ? fork() : -1;
-    if (pid == 0)
-        child((struct steward_ends){vips[1], scripts[1]}, plan);
+    if (pid == 0) {
+        struct steward_ends theirs = {vips[1], scripts[1]};
+        keep_only(&theirs);
+        _exit(steward_run(&theirs, plan, load_plan, load_arg));
+    }
     int error = errno;
+    scripts_free(&plan->scripts);
     if (pid < 0) {
         close_pair(vips);
         close_pair(scripts);

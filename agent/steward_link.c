@@ -13,7 +13,7 @@ bool steward_link_send(int fd, const struct steward_request *request)
     return send(fd, &r, sizeof r, MSG_DONTWAIT | MSG_NOSIGNAL) == sizeof r;
 }
 
-enum steward_link_got steward_link_receive(int fd, size_t vips, struct steward_report *report)
+enum steward_link_got steward_link_receive(int fd, struct steward_report *report)
 {
     for (;;) {
         char bytes[sizeof *report + 1];
@@ -22,7 +22,7 @@ enum steward_link_got steward_link_receive(int fd, size_t vips, struct steward_r
             return STEWARD_LINK_NOTHING;
         if (n <= 0)
             return STEWARD_LINK_CLOSED;
-        int error = steward_report_check(bytes, (size_t)n, vips, report);
+        int error = steward_report_check(bytes, (size_t)n, report);
         if (error == 0)
             return STEWARD_LINK_REPORT;
         log_error("the steward said what it cannot mean: %s", strerror(error));
@@ -48,7 +48,8 @@ void steward_link_say(const struct steward_report *r, const char *name)
                      "both be stopped, an address can outlast its lease by up to two seconds");
         return;
     case STEWARD_FAILED:
-        if (r->error != ESTALE) /* a renewal of what was dropped, which has been said */
+        /* A renewal of what was dropped, or is not configured any more, which has been said. */
+        if (r->error != ESTALE && r->error != ENXIO)
             log_error("vip \"%s\": cannot be held here: %s", name, strerror(r->error));
         return;
     case STEWARD_CONFLICT:

@@ -12,9 +12,9 @@ _Static_assert(STEWARD_IP_BYTES == ANNOUNCE_IP_BYTES && STEWARD_IP_BYTES == NETL
 _Static_assert(STEWARD_MAC_BYTES == ANNOUNCE_MAC_BYTES && STEWARD_MAC_BYTES == NETLINK_MAC_BYTES,
                "and so is a link's");
 
-void steward_slot_init(struct steward_slot *s, const struct steward_vip *vip, uint32_t index)
+void steward_slot_init(struct steward_slot *s, const struct steward_vip *vip)
 {
-    *s = (struct steward_slot){.vip = vip, .index = index};
+    *s = (struct steward_slot){.vip = *vip, .key = steward_vip_key(vip)};
     ward_init(&s->ward);
 }
 
@@ -29,7 +29,7 @@ static bool send_report(int fd, const struct steward_report *r)
 static void report(struct steward_hands *h, struct steward_slot *s, struct steward_report r)
 {
     r.version = STEWARD_VERSION;
-    r.vip = s->index;
+    r.vip = s->key;
     s->due = r;
     s->is_due = true;
     steward_slot_flush(h, s);
@@ -73,7 +73,7 @@ bool steward_hands_flush(struct steward_hands *h)
 /* Everything works without a gate, but the agent is told. */
 static void pass_gate(struct steward_hands *h, struct steward_slot *s, int64_t ms)
 {
-    bool works = gate_pass(&h->gate, s->vip->ip, ms);
+    bool works = gate_pass(&h->gate, s->vip.ip, ms);
     s->gated |= works;
     h->ready_due |= works != h->gate_works;
     h->gate_works = works;
@@ -87,8 +87,8 @@ static int64_t left_us(const struct steward_slot *s)
 static struct netlink_addr addr_of(const struct steward_slot *s)
 {
     struct netlink_addr addr = {
-        .ifindex = s->link.index, .prefix = s->vip->prefix, .mark = NETLINK_MARK};
-    memcpy(addr.ip, s->vip->ip, sizeof addr.ip);
+        .ifindex = s->link.index, .prefix = s->vip.prefix, .mark = NETLINK_MARK};
+    memcpy(addr.ip, s->vip.ip, sizeof addr.ip);
     return addr;
 }
 
@@ -105,14 +105,14 @@ static bool set_in_kernel(struct steward_hands *h, struct steward_slot *s, bool 
 
 static bool is_where_it_should_be(const struct steward_slot *s, const struct netlink_addr *addr)
 {
-    return addr->ifindex == s->link.index && addr->prefix == s->vip->prefix;
+    return addr->ifindex == s->link.index && addr->prefix == s->vip.prefix;
 }
 
 /* Has an operator configured it? 0, or an errno. */
 static int look_for_others(struct steward_hands *h, const struct steward_slot *s)
 {
     struct netlink_addr other;
-    if (!netlink_addr_find(&h->netlink, s->vip->ip, false, &other))
+    if (!netlink_addr_find(&h->netlink, s->vip.ip, false, &other))
         return errno == ENOENT ? 0 : errno;
     bool ours_to_take = (s->adopt || s->ward.restoring) && is_where_it_should_be(s, &other);
     return ours_to_take ? 0 : EEXIST;
@@ -123,7 +123,7 @@ static int look_for_others(struct steward_hands *h, const struct steward_slot *s
 static int read_back(struct steward_hands *h, const struct steward_slot *s)
 {
     struct netlink_addr found, addr = addr_of(s);
-    if (netlink_addr_find(&h->netlink, s->vip->ip, true, &found))
+    if (netlink_addr_find(&h->netlink, s->vip.ip, true, &found))
         return is_where_it_should_be(s, &found) ? 0 : EEXIST;
     if (errno != ENOENT)
         return errno;
@@ -133,7 +133,7 @@ static int read_back(struct steward_hands *h, const struct steward_slot *s)
 /* 0, or an errno. The gate is there before the address is. */
 static int add(struct steward_hands *h, struct steward_slot *s)
 {
-    if (!netlink_link_find(&h->netlink, s->vip->interface, &s->link))
+    if (!netlink_link_find(&h->netlink, s->vip.interface, &s->link))
         return errno;
     if (!s->link.up)
         return ENETDOWN;
@@ -177,10 +177,10 @@ static void do_refresh(struct steward_hands *h, struct steward_slot *s)
 static bool is_removed(struct steward_hands *h, const struct steward_slot *s)
 {
     struct netlink_addr found;
-    if (!netlink_addr_find(&h->netlink, s->vip->ip, true, &found))
+    if (!netlink_addr_find(&h->netlink, s->vip.ip, true, &found))
         return errno == ENOENT;
     netlink_addr_delete(&h->netlink, &found);
-    return !netlink_addr_find(&h->netlink, s->vip->ip, true, &found) && errno == ENOENT;
+    return !netlink_addr_find(&h->netlink, s->vip.ip, true, &found) && errno == ENOENT;
 }
 
 static void do_remove(struct steward_hands *h, struct steward_slot *s)
@@ -189,7 +189,7 @@ static void do_remove(struct steward_hands *h, struct steward_slot *s)
         pass_gate(h, s, 0);
     bool gone = is_removed(h, s);
     if (gone && s->gated)
-        s->gated = !gate_forget(&h->gate, s->vip->ip);
+        s->gated = !gate_forget(&h->gate, s->vip.ip);
     ward_removed(&s->ward, steward_now_us(), gone);
     if (gone)
         report_end(h, s);
@@ -202,7 +202,7 @@ static void do_step(struct steward_hands *h, struct steward_slot *s, enum ward_s
     switch (step) {
     case WARD_PROBE:
         if (s->link.ethernet)
-            announce_probe(&h->announce, s->link.index, s->link.mac, s->vip->ip);
+            announce_probe(&h->announce, s->link.index, s->link.mac, s->vip.ip);
         break;
     case WARD_ADD:
         do_add(h, s);
@@ -212,7 +212,7 @@ static void do_step(struct steward_hands *h, struct steward_slot *s, enum ward_s
         break;
     case WARD_ANNOUNCE:
         if (s->link.ethernet)
-            announce_send(&h->announce, s->link.index, s->link.mac, s->vip->ip);
+            announce_send(&h->announce, s->link.index, s->link.mac, s->vip.ip);
         break;
     case WARD_REMOVE:
         do_remove(h, s);
@@ -228,7 +228,7 @@ static void look_at_link(struct steward_hands *h, struct steward_slot *s)
 {
     struct netlink_link link;
     if (ward_is_live(&s->ward) && steward_now_us() >= s->ward.link_until_us &&
-        netlink_link_find(&h->netlink, s->vip->interface, &link))
+        netlink_link_find(&h->netlink, s->vip.interface, &link))
         steward_slot_hear_link(s, &link, false);
 }
 
@@ -252,7 +252,7 @@ static int may_hold(struct steward_hands *h, struct steward_slot *s,
         return r->epoch < s->ward.epoch ? ESTALE : 0;
     if (r->flags & STEWARD_RENEW)
         return ESTALE;
-    if (!netlink_link_find(&h->netlink, s->vip->interface, &s->link))
+    if (!netlink_link_find(&h->netlink, s->vip.interface, &s->link))
         return errno;
     return s->link.up ? 0 : ENETDOWN;
 }
@@ -296,17 +296,15 @@ static void take(struct steward_hands *h, struct steward_slot *s, const struct s
         report(h, s, (struct steward_report){.word = STEWARD_HELD, .epoch = r->epoch});
 }
 
-void steward_slots_take(struct steward_hands *h, struct steward_slot *slots, size_t slots_count,
-                        const void *bytes, size_t count)
+void steward_slot_take(struct steward_hands *h, struct steward_slot *s,
+                       const struct steward_request *r, int error)
 {
-    struct steward_request r;
-    int error = steward_request_check(bytes, count, slots_count, steward_now_us(), &r);
-    if (error == 0 && r.order == STEWARD_PING)
-        h->ready_due = true;
-    else if (error == 0)
-        take(h, &slots[r.vip], &r);
-    else if (r.vip < slots_count)
-        refuse(h, &slots[r.vip], r.epoch, error);
+    if (error == 0 && s->retired && r->order == STEWARD_HOLD)
+        error = ENXIO;
+    if (error == 0)
+        take(h, s, r);
+    else
+        refuse(h, s, r->epoch, error);
 }
 
 /* ---- what has been heard ---- */
@@ -314,7 +312,7 @@ void steward_slots_take(struct steward_hands *h, struct steward_slot *slots, siz
 void steward_slot_hear_link(struct steward_slot *s, const struct netlink_link *link, bool gone)
 {
     int64_t now_us = steward_now_us();
-    if (!ward_is_live(&s->ward) || strcmp(link->name, s->vip->interface) != 0)
+    if (!ward_is_live(&s->ward) || strcmp(link->name, s->vip.interface) != 0)
         return;
     if (!gone && memcmp(link->mac, s->link.mac, sizeof link->mac) != 0)
         ward_announce(&s->ward, now_us);
@@ -326,7 +324,7 @@ void steward_slot_hear_claim(struct steward_hands *h, struct steward_slot *s,
                              const struct announce_claim *claim)
 {
     if (!ward_is_live(&s->ward) || claim->ifindex != s->link.index ||
-        memcmp(claim->ip, s->vip->ip, sizeof claim->ip) != 0 ||
+        memcmp(claim->ip, s->vip.ip, sizeof claim->ip) != 0 ||
         memcmp(claim->mac, s->link.mac, sizeof claim->mac) == 0)
         return;
     struct steward_report r = {.word = STEWARD_CONFLICT, .epoch = s->ward.epoch};
@@ -340,7 +338,7 @@ void steward_slot_verify(struct steward_hands *h, struct steward_slot *s)
     struct netlink_addr found;
     if (s->ward.state != WARD_HELD)
         return;
-    bool any = netlink_addr_find(&h->netlink, s->vip->ip, true, &found);
+    bool any = netlink_addr_find(&h->netlink, s->vip.ip, true, &found);
     if (any ? !is_where_it_should_be(s, &found) : errno == ENOENT)
         ward_missing(&s->ward, steward_now_us());
 }

@@ -19,8 +19,9 @@ struct steward_hands {
 };
 
 struct steward_slot {
-    const struct steward_vip *vip;
-    uint32_t index;
+    struct steward_vip vip;
+    uint64_t key; /* steward_vip_key */
+    bool retired; /* not in the table any more: it goes, and then its slot */
     struct ward ward;
     struct netlink_link link; /* as last seen */
     bool adopt;
@@ -34,10 +35,10 @@ struct steward_slot {
 /* CLOCK_BOOTTIME; in steward.c, so that tests may have another clock. */
 int64_t steward_now_us(void);
 
-void steward_slot_init(struct steward_slot *s, const struct steward_vip *vip, uint32_t index);
-/* Takes what came for a request: does as it says, or tells the agent why it is refused. */
-void steward_slots_take(struct steward_hands *h, struct steward_slot *slots, size_t slots_count,
-                        const void *bytes, size_t count);
+void steward_slot_init(struct steward_slot *s, const struct steward_vip *vip);
+/* Does as a request says, or tells the agent why it is refused; error: why it is in any case. */
+void steward_slot_take(struct steward_hands *h, struct steward_slot *s,
+                       const struct steward_request *r, int error);
 /* Does all that is due, by the clock as it is after each step. */
 void steward_slot_settle(struct steward_hands *h, struct steward_slot *s);
 /* Sends what waits, as far as there is room. False: something still waits. */

@@ -1,6 +1,10 @@
 #include "agent/vip_spec.h"
 
+#include "agent/steward.h"
+
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 void vip_spec_init(struct vip_spec *s)
 {
@@ -20,6 +24,14 @@ void vip_spec_free(struct vip_spec *s)
     free(s->hook);
     free(s->user);
     vip_spec_init(s);
+}
+
+void vip_spec_describe(const struct vip_spec *s, struct steward_vip *into)
+{
+    *into = (struct steward_vip){.prefix = s->prefix_bits};
+    snprintf(into->name, sizeof into->name, "%s", s->name);
+    snprintf(into->interface, sizeof into->interface, "%s", s->interface);
+    memcpy(into->ip, s->address.ip, sizeof into->ip);
 }
 
 bool vip_spec_may_hold(const struct vip_spec *s)

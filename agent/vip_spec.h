@@ -43,6 +43,10 @@ void vip_spec_init(struct vip_spec *s);
 /* Frees what it holds, and leaves it as after init. */
 void vip_spec_free(struct vip_spec *s);
 
+struct steward_vip;
+/* As the steward knows it. */
+void vip_spec_describe(const struct vip_spec *s, struct steward_vip *into);
+
 /* May this host hold it? Not as long as it requires checks, as there are none yet. */
 bool vip_spec_may_hold(const struct vip_spec *s);
 

@@ -27,12 +27,14 @@ enum {
 struct one {
     struct vip vip;
     const struct vip_spec *spec;
+    uint64_t key; /* by which the steward knows it */
     char lease[sizeof LEASE_PREFIX + GOSSIP_NAME_BYTES_MAX];
     unsigned orders; /* that the steward had no room for */
     unsigned flags;  /* to begin with */
     bool begun;      /* the steward has been asked to, since the lease was won */
     bool owes;       /* the steward has been asked, and has not said that it is held */
     bool fits;
+    bool retired; /* it is not configured any more */
 };
 
 struct vips {
@@ -62,6 +64,8 @@ static const char *obstacle(const struct vips *v, const struct one *o)
         return "this agent is stopping";
     if (v->drained)
         return "this host is drained";
+    if (o->retired)
+        return "it is not configured any more";
     if (!o->spec->fits || !o->fits)
         return "this host's tags do not match";
     if (!vip_spec_may_hold(o->spec))
@@ -95,7 +99,7 @@ static bool ask_steward(struct vips *v, const struct one *o, enum steward_order 
 {
     struct steward_request request = {
         .order = (uint8_t)order,
-        .vip = (uint32_t)(o - v->all),
+        .vip = o->key,
         .flags = (uint8_t)flags,
         .epoch = o->vip.epoch,
         .until_us = o->vip.until_us - (int64_t)o->spec->lease_ms * 1000 / MARGIN_PARTS,
@@ -182,6 +186,14 @@ static struct one *find(const struct vips *v, const char *name)
     return NULL;
 }
 
+static struct one *find_key(const struct vips *v, uint64_t key)
+{
+    for (size_t i = 0; i < v->count; i++)
+        if (v->all[i].key == key)
+            return &v->all[i];
+    return NULL;
+}
+
 static struct one *find_lease(const struct vips *v, const char *lease)
 {
     bool ours = strncmp(lease, LEASE_PREFIX, strlen(LEASE_PREFIX)) == 0;
@@ -233,12 +245,14 @@ static unsigned hear(struct vips *v, struct one *o, const struct steward_report 
     return 0;
 }
 
+/* What it says of one that we do not have any more comes late. */
 static void on_report(struct vips *v, const struct steward_report *report)
 {
-    struct one *o = &v->all[report->vip];
+    struct one *o = find_key(v, report->vip);
     v->heard_us = agent_now_us();
-    steward_link_say(report, o->spec->name);
-    if (!is_past(o, report))
+    if (o)
+        steward_link_say(report, o->spec->name);
+    if (o && !is_past(o, report))
         apply(v, o, hear(v, o, report));
 }
 
@@ -266,7 +280,7 @@ static void on_readable(int fd, short what, void *arg)
     struct steward_report report;
     enum steward_link_got got;
     (void)what;
-    while ((got = steward_link_receive(fd, v->count, &report)) == STEWARD_LINK_REPORT)
+    while ((got = steward_link_receive(fd, &report)) == STEWARD_LINK_REPORT)
         (report.word == STEWARD_READY ? on_ready : on_report)(v, &report);
     if (got == STEWARD_LINK_CLOSED)
         lose_steward(v);
@@ -317,60 +331,98 @@ void vips_free(struct vips *v)
     free(v);
 }
 
-static bool is_same(const struct vip_spec *a, const struct vip_spec *b)
+static uint64_t key_of(const struct vip_spec *spec)
 {
-    return strcmp(a->name, b->name) == 0 && strcmp(a->interface, b->interface) == 0 &&
-           a->prefix_bits == b->prefix_bits &&
-           memcmp(&a->address, &b->address, sizeof a->address) == 0;
+    struct steward_vip vip;
+    vip_spec_describe(spec, &vip);
+    return steward_vip_key(&vip);
 }
 
-bool vips_are_same(const struct vips *v, const struct vip_spec *specs, size_t count)
+static void mark_retired(struct vips *v, const struct vip_spec *specs, size_t count)
 {
-    bool same = count == v->count;
-    for (size_t i = 0; same && i < count; i++)
-        same = is_same(v->all[i].spec, &specs[i]);
-    return same;
+    for (size_t i = 0; i < v->count; i++)
+        v->all[i].retired = true;
+    for (size_t i = 0; i < count; i++) {
+        struct one *o = find_key(v, key_of(&specs[i]));
+        if (o)
+            o->retired = false;
+    }
+}
+
+void vips_retain(struct vips *v, const struct vip_spec *specs, size_t count)
+{
+    mark_retired(v, specs, count);
+    look(v);
+}
+
+static bool is_down(const struct one *o)
+{
+    return o->vip.state <= VIP_WAITING;
+}
+
+bool vips_are_retained(const struct vips *v)
+{
+    for (size_t i = 0; i < v->count; i++)
+        if (v->all[i].retired && !is_down(&v->all[i]))
+            return false;
+    return true;
+}
+
+static void forget(struct vips *v, const struct one *o)
+{
+    assert(is_down(o));
+    leases_release(v->agent->gossip, agent_now_us(), o->lease, NULL, false);
+    events_drop_vip(v->agent->events, o->spec->name);
 }
 
 static void init(const struct vips *v, struct one *o, const struct vip_spec *spec)
 {
     struct gossip_member self = gossip_self(v->agent->gossip);
-    *o = (struct one){.spec = spec};
+    struct journal_vip vip;
+    *o = (struct one){.spec = spec, .key = key_of(spec)};
     snprintf(o->lease, sizeof o->lease, LEASE_PREFIX "%s", spec->name);
     snprintf(o->vip.self, sizeof o->vip.self, "%s", self.profile->name);
+    vips_describe(spec, &o->vip, &vip);
+    events_set_vip(v->agent->events, &vip);
 }
 
-static void start(struct vips *v, const struct vip_spec *specs, size_t count)
+static void set(struct vips *v, const struct vip_spec *specs, size_t count)
 {
-    v->all = calloc(count + !count, sizeof *v->all);
-    assert(v->all);
-    v->count = count;
+    struct one *all = calloc(count + 1, sizeof *all);
+    assert(all);
+    mark_retired(v, specs, count);
+    for (size_t i = 0; i < v->count; i++)
+        if (v->all[i].retired)
+            forget(v, &v->all[i]);
     for (size_t i = 0; i < count; i++) {
-        struct journal_vip vip;
-        init(v, &v->all[i], &specs[i]);
-        vips_describe(&specs[i], &v->all[i].vip, &vip);
-        events_set_vip(v->agent->events, &vip);
+        const struct one *before = find_key(v, key_of(&specs[i]));
+        if (before)
+            all[i] = *before;
+        else
+            init(v, &all[i], &specs[i]);
+        all[i].spec = &specs[i];
     }
-    if (count > 0)
-        event_add(v->timer, &(struct timeval){.tv_usec = TICK_MS * 1000});
+    free(v->all);
+    v->all = all;
+    v->count = count;
 }
 
 void vips_configure(struct vips *v, const struct vip_spec *specs, size_t count)
 {
-    if (!v->all)
-        start(v, specs, count);
-    assert(v->count == count);
+    set(v, specs, count);
     for (size_t i = 0; i < count; i++) {
         struct one *o = &v->all[i];
-        o->spec = &specs[i];
-        bool waits = o->vip.state <= VIP_WAITING;
         o->owes = false; /* what is wanted anew is kept without end, until we ask again */
-        if (waits)
+        if (is_down(o))
             apply(v, o, vip_set_eligible(&o->vip, agent_now_us(), o->vip.eligible));
         else
             want(v, o, false);
     }
     look(v);
+    if (count > 0)
+        event_add(v->timer, &(struct timeval){.tv_usec = TICK_MS * 1000});
+    else
+        event_del(v->timer);
 }
 
 void vips_hear(struct vips *v, const struct leases_state *lease)
@@ -432,7 +484,7 @@ void vips_stop(struct vips *v)
 bool vips_are_down(const struct vips *v)
 {
     for (size_t i = 0; i < v->count; i++)
-        if (v->all[i].vip.state > VIP_WAITING)
+        if (!is_down(&v->all[i]))
             return false;
     return true;
 }

@@ -17,11 +17,13 @@ struct vips;
 struct vips *vips_new(struct agent *a, int steward_fd);
 void vips_free(struct vips *v);
 
-/* Takes on these, borrowed for as long as they are configured; the steward knows them by their
- * order. After the first time only what is said of them may change: vips_are_same. */
+/* Takes on these, borrowed until others are. What has the same name, address and interface goes on
+ * as it is; others must have been let go of before. The steward must know them. */
 void vips_configure(struct vips *v, const struct vip_spec *specs, size_t count);
-/* The same names and addresses, in the same order? */
-bool vips_are_same(const struct vips *v, const struct vip_spec *specs, size_t count);
+/* Lets go of those that are not among these; the rest may be held (again). */
+void vips_retain(struct vips *v, const struct vip_spec *specs, size_t count);
+/* ... and has done so. */
+bool vips_are_retained(const struct vips *v);
 
 /* A lease of one has changed. */
 void vips_hear(struct vips *v, const struct leases_state *lease);

@@ -4,6 +4,7 @@
  *
  * Whatever is asked: what has our mark is there only while its time has not passed, as far as the
  * kernel lets it be removed; and what an operator configured, and nobody asked to adopt, stays. */
+#include "agent/steward_table.h"
 #include "tests/unit/fake_kernel.h"
 
 #include <errno.h>
@@ -27,7 +28,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static struct steward_vip vips[VIPS];
 static struct steward_hands hands;
-static struct steward_slot slots[VIPS];
+static struct steward_table table;
+static struct steward_slot *slots; /* its */
 static int agent_fd;
 static bool adopted;
 
@@ -43,12 +45,14 @@ static void start(void)
         vips[i] = (struct steward_vip){.name = "vip", .prefix = 128, .interface = "vip0"};
         vips[i].ip[0] = 0xfd;
         vips[i].ip[15] = (uint8_t)i;
-        steward_slot_init(&slots[i], &vips[i], i);
     }
+    REQUIRE(steward_table_set(&table, vips, VIPS));
+    slots = table.slots;
 }
 
 static void stop(void)
 {
+    steward_table_free(&table);
     close(agent_fd);
     close(hands.fd);
 }
@@ -87,7 +91,7 @@ static void hear_reports(void)
     struct steward_report r;
     ssize_t n;
     while ((n = recv(agent_fd, bytes, sizeof bytes, 0)) >= 0)
-        REQUIRE(steward_report_check(bytes, (size_t)n, VIPS, &r) == 0);
+        REQUIRE(steward_report_check(bytes, (size_t)n, &r) == 0);
     REQUIRE(errno == EAGAIN);
 }
 
@@ -96,16 +100,16 @@ static void request(uint8_t how, const uint8_t *data, size_t count)
 {
     struct steward_request r = {.version = STEWARD_VERSION};
     if (how & 1) {
-        steward_slots_take(&hands, slots, VIPS, data, count);
+        steward_table_take(&table, &hands, data, count);
         return;
     }
     r.order = (uint8_t)(STEWARD_HOLD + data[0] % 3);
     r.flags = data[1] & (STEWARD_PROBE | STEWARD_ADOPT | STEWARD_RENEW);
-    r.vip = data[2] % VIPS;
+    r.vip = slots[data[2] % VIPS].key;
     r.epoch = data[3] % 4;
     r.until_us = fake_kernel.now_us + (data[4] - 16) * INT64_C(20000);
     adopted |= r.flags & STEWARD_ADOPT;
-    steward_slots_take(&hands, slots, VIPS, &r, sizeof r);
+    steward_table_take(&table, &hands, &r, sizeof r);
 }
 
 static void claim(uint8_t which, uint8_t mac)

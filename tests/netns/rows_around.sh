@@ -285,6 +285,34 @@ row_reloads() {
     judge 100 0 0
     claim "no announcements (${SEEN[announced]})" [ "${SEEN[announced]}" -le 1 ]
 }
+# everywhere TEXT: all hosts take that on, beside the voters.
+everywhere() {
+    local host
+    for host in "${HOSTS[@]}"; do
+        configure "$host" "$(quorum_text; echo "$1")"
+        m "$host" reload || return 1
+    done
+}
+one_carries() { [ "$(carriers "$1" | wc -w)" -eq 1 ]; }
+knows_only() { # HOST NAMES
+    [ "$(m "$1" -o json vip list | jq -r '[.vips[].name] | sort | join(" ")')" = "$2" ]
+}
+row_reload_vips() {
+    standard 1s && begin
+    CLUSTER=
+    claim 'one is added' everywhere "$(vip_text more "$NET.101/32"; vip_text web "$VIP/32")"
+    claim 'and held' wait_for 5 one_carries "$NET.101"
+    claim 'its address changes' everywhere "$(vip_text web "$VIP/32"; vip_text more "$NET.102/32")"
+    claim 'the old one is gone' nobody_carries "$NET.101"
+    claim 'the new one is held' wait_for 5 one_carries "$NET.102"
+    claim 'both are known' knows_only "$AT" 'more web'
+    claim 'it is taken out' everywhere "$(vip_text web "$VIP/32")"
+    claim 'and is gone' nobody_carries "$NET.102"
+    claim 'also to who asks' knows_only "$AT" web
+    judge 100 0 0
+    claim 'the last is taken out' everywhere ''
+    claim 'and is gone, too' nobody_carries
+}
 with_other_vips() {
     configure h1 "$(quorum_text; vip_text web "$VIP/32"; vip_text one "$NET.101/32")"
     configure h3 "$(quorum_text; vip_text three "$NET.103/32"; vip_text web "$VIP/32")"

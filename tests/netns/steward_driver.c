@@ -66,7 +66,7 @@ static void ask(enum steward_order order, uint32_t vip)
     struct steward_request r = {.version = STEWARD_VERSION,
                                 .order = (uint8_t)order,
                                 .flags = leases[vip].flags,
-                                .vip = vip,
+                                .vip = steward_vip_key(&vips[vip]),
                                 .epoch = leases[vip].epoch,
                                 .until_us = leases[vip].until_us};
     if (order != STEWARD_HOLD)
@@ -82,6 +82,14 @@ static void hold(uint32_t vip, int64_t length_us)
     printf("%" PRId64 " until %" PRIu32 " %" PRId64 "\n", now_us(), vip, leases[vip].until_us);
 }
 
+static size_t index_of(uint64_t key)
+{
+    size_t i = 0;
+    while (i < count && steward_vip_key(&vips[i]) != key)
+        i++;
+    return i;
+}
+
 static void hear(void)
 {
     uint8_t bytes[sizeof(struct steward_report) + 1];
@@ -91,15 +99,18 @@ static void hear(void)
         return;
     if (n <= 0)
         fail("the steward is gone");
-    if (steward_report_check(bytes, (size_t)n, count, &r) != 0)
+    if (steward_report_check(bytes, (size_t)n, &r) != 0)
         fail("a report is not in order");
-    if (r.word == STEWARD_HELD && leases[r.vip].held)
+    size_t vip = r.vip ? index_of(r.vip) : 0;
+    if (vip == count)
+        fail("a report of another address");
+    if (r.word == STEWARD_HELD && leases[vip].held)
         return; /* the answer to a renewal */
     if (r.word == STEWARD_HELD || r.word == STEWARD_DROPPED)
-        leases[r.vip].held = r.word == STEWARD_HELD;
-    printf("%" PRId64 " %s %" PRIu32 " epoch %" PRIu64 " why %s flag %u error %s mac "
+        leases[vip].held = r.word == STEWARD_HELD;
+    printf("%" PRId64 " %s %zu epoch %" PRIu64 " why %s flag %u error %s mac "
            "%02x:%02x:%02x:%02x:%02x:%02x\n",
-           now_us(), steward_word_text(r.word), r.vip, r.epoch, ward_why_text(r.why), r.flag,
+           now_us(), steward_word_text(r.word), vip, r.epoch, ward_why_text(r.why), r.flag,
            r.error ? strerrorname_np(r.error) : "none", r.mac[0], r.mac[1], r.mac[2], r.mac[3],
            r.mac[4], r.mac[5]);
 }
@@ -156,9 +167,11 @@ int main(int argc, char **argv)
         add_vip(argv[i]);
     setvbuf(stdout, NULL, _IOLBF, 0);
     setvbuf(stdin, NULL, _IONBF, 0);
-    static struct scripts none;
+    static struct steward_plan plan;
     struct steward_ends ends;
-    pid_t pid = steward_fork(&(struct steward_plan){vips, count, &none, NULL, NULL}, &ends);
+    memcpy(plan.vips, vips, sizeof vips);
+    plan.vips_count = count;
+    pid_t pid = steward_fork(&plan, NULL, NULL, &ends);
     fd = ends.vips;
     if (pid < 0)
         fail(strerror(errno));

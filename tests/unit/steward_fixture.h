@@ -1,0 +1,122 @@
+/* steward_fixture: a table of two addresses against a kernel that is none, and the agent's end. */
+#ifndef MUSTER_STEWARD_FIXTURE_H
+#define MUSTER_STEWARD_FIXTURE_H
+
+#include "agent/steward_table.h"
+#include "tests/unit/fake_kernel.h"
+#include "tests/unit/unit.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum { VIPS = 2, MS = 1000 };
+
+static const struct steward_vip vips[VIPS] = {
+    {"web", {[10] = 0xff, [11] = 0xff, 10, 0, 0, 100}, 32, "vip0"},
+    {"db", {0xfd, [15] = 1}, 128, "vip0"},
+};
+static const uint8_t other_mac[STEWARD_MAC_BYTES] = {2, 0, 0, 0, 0, 9};
+
+static struct steward_hands hands;
+static struct steward_table table;
+static struct steward_slot *slots; /* its */
+static int agent_fd;
+static int64_t begun_us;
+
+static inline void setup(void)
+{
+    int pair[2];
+    fake_kernel_start();
+    begun_us = fake_kernel.now_us;
+    ck_assert_int_eq(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0, pair), 0);
+    agent_fd = pair[0];
+    hands = (struct steward_hands){.fd = pair[1], .gate_works = true};
+    ck_assert(steward_table_set(&table, vips, VIPS));
+    slots = table.slots;
+}
+
+static inline void teardown(void)
+{
+    steward_table_free(&table);
+    close(agent_fd);
+    close(hands.fd);
+}
+
+static inline struct steward_request request(enum steward_order order, int until_ms)
+{
+    struct steward_request r = {.version = STEWARD_VERSION,
+                                .order = (uint8_t)order,
+                                .vip = steward_vip_key(&vips[0]),
+                                .epoch = 5};
+    r.until_us = begun_us + (int64_t)until_ms * MS;
+    return r;
+}
+
+static inline void take(const struct steward_request *r)
+{
+    steward_table_take(&table, &hands, r, sizeof *r);
+}
+
+static inline void ask(enum steward_order order, int until_ms)
+{
+    struct steward_request r = request(order, until_ms);
+    take(&r);
+}
+
+static inline void pass_until(int ms)
+{
+    int64_t end_us = begun_us + (int64_t)ms * MS, next_us;
+    while ((next_us = ward_deadline(&slots[0].ward)) <= end_us) {
+        fake_kernel.now_us = next_us > fake_kernel.now_us ? next_us : fake_kernel.now_us;
+        steward_slot_settle(&hands, &slots[0]);
+    }
+    fake_kernel.now_us = end_us;
+}
+
+/* The next report; word 0: there is none. */
+static inline struct steward_report told(void)
+{
+    struct steward_report r = {0};
+    uint8_t bytes[64];
+    ssize_t n = recv(agent_fd, bytes, sizeof bytes, 0);
+    if (n >= 0)
+        ck_assert_int_eq(steward_report_check(bytes, (size_t)n, &r), 0);
+    return r;
+}
+
+static inline void expect(enum steward_word word)
+{
+    struct steward_report r = told();
+    ck_assert_msg(r.word == word, "%s, not %s", steward_word_text(r.word), steward_word_text(word));
+}
+
+static inline void expect_dropped(enum ward_why why)
+{
+    struct steward_report r = told();
+    ck_assert_int_eq(r.word, STEWARD_DROPPED);
+    ck_assert_str_eq(ward_why_text(r.why), ward_why_text(why));
+}
+
+static inline void expect_failed(int error)
+{
+    struct steward_report r = told();
+    ck_assert_int_eq(r.word, STEWARD_FAILED);
+    ck_assert_int_eq(r.error, error);
+    ck_assert_uint_eq(r.flag, 0);
+}
+
+static inline bool is_there(void)
+{
+    return fake_addr_find(vips[0].ip, true);
+}
+
+static inline struct netlink_addr operators(int ifindex, uint8_t prefix)
+{
+    struct netlink_addr addr = {.ifindex = ifindex, .prefix = prefix};
+    memcpy(addr.ip, vips[0].ip, sizeof addr.ip);
+    return addr;
+}
+
+#endif

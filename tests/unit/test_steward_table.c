@@ -1,0 +1,184 @@
+/* The steward's records, and which addresses it has. */
+#include "tests/unit/steward_fixture.h"
+
+#include <stddef.h>
+
+/* ---- records ---- */
+
+static int check(const struct steward_request *r, size_t count)
+{
+    struct steward_request copy;
+    return steward_request_check(r, count, begun_us, &copy);
+}
+
+START_TEST(a_request_in_order_is_copied)
+{
+    struct steward_request r = request(STEWARD_HOLD, 1000), copy;
+    r.flags = STEWARD_PROBE | STEWARD_ADOPT | STEWARD_RENEW;
+    ck_assert_int_eq(steward_request_check(&r, sizeof r, begun_us, &copy), 0);
+    ck_assert_mem_eq(&r, &copy, sizeof r);
+}
+END_TEST
+
+START_TEST(a_request_of_another_size_is_refused)
+{
+    uint8_t bytes[2 * sizeof(struct steward_request)] = {0};
+    struct steward_request r = request(STEWARD_HOLD, 1000);
+    memcpy(bytes, &r, sizeof r);
+    for (size_t count = 0; count <= sizeof bytes; count++)
+        ck_assert_int_eq(steward_request_check(bytes, count, begun_us, &r),
+                         count == sizeof r ? 0 : EMSGSIZE);
+}
+END_TEST
+
+START_TEST(a_request_with_a_field_out_of_range_is_refused)
+{
+    struct steward_request r = request(STEWARD_HOLD, 61000);
+    ck_assert_int_eq(check(&r, sizeof r), 0);
+    r.until_us++;
+    ck_assert_int_eq(check(&r, sizeof r), EINVAL);
+    r.until_us = INT64_MAX;
+    ck_assert_int_eq(check(&r, sizeof r), EINVAL);
+    r.until_us = -1;
+    ck_assert_int_eq(check(&r, sizeof r), EINVAL);
+    r.until_us = 0;
+    ck_assert_int_eq(check(&r, sizeof r), 0);
+    r.version++;
+    ck_assert_int_eq(check(&r, sizeof r), EPROTO);
+    r.version--;
+    r.flags = 8;
+    ck_assert_int_eq(check(&r, sizeof r), EPROTO);
+    r.flags = 0;
+    for (size_t i = 0; i < sizeof r.zero; i++) {
+        r.zero[i] = 1;
+        ck_assert_int_eq(check(&r, sizeof r), EPROTO);
+        r.zero[i] = 0;
+    }
+    for (unsigned order = 0; order < 256; order++) {
+        r.order = (uint8_t)order;
+        ck_assert_int_eq(check(&r, sizeof r), order >= 1 && order <= 4 ? 0 : EPROTO);
+    }
+}
+END_TEST
+
+START_TEST(a_report_with_a_field_out_of_range_is_refused)
+{
+    struct steward_report r = {.version = STEWARD_VERSION, .word = STEWARD_HELD, .vip = 1}, copy;
+    ck_assert_int_eq(steward_report_check(&r, sizeof r, &copy), 0);
+    ck_assert_int_eq(steward_report_check(&r, sizeof r - 1, &copy), EMSGSIZE);
+    r.word = STEWARD_RESTORED + 1;
+    ck_assert_int_eq(steward_report_check(&r, sizeof r, &copy), EPROTO);
+    r.word = STEWARD_READY;
+    r.why = WARD_WHYS_COUNT;
+    ck_assert_int_eq(steward_report_check(&r, sizeof r, &copy), EPROTO);
+    r.why = 0;
+    r.zero[1] = 1;
+    ck_assert_int_eq(steward_report_check(&r, sizeof r, &copy), EPROTO);
+}
+END_TEST
+
+START_TEST(a_request_that_is_refused_changes_nothing)
+{
+    struct steward_request r = request(STEWARD_HOLD, 1000);
+    r.flags = 64;
+    take(&r);
+    expect_failed(EPROTO);
+    steward_table_take(&table, &hands, &r, 3);
+    expect_failed(EMSGSIZE);
+    r.flags = 0;
+    r.vip++;
+    take(&r);
+    expect_failed(ENXIO);
+    ck_assert_uint_eq(fake_kernel.sets, 0);
+    ck_assert_int_eq(slots[0].ward.state, WARD_FREE);
+}
+END_TEST
+
+/* ---- the table ---- */
+
+START_TEST(keys_tell_apart_what_is_not_the_same_address)
+{
+    static const size_t places[] = {
+        offsetof(struct steward_vip, name), offsetof(struct steward_vip, ip),
+        offsetof(struct steward_vip, prefix), offsetof(struct steward_vip, interface)};
+    struct steward_vip same = vips[0];
+    ck_assert_uint_eq(steward_vip_key(&same), steward_vip_key(&vips[0]));
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+        struct steward_vip other = vips[0];
+        ((uint8_t *)&other)[places[i]]++;
+        ck_assert_uint_ne(steward_vip_key(&other), steward_vip_key(&vips[0]));
+    }
+}
+END_TEST
+
+START_TEST(what_stays_in_the_table_goes_on)
+{
+    ask(STEWARD_HOLD, 1500);
+    expect(STEWARD_HELD);
+    struct steward_vip others[] = {{"new", {[15] = 7}, 128, "vip0"}, vips[0]};
+    ck_assert(steward_table_set(&table, others, 2));
+    steward_table_settle(&table, &hands);
+    ck_assert_uint_eq(table.count, 2);
+    ck_assert(is_there());
+    ck_assert_uint_eq(fake_kernel.sets, 1);
+    ask(STEWARD_HOLD, 2500);
+    expect(STEWARD_HELD);
+}
+END_TEST
+
+START_TEST(what_is_in_the_table_no_more_is_dropped_and_cannot_be_held)
+{
+    ask(STEWARD_HOLD, 1500);
+    expect(STEWARD_HELD);
+    fake_kernel.delete_error = EBUSY;
+    ck_assert(steward_table_set(&table, &vips[1], 1));
+    steward_table_settle(&table, &hands);
+    ck_assert_uint_eq(table.count, 2); /* it is still there */
+    ask(STEWARD_HOLD, 2500);
+    struct steward_report r = told();
+    ck_assert_int_eq(r.error, ENXIO);
+    fake_kernel.delete_error = 0;
+    fake_kernel.now_us += 50 * MS;
+    steward_table_settle(&table, &hands);
+    expect_dropped(WARD_ASKED);
+    ck_assert(!is_there());
+    ck_assert_uint_eq(table.count, 1);
+    ask(STEWARD_HOLD, 2500);
+    expect_failed(ENXIO);
+}
+END_TEST
+
+START_TEST(what_returns_to_the_table_can_be_held_again)
+{
+    ask(STEWARD_HOLD, 1500);
+    expect(STEWARD_HELD);
+    ck_assert(steward_table_set(&table, NULL, 0));
+    ck_assert(steward_table_set(&table, vips, VIPS));
+    steward_table_settle(&table, &hands);
+    expect_dropped(WARD_ASKED);
+    ask(STEWARD_HOLD, 2500);
+    expect(STEWARD_HELD);
+    ck_assert_uint_eq(table.count, VIPS);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *s = suite_create("steward_table");
+    TCase *t = tcase_create("records");
+    tcase_add_checked_fixture(t, setup, teardown);
+    tcase_add_test(t, a_request_in_order_is_copied);
+    tcase_add_test(t, a_request_of_another_size_is_refused);
+    tcase_add_test(t, a_request_with_a_field_out_of_range_is_refused);
+    tcase_add_test(t, a_report_with_a_field_out_of_range_is_refused);
+    tcase_add_test(t, a_request_that_is_refused_changes_nothing);
+    suite_add_tcase(s, t);
+    t = tcase_create("table");
+    tcase_add_checked_fixture(t, setup, teardown);
+    tcase_add_test(t, keys_tell_apart_what_is_not_the_same_address);
+    tcase_add_test(t, what_stays_in_the_table_goes_on);
+    tcase_add_test(t, what_is_in_the_table_no_more_is_dropped_and_cannot_be_held);
+    tcase_add_test(t, what_returns_to_the_table_can_be_held_again);
+    suite_add_tcase(s, t);
+    return unit_run(s);
+}
