@@ -48,12 +48,15 @@ int runner_request_check(const void *bytes, size_t count, struct runner_request 
 
 int runner_report_check(const void *bytes, size_t count, struct runner_report *r)
 {
+    static const uint8_t zero[sizeof r->spare];
     *r = (struct runner_report){0};
     if (count != sizeof *r)
         return EMSGSIZE;
     memcpy(r, bytes, sizeof *r);
     bool known = r->word >= RUNNER_ENDED && r->word <= RUNNER_RELOADED;
-    return r->version == RUNNER_VERSION && known ? 0 : EPROTO;
+    bool unused =
+        memcmp(r->zero, zero, sizeof r->zero) == 0 && memcmp(r->spare, zero, sizeof r->spare) == 0;
+    return r->version == RUNNER_VERSION && known && unused ? 0 : EPROTO;
 }
 
 /* An agent that reads nothing for so long that there is no room is told nothing more: it is
@@ -89,10 +92,11 @@ static void report_error(const struct runner *r, int text_fd)
 
 /* ---- runs ---- */
 
+/* A reading of the configuration has no id, and is not the agent's to stop. */
 static struct run *find(struct runner *r, uint32_t id)
 {
     for (size_t i = 0; i < r->runs_count; i++)
-        if (r->runs[i].pid != 0 && r->runs[i].id == id)
+        if (r->runs[i].pid != 0 && !r->runs[i].is_reload && r->runs[i].id == id)
             return &r->runs[i];
     return NULL;
 }
@@ -283,15 +287,13 @@ static bool hear(struct runner *r)
     if (n < 0 && (errno == EAGAIN || errno == EINTR))
         return false;
     r->is_over = n <= 0;
-    if (r->is_over)
-        return false;
-    bool has_fds = take_fds(&message, fds);
-    if (runner_request_check(bytes, (size_t)n, &request) == 0)
+    bool has_fds = n >= 0 && take_fds(&message, fds);
+    if (!r->is_over && runner_request_check(bytes, (size_t)n, &request) == 0)
         take(r, &request, fds, has_fds);
     for (int i = 0; i < RUNNER_FDS; i++)
         if (fds[i] >= 0)
             close(fds[i]);
-    return true;
+    return !r->is_over;
 }
 
 void runner_turn(struct runner *r)

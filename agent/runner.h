@@ -50,7 +50,7 @@ struct runner_report {
     uint8_t version, word, zero[2];
     uint32_t id;
     int32_t value; /* ENDED: the status; else an errno */
-    uint8_t more[4];
+    uint8_t spare[4];
 };
 _Static_assert(sizeof(struct runner_report) == 16, "no padding");
 
