@@ -164,11 +164,12 @@ static void apply(struct vips *v, struct one *o, unsigned orders)
                 {VIP_ACQUIRED, JOURNAL_VIP_ACQUIRED}};
     if (orders & VIP_UP)
         hold(v, o, orders);
-    o->orders &= ~(unsigned)VIP_DOWN;
-    if (orders & VIP_DOWN)
+    if (o->vip.state != VIP_STOPPING)
+        o->orders = 0;
+    if (orders & VIP_DOWN) {
         await_answer(v, o, true);
-    if (orders & VIP_DOWN && !ask_steward(v, o, STEWARD_DROP, 0))
-        o->orders |= VIP_DOWN;
+        o->orders = ask_steward(v, o, STEWARD_DROP, 0) ? 0 : VIP_DOWN;
+    }
     if (orders & (VIP_RELEASE | VIP_YIELD))
         release(v, o, orders);
     if (orders & (VIP_WANT | VIP_WATCH))

@@ -1,0 +1,122 @@
+#include "tests/unit/fake_leases.h"
+
+#include "agent/control.h"
+#include "agent/events.h"
+#include "tests/unit/fake_core.h"
+
+#include <assert.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+struct fake_leases fake_leases;
+
+static void note(char *list, size_t bytes, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+static void note(char *list, size_t bytes, const char *format, ...)
+{
+    size_t used = strlen(list);
+    va_list args;
+    va_start(args, format);
+    int len = vsnprintf(list + used, bytes - used, format, args);
+    va_end(args);
+    assert(len >= 0 && (size_t)len < bytes - used);
+}
+
+#define NOTE(list, ...) note(fake_leases.list, sizeof fake_leases.list, __VA_ARGS__)
+
+const char *fake_leases_asked(void)
+{
+    static char last[sizeof fake_leases.asked];
+    memcpy(last, fake_leases.asked, sizeof last);
+    fake_leases.asked[0] = '\0';
+    return last;
+}
+
+const char *fake_leases_told(void)
+{
+    static char last[sizeof fake_leases.told];
+    memcpy(last, fake_leases.told, sizeof last);
+    fake_leases.told[0] = '\0';
+    return last;
+}
+
+/* ---- leases ---- */
+
+enum gossip_error leases_want(struct gossip *g, int64_t now_us,
+                              const struct leases_options *options)
+{
+    (void)g, (void)now_us;
+    fake_leases.keep_us = INT64_MAX;
+    if (options->watches)
+        NOTE(asked, "watch %s\n", options->name);
+    else
+        NOTE(asked, "want %s %u\n", options->name, options->priority);
+    return fake_leases.want_error;
+}
+
+enum gossip_error leases_release(struct gossip *g, int64_t now_us, const char *name,
+                                 const char *heir, bool stays)
+{
+    (void)g, (void)now_us;
+    NOTE(asked, "release %s%s%s%s\n", name, heir ? " to " : "",
+         heir && *heir ? heir
+         : heir        ? "nobody"
+                       : "",
+         stays ? " and stay" : "");
+    return heir ? fake_leases.release_error : GOSSIP_OK;
+}
+
+enum gossip_error leases_move(struct gossip *g, int64_t now_us, const char *name, const char *heir)
+{
+    (void)g, (void)now_us;
+    NOTE(asked, "move %s to %s\n", name, heir);
+    return fake_leases.move_error;
+}
+
+void leases_keep(struct gossip *g, int64_t now_us, const char *name, int64_t until_us)
+{
+    (void)g, (void)now_us, (void)name;
+    fake_leases.keep_us = until_us;
+}
+
+enum gossip_error leases_get(const struct gossip *g, int64_t now_us, const char *name,
+                             struct leases_state *state)
+{
+    (void)g, (void)now_us, (void)name;
+    *state = fake_leases.state;
+    return GOSSIP_OK;
+}
+
+const struct voters *leases_voters(const struct gossip *g)
+{
+    (void)g;
+    return &fake_leases.voters;
+}
+
+/* ---- who is told ---- */
+
+void agent_publish(struct agent *a, enum journal_kind kind, const struct gossip_member *member,
+                   const struct journal_vip *vip)
+{
+    (void)a, (void)member;
+    NOTE(told, "%s %s %s %d%s\n", journal_kind_text(kind), vip->name,
+         *vip->holder ? vip->holder : "-", (int)vip->epoch, vip->here ? " here" : "");
+}
+
+bool events_set_vip(struct events *e, const struct journal_vip *vip)
+{
+    (void)e, (void)vip;
+    return true;
+}
+
+void events_drop_vip(struct events *e, const char *name)
+{
+    (void)e;
+    NOTE(told, "no more %s\n", name);
+}
+
+void control_notify(struct control *c)
+{
+    (void)c;
+}
