@@ -41,13 +41,25 @@ static void promise(struct lease_voter *v, struct lease_message *answer)
     answer->grant.epoch = v->epoch;
 }
 
-static void accept(struct lease_voter *v, int64_t now_us, const struct lease_message *m,
-                   struct lease_message *answer)
+/* What a holder renews for a shorter time it may still hold for the longer one, if it never hears
+ * of this. */
+static int64_t accepted_until_us(const struct lease_voter *v, int64_t now_us,
+                                 const struct lease_message *m, unsigned mistakes)
 {
+    const struct lease_grant *grant = lease_voter_grant(v, now_us);
+    int64_t until_us = now_us + m->time_us;
+    bool renews = grant && grant->ballot.claim == m->ballot.claim;
+    return renews && until_us < v->until_us && !(mistakes & LEASE_MISTAKE_SHORTEN) ? v->until_us
+                                                                                   : until_us;
+}
+
+static void accept(struct lease_voter *v, int64_t now_us, const struct lease_message *m,
+                   unsigned mistakes, struct lease_message *answer)
+{
+    v->until_us = accepted_until_us(v, now_us, m, mistakes);
     v->promised = m->ballot;
     v->grant = m->grant;
     v->grant.ballot = m->ballot;
-    v->until_us = now_us + m->time_us;
     if (m->grant.epoch > v->epoch)
         v->epoch = m->grant.epoch;
     answer->kind = LEASE_ACCEPT;
@@ -91,7 +103,7 @@ bool lease_voter_hear(struct lease_voter *v, int64_t now_us, const struct lease_
     if (m->kind == LEASE_PREPARE)
         promise(v, answer);
     else
-        accept(v, now_us, m, answer);
+        accept(v, now_us, m, mistakes, answer);
     return true;
 }
 
@@ -151,25 +163,28 @@ void lease_try(struct lease_candidate *c, int64_t now_us, struct lease_message *
 {
     begin(c, LEASE_PREPARING);
     c->ballot = (struct lease_ballot){++c->round, c->claim};
-    c->ends_us = now_us + lease_hold_us(c->length_us);
+    c->asked_us = c->length_us;
+    c->ends_us = now_us + lease_hold_us(c->asked_us);
     c->other = (struct lease_grant){0};
     *message = (struct lease_message){.kind = LEASE_PREPARE,
                                       .ballot = c->ballot,
                                       .grant = {.owner = c->owner, .priority = c->priority},
-                                      .time_us = c->length_us};
+                                      .time_us = c->asked_us};
 }
 
 static void propose(struct lease_candidate *c, int64_t now_us, struct lease_message *message)
 {
     begin(c, LEASE_PROPOSING);
     if (c->mistakes & LEASE_MISTAKE_LATE_DEADLINE)
-        c->ends_us = now_us + lease_hold_us(c->length_us);
+        c->ends_us = now_us + lease_hold_us(c->asked_us);
+    if (c->mistakes & LEASE_MISTAKE_SHORTEN)
+        c->asked_us = c->length_us;
     if (!lease_is_held(c, now_us))
         c->epoch = ++c->epochs;
     *message = (struct lease_message){.kind = LEASE_PROPOSE,
                                       .ballot = c->ballot,
                                       .grant = {c->ballot, c->owner, c->epoch, c->priority},
-                                      .time_us = c->length_us};
+                                      .time_us = c->asked_us};
 }
 
 static bool says_yes(struct lease_candidate *c, int64_t now_us, const struct lease_message *m)
@@ -190,7 +205,7 @@ static enum lease_step win(struct lease_candidate *c, int64_t now_us)
 {
     c->phase = LEASE_IDLE;
     if (c->mistakes & LEASE_MISTAKE_LATEST)
-        c->ends_us = now_us + lease_hold_us(c->length_us);
+        c->ends_us = now_us + lease_hold_us(c->asked_us);
     if (now_us >= c->ends_us)
         return LEASE_LOST;
     c->until_us = c->ends_us;

@@ -87,12 +87,13 @@ struct lease_quorum {
 /* Mistakes that were made in leases before, for the tests that must find them. */
 enum lease_mistake {
     LEASE_MISTAKE_LATE_DEADLINE = 1, /* a holder's time is counted from the promises */
-    LEASE_MISTAKE_MESSAGES = 2,      /* messages are counted, and not who sent them */
-    LEASE_MISTAKE_RELEASE = 4,       /* a release is of the owner, whatever it holds since */
-    LEASE_MISTAKE_OWN_REPORT = 8,    /* what the candidate itself once held is open to it */
-    LEASE_MISTAKE_QUARANTINE = 16,   /* who starts anew is not silent */
-    LEASE_MISTAKE_LATEST = 64,       /* ... or even from the acceptances */
-    LEASE_MISTAKE_OVERWRITE = 32,    /* a voter trusts its promise: it lets go what is held */
+    LEASE_MISTAKE_LATEST = 2,        /* ... or even from the acceptances */
+    LEASE_MISTAKE_MESSAGES = 4,      /* messages are counted, and not who sent them */
+    LEASE_MISTAKE_RELEASE = 8,       /* a release is of the owner, whatever it holds since */
+    LEASE_MISTAKE_OWN_REPORT = 16,   /* what the candidate itself once held is open to it */
+    LEASE_MISTAKE_QUARANTINE = 32,   /* who starts anew is not silent */
+    LEASE_MISTAKE_OVERWRITE = 64,    /* a voter trusts its promise: it lets go what is held */
+    LEASE_MISTAKE_SHORTEN = 128,     /* a shorter lease counts for what was asked for before */
 };
 
 /* ---- the voter ---- */
@@ -131,10 +132,11 @@ struct lease_candidate {
     uint64_t owner; /* our key */
     uint64_t claim;
     uint8_t priority;
-    int64_t length_us; /* for which voters hold it */
+    int64_t length_us; /* for which voters hold it; may change: counts from the next attempt on */
     unsigned mistakes; /* enum lease_mistake */
     enum lease_phase phase;
     struct lease_ballot ballot; /* of this attempt */
+    int64_t asked_us;           /* the length of this attempt */
     int64_t ends_us;            /* when what this attempt may win ends */
     /* Voters that have answered so in this phase, a bit each, by list. */
     uint32_t yes[LEASE_LISTS_MAX], no[LEASE_LISTS_MAX];

@@ -1,7 +1,7 @@
 /* lease_world: a few hosts that want one lease, on a network and with clocks as bad as they may be,
  * and worse: what is sent comes late by several lengths of the lease, twice, or not at all; hosts
- * stop, go on, crash, and start anew. The operator changes the list of voters, and each host
- * learns of it in its own time. Everything follows from the seed.
+ * stop, go on, crash, and start anew. The operator changes the list of voters, and the lease's
+ * length, and each host learns of it in its own time. Everything follows from the seed.
  *
  * Whoever has won the lease holds it, in the world, until the time that it was told, by its own
  * clock: crashed or not, for nobody is there then to take down what it has put up. */
@@ -79,7 +79,8 @@ struct world {
     struct world_holder holders[WORLD_HOLDERS]; /* the last that won, in a ring */
     unsigned holders_count;
     unsigned won, renewed;
-    bool twice; /* two held it at one time */
+    bool resizes; /* the lease's length changes */
+    bool twice;   /* two held it at one time */
 };
 
 static inline uint32_t world_below(struct world *w, uint32_t limit)
@@ -221,13 +222,21 @@ static inline void world_end_holding(struct world *w, uint64_t claim)
             w->holders[i].until_us = w->now_us;
 }
 
+/* As the file has it just then: the longest, or one that is a tenth of it or more. */
+static inline int64_t world_length_us(struct world *w)
+{
+    return !w->resizes || world_chance(w, 70)
+               ? WORLD_LENGTH_US
+               : WORLD_LENGTH_US / 10 + world_below(w, WORLD_LENGTH_US / 10 * 9);
+}
+
 static inline void world_start_sessions(struct world *w, unsigned host)
 {
     struct lease_quorum quorum = {1, {1}};
     voters_quorum(&w->all[host].voters, &quorum);
     for (unsigned s = 0; s < WORLD_SESSIONS; s++) {
         struct lease_candidate *c = &w->all[host].sessions[s];
-        lease_candidate_init(c, &quorum, 1 + host, rng_next(&w->rng), WORLD_LENGTH_US);
+        lease_candidate_init(c, &quorum, 1 + host, rng_next(&w->rng), world_length_us(w));
         c->mistakes = w->mistakes;
     }
 }
@@ -259,6 +268,8 @@ static inline void world_session_acts(struct world *w, unsigned host, unsigned s
     struct lease_candidate *c = &h->sessions[session];
     struct lease_message message;
     int64_t clock_us = world_clock(w, h);
+    if (w->resizes && world_chance(w, 30))
+        c->length_us = world_length_us(w);
     if (h->runs && world_chance(w, 10)) {
         world_end_holding(w, c->claim);
         lease_release(c, &message);
@@ -397,6 +408,7 @@ static inline bool world_play(struct world *w, uint64_t seed, unsigned mistakes,
     *w = (struct world){.mistakes = mistakes};
     rng_seed(&w->rng, seed);
     w->hosts = 1 + world_below(w, WORLD_HOSTS_MAX);
+    w->resizes = world_chance(w, 50);
     world_draw_lists(w);
     for (unsigned host = 0; host < w->hosts; host++) {
         struct world_host *h = &w->all[host];

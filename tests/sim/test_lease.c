@@ -49,25 +49,39 @@ START_TEST(schedules_are_not_idle)
 }
 END_TEST
 
+/* The first of so many seeds by which two hold it for that mistake, and not for `beside` alone. */
+static uint64_t find_mistake(unsigned mistake, unsigned beside, uint64_t seeds)
+{
+    for (uint64_t seed = 1; seed <= seeds; seed++)
+        if (world_play(&world, seed, mistake | beside, LENGTHS) &&
+            !(beside && world_play(&world, seed, beside, LENGTHS)))
+            return seed;
+    return 0;
+}
+
 static const struct {
-    unsigned mistakes;
-    uint64_t seeds; /* among which it is found */
+    unsigned mistake, beside; /* beside: another that is needed for it to show */
+    uint64_t seeds;           /* among which it is found */
 } known[] = {
-    {LEASE_MISTAKE_MESSAGES, 500},
-    {LEASE_MISTAKE_RELEASE, 100},
-    {LEASE_MISTAKE_OWN_REPORT, 100},
-    {LEASE_MISTAKE_QUARANTINE, 1000},
-    {WORLD_MISTAKE_AT_ONCE, 1000},
-    {LEASE_MISTAKE_LATEST, 500},
-    /* A voter that never lets go of what it holds makes up for a deadline that is late by no more
-     * than the promises; one that goes by its promise, as in the paper, does not. */
-    {LEASE_MISTAKE_LATE_DEADLINE | LEASE_MISTAKE_OVERWRITE, 10000},
+    {LEASE_MISTAKE_MESSAGES, 0, 500},
+    {LEASE_MISTAKE_RELEASE, 0, 100},
+    {LEASE_MISTAKE_OWN_REPORT, 0, 100},
+    {LEASE_MISTAKE_QUARANTINE, 0, 500},
+    {LEASE_MISTAKE_SHORTEN, 0, 2000},
+    {WORLD_MISTAKE_AT_ONCE, 0, 500},
+    {LEASE_MISTAKE_LATEST, 0, 500},
+    {LEASE_MISTAKE_OVERWRITE, 0, 10000},
+    /* A voter's time begins with the proposal, and so after the promises; and it never lets go of
+     * what it holds. One that goes by its promise, as in the paper, does not make up for it. */
+    {LEASE_MISTAKE_LATE_DEADLINE, LEASE_MISTAKE_OVERWRITE, 20000},
 };
 
 START_TEST(a_known_mistake_is_found)
 {
-    uint64_t seed = find(known[_i].mistakes, known[_i].seeds);
-    ck_assert_msg(seed != 0, "mistakes %u: not found by %llu schedules", known[_i].mistakes,
+    uint64_t seed = find_mistake(known[_i].mistake, known[_i].beside, known[_i].seeds);
+    if (getenv("MUSTER_SEEDS"))
+        printf("mistake %u: found by schedule %llu\n", known[_i].mistake, (unsigned long long)seed);
+    ck_assert_msg(seed != 0, "mistake %u: not found by %llu schedules", known[_i].mistake,
                   (unsigned long long)known[_i].seeds);
 }
 END_TEST

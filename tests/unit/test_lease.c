@@ -269,6 +269,37 @@ START_TEST(who_waits_does_not_disturb_the_holder)
 }
 END_TEST
 
+START_TEST(another_length_counts_from_the_next_attempt_on)
+{
+    struct lease_message m, proposal, none;
+    lease_try(&ours, now_us, &m);
+    ours.length_us = LENGTH_US / 10;
+    ck_assert_int_eq(put(&ours, &m, VOTERS, &proposal), LEASE_ASK);
+    ck_assert_int_eq(proposal.time_us, LENGTH_US);
+    ck_assert_int_eq(put(&ours, &proposal, VOTERS, &none), LEASE_HELD);
+    ck_assert_int_eq(ours.until_us, now_us + lease_hold_us(LENGTH_US));
+    ck_assert_int_eq(try_for(&ours, VOTERS), LEASE_HELD);
+    ck_assert_int_eq(ours.until_us, now_us + lease_hold_us(LENGTH_US / 10));
+}
+END_TEST
+
+START_TEST(a_shorter_renewal_whose_answers_are_lost_leaves_the_holder_its_time)
+{
+    struct lease_message m, proposal, answer;
+    try_for(&ours, VOTERS);
+    ours.length_us = LENGTH_US / 10;
+    lease_try(&ours, now_us, &m);
+    put(&ours, &m, VOTERS, &proposal);
+    for (unsigned v = 0; v < VOTERS; v++)
+        lease_voter_hear(&voters[v], now_us, &proposal, 0, &answer);
+    now_us = ours.until_us - 1;
+    ck_assert(lease_is_held(&ours, now_us));
+    ck_assert_int_eq(try_twice_for(&theirs, VOTERS), LEASE_LOST);
+    now_us += LENGTH_US - lease_hold_us(LENGTH_US) + 1;
+    ck_assert_int_eq(try_twice_for(&theirs, VOTERS), LEASE_HELD);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("lease");
@@ -291,6 +322,8 @@ int main(void)
     tcase_add_test(t, one_voter_alone_decides_alone_and_of_four_it_takes_three);
     tcase_add_test(t, while_the_list_changes_each_list_must_have_its_majority);
     tcase_add_test(t, who_waits_does_not_disturb_the_holder);
+    tcase_add_test(t, another_length_counts_from_the_next_attempt_on);
+    tcase_add_test(t, a_shorter_renewal_whose_answers_are_lost_leaves_the_holder_its_time);
     suite_add_tcase(s, t);
     return unit_run(s);
 }
