@@ -129,17 +129,19 @@ static int finish(const struct cli *cli, struct command *c)
 
 /* ---- holding ---- */
 
-/* Takes in what the agent says. An agent that is gone says nothing: the lease then ends. */
+/* Takes in what the agent says. An agent that is gone says nothing: the lease then ends. What is
+ * won again, as its epoch shows, may have been another's in between: the command has lost its own.
+ */
 static void hear(struct client *client, struct lock *lock)
 {
     do {
         struct lock said;
         if (!read_lock(client, &said))
             return;
-        if (said.held)
+        if (lock->held && said.held && said.epoch == lock->epoch)
             *lock = said;
         else
-            lock->until_us = 0;
+            *lock = (struct lock){.held = false};
     } while (client_is_buffered(client));
 }
 

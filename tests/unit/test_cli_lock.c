@@ -232,6 +232,42 @@ START_TEST(the_group_of_a_command_whose_lock_is_lost_ends)
 }
 END_TEST
 
+/* Both come at once: to a process that was stopped, say. */
+static void lost_and_won_script(struct fake_agent *f)
+{
+    begin(f);
+    say(f, LONG_MS, 41);
+    wait_for("ready");
+    put(f, 0, 42);
+    put(f, LONG_MS, 43);
+    fake_agent_flush(f);
+    fake_agent_expect_end(f);
+}
+
+START_TEST(a_lock_that_is_won_again_is_another_one)
+{
+    assert_stopped(lost_and_won_script, FAMILY);
+    expect_gone("parent");
+    expect_gone("child");
+}
+END_TEST
+
+static void other_epoch_script(struct fake_agent *f)
+{
+    begin(f);
+    say(f, LONG_MS, 41);
+    wait_for("ready");
+    say(f, LONG_MS, 43);
+    fake_agent_expect_end(f);
+}
+
+START_TEST(a_lock_of_another_epoch_is_another_one)
+{
+    assert_stopped(other_epoch_script, FAMILY);
+    expect_gone("child");
+}
+END_TEST
+
 /* The agent is gone: nothing is heard any more, and the lease ends. */
 static void silent_script(struct fake_agent *f)
 {
@@ -340,6 +376,8 @@ int main(void)
     tcase_add_test(t, it_runs_when_the_lock_is_held_here_and_not_before);
     tcase_add_test(t, signals_to_it_are_passed_on);
     tcase_add_test(t, the_group_of_a_command_whose_lock_is_lost_ends);
+    tcase_add_test(t, a_lock_that_is_won_again_is_another_one);
+    tcase_add_test(t, a_lock_of_another_epoch_is_another_one);
     tcase_add_test(t, without_the_agent_the_command_goes_on_until_the_lease_ends_and_no_longer);
     tcase_add_test(t, a_command_that_does_not_care_is_killed);
     tcase_add_test(t, a_lock_that_is_not_had_in_time_runs_nothing);
