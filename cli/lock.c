@@ -179,7 +179,8 @@ static int run(const struct cli *cli, struct client *client, const char *name, c
 {
     struct lock lock = {.held = false};
     struct command command = {.pidfd = -1};
-    while (client->status == CLIENT_OK && !lock.held)
+    /* All that has come: hold() waits for what comes. */
+    while (client->status == CLIENT_OK && (!lock.held || client_is_buffered(client)))
         read_lock(client, &lock);
     if (client->status != CLIENT_OK)
         return cli_failed(cli, client, name);

@@ -268,6 +268,41 @@ START_TEST(a_lock_of_another_epoch_is_another_one)
 }
 END_TEST
 
+static void lost_at_once_script(struct fake_agent *f)
+{
+    begin(f);
+    put(f, LONG_MS, 41);
+    put(f, 0, 42);
+    put(f, LONG_MS, 43);
+    fake_agent_flush(f);
+    fake_agent_expect_end(f);
+}
+
+START_TEST(what_has_come_by_then_counts_before_the_command_starts)
+{
+    const char *words = command("echo $MUSTER_LOCK_EPOCH");
+    ck_assert_int_eq(cli_run_against(lost_at_once_script, lock_run, words, false), 0);
+    ck_assert_str_eq(said, "43\n");
+}
+END_TEST
+
+/* Renewed by what comes along with it; without, it would be stopped at once. */
+static void renewed_script(struct fake_agent *f)
+{
+    begin(f);
+    put(f, 1100, 41);
+    put(f, LONG_MS, 41);
+    fake_agent_flush(f);
+    fake_agent_expect_end(f);
+}
+
+START_TEST(a_renewal_is_taken_in)
+{
+    const char *words = command("sleep 1.5; exit 5");
+    ck_assert_int_eq(cli_run_against(renewed_script, lock_run, words, false), 5);
+}
+END_TEST
+
 /* The agent is gone: nothing is heard any more, and the lease ends. */
 static void silent_script(struct fake_agent *f)
 {
@@ -378,6 +413,8 @@ int main(void)
     tcase_add_test(t, the_group_of_a_command_whose_lock_is_lost_ends);
     tcase_add_test(t, a_lock_that_is_won_again_is_another_one);
     tcase_add_test(t, a_lock_of_another_epoch_is_another_one);
+    tcase_add_test(t, what_has_come_by_then_counts_before_the_command_starts);
+    tcase_add_test(t, a_renewal_is_taken_in);
     tcase_add_test(t, without_the_agent_the_command_goes_on_until_the_lease_ends_and_no_longer);
     tcase_add_test(t, a_command_that_does_not_care_is_killed);
     tcase_add_test(t, a_lock_that_is_not_had_in_time_runs_nothing);
