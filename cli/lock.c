@@ -101,7 +101,13 @@ static bool start(struct command *c, char **argv, const char *name, const struct
     for (size_t i = 0; i < sizeof passed / sizeof *passed; i++)
         sigaction(passed[i], &action, NULL);
     c->pidfd = (int)syscall(SYS_pidfd_open, c->pid, 0);
-    return c->pidfd >= 0;
+    if (c->pidfd >= 0)
+        return true;
+    int error = errno;
+    kill(-c->pid, SIGKILL); /* it would go on without anybody who can end it */
+    waitpid(c->pid, NULL, 0);
+    errno = error;
+    return false;
 }
 
 static void ask_to_end(struct command *c, int number)

@@ -7,6 +7,7 @@
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -198,6 +199,31 @@ START_TEST(signals_to_it_are_passed_on)
     const char *words = command("trap 'exit 9' TERM; kill -TERM $PPID\n"
                                 "while :; do sleep 0.01; done");
     ck_assert_int_eq(run(words), 9);
+}
+END_TEST
+
+/* With room for the connection, and no more. */
+static int run_short_of_descriptors(struct cli *cli, int argc, char **argv)
+{
+    int fd = dup(STDIN_FILENO);
+    struct rlimit limit = {.rlim_cur = (rlim_t)fd + 1, .rlim_max = (rlim_t)fd + 1};
+    close(fd);
+    if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return CLI_YES;
+    return lock_run(cli, argc, argv);
+}
+
+START_TEST(a_command_that_could_not_be_stopped_is_not_left_running)
+{
+    int pipes[2]; /* the command has the end for writing, too */
+    ck_assert_int_eq(pipe(pipes), 0);
+    const char *words = "job -- sleep 100";
+    ck_assert_int_eq(cli_run_against(held_script, run_short_of_descriptors, words, false), 126);
+    assert_complained("sleep: Too many open files");
+    close(pipes[1]);
+    struct pollfd polled = {.fd = pipes[0], .events = POLLIN};
+    ck_assert_int_eq(poll(&polled, 1, DEADLINE_S * 1000), 1);
+    close(pipes[0]);
 }
 END_TEST
 
@@ -410,6 +436,7 @@ int main(void)
     tcase_add_test(t, the_command_has_a_process_group_of_its_own);
     tcase_add_test(t, it_runs_when_the_lock_is_held_here_and_not_before);
     tcase_add_test(t, signals_to_it_are_passed_on);
+    tcase_add_test(t, a_command_that_could_not_be_stopped_is_not_left_running);
     tcase_add_test(t, the_group_of_a_command_whose_lock_is_lost_ends);
     tcase_add_test(t, a_lock_that_is_won_again_is_another_one);
     tcase_add_test(t, a_lock_of_another_epoch_is_another_one);
