@@ -198,7 +198,7 @@ END_TEST
 START_TEST(signals_to_it_are_passed_on)
 {
     const char *words = command("trap 'exit 9' TERM; kill -TERM $PPID\n"
-                                "while :; do sleep 0.01; done");
+                                "for i in $(seq 3000); do sleep 0.01; done");
     ck_assert_int_eq(run(words), 9);
 }
 END_TEST
@@ -349,7 +349,7 @@ END_TEST
 START_TEST(a_command_that_does_not_care_is_killed)
 {
     assert_stopped(silent_script, "trap '' TERM; echo $$ >$D/parent; touch $D/ready\n"
-                                  "while :; do sleep 0.1; done");
+                                  "for i in $(seq 300); do sleep 0.1; done");
     expect_gone("parent");
 }
 END_TEST
