@@ -494,6 +494,8 @@ enum gossip_error leases_release(struct gossip *g, int64_t now_us, const char *n
         hand_over(g, w);
     }
     w->heirs.count = 0;
+    if (w->over && w->handovers == 0)
+        *w = g->leases.wants[--g->leases.count];
     core_end(g);
     return GOSSIP_OK;
 }

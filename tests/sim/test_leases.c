@@ -402,6 +402,21 @@ START_TEST(a_voter_that_dies_matters_to_nobody)
 }
 END_TEST
 
+START_TEST(who_wants_nothing_any_more_misses_no_voter)
+{
+    for_seeds(20)
+    {
+        bool has_heir = scenario_seed % 2;
+        start_held(3, has_heir ? 2 : 1);
+        uint32_t holder = (uint32_t)look();
+        expect(release(holder, NULL, false) == GOSSIP_OK);
+        run_ms(10 * LENGTH_MS);
+        expect(leases_has_quorum(core(holder)));
+        expect((look() != NOBODY) == has_heir);
+    }
+}
+END_TEST
+
 START_TEST(a_voter_is_replaced_and_the_holder_notices_nothing)
 {
     static const char *const next[] = {"n0", "n1", "n3"};
@@ -479,6 +494,7 @@ int main(void)
     tcase_add_test(t, a_holder_that_slept_too_long_has_it_no_more);
     tcase_add_test(t, what_is_not_kept_is_lost_and_what_is_kept_again_is_not);
     tcase_add_test(t, a_voter_that_dies_matters_to_nobody);
+    tcase_add_test(t, who_wants_nothing_any_more_misses_no_voter);
     tcase_add_test(t, a_voter_is_replaced_and_the_holder_notices_nothing);
     tcase_add_test(t, many_leases_share_packets);
     suite_add_tcase(s, t);
