@@ -104,7 +104,7 @@ if [ "$mode" != --quick ]; then
 fi
 step lint 300 tests/lint/lint.sh
 
-real_tests='two_agents restart bad_input reload handlers user serf_cli ipv6 embed'
+real_tests='two_agents restart bad_input reload handlers user lock serf_cli ipv6 embed'
 if $have_gcc; then
     if [ "$mode" = --quick ]; then real_tests='two_agents restart'; fi
     for script in $real_tests; do real gcc "$script"; done
