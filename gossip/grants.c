@@ -122,6 +122,15 @@ static bool answer_query(const struct grants *grants, int64_t now_us,
     return true;
 }
 
+/* What was granted before the start may still be held. A disk that was lost does not know how long
+ * that can be; who asks for a lease says how long it is. */
+static int64_t silent_until_us(const struct grants *grants, const struct grant_slot *s,
+                               const struct lease_message *m)
+{
+    int64_t length_us = core_max(m->time_us, s->length_us);
+    return core_max(grants->silent_until_us, grants->started_us + lease_quarantine_us(length_us));
+}
+
 bool grants_hear(struct grants *grants, int64_t now_us, const struct wire_lease *heard,
                  struct lease_message *answer)
 {
@@ -139,8 +148,8 @@ bool grants_hear(struct grants *grants, int64_t now_us, const struct wire_lease 
     s->used_us = now_us;
     if (m->kind == LEASE_PREPARE)
         note_waiting(s, now_us, m);
-    if (now_us < grants->silent_until_us) {
-        s->free_us = grants->silent_until_us;
+    if (now_us < silent_until_us(grants, s, m)) {
+        s->free_us = silent_until_us(grants, s, m);
         return false;
     }
     const struct lease_grant *held = lease_voter_grant(&s->voter, now_us);

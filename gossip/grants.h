@@ -26,7 +26,7 @@ struct grant_slot {
 struct grants {
     struct grant_slot *slots; /* by name */
     uint32_t count, capacity;
-    int64_t silent_until_us;
+    int64_t started_us, silent_until_us;
     uint32_t longest_ms; /* that are granted */
     uint32_t wanted_ms;  /* that were asked for */
     uint64_t epochs;     /* no lease has a lower one */

@@ -41,6 +41,7 @@ void leases_start(struct gossip *g, int64_t now_us, const struct voters *voters,
 {
     struct leases *l = &g->leases;
     l->grants.longest_ms = longest_ms > GRANTS_LENGTH_MS ? longest_ms : GRANTS_LENGTH_MS;
+    l->grants.started_us = now_us;
     l->grants.silent_until_us = now_us + lease_quarantine_us(core_ms(l->grants.longest_ms));
     l->grants.epochs = epochs;
     l->started = true;

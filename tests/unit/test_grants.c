@@ -71,6 +71,16 @@ START_TEST(it_is_silent_until_its_quarantine_is_over)
 }
 END_TEST
 
+START_TEST(whose_disk_knows_of_nothing_is_silent_for_as_long_as_what_is_asked_for)
+{
+    grants.started_us = now_us;
+    now_us += lease_quarantine_us(1000000) - 1;
+    ck_assert_int_eq(hear(1, LEASE_PREPARE, 1, 1, 100).kind, 0);
+    now_us++;
+    ck_assert_int_eq(hear(1, LEASE_PREPARE, 1, 1, 100).kind, LEASE_PROMISE);
+}
+END_TEST
+
 START_TEST(what_is_longer_than_the_disk_knows_is_not_granted_and_is_told_of)
 {
     grants.longest_ms = 999;
@@ -137,6 +147,7 @@ int main(void)
     tcase_add_checked_fixture(t, setup, teardown);
     tcase_add_test(t, each_name_is_a_lease_of_its_own);
     tcase_add_test(t, it_is_silent_until_its_quarantine_is_over);
+    tcase_add_test(t, whose_disk_knows_of_nothing_is_silent_for_as_long_as_what_is_asked_for);
     tcase_add_test(t, what_is_longer_than_the_disk_knows_is_not_granted_and_is_told_of);
     tcase_add_test(t, what_becomes_free_is_kept_for_the_best_that_wait_but_not_for_long);
     tcase_add_test(t, what_is_handed_over_is_kept_for_the_heir_but_not_for_long);
