@@ -11,6 +11,7 @@
 enum {
     EPOCHS_AHEAD = 1000, /* so many may pass before the disk is written again */
     EPOCHS_LEFT = 100,   /* ... and when so few are left, it is */
+    SAVE_AGAIN_US = 1000000,
 };
 
 struct quorum {
@@ -18,6 +19,9 @@ struct quorum {
     struct store_leases kept; /* what the disk has, or is about to have */
     struct store_leases next; /* being written */
     bool saving;
+    int64_t retry_us;     /* not before that, after it could not be written */
+    struct voters wanted; /* the operator's, which the disk does not have yet */
+    bool has_wanted;
     bool is_there, was_there; /* as was last told; at any time before */
     char error[AGENT_ERROR_BYTES];
 };
@@ -75,91 +79,105 @@ void quorum_free(struct quorum *q)
     free(q);
 }
 
-static void save(struct quorum *q);
+/* What is to be on disk: what the core has come to by itself (lists that are through, epochs,
+ * longer leases), and the operator's next list. */
+static struct store_leases needed(const struct quorum *q)
+{
+    const struct gossip *g = q->agent->gossip;
+    struct leases_needs needs = leases_needs(g);
+    struct store_leases next = q->kept;
+    if (leases_voters(g)->count > 0)
+        next.voters = *leases_voters(g);
+    if (q->has_wanted)
+        next.voters = q->wanted;
+    if (needs.longest_ms > next.longest_ms)
+        next.longest_ms = needs.longest_ms;
+    if (next.longest_ms < GRANTS_LENGTH_MS)
+        next.longest_ms = GRANTS_LENGTH_MS;
+    if (needs.epochs + EPOCHS_LEFT > next.epochs)
+        next.epochs = needs.epochs + EPOCHS_AHEAD;
+    return next;
+}
 
 /* The core goes by what the disk has. */
+static void take_on(struct quorum *q, uint32_t version_before)
+{
+    struct gossip *g = q->agent->gossip;
+    int64_t now_us = agent_now_us();
+    leases_allow(g, now_us, q->kept.longest_ms);
+    if (voters_range(&q->kept.voters).high == version_before)
+        return;
+    if (leases_voters(g)->count == 0)
+        leases_start(g, now_us, &q->kept.voters, q->kept.longest_ms, q->kept.epochs - EPOCHS_AHEAD);
+    else
+        leases_set_voters(g, now_us, &q->kept.voters);
+}
+
 static void on_saved(void *arg, bool ok)
 {
     struct quorum *q = arg;
     struct agent *a = q->agent;
     q->saving = false;
+    q->retry_us = ok ? 0 : agent_now_us() + SAVE_AGAIN_US;
     if (!ok || a->leaving)
         return;
-    struct gossip_voters before = voters_range(&q->kept.voters),
-                         now = voters_range(&q->next.voters);
+    uint32_t before = voters_range(&q->kept.voters).high;
     q->kept = q->next;
-    leases_allow(a->gossip, agent_now_us(), q->kept.longest_ms);
-    if (before.high != now.high && !leases_voters(a->gossip)->count)
-        leases_start(a->gossip, agent_now_us(), &q->kept.voters, q->kept.longest_ms,
-                     q->kept.epochs - EPOCHS_AHEAD);
-    else if (before.high != now.high)
-        leases_set_voters(a->gossip, agent_now_us(), &q->kept.voters);
+    if (q->has_wanted && voters_range(&q->kept.voters).high == voters_range(&q->wanted).high)
+        q->has_wanted = false;
+    take_on(q, before);
     agent_settle(a);
 }
 
-static void save(struct quorum *q)
+/* One at a time: what is being written is not changed meanwhile. */
+static void keep_up(struct quorum *q)
 {
-    q->saving = true;
-    store_save_leases(q->agent->store, q->agent->worker, &q->next, on_saved, q);
+    struct agent *a = q->agent;
+    struct store_leases next = needed(q);
+    if (q->saving || agent_now_us() < q->retry_us || !differ(&next, &q->kept))
+        return;
+    q->next = next;
+    q->saving = store_save_leases(a->store, a->worker, &q->next, on_saved, q);
+    if (!q->saving)
+        q->retry_us = agent_now_us() + SAVE_AGAIN_US;
 }
 
 const char *quorum_configure(struct quorum *q, const struct quorum_spec *spec)
 {
     const char *why = NULL;
-    struct voters voters = q->saving ? q->next.voters : q->kept.voters;
+    struct voters voters = q->has_wanted ? q->wanted : needed(q).voters;
     if (spec->count == 0 && voters.count == 0)
         return NULL;
-    if (spec->count == 0) {
+    uint32_t before = voters_range(&voters).high;
+    if (spec->count == 0)
         why = "it cannot be taken away while running";
-    } else {
-        uint32_t before = voters_range(&voters).high;
+    else
         configure(&voters, spec, &why);
-        if (!why && voters_range(&voters).high == before)
-            return NULL;
-    }
     if (why) {
         snprintf(q->error, sizeof q->error,
                  "quorum, version %" PRIu32 ": %s; version %" PRIu32 " stays in force",
-                 spec->version, why, voters_range(&voters).high);
+                 spec->version, why, before);
         return q->error;
     }
-    q->next = q->kept;
-    q->next.voters = voters;
-    if (q->next.longest_ms < GRANTS_LENGTH_MS)
-        q->next.longest_ms = GRANTS_LENGTH_MS;
-    save(q);
+    if (voters_range(&voters).high == before)
+        return NULL;
+    q->wanted = voters;
+    q->has_wanted = true;
+    keep_up(q);
     return NULL;
-}
-
-/* What the core has come to by itself: lists that are through, epochs, longer leases. */
-static void keep_up(struct quorum *q)
-{
-    const struct gossip *g = q->agent->gossip;
-    struct leases_needs needs = leases_needs(g);
-    struct store_leases next = q->kept;
-    next.voters = *leases_voters(g);
-    if (needs.longest_ms > next.longest_ms)
-        next.longest_ms = needs.longest_ms;
-    if (needs.epochs + EPOCHS_LEFT > next.epochs)
-        next.epochs = needs.epochs + EPOCHS_AHEAD;
-    if (!differ(&next, &q->kept))
-        return;
-    q->next = next;
-    save(q);
 }
 
 void quorum_settle(struct quorum *q)
 {
     struct agent *a = q->agent;
-    if (leases_voters(a->gossip)->count == 0)
-        return;
-    bool is_there = leases_has_quorum(a->gossip);
+    bool takes_part = leases_voters(a->gossip)->count > 0;
+    bool is_there = takes_part && leases_has_quorum(a->gossip);
     struct gossip_member self = gossip_self(a->gossip);
     if (is_there != q->is_there && q->was_there)
         agent_publish(a, is_there ? JOURNAL_QUORUM_REGAINED : JOURNAL_QUORUM_LOST, &self, NULL);
     q->is_there = is_there;
     q->was_there |= is_there;
-    if (!q->saving)
+    if (takes_part || q->has_wanted)
         keep_up(q);
 }
 

@@ -119,17 +119,21 @@ static struct save *save_new(struct saver *s, struct worker *w)
     return NULL;
 }
 
-void saver_save(struct saver *s, struct worker *w, const struct statefile *text,
+bool saver_save(struct saver *s, struct worker *w, const struct statefile *text,
                 saver_done_fn *done, void *arg)
 {
     if (s->next == NULL)
         s->next = save_new(s, w);
     if (s->next == NULL) {
         say_once(s, errno);
-        return;
+        return false;
     }
     s->next->text = *text;
     s->next->done = done;
     s->next->arg = arg;
     save_start(s);
+    if (s->saving != NULL)
+        return true;
+    s->next->done = NULL;
+    return false;
 }

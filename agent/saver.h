@@ -19,8 +19,9 @@ void saver_free(struct saver *s);
 typedef void saver_done_fn(void *arg, bool ok);
 
 /* Has the text (copied) written by the worker. done: NULL, or called once for the newest of what
- * was given together. */
-void saver_save(struct saver *s, struct worker *w, const struct statefile *text,
+ * was given together. False: the worker has too much to do; the text is written together with the
+ * next, and done is not called. */
+bool saver_save(struct saver *s, struct worker *w, const struct statefile *text,
                 saver_done_fn *done, void *arg);
 
 #endif

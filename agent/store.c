@@ -377,11 +377,11 @@ void store_save_peers(struct store *s, struct worker *w, const struct gossip_add
     saver_save(s->peers, w, &f, NULL, NULL);
 }
 
-void store_save_leases(struct store *s, struct worker *w, const struct store_leases *leases,
+bool store_save_leases(struct store *s, struct worker *w, const struct store_leases *leases,
                        saver_done_fn *done, void *arg)
 {
     struct statefile f;
 
     leases_write(leases, &f);
-    saver_save(s->leases, w, &f, done, arg);
+    return saver_save(s->leases, w, &f, done, arg);
 }

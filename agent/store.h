@@ -54,7 +54,7 @@ void store_leases(struct store *s, struct store_leases *leases);
 /* Blocks; for start-up. False with `error` filled. */
 bool store_write_leases(struct store *s, const struct store_leases *leases, char *error);
 /* Writes it on the worker; the disk has it when `done` says ok. */
-void store_save_leases(struct store *s, struct worker *w, const struct store_leases *leases,
+bool store_save_leases(struct store *s, struct worker *w, const struct store_leases *leases,
                        saver_done_fn *done, void *arg);
 
 #endif
