@@ -277,3 +277,30 @@ bool netlink_link_find(struct netlink *n, const char *name, struct netlink_link 
     errno = ENODEV;
     return found->index > 0;
 }
+
+struct mac_search {
+    const uint8_t *mac;
+    bool any;
+};
+
+static int compare_mac(const struct nlmsghdr *h, void *arg)
+{
+    struct mac_search *s = arg;
+    struct netlink_link link;
+    if (h->nlmsg_type == RTM_NEWLINK && netlink_decode_link(h, &link))
+        s->any |= link.ethernet && memcmp(link.mac, s->mac, sizeof link.mac) == 0;
+    return MNL_CB_OK;
+}
+
+bool netlink_mac_find(struct netlink *n, const uint8_t mac[NETLINK_MAC_BYTES])
+{
+    char bytes[REQUEST_BYTES];
+    struct mac_search s = {.mac = mac};
+    struct nlmsghdr *h = start(bytes, RTM_GETLINK, NLM_F_DUMP);
+    struct ifinfomsg *m = mnl_nlmsg_put_extra_header(h, sizeof *m);
+    m->ifi_family = AF_UNSPEC;
+    if (!ask(n, h, compare_mac, &s))
+        return false;
+    errno = ENOENT;
+    return s.any;
+}

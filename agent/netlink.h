@@ -66,6 +66,9 @@ bool netlink_addr_find(struct netlink *n, const uint8_t ip[NETLINK_IP_BYTES], bo
 /* False, ENODEV: no link of that name. */
 bool netlink_link_find(struct netlink *n, const char *name, struct netlink_link *found);
 
+/* Has a link of this host that MAC? False, ENOENT: none has. */
+bool netlink_mac_find(struct netlink *n, const uint8_t mac[NETLINK_MAC_BYTES]);
+
 /* ---- what changes, as it changes ---- */
 
 enum netlink_event_kind {

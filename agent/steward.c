@@ -147,6 +147,8 @@ static void on_event(void *arg, const struct netlink_event *e)
     struct steward *st = arg;
     bool is_link = e->kind == NETLINK_LINK_SET || e->kind == NETLINK_LINK_GONE;
     bool is_news = e->kind == NETLINK_ADDR_GONE || e->addr.mark != NETLINK_MARK;
+    if (is_link)
+        steward_hands_hear_link(&st->hands);
     for (size_t i = 0; i < st->table.count; i++) {
         struct steward_slot *s = &st->table.slots[i];
         if (is_link)

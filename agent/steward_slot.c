@@ -320,12 +320,29 @@ void steward_slot_hear_link(struct steward_slot *s, const struct netlink_link *l
     ward_link(&s->ward, now_us, link->up && !gone);
 }
 
+void steward_hands_hear_link(struct steward_hands *h)
+{
+    h->own_macs_count = 0;
+}
+
+static bool is_own_mac(struct steward_hands *h, const uint8_t mac[STEWARD_MAC_BYTES])
+{
+    for (size_t i = 0; i < h->own_macs_count; i++)
+        if (memcmp(h->own_macs[i], mac, STEWARD_MAC_BYTES) == 0)
+            return true;
+    if (!netlink_mac_find(&h->netlink, mac))
+        return false;
+    if (h->own_macs_count < STEWARD_OWN_MACS)
+        memcpy(h->own_macs[h->own_macs_count++], mac, STEWARD_MAC_BYTES);
+    return true;
+}
+
 void steward_slot_hear_claim(struct steward_hands *h, struct steward_slot *s,
                              const struct announce_claim *claim)
 {
     if (!ward_is_live(&s->ward) || claim->ifindex != s->link.index ||
         memcmp(claim->ip, s->vip.ip, sizeof claim->ip) != 0 ||
-        memcmp(claim->mac, s->link.mac, sizeof claim->mac) == 0)
+        memcmp(claim->mac, s->link.mac, sizeof claim->mac) == 0 || is_own_mac(h, claim->mac))
         return;
     struct steward_report r = {.word = STEWARD_CONFLICT, .epoch = s->ward.epoch};
     r.flag = !ward_conflict(&s->ward, steward_now_us());

@@ -8,12 +8,18 @@
 #include "agent/netlink.h"
 #include "agent/steward.h"
 
+#define STEWARD_OWN_MACS 16
+
 /* What all addresses share. */
 struct steward_hands {
     int fd; /* to the agent */
     struct netlink netlink;
     struct announce announce;
     struct gate gate;
+    /* Of other links of this host, as far as they were heard: with Linux's defaults each answers
+     * for addresses of any (arp_ignore). */
+    uint8_t own_macs[STEWARD_OWN_MACS][STEWARD_MAC_BYTES];
+    size_t own_macs_count;
     bool gate_works; /* as far as the last attempt showed */
     bool ready_due;  /* READY waits for the agent to read */
 };
@@ -44,6 +50,8 @@ void steward_slot_settle(struct steward_hands *h, struct steward_slot *s);
 /* Sends what waits, as far as there is room. False: something still waits. */
 bool steward_slot_flush(struct steward_hands *h, struct steward_slot *s);
 bool steward_hands_flush(struct steward_hands *h);
+/* A link has changed, and perhaps its MAC. */
+void steward_hands_hear_link(struct steward_hands *h);
 
 /* ---- what has been heard; to be settled after it ---- */
 

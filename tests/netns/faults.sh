@@ -63,6 +63,7 @@ voters_differ         fast  a host with another list of voters
 hung_hook             fast  a hook that never ends
 blocked_log           fast  nobody reads what the agents log
 vips_200              slow  200 addresses
+second_link           fast  its holder has a second link to the same network
 mac_change            fast  the MAC of the holder changes
 link_bounce           fast  its link goes down and comes back
 ipv6                  fast  an IPv6 address, and a pulled cable

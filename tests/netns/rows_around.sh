@@ -429,6 +429,21 @@ row_mac_change() {
     judge 1500 1 2
     claim "announced anew (${SEEN[announced]})" [ "${SEEN[announced]}" -ge 1 ]
 }
+# Linux answers for an address of any link on all of them, so that the client sees two MACs.
+row_second_link() {
+    standard 1s && begin
+    rig_port "$AT" eth1 "w-$AT"
+    ip -n "$AT" addr add "${NET%.*}.78.1/24" dev eth1
+    sleep 8
+    claim 'its own answers are no conflict' eval "! log_has $AT 'has the address, too'"
+    claim 'it is held' carries "$AT"
+    watch_end
+    NUMBERS="gap ${SEEN[gap_ms]} ms, of ours: dual ${SEEN[dual_hosts]}"
+    claim 'never two of ours have it' [ "${SEEN[dual_hosts]}" -eq 0 ]
+    claim 'the client had answers all the time' [ "${SEEN[gap_ms]}" -le 300 ]
+    ip link del "w-$AT"
+    CLUSTER=
+}
 bounce() {
     ip -n "$1" link set eth0 down
     sleep "$2"

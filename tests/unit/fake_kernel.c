@@ -109,6 +109,13 @@ bool netlink_link_find(struct netlink *n, const char *name, struct netlink_link 
     return done(0);
 }
 
+bool netlink_mac_find(struct netlink *n, const uint8_t mac[NETLINK_MAC_BYTES])
+{
+    (void)n;
+    fake_kernel.mac_finds++;
+    return done(memcmp(mac, fake_kernel.other_mac, NETLINK_MAC_BYTES) == 0 ? 0 : ENOENT);
+}
+
 /* ---- the gate, and frames ---- */
 
 bool gate_pass(struct gate *g, const uint8_t ip[GATE_IP_BYTES], int64_t ms)

@@ -13,6 +13,8 @@ struct fake_kernel {
     int64_t call_us; /* each call into the kernel takes so long */
     struct netlink_link link;
     bool no_link;
+    uint8_t other_mac[NETLINK_MAC_BYTES]; /* of another link of this host; all 0: there is none */
+    unsigned mac_finds;
     struct netlink_addr addrs[FAKE_ADDRS_MAX];
     size_t addrs_count;
     uint32_t valid_s;            /* of the last address that was set */

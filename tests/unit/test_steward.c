@@ -257,6 +257,25 @@ START_TEST(only_another_hosts_claim_on_the_same_link_is_a_conflict)
 }
 END_TEST
 
+START_TEST(this_hosts_answer_through_another_link_is_no_conflict)
+{
+    struct announce_claim claim = {.ifindex = FAKE_IFINDEX};
+    memcpy(claim.ip, vips[0].ip, sizeof claim.ip);
+    memcpy(claim.mac, other_mac, sizeof claim.mac);
+    memcpy(fake_kernel.other_mac, other_mac, sizeof fake_kernel.other_mac);
+    ask(STEWARD_HOLD, 1500);
+    expect(STEWARD_HELD);
+    for (int i = 0; i < 3; i++)
+        steward_slot_hear_claim(&hands, &slots[0], &claim);
+    ck_assert_int_eq(told().word, 0);
+    ck_assert_uint_eq(fake_kernel.mac_finds, 1); /* remembered */
+    memset(fake_kernel.other_mac, 0, sizeof fake_kernel.other_mac);
+    steward_hands_hear_link(&hands);
+    steward_slot_hear_claim(&hands, &slots[0], &claim);
+    expect(STEWARD_CONFLICT);
+}
+END_TEST
+
 START_TEST(without_a_gate_everything_works_and_the_agent_is_told)
 {
     fake_kernel.gate_fails = true;
@@ -329,6 +348,7 @@ int main(void)
     tcase_add_test(t, an_operators_address_is_adopted_only_where_it_is_the_same);
     tcase_add_test(t, what_is_gone_or_not_ours_any_more_is_restored);
     tcase_add_test(t, only_another_hosts_claim_on_the_same_link_is_a_conflict);
+    tcase_add_test(t, this_hosts_answer_through_another_link_is_no_conflict);
     tcase_add_test(t, without_a_gate_everything_works_and_the_agent_is_told);
     tcase_add_test(t, a_link_whose_return_was_not_told_is_looked_at_before_it_is_given_up);
     tcase_add_test(t, an_agent_that_does_not_read_is_told_the_last_word_later);
