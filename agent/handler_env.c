@@ -14,12 +14,10 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#define PATH_DEFAULT "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 #define TAG_PREFIX "MUSTER_TAG_"
 
-#define FIXED_VARS 18 /* PATH and the MUSTER_ ones that are no tags, and the NULL */
-#define PATH_BYTES_MAX 4096
-#define FIXED_BYTES (PATH_BYTES_MAX + 4 * GOSSIP_NAME_BYTES_MAX + 1024) /* theirs */
+#define FIXED_VARS 17                                  /* those that are no tags, and the NULL */
+#define FIXED_BYTES (4 * GOSSIP_NAME_BYTES_MAX + 1024) /* theirs */
 #define TAGS_MAX (GOSSIP_TAGS_BYTES_MAX / 2) /* a tag has at least the NULs of key and value */
 #define ENV_VARS_MAX (FIXED_VARS + TAGS_MAX)
 #define ENV_BYTES_MAX (FIXED_BYTES + GOSSIP_TAGS_BYTES_MAX + TAGS_MAX * sizeof TAG_PREFIX)
@@ -93,18 +91,14 @@ static void env_add_vip(struct env *env, const struct journal_vip *vip)
     env_add(env, "MUSTER_VIP_EPOCH=%" PRIu64, vip->epoch);
 }
 
-/* What members say is only ever the value of a variable of ours; of the agent's own environment
- * only PATH, which is the operator's, goes on to scripts. */
+/* What members say is only ever the value of a variable of ours. */
 static void env_fill(struct env *env, const struct handler_order *order)
 {
     const struct journal_entry *entry = order->entry;
     char time_text[32];
     journal_time_text(entry->time_ms, time_text);
-    const char *path = getenv("PATH");
-    bool usable = path && strlen(path) <= PATH_BYTES_MAX;
 
     env->count = env->used = 0;
-    env_add(env, "PATH=%s", usable ? path : PATH_DEFAULT);
     env_add(env, "MUSTER_EVENT=%s", journal_kind_text(entry->kind));
     env_add(env, "MUSTER_SEQ=%" PRIu64, entry->seq);
     env_add(env, "MUSTER_TIME=%s", time_text);

@@ -20,7 +20,7 @@ struct handler_order {
 };
 
 /* Files in memory, for the caller to close: the change's line, which the script may read or not, at
- * any speed, and nothing of it is left to us; and the environment, PATH and MUSTER_*, each variable
+ * any speed, and nothing of it is left to us; and the environment, MUSTER_*, each variable
  * ended by a NUL. False with errno. */
 bool handler_env_files(const struct handler_order *order, int *line, int *env);
 

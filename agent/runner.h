@@ -3,8 +3,8 @@
  * Joined to the agent by a pair of SOCK_SEQPACKET sockets of its own; records as in steward.h.
  *
  *     RUN id, key        run that script (scripts.h); with it come three descriptors: its standard
- *                        input, its environment (a file in memory, of NUL-ended variables, each
- *                        PATH or MUSTER_*), and its output
+ *                        input, its environment (a file in memory, of NUL-ended variables, all of
+ *                        them MUSTER_*; PATH is the steward's), and its output
  *     STOP id            SIGTERM to its process group, which keeps its number until KILL
  *     KILL id            SIGKILL to its process group
  *     RELOAD             read the configuration again

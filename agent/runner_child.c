@@ -13,7 +13,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { STDIN_PLACE, ENV_PLACE, OUTPUT_PLACE, VARS_MAX = 1024 };
+enum { STDIN_PLACE, ENV_PLACE, OUTPUT_PLACE, VARS_MAX = 1024, PATH_BYTES_MAX = 4096 };
+
+#define PATH_DEFAULT "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 static _Noreturn void give_up(const char *what, const char *path, const char *why, int error)
 {
@@ -46,8 +48,19 @@ static int connect_stdio(const int fds[RUNNER_FDS])
 
 static bool may_be_set(const char *var)
 {
-    return strncmp(var, "PATH=", strlen("PATH=")) == 0 ||
-           (strncmp(var, "MUSTER_", strlen("MUSTER_")) == 0 && strchr(var, '='));
+    return strncmp(var, "MUSTER_", strlen("MUSTER_")) == 0 && strchr(var, '=');
+}
+
+/* Where programs are found decides what runs, and is not the agent's to say: it is the operator's,
+ * as musterd was started. */
+static char *path_var(void)
+{
+    static char var[PATH_BYTES_MAX];
+    const char *path = getenv("PATH");
+    int len = snprintf(var, sizeof var, "PATH=%s", path ? path : PATH_DEFAULT);
+    if (len < 0 || (size_t)len >= sizeof var)
+        snprintf(var, sizeof var, "PATH=" PATH_DEFAULT);
+    return var;
 }
 
 /* The variables, in memory that stays. NULL: they are none that we would set. */
@@ -57,6 +70,7 @@ static char **read_env(int fd)
     static char *vars[VARS_MAX + 1];
     ssize_t size = pread(fd, bytes, sizeof bytes, 0);
     size_t count = 0;
+    vars[count++] = path_var();
     if (size <= 0 || (size_t)size == sizeof bytes || bytes[size - 1] != '\0')
         return NULL;
     for (char *at = bytes; at < bytes + size; at += strlen(at) + 1) {

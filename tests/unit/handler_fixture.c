@@ -90,6 +90,13 @@ void begin_handlers(void)
     ck_assert_ptr_nonnull(handlers);
 }
 
+void end_handlers(void)
+{
+    handlers_free(handlers);
+    runner_link_free(runner);
+    waitpid(runner_pid, NULL, 0);
+}
+
 static void on_known(void *arg, int error, const char *text)
 {
     (void)text;
@@ -127,9 +134,7 @@ static void setup(void)
 static void teardown(void)
 {
     char command[PATH_BYTES + 16];
-    handlers_free(handlers);
-    runner_link_free(runner);
-    waitpid(runner_pid, NULL, 0);
+    end_handlers();
     journal_free(journal);
     event_free(tick);
     event_base_free(base);

@@ -34,6 +34,8 @@ char *lend(const char *text);
 void know(const struct handler_spec *specs, size_t count);
 /* A runner, and handlers, in place of those that there are. */
 void begin_handlers(void);
+/* As they were begun, to be begun again. */
+void end_handlers(void);
 /* Configures this one and no other. */
 void configure(struct handler_spec s);
 /* Configures it, publishes one change, runs until it was run. */

@@ -14,7 +14,7 @@
 #define PATH_BYTES 128
 #define SENT_FDS_MAX 8
 #define DESCRIPTORS 64 /* that scripts may have open */
-#define USUAL_ENV "PATH=/usr/bin:/bin"
+#define USUAL_ENV "MUSTER_Y=1"
 
 /* It knows old.sh and gone.sh of the folder. When the configuration is read again there is new.sh
  * and nothing else, as soon as there is no file "waits"; and while there is one "broken", it cannot

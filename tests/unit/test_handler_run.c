@@ -72,7 +72,9 @@ END_TEST
 
 START_TEST(without_a_path_of_ours_there_is_a_usual_one)
 {
+    end_handlers();
     unsetenv("PATH");
+    begin_handlers();
     run_once(spec("env", "/usr/bin/env"));
     ck_assert_uint_eq(fake_log_count("PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:"), 1);
 }
