@@ -211,10 +211,12 @@ void quorum_hear(const struct quorum *q, enum journal_kind kind, const struct go
     if (is_gone && is_voter(voters, p->name))
         say_dead(q, p->name);
     if (is_news && p->voters.high == ours.high && p->voters.hash != ours.hash)
-        log_warn("%s goes by another list of voters, that has the same version %" PRIu32
-                 " as the one here: what it says counts for nothing here; make quorum the same on "
-                 "both, and raise its version",
-                 p->name, ours.high);
+        log_warn(
+            "%s goes by another list of voters, that has the same version %" PRIu32
+            " as the one here: neither counts what the other says, and where as many go by that "
+            "as by this, nothing new is taken; make quorum the same on all, and raise its "
+            "version",
+            p->name, ours.high);
 }
 
 bool quorum_is_there(const struct quorum *q)

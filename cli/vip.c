@@ -116,7 +116,7 @@ static int print_list(const struct list *list, const struct vip *vips, size_t co
     }
     print_table(stdout, cells, COLUMNS, count + 1);
     if (!list->quorum)
-        puts("too few voters are alive: no address can be held");
+        puts("too few voters are alive and agree: no address can be held");
     if (list->drained)
         puts("this host is drained: muster undrain");
     return CLI_YES;
@@ -235,7 +235,9 @@ static int print_vip(const struct vip *vip, msgpack_zone *zone)
     row("lease", text);
     row("gate", vip->gate ? "the kernel ends it by itself" : "none in this kernel");
     snprintf(text, sizeof text, "%s, list version %" PRIu64,
-             vip->quorum ? "enough voters are alive" : "too few voters are alive", vip->version);
+             vip->quorum ? "enough voters are alive and agree"
+                         : "too few voters are alive and agree",
+             vip->version);
     row("quorum", text);
     print_pairs(vip, zone);
     return CLI_YES;

@@ -107,21 +107,24 @@ void leases_note_voters(struct gossip *g)
         requorum(g);
 }
 
-/* Two hosts or more that go by another list of this version: that is a mistake in a file, and with
- * bad luck each side has a majority of its own. Nothing new is taken then. */
+/* Two hosts or more that go by another list of this version, and as many as go by ours: that is a
+ * mistake in a file, and with bad luck each side has a majority of its own. Nothing new is taken
+ * then; of two sides the smaller one stops. */
 bool leases_are_disputed(struct gossip *g)
 {
     struct leases *l = &g->leases;
     if (g->now_us - l->disputed_us < core_ms(DISPUTE_MS))
         return l->disputed;
     struct gossip_voters ours = voters_range(&l->voters);
-    unsigned others = 0;
+    unsigned others = 0, same = 0;
     for (uint32_t row = 0; row < g->members.used; row++) {
         const struct member *m = core_member(g, row);
-        if (m->profile && member_is_live(m) && m->profile->voters.high == ours.high)
-            others += m->profile->voters.hash != ours.hash;
+        if (!m->profile || !member_is_live(m) || m->profile->voters.high != ours.high)
+            continue;
+        same += m->profile->voters.hash == ours.hash;
+        others += m->profile->voters.hash != ours.hash;
     }
-    l->disputed = others > 1;
+    l->disputed = others > 1 && others >= same;
     l->disputed_us = g->now_us;
     return l->disputed;
 }
