@@ -23,7 +23,6 @@
 /* Of each kind in one turn, so that none keeps the others, or the clock, waiting. */
 #define TURN_EVENTS 64
 #define END_TRIES 100 /* to remove everything, WARD_REMOVE_GAP_US apart */
-#define LEFTOVERS_MAX (4 * STEWARD_VIPS_MAX)
 
 enum { AGENT, TIMER, MONITOR, ARP, ND, SCRIPTS, POLLED };
 
@@ -48,21 +47,24 @@ int64_t steward_now_us(void)
 
 /* ---- beginning ---- */
 
-static void find_leftover(void *arg, const struct netlink_addr *addr)
+/* What an earlier life has left: nobody knows any more until when it may be here. What is not in
+ * the table may be of another agent, and goes by itself if it is not. */
+static void remove_leftovers(struct steward *st)
 {
-    if (addr->mark == NETLINK_MARK)
-        *(struct netlink_addr *)arg = *addr;
+    for (size_t i = 0; i < st->table.count; i++) {
+        struct netlink_addr left;
+        while (netlink_addr_find(&st->hands.netlink, st->table.slots[i].vip.ip, true, &left) &&
+               netlink_addr_delete(&st->hands.netlink, &left))
+            continue;
+    }
 }
 
-/* What an earlier life has left: nobody knows any more until when it may be here. */
-static void remove_leftovers(struct netlink *n)
+/* A host without addresses needs no gate, and makes none. */
+static void prepare_gate(struct steward *st)
 {
-    for (int i = 0; i < LEFTOVERS_MAX; i++) {
-        struct netlink_addr addr = {0};
-        if (!netlink_addrs(n, find_leftover, &addr) || addr.mark != NETLINK_MARK ||
-            !netlink_addr_delete(n, &addr))
-            return;
-    }
+    if (st->table.count > 0 && !st->hands.gate_works)
+        st->hands.gate_works = gate_open(&st->hands.gate);
+    st->hands.ready_due = true;
 }
 
 /* The bounding set is left alone, for scripts, and for nft when the gate has to be made anew. */
@@ -99,9 +101,8 @@ static bool open_hands(struct steward *st, int fd)
     if (st->timer_fd < 0 || !netlink_monitor_open(&st->monitor) ||
         !netlink_open(&st->hands.netlink))
         return false;
-    remove_leftovers(&st->hands.netlink);
-    st->hands.gate_works = gate_open(&st->hands.gate);
-    st->hands.ready_due = true;
+    remove_leftovers(st);
+    prepare_gate(st);
     return true;
 }
 
@@ -221,6 +222,7 @@ static void take_vips(struct steward *st)
     ssize_t n = pread(st->vips_fd, vips, sizeof vips, 0);
     if (n >= 0 && n % (ssize_t)sizeof *vips == 0)
         steward_table_set(&st->table, vips, (size_t)n / sizeof *vips);
+    prepare_gate(st);
 }
 
 static void run_scripts(struct steward *st)

@@ -67,9 +67,7 @@ enum steward_order { STEWARD_HOLD = 1, STEWARD_DROP, STEWARD_ANNOUNCE, STEWARD_P
 
 enum {
     STEWARD_PROBE = 1, /* HOLD: ask the link first whether another host has it */
-    STEWARD_ADOPT = 2, /* HOLD: one that an operator configured, on that interface and with that
-                        * prefix, becomes ours, and goes as ours do; FAILED with EEXIST otherwise */
-    STEWARD_RENEW = 4, /* HOLD: only go on; FAILED with ESTALE if it is not held any more: what
+    STEWARD_RENEW = 2, /* HOLD: only go on; FAILED with ESTALE if it is not held any more: what
                         * waited while the steward was stopped must not bring it back, for the
                         * agent may have given its lease back by then */
 };

@@ -23,8 +23,7 @@ int steward_request_check(const void *bytes, size_t count, int64_t now_us,
     if (count != sizeof *r)
         return EMSGSIZE;
     if (r->version != STEWARD_VERSION || r->order < STEWARD_HOLD || r->order > STEWARD_PING ||
-        r->flags & ~(STEWARD_PROBE | STEWARD_ADOPT | STEWARD_RENEW) ||
-        memcmp(r->zero, zero, sizeof zero) != 0)
+        r->flags & ~(STEWARD_PROBE | STEWARD_RENEW) || memcmp(r->zero, zero, sizeof zero) != 0)
         return EPROTO;
     if (r->until_us < 0 || (r->until_us > now_us && r->until_us - now_us > STEWARD_AHEAD_US_MAX))
         return EINVAL;

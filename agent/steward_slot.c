@@ -114,7 +114,7 @@ static int look_for_others(struct steward_hands *h, const struct steward_slot *s
     struct netlink_addr other;
     if (!netlink_addr_find(&h->netlink, s->vip.ip, false, &other))
         return errno == ENOENT ? 0 : errno;
-    bool ours_to_take = (s->adopt || s->ward.restoring) && is_where_it_should_be(s, &other);
+    bool ours_to_take = s->ward.restoring && is_where_it_should_be(s, &other);
     return ours_to_take ? 0 : EEXIST;
 }
 
@@ -141,7 +141,7 @@ static int add(struct steward_hands *h, struct steward_slot *s)
     if (error != 0)
         return error;
     pass_gate(h, s, left_us(s) / 1000);
-    if (!set_in_kernel(h, s, s->adopt || s->ward.restoring))
+    if (!set_in_kernel(h, s, s->ward.restoring))
         return errno;
     return read_back(h, s);
 }
@@ -165,7 +165,9 @@ static void do_add(struct steward_hands *h, struct steward_slot *s)
 }
 
 /* What cannot be refreshed goes by itself, and earlier than it might. The kernel's lifetime is only
- * moved when it would be too short: each time all who listen for changes of addresses are told. */
+ * moved when it would be too short, as each time all who listen for changes of addresses are told;
+ * with leases of a second that is at every renewal: it is never longer than it must be, so that an
+ * address does not stay where nobody is left to remove it. */
 static void do_refresh(struct steward_hands *h, struct steward_slot *s)
 {
     pass_gate(h, s, left_us(s) / 1000);
@@ -254,6 +256,9 @@ static int may_hold(struct steward_hands *h, struct steward_slot *s,
         return ESTALE;
     if (!netlink_link_find(&h->netlink, s->vip.interface, &s->link))
         return errno;
+    /* Nobody could be asked, and nobody would learn where it is. */
+    if (s->link.ethernet && h->announce.arp_fd < 0)
+        return EPERM;
     return s->link.up ? 0 : ENETDOWN;
 }
 
@@ -265,8 +270,7 @@ static void take_hold(struct steward_hands *h, struct steward_slot *s,
         refuse(h, s, r->epoch, error);
         return;
     }
-    bool fresh = s->ward.state == WARD_FREE, probe = r->flags & STEWARD_PROBE && s->link.ethernet;
-    s->adopt = fresh ? r->flags & STEWARD_ADOPT : s->adopt;
+    bool probe = r->flags & STEWARD_PROBE && s->link.ethernet;
     if (!ward_hold(&s->ward, steward_now_us(), r->epoch, r->until_us, probe))
         refuse(h, s, r->epoch, EBUSY);
 }

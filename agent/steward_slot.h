@@ -30,10 +30,9 @@ struct steward_slot {
     bool retired; /* not in the table any more: it goes, and then its slot */
     struct ward ward;
     struct netlink_link link; /* as last seen */
-    bool adopt;
-    bool gated;              /* the gate knows of it */
-    int error;               /* why it could not be added */
-    int64_t kernel_until_us; /* its lifetime there */
+    bool gated;               /* the gate knows of it */
+    int error;                /* why it could not be added */
+    int64_t kernel_until_us;  /* its lifetime there */
     struct steward_report due;
     bool is_due; /* a report waits for the agent to read; a newer one takes its place */
 };

@@ -3,7 +3,7 @@
  * and what it needs.
  *
  * Whatever is asked: what has our mark is there only while its time has not passed, as far as the
- * kernel lets it be removed; and what an operator configured, and nobody asked to adopt, stays. */
+ * kernel lets it be removed; and what an operator configured stays. */
 #include "agent/steward_table.h"
 #include "tests/unit/fake_kernel.h"
 
@@ -31,7 +31,6 @@ static struct steward_hands hands;
 static struct steward_table table;
 static struct steward_slot *slots; /* its */
 static int agent_fd;
-static bool adopted;
 
 static void start(void)
 {
@@ -39,7 +38,6 @@ static void start(void)
     fake_kernel_start();
     REQUIRE(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0, pair) == 0);
     agent_fd = pair[0];
-    adopted = false;
     hands = (struct steward_hands){.fd = pair[1], .gate_works = true};
     for (uint32_t i = 0; i < VIPS; i++) {
         vips[i] = (struct steward_vip){.name = "vip", .prefix = 128, .interface = "vip0"};
@@ -104,11 +102,10 @@ static void request(uint8_t how, const uint8_t *data, size_t count)
         return;
     }
     r.order = (uint8_t)(STEWARD_HOLD + data[0] % 3);
-    r.flags = data[1] & (STEWARD_PROBE | STEWARD_ADOPT | STEWARD_RENEW);
+    r.flags = data[1] & (STEWARD_PROBE | STEWARD_RENEW);
     r.vip = slots[data[2] % VIPS].key;
     r.epoch = data[3] % 4;
     r.until_us = fake_kernel.now_us + (data[4] - 16) * INT64_C(20000);
-    adopted |= r.flags & STEWARD_ADOPT;
     steward_table_take(&table, &hands, &r, sizeof r);
 }
 
@@ -202,7 +199,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         data += 1 + ACTION_BYTES;
         size -= 1 + ACTION_BYTES;
     }
-    REQUIRE(adopted || touched || fake_addr_find(theirs.ip, false));
+    REQUIRE(touched || fake_addr_find(theirs.ip, false));
     end();
     stop();
     return 0;

@@ -1,8 +1,8 @@
 /* An agent of a few lines, for tests: starts a steward for the addresses it is given, and asks it
  * what it reads, a line each:
  *
- *     hold VIP MS [probe] [adopt]    until MS milliseconds from now
- *     keep VIP MS [probe] [adopt]    the same, and renewed each third of it, while it lasts
+ *     hold VIP MS [probe]    until MS milliseconds from now
+ *     keep VIP MS [probe]    the same, and renewed each third of it, while it lasts
  *     drop VIP | announce VIP        which also end the renewals, or not
  *     quit                           closes the socket, and waits for the steward's end
  *
@@ -127,7 +127,6 @@ static bool take_line(const char *line)
         fail(line);
     if (strcmp(word, "hold") == 0 || strcmp(word, "keep") == 0) {
         leases[vip].flags = strstr(line, "probe") ? STEWARD_PROBE : 0;
-        leases[vip].flags |= strstr(line, "adopt") ? STEWARD_ADOPT : 0;
         leases[vip].epoch++;
         leases[vip].length_us = word[0] == 'k' ? ms * INT64_C(1000) : 0;
         hold(vip, ms * INT64_C(1000));

@@ -190,21 +190,15 @@ START_TEST(an_operators_address_is_neither_taken_nor_gated_nor_deleted)
 }
 END_TEST
 
-START_TEST(an_operators_address_is_adopted_only_where_it_is_the_same)
+START_TEST(without_frames_nothing_is_held_on_ethernet)
 {
-    struct steward_request r = request(STEWARD_HOLD, 1000);
-    struct netlink_addr wider = operators(FAKE_IFINDEX, 24), addr = operators(FAKE_IFINDEX, 32);
-    r.flags = STEWARD_ADOPT;
-    fake_addr_add(&wider);
-    take(&r);
-    expect_failed(EEXIST);
-    ck_assert(fake_addr_remove(&wider));
-    fake_addr_add(&addr);
-    take(&r);
+    hands.announce.arp_fd = -1;
+    ask(STEWARD_HOLD, 1500);
+    expect_failed(EPERM);
+    ck_assert_uint_eq(fake_kernel.sets, 0);
+    fake_kernel.link.ethernet = false;
+    ask(STEWARD_HOLD, 1500);
     expect(STEWARD_HELD);
-    ask(STEWARD_DROP, 0);
-    expect_dropped(WARD_ASKED);
-    ck_assert_uint_eq(fake_kernel.addrs_count, 0);
 }
 END_TEST
 
@@ -345,7 +339,7 @@ int main(void)
     tcase_add_test(t, what_cannot_be_added_fails_and_leaves_nothing);
     tcase_add_test(t, a_kernel_that_keeps_no_marks_is_found_out);
     tcase_add_test(t, an_operators_address_is_neither_taken_nor_gated_nor_deleted);
-    tcase_add_test(t, an_operators_address_is_adopted_only_where_it_is_the_same);
+    tcase_add_test(t, without_frames_nothing_is_held_on_ethernet);
     tcase_add_test(t, what_is_gone_or_not_ours_any_more_is_restored);
     tcase_add_test(t, only_another_hosts_claim_on_the_same_link_is_a_conflict);
     tcase_add_test(t, this_hosts_answer_through_another_link_is_no_conflict);
