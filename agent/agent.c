@@ -76,8 +76,8 @@ static void say(enum journal_kind kind, const struct gossip_member *member,
         log_write(kind == JOURNAL_QUORUM_LOST ? LOG_LEVEL_WARN : LOG_LEVEL_INFO, "%s: %s",
                   journal_kind_text(kind),
                   kind == JOURNAL_QUORUM_LOST
-                      ? "too few voters are alive for any address to be held"
-                      : "enough voters are alive");
+                      ? "too few voters are alive and agree for any address to be held"
+                      : "enough voters are alive and agree");
 }
 
 void agent_publish(struct agent *a, enum journal_kind kind, const struct gossip_member *member,
@@ -185,6 +185,8 @@ static void tell(struct agent *a, const struct gossip_event *event)
         agent_publish(a, kinds[event->kind], &event->member, NULL);
         if (a->quorum)
             quorum_hear(a->quorum, kinds[event->kind], &event->member);
+        if (a->vips && (event->kind == GOSSIP_EVENT_JOIN || event->kind == GOSSIP_EVENT_REACHABLE))
+            vips_announce(a->vips);
         save_soon(a);
         return;
     }
@@ -283,6 +285,14 @@ void agent_leave(struct agent *a)
     vips_stop(a->vips);
     event_add(a->hand_over, &(struct timeval){.tv_sec = HAND_OVER_S});
     agent_settle(a);
+}
+
+void agent_lost_steward(struct agent *a)
+{
+    if (!notify_is_heard())
+        return;
+    a->exit_status = EXIT_FAILURE;
+    agent_leave(a);
 }
 
 static void on_hand_over(int fd, short what, void *arg)

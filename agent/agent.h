@@ -103,6 +103,10 @@ void agent_reload(struct agent *a, agent_done_fn *done, void *arg);
 /* Forgets everyone who waits with this arg; done is not called for them. */
 void agent_forget(struct agent *a, const void *arg);
 
+/* There is no steward any more. Whoever has somebody to start it again (systemd) leaves for that.
+ */
+void agent_lost_steward(struct agent *a);
+
 /* Begins the graceful leave; the loop ends when it is done. */
 void agent_leave(struct agent *a);
 

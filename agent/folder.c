@@ -116,6 +116,19 @@ void folder_close(struct folder *f)
     f->lock_fd = f->dir_fd = -1;
 }
 
+bool folder_is_free(const char *path, const char *option, char *error)
+{
+    struct folder f = {.path = path, .dir_fd = -1, .lock_fd = -1};
+    f.dir_fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (f.dir_fd >= 0)
+        f.lock_fd = openat(f.dir_fd, LOCK_FILE, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    bool taken = f.lock_fd >= 0 && flock(f.lock_fd, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+    if (taken)
+        fail_locked(&f, option, error);
+    folder_close(&f);
+    return !taken;
+}
+
 int folder_listen(const struct folder *f, const char *name, mode_t mode, gid_t group, char *error)
 {
     struct sockaddr_un sa = {.sun_family = AF_UNIX};

@@ -24,6 +24,10 @@ bool folder_make(const char *path, mode_t mode);
 bool folder_open(struct folder *f, const char *path, mode_t mode, const char *option, char *error);
 void folder_close(struct folder *f);
 
+/* False with `error` filled: another agent uses that folder. Says nothing for what is not there yet
+ * or cannot be looked at. */
+bool folder_is_free(const char *path, const char *option, char *error);
+
 /* A listening, non-blocking Unix socket in the folder, in place of whatever a dead agent left. mode
  * for the socket, group -1 for the process's own. -1 with `error` filled. */
 int folder_listen(const struct folder *f, const char *name, mode_t mode, gid_t group, char *error);

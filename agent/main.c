@@ -1,5 +1,6 @@
 /* musterd: reads its options, and runs an agent. */
 #include "agent/agent.h"
+#include "agent/folder.h"
 #include "agent/privilege.h"
 #include "agent/steward.h"
 
@@ -69,7 +70,16 @@ static void say_user(const struct config *c, const struct config_options *o)
 static bool prepare(const struct config *config, struct config_options *options,
                     struct steward_ends *ends, pid_t *steward)
 {
+    _Static_assert(PRIVILEGE_ERROR_BYTES >= FOLDER_ERROR_BYTES, "one buffer serves both");
     char error[PRIVILEGE_ERROR_BYTES];
+    *steward = 0;
+    *ends = (struct steward_ends){-1, -1};
+    /* First, as the steward removes what another's may hold. */
+    if (!folder_is_free(config->run_dir, "-r", error) ||
+        !folder_is_free(config->state_dir, "-s", error)) {
+        fprintf(stderr, "musterd: %s\n", error);
+        return false;
+    }
     *steward = start_steward(config, options, ends);
     if (!privilege_drop(config, error))
         fprintf(stderr, "musterd: %s\n", error);

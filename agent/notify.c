@@ -1,7 +1,6 @@
 #include "agent/notify.h"
 
 #include <errno.h>
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,6 +24,13 @@ static socklen_t notify_addr(struct sockaddr_un *addr)
     if (path[0] == '@')
         addr->sun_path[0] = '\0';
     return (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len);
+}
+
+bool notify_is_heard(void)
+{
+    struct sockaddr_un addr;
+
+    return notify_addr(&addr) > 0;
 }
 
 void notify_send(const char *state)

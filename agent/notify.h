@@ -2,11 +2,15 @@
 #ifndef MUSTER_NOTIFY_H
 #define MUSTER_NOTIFY_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* state as in sd_notify(3): "READY=1", "STOPPING=1", "RELOADING=1\nMONOTONIC_USEC=...",
  * "STATUS=...". Without $NOTIFY_SOCKET it does nothing. Never blocks. */
 void notify_send(const char *state);
+
+/* Is there somebody, who started us and may start us again? */
+bool notify_is_heard(void);
 
 /* Half of $WATCHDOG_USEC if it is meant for this process: how often to send "WATCHDOG=1"; 0: never.
  */

@@ -16,7 +16,7 @@
 enum {
     VALUE_BYTES = 256,
     RELOADS_MAX = 16,
-    LET_GO_S = 2, /* for addresses that are not configured any more */
+    PATIENCE_S = 5, /* with the steward, and with addresses that are to go */
 };
 
 /* One reading of the file: it is read here, then by the steward; then what is to go has gone. */
@@ -27,7 +27,7 @@ struct reload {
     void *arg;
     struct config *config; /* NULL: `error` says why */
     bool lets_go;
-    struct event *patience; /* while it lets go */
+    struct event *patience; /* with what it waits for */
     char error[CONFIG_ERROR_BYTES];
 };
 
@@ -169,8 +169,11 @@ static void on_impatient(int fd, short what, void *arg)
 {
     struct reload *r = arg;
     (void)fd, (void)what;
-    snprintf(r->error, sizeof r->error,
-             "an address that is not configured any more cannot be removed; the log says why");
+    runner_link_forget_reload(r->agent->runner);
+    snprintf(r->error, sizeof r->error, "%s",
+             r->lets_go ? "an address that is not configured any more cannot be removed; the log "
+                          "says why"
+                        : "the steward does not answer");
     refuse(r);
 }
 
@@ -186,9 +189,6 @@ void reload_settle(struct agent *a)
 static void let_go(struct reload *r)
 {
     struct agent *a = r->agent;
-    r->patience = event_new(a->base, -1, EV_TIMEOUT, on_impatient, r);
-    if (r->patience)
-        event_add(r->patience, &(struct timeval){.tv_sec = LET_GO_S});
     r->lets_go = true;
     vips_retain(a->vips, r->config->vips, r->config->vips_count);
     agent_settle(a);
@@ -216,6 +216,9 @@ static void on_steward(void *arg, int error, const char *text)
 static void on_read(void *arg)
 {
     struct reload *r = arg;
+    r->patience = event_new(r->agent->base, -1, EV_TIMEOUT, on_impatient, r);
+    if (r->patience)
+        event_add(r->patience, &(struct timeval){.tv_sec = PATIENCE_S});
     if (!r->config || r->agent->leaving)
         finish(r);
     else if (!runner_link_reload(r->agent->runner, on_steward, r))

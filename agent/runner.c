@@ -69,10 +69,10 @@ static void report(const struct runner *r, enum runner_word word, uint32_t id, i
 }
 
 /* What is wrong with the configuration; of text_fd. */
-static void report_error(const struct runner *r, int text_fd)
+static void report_error(const struct runner *r, uint32_t id, int text_fd)
 {
     struct runner_report out = {
-        .version = RUNNER_VERSION, .word = RUNNER_RELOADED, .value = EINVAL};
+        .version = RUNNER_VERSION, .word = RUNNER_RELOADED, .id = id, .value = EINVAL};
     union {
         char bytes[CMSG_SPACE(sizeof(int))];
         struct cmsghdr align;
@@ -113,7 +113,7 @@ static struct run *place(struct runner *r)
     return &r->runs[at];
 }
 
-static void take_list(struct runner *r, int status)
+static void take_list(struct runner *r, uint32_t id, int status)
 {
     struct scripts fresh;
     bool ok = WIFEXITED(status) && WEXITSTATUS(status) == 0 && scripts_read(&fresh, r->list_fd);
@@ -121,9 +121,9 @@ static void take_list(struct runner *r, int status)
         scripts_free(&r->scripts);
         r->scripts = fresh;
         r->has_reloaded = true;
-        report(r, RUNNER_RELOADED, 0, 0);
+        report(r, RUNNER_RELOADED, id, 0);
     } else {
-        report_error(r, r->list_fd);
+        report_error(r, id, r->list_fd);
     }
     close(r->list_fd);
     r->list_fd = -1;
@@ -137,7 +137,7 @@ static void reap(struct runner *r, struct run *run)
     struct run ended = *run;
     *run = (struct run){0};
     if (ended.is_reload)
-        take_list(r, status);
+        take_list(r, ended.id, status);
     else
         report(r, RUNNER_ENDED, ended.id, status);
 }
@@ -192,7 +192,7 @@ static _Noreturn void load(const struct runner *r)
     _exit(EXIT_FAILURE);
 }
 
-static int reload(struct runner *r)
+static int reload(struct runner *r, uint32_t id)
 {
     struct run *run = place(r);
     if (r->list_fd >= 0 || !run)
@@ -204,7 +204,7 @@ static int reload(struct runner *r)
     if (pid == 0)
         load(r);
     if (pid > 0) {
-        *run = (struct run){.pid = pid, .is_reload = true};
+        *run = (struct run){.id = id, .pid = pid, .is_reload = true};
         return 0;
     }
     int error = errno;
@@ -240,9 +240,9 @@ static void take(struct runner *r, const struct runner_request *request, const i
         end(r, request->id, SIGKILL);
         return;
     case RUNNER_RELOAD:
-        error = reload(r);
+        error = reload(r, request->id);
         if (error != 0)
-            report(r, RUNNER_RELOADED, 0, error);
+            report(r, RUNNER_RELOADED, request->id, error);
         return;
     }
 }

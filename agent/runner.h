@@ -7,11 +7,11 @@
  *                        them MUSTER_*; PATH is the steward's), and its output
  *     STOP id            SIGTERM to its process group, which keeps its number until KILL
  *     KILL id            SIGKILL to its process group
- *     RELOAD             read the configuration again
+ *     RELOAD id          read the configuration again
  *
  *     ENDED id, status   it has ended, as waitpid has it
  *     REFUSED id, error  it was not run: ENOENT, it is none of ours
- *     RELOADED error     0, or the list stays as it was; with EINVAL comes a descriptor: a file in
+ *     RELOADED id, error 0, or the list stays as it was; with EINVAL comes a descriptor: a file in
  *                        memory that says what is wrong with the configuration
  *
  * What may take its time is done in the script's own process, before it becomes the script: whether

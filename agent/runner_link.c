@@ -22,6 +22,7 @@ struct runner_link {
     struct run runs[RUNNER_RUNS_MAX];
     runner_reloaded_fn *reloaded; /* NULL: nobody waits */
     void *reloaded_arg;
+    uint32_t reload_id; /* of the last that was asked for */
 };
 
 static struct run *find(struct runner_link *l, uint32_t id)
@@ -69,7 +70,8 @@ static void take(struct runner_link *l, const struct runner_report *report, int 
         end(l, report->id, false, report->value);
         return;
     case RUNNER_RELOADED:
-        end_reload_with(l, report->value, fd);
+        if (report->id == l->reload_id)
+            end_reload_with(l, report->value, fd);
         return;
     }
 }
@@ -195,11 +197,17 @@ bool runner_link_reload(struct runner_link *l, runner_reloaded_fn *reloaded, voi
         errno = EBUSY;
         return false;
     }
-    if (!ask(l, &(struct runner_request){.order = RUNNER_RELOAD}, NULL))
+    if (!ask(l, &(struct runner_request){.order = RUNNER_RELOAD, .id = l->reload_id + 1}, NULL))
         return false;
+    l->reload_id++;
     l->reloaded = reloaded;
     l->reloaded_arg = arg;
     return true;
+}
+
+void runner_link_forget_reload(struct runner_link *l)
+{
+    l->reloaded = NULL;
 }
 
 struct runner_link *runner_link_new(struct event_base *base, int fd)

@@ -29,5 +29,7 @@ void runner_link_forget(struct runner_link *l, uint32_t id);
 typedef void runner_reloaded_fn(void *arg, int error, const char *text);
 /* Has the list of scripts read again; one at a time. False: it could not be said; errno. */
 bool runner_link_reload(struct runner_link *l, runner_reloaded_fn *reloaded, void *arg);
+/* Nobody waits for it any more. */
+void runner_link_forget_reload(struct runner_link *l);
 
 #endif

@@ -83,8 +83,10 @@ unsigned vip_lease(struct vip *v, int64_t now_us, const struct leases_state *lea
     if (lease->held)
         return lease_held(v, lease);
     bool was_ours = v->state > VIP_WAITING;
+    /* What voters still hold for an earlier life of ours is nobody's: it is not here. */
+    const char *holder = strcmp(lease->holder, v->self) == 0 ? "" : lease->holder;
     v->epoch = lease->epoch;
-    return (was_ours ? rest(v) : 0) | tell_holder(v, lease->holder);
+    return (was_ours ? rest(v) : 0) | tell_holder(v, holder);
 }
 
 unsigned vip_move(struct vip *v, int64_t now_us, const char *heir)

@@ -20,6 +20,7 @@ enum {
     SILENT_US_MIN = 250000,
     MARGIN_PARTS = 50, /* of a lease, before whose end the address is gone */
     KEEP_PARTS = 2,    /* of it, that the steward has to answer */
+    ANNOUNCE_US = 1000000,
 };
 
 #define LEASE_PREFIX "vip/"
@@ -46,6 +47,8 @@ struct vips {
     int64_t heard_us; /* the steward, last */
     bool gate;
     bool drained, stopping;
+    bool announces;       /* as soon as it may be */
+    int64_t announced_us; /* last */
 };
 
 /* ---- who may hold it ---- */
@@ -107,12 +110,13 @@ static bool ask_steward(struct vips *v, const struct one *o, enum steward_order 
     return v->fd >= 0 && steward_link_send(v->fd, &request);
 }
 
+/* Where it went wrong it is not taken away from others again, until it has been up here. */
 static void want(struct vips *v, const struct one *o, bool watches)
 {
     struct leases_options options = {.name = o->lease,
                                      .length_ms = o->spec->lease_ms,
                                      .priority = o->spec->priority,
-                                     .preempts = o->spec->preempt,
+                                     .preempts = o->spec->preempt && o->vip.rest_us == 0,
                                      .watches = watches};
     enum gossip_error error = leases_want(v->agent->gossip, agent_now_us(), &options);
     if (error != GOSSIP_OK)
@@ -259,7 +263,7 @@ static void on_report(struct vips *v, const struct steward_report *report)
 
 static void on_ready(struct vips *v, const struct steward_report *report)
 {
-    if (v->heard_us == 0 || v->gate != report->flag)
+    if (v->count > 0 && (v->heard_us == 0 || v->gate != report->flag))
         steward_link_say(report, "");
     v->heard_us = agent_now_us();
     v->gate = report->flag;
@@ -273,6 +277,7 @@ static void lose_steward(struct vips *v)
     close(v->fd);
     v->fd = -1;
     look(v);
+    agent_lost_steward(v->agent);
 }
 
 static void on_readable(int fd, short what, void *arg)
@@ -288,6 +293,17 @@ static void on_readable(int fd, short what, void *arg)
     agent_settle(v->agent);
 }
 
+static void announce(struct vips *v)
+{
+    if (!v->announces || agent_now_us() - v->announced_us < ANNOUNCE_US)
+        return;
+    v->announces = false;
+    v->announced_us = agent_now_us();
+    for (size_t i = 0; i < v->count; i++)
+        if (v->all[i].vip.state == VIP_HOLDING)
+            ask_steward(v, &v->all[i], STEWARD_ANNOUNCE, 0);
+}
+
 static void on_timer(int fd, short what, void *arg)
 {
     struct vips *v = arg;
@@ -295,6 +311,7 @@ static void on_timer(int fd, short what, void *arg)
     if (v->fd >= 0)
         steward_link_send(v->fd, &(struct steward_request){.order = STEWARD_PING});
     look(v);
+    announce(v);
     for (size_t i = 0; i < v->count; i++) {
         struct one *o = &v->all[i];
         apply(v, o, o->orders | vip_tick(&o->vip, agent_now_us()));
@@ -413,17 +430,23 @@ void vips_configure(struct vips *v, const struct vip_spec *specs, size_t count)
     set(v, specs, count);
     for (size_t i = 0; i < count; i++) {
         struct one *o = &v->all[i];
-        o->owes = false; /* what is wanted anew is kept without end, until we ask again */
-        if (is_down(o))
+        if (is_down(o)) {
+            o->owes = false; /* what is wanted anew is kept without end, until we ask again */
             apply(v, o, vip_set_eligible(&o->vip, agent_now_us(), o->vip.eligible));
-        else
+        } else {
             want(v, o, false);
+        }
     }
     look(v);
     if (count > 0)
         event_add(v->timer, &(struct timeval){.tv_usec = TICK_MS * 1000});
     else
         event_del(v->timer);
+}
+
+void vips_announce(struct vips *v)
+{
+    v->announces = true;
 }
 
 void vips_hear(struct vips *v, const struct leases_state *lease)

@@ -25,6 +25,10 @@ void vips_retain(struct vips *v, const struct vip_spec *specs, size_t count);
 /* ... and has done so. */
 bool vips_are_retained(const struct vips *v);
 
+/* Somebody has come, or come back: who was cut off may know addresses by what they were. Says on
+ * the links again what is held here, once a second at most. */
+void vips_announce(struct vips *v);
+
 /* A lease of one has changed. */
 void vips_hear(struct vips *v, const struct leases_state *lease);
 

@@ -458,7 +458,8 @@ enum gossip_error leases_want(struct gossip *g, int64_t now_us,
     w->watches = options->watches;
     if (w->watches)
         w->c.phase = LEASE_IDLE;
-    w->keep_us = INT64_MAX;
+    if (!w->held)
+        w->keep_us = INT64_MAX;
     w->next_us = core_min(w->next_us, now_us);
     core_end(g);
     return GOSSIP_OK;

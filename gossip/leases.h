@@ -69,8 +69,9 @@ enum gossip_error leases_release(struct gossip *g, int64_t now_us, const char *n
  * or nobody is known to hold it. Whether it moves shows. */
 enum gossip_error leases_move(struct gossip *g, int64_t now_us, const char *name, const char *heir);
 
-/* Neither renews nor tries for it after that time; INT64_MAX, as when it is wanted anew: no end. So
- * whoever does something only while it is held says, over and over, that it still can. */
+/* Neither renews nor tries for it after that time; INT64_MAX, as when it is wanted anew and not
+ * held: no end. So whoever does something only while it is held says, over and over, that it still
+ * can. */
 void leases_keep(struct gossip *g, int64_t now_us, const char *name, int64_t until_us);
 
 struct leases_state {

@@ -26,8 +26,11 @@ static struct end ends[RUNNER_RUNS_MAX];
 static uint32_t ids[RUNNER_RUNS_MAX];
 static struct end reloaded;
 
+static uint32_t reload_id; /* of the last reload that was asked for: they are counted */
+
 static void setup(void)
 {
+    reload_id = 0;
     int pair[2];
     memset(ends, 0, sizeof ends);
     reloaded = (struct end){0};
@@ -80,6 +83,13 @@ static void on_reloaded(void *arg, int error, const char *text)
 {
     snprintf(reload_text, sizeof reload_text, "%s", text ? text : "");
     note(arg, false, error);
+}
+
+static bool ask_reload(runner_reloaded_fn *done, void *arg)
+{
+    bool asked_for = runner_link_reload(l, done, arg);
+    reload_id += asked_for;
+    return asked_for;
 }
 
 static uint32_t run(size_t which)
@@ -280,7 +290,7 @@ START_TEST(a_runner_that_does_not_read_is_asked_for_no_more)
     while (runner_link_stop(l, 1))
         ;
     ck_assert_int_eq(errno, EAGAIN);
-    ck_assert(!runner_link_reload(l, on_reloaded, &reloaded));
+    ck_assert(!ask_reload(on_reloaded, &reloaded));
     ck_assert_int_eq(errno, EAGAIN);
     tell(RUNNER_ENDED, ids[0], 0);
     assert_end(0, true, 0);
@@ -288,9 +298,9 @@ START_TEST(a_runner_that_does_not_read_is_asked_for_no_more)
     ck_assert_int_eq(errno, EAGAIN);
     while (asked().order != 0)
         ;
-    tell(RUNNER_RELOADED, 0, 0);
+    tell(RUNNER_RELOADED, reload_id, 0);
     ck_assert_uint_eq(reloaded.times, 0); /* what could not be said is not waited for */
-    ck_assert(runner_link_reload(l, on_reloaded, &reloaded));
+    ck_assert(ask_reload(on_reloaded, &reloaded));
     ends[0].times = 0;
     ck_assert_uint_ne(run(0), 0);
     ck_assert_uint_eq(ends[0].times, 0);
@@ -301,7 +311,8 @@ END_TEST
 
 START_TEST(what_is_wrong_with_it_is_told)
 {
-    struct runner_report r = {.version = RUNNER_VERSION, .word = RUNNER_RELOADED, .value = EINVAL};
+    struct runner_report r = {
+        .version = RUNNER_VERSION, .word = RUNNER_RELOADED, .id = 1, .value = EINVAL};
     union {
         char bytes[CMSG_SPACE(sizeof(int))];
         struct cmsghdr align;
@@ -319,14 +330,14 @@ START_TEST(what_is_wrong_with_it_is_told)
     *c = (struct cmsghdr){
         .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS, .cmsg_len = CMSG_LEN(sizeof fd)};
     memcpy(CMSG_DATA(c), &fd, sizeof fd);
-    ck_assert(runner_link_reload(l, on_reloaded, &reloaded));
+    ck_assert(ask_reload(on_reloaded, &reloaded));
     ck_assert_int_eq(sendmsg(peer_fd, &message, MSG_NOSIGNAL), sizeof r);
     turn();
     ck_assert_int_eq(reloaded.value, EINVAL);
     ck_assert_str_eq(reload_text, "muster.conf:1: so it is");
     fclose(text);
-    ck_assert(runner_link_reload(l, on_reloaded, &reloaded));
-    tell(RUNNER_RELOADED, 0, EINVAL);
+    ck_assert(ask_reload(on_reloaded, &reloaded));
+    tell(RUNNER_RELOADED, reload_id, EINVAL);
     ck_assert_str_eq(reload_text, "");
 }
 END_TEST
@@ -334,17 +345,17 @@ END_TEST
 START_TEST(one_reload_is_asked_for_at_a_time)
 {
     struct end second = {0};
-    ck_assert(runner_link_reload(l, on_reloaded, &reloaded));
+    ck_assert(ask_reload(on_reloaded, &reloaded));
     ck_assert_int_eq(asked().order, RUNNER_RELOAD);
-    ck_assert(!runner_link_reload(l, on_reloaded, &second));
+    ck_assert(!ask_reload(on_reloaded, &second));
     ck_assert_int_eq(errno, EBUSY);
     ck_assert_int_eq(asked().order, 0);
-    tell(RUNNER_RELOADED, 0, EINVAL);
+    tell(RUNNER_RELOADED, reload_id, EINVAL);
     ck_assert_uint_eq(reloaded.times, 1);
     ck_assert_int_eq(reloaded.value, EINVAL);
-    ck_assert(runner_link_reload(l, on_reloaded, &second));
-    tell(RUNNER_RELOADED, 0, 0);
-    tell(RUNNER_RELOADED, 0, 0);
+    ck_assert(ask_reload(on_reloaded, &second));
+    tell(RUNNER_RELOADED, reload_id, 0);
+    tell(RUNNER_RELOADED, reload_id, 0);
     ck_assert_uint_eq(second.times, 1);
     ck_assert_int_eq(second.value, 0);
     ck_assert_uint_eq(reloaded.times, 1);
@@ -355,15 +366,27 @@ static void reload_again(void *arg, int error, const char *text)
 {
     ck_assert_ptr_null(text);
     note(arg, false, error);
-    ck_assert(runner_link_reload(l, on_reloaded, arg));
+    ck_assert(ask_reload(on_reloaded, arg));
 }
+
+START_TEST(a_reload_that_nobody_waits_for_any_more_is_not_taken_for_the_next)
+{
+    ck_assert(ask_reload(on_reloaded, &reloaded));
+    runner_link_forget_reload(l);
+    ck_assert(ask_reload(on_reloaded, &reloaded));
+    tell(RUNNER_RELOADED, reload_id - 1, 0);
+    ck_assert_uint_eq(reloaded.times, 0);
+    tell(RUNNER_RELOADED, reload_id, ENOMEM);
+    ck_assert_int_eq(reloaded.value, ENOMEM);
+}
+END_TEST
 
 START_TEST(who_is_told_of_a_reload_may_ask_for_the_next)
 {
-    ck_assert(runner_link_reload(l, reload_again, &reloaded));
-    tell(RUNNER_RELOADED, 0, 0);
+    ck_assert(ask_reload(reload_again, &reloaded));
+    tell(RUNNER_RELOADED, reload_id, 0);
     ck_assert_uint_eq(reloaded.times, 1);
-    tell(RUNNER_RELOADED, 0, ENOMEM);
+    tell(RUNNER_RELOADED, reload_id, ENOMEM);
     ck_assert_uint_eq(reloaded.times, 2);
     ck_assert_int_eq(reloaded.value, ENOMEM);
 }
@@ -372,7 +395,7 @@ END_TEST
 START_TEST(a_link_that_ends_tells_who_waits_for_a_reload_and_no_run)
 {
     run(0);
-    ck_assert(runner_link_reload(l, on_reloaded, &reloaded));
+    ck_assert(ask_reload(on_reloaded, &reloaded));
     runner_link_free(l);
     l = NULL;
     ck_assert_uint_eq(reloaded.times, 1);
@@ -396,7 +419,7 @@ static void assert_nothing_can_be_asked(void)
     ck_assert_int_eq(errno, EPIPE);
     ck_assert(!runner_link_stop(l, 1));
     ck_assert(!runner_link_kill(l, 1));
-    ck_assert(!runner_link_reload(l, on_reloaded, &reloaded));
+    ck_assert(!ask_reload(on_reloaded, &reloaded));
     ck_assert_int_eq(errno, EPIPE);
     ck_assert_uint_eq(ends[8].times, 0);
 }
@@ -409,7 +432,7 @@ START_TEST(a_runner_that_is_gone_ends_all_and_is_told_of_once)
     run(2);
     runner_link_forget(l, ids[2]);
     run(3);
-    ck_assert(runner_link_reload(l, on_reloaded, &reloaded));
+    ck_assert(ask_reload(on_reloaded, &reloaded));
     tell(RUNNER_ENDED, ids[0], 0);
     hang_up();
     turn();
@@ -469,6 +492,7 @@ int main(void)
     tcase_add_test(t, a_runner_that_does_not_read_is_asked_for_no_more);
     tcase_add_test(t, what_is_wrong_with_it_is_told);
     tcase_add_test(t, one_reload_is_asked_for_at_a_time);
+    tcase_add_test(t, a_reload_that_nobody_waits_for_any_more_is_not_taken_for_the_next);
     tcase_add_test(t, who_is_told_of_a_reload_may_ask_for_the_next);
     tcase_add_test(t, a_link_that_ends_tells_who_waits_for_a_reload_and_no_run);
     tcase_add_test(t, a_runner_that_is_gone_ends_all_and_is_told_of_once);

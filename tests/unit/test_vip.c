@@ -167,6 +167,16 @@ START_TEST(a_foreign_host_that_has_it_is_told_of_and_the_lease_goes_to_no_heir_o
 }
 END_TEST
 
+START_TEST(what_an_earlier_life_held_is_nobodys)
+{
+    vip_set_eligible(&v, now_us, true);
+    ck_assert_uint_eq(lease(false, "us", false, ""), 0);
+    ck_assert_str_eq(v.holder, "");
+    ck_assert_uint_eq(lease(false, "a", false, ""), VIP_ACQUIRED);
+    ck_assert_uint_eq(lease(false, "us", false, ""), VIP_RELEASED);
+}
+END_TEST
+
 START_TEST(a_lease_won_too_late_is_given_back)
 {
     vip_set_eligible(&v, now_us, false);
@@ -191,6 +201,7 @@ int main(void)
     tcase_add_test(t, what_goes_wrong_again_rests_longer_until_it_was_up);
     tcase_add_test(
         t, a_foreign_host_that_has_it_is_told_of_and_the_lease_goes_to_no_heir_once_it_is_down);
+    tcase_add_test(t, what_an_earlier_life_held_is_nobodys);
     tcase_add_test(t, a_lease_won_too_late_is_given_back);
     suite_add_tcase(s, t);
     return unit_run(s);

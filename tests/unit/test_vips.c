@@ -82,6 +82,25 @@ START_TEST(who_else_has_it_is_told)
 }
 END_TEST
 
+START_TEST(who_comes_back_hears_where_it_is_but_not_too_often)
+{
+    hold();
+    vips_announce(v);
+    tick();
+    expect_asked(STEWARD_ANNOUNCE, 7);
+    vips_announce(v);
+    tick();
+    expect_not_asked();
+    pass_ms(900);
+    say_word(STEWARD_HELD);
+    pass_ms(100);
+    tick();
+    expect_asked(STEWARD_ANNOUNCE, 7);
+    tick();
+    expect_not_asked();
+}
+END_TEST
+
 /* ---- what cannot be held ---- */
 
 static void assert_left_to_others_for(int64_t rest_us)
@@ -381,6 +400,7 @@ int main(void)
     tcase_add_checked_fixture(t, setup, teardown);
     tcase_set_timeout(t, 3 * DEADLINE_S);
     tcase_add_test(t, a_lease_that_is_won_has_the_steward_ask_who_has_it_and_hold_it);
+    tcase_add_test(t, who_comes_back_hears_where_it_is_but_not_too_often);
     tcase_add_test(t, what_is_inherited_is_held_without_asking);
     tcase_add_test(t, a_renewal_only_goes_on_and_is_answered_each_time);
     tcase_add_test(t, a_lease_that_could_not_be_said_begins_with_the_next_renewal);
