@@ -81,25 +81,48 @@ static _Noreturn void become(char **argv, const char *name, const struct lock *l
     _exit(errno == ENOENT ? EXIT_NOT_FOUND : EXIT_NOT_RUN);
 }
 
+/* Those that are the command's, as soon as there is one: before they are passed on, they would end
+ * us and leave it running without a lock. */
+static const int passed[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
+
+static void hold_signals(sigset_t *before)
+{
+    sigset_t held;
+    sigemptyset(&held);
+    for (size_t i = 0; i < sizeof passed / sizeof *passed; i++)
+        sigaddset(&held, passed[i]);
+    sigprocmask(SIG_BLOCK, &held, before);
+}
+
+static void pass_signals(void)
+{
+    struct sigaction action = {.sa_handler = pass_on};
+    for (size_t i = 0; i < sizeof passed / sizeof *passed; i++)
+        sigaction(passed[i], &action, NULL);
+}
+
 /* In a process group of its own, which can be ended as one; on a terminal it is in front. */
 static bool start(struct command *c, char **argv, const char *name, const struct lock *lock)
 {
-    static const int passed[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
-    struct sigaction action = {.sa_handler = pass_on};
+    sigset_t before;
     signal(SIGTTOU, SIG_IGN);
+    hold_signals(&before);
     c->pid = fork();
     if (c->pid == 0) {
         setpgid(0, 0);
         if (isatty(STDIN_FILENO))
             tcsetpgrp(STDIN_FILENO, getpid());
+        sigprocmask(SIG_SETMASK, &before, NULL);
         become(argv, name, lock);
     }
+    if (c->pid > 0) {
+        setpgid(c->pid, c->pid);
+        command_group = c->pid;
+        pass_signals();
+    }
+    sigprocmask(SIG_SETMASK, &before, NULL);
     if (c->pid < 0)
         return false;
-    setpgid(c->pid, c->pid);
-    command_group = c->pid;
-    for (size_t i = 0; i < sizeof passed / sizeof *passed; i++)
-        sigaction(passed[i], &action, NULL);
     c->pidfd = (int)syscall(SYS_pidfd_open, c->pid, 0);
     if (c->pidfd >= 0)
         return true;

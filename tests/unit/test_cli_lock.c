@@ -5,6 +5,7 @@
 #include <assert.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -200,6 +201,26 @@ START_TEST(signals_to_it_are_passed_on)
     const char *words = command("trap 'exit 9' TERM; kill -TERM $PPID\n"
                                 "for i in $(seq 3000); do sleep 0.01; done");
     ck_assert_int_eq(run(words), 9);
+}
+END_TEST
+
+static void wait_for_sent(void)
+{
+    wait_for("sent");
+}
+
+/* The command is far ahead of us. */
+static int run_behind(struct cli *cli, int argc, char **argv)
+{
+    pthread_atfork(NULL, wait_for_sent, NULL);
+    return lock_run(cli, argc, argv);
+}
+
+START_TEST(a_signal_that_comes_while_the_command_starts_is_passed_on_too)
+{
+    const char *words = command("trap 'exit 9' TERM; kill -TERM $PPID; touch $D/sent\n"
+                                "for i in $(seq 3000); do sleep 0.01; done");
+    ck_assert_int_eq(cli_run_against(held_script, run_behind, words, false), 9);
 }
 END_TEST
 
@@ -460,6 +481,7 @@ int main(void)
     tcase_add_test(t, the_command_has_a_process_group_of_its_own);
     tcase_add_test(t, it_runs_when_the_lock_is_held_here_and_not_before);
     tcase_add_test(t, signals_to_it_are_passed_on);
+    tcase_add_test(t, a_signal_that_comes_while_the_command_starts_is_passed_on_too);
     tcase_add_test(t, a_command_that_could_not_be_stopped_is_not_left_running);
     tcase_add_test(t, the_group_of_a_command_whose_lock_is_lost_ends);
     tcase_add_test(t, a_lock_that_is_won_again_is_another_one);
