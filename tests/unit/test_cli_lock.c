@@ -163,7 +163,7 @@ END_TEST
 START_TEST(the_command_knows_its_lock_and_gets_its_own_arguments)
 {
     command("echo \"$MUSTER_LOCK_NAME $MUSTER_LOCK_EPOCH $*\"");
-    strcat(arguments, " --timeout -x -- y");
+    snprintf(arguments, sizeof arguments, "job -- %s --timeout -x -- y", in_dir("command"));
     ck_assert_int_eq(run(arguments), 0);
     ck_assert_str_eq(said, "job 41 --timeout -x -- y\n");
     snprintf(arguments, sizeof arguments, "--timeout 1m job %s -o", in_dir("command"));
