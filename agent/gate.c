@@ -12,13 +12,16 @@
 #include <stddef.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #define TABLE "muster"
-#define IPV4_AT 12        /* in a mapped address */
-#define NFT_SECONDS_MAX 2 /* whoever waits for longer has no gate */
+#define IPV4_AT 12 /* in a mapped address */
+/* Whoever waits for longer has no gate; while addresses are held, no more than they can stand. */
+#define NFT_MS_AT_START 2000
+#define NFT_MS_LATER 300
 #define BATCH_BYTES 2048
 #define ANSWER_BYTES 4096
 
@@ -31,8 +34,8 @@ static const char ruleset[] = "table inet " TABLE "\n"
                               "    set held4 { type ipv4_addr; flags timeout; }\n"
                               "    set ours6 { type ipv6_addr; }\n"
                               "    set held6 { type ipv6_addr; flags timeout; }\n"
-                              "    chain input {\n"
-                              "        type filter hook input priority -300; policy accept;\n"
+                              "    chain prerouting {\n"
+                              "        type filter hook prerouting priority -300; policy accept;\n"
                               "        ip daddr @ours4 ip daddr != @held4 drop\n"
                               "        ip6 daddr @ours6 ip6 daddr != @held6 drop\n"
                               "    }\n"
@@ -62,13 +65,14 @@ static int64_t now_us(void)
 
 /* ---- the tables ---- */
 
-static _Noreturn void exec_nft(int input)
+static _Noreturn void exec_nft(int input, int limit_ms)
 {
+    struct itimerval limit = {.it_value = {limit_ms / 1000, limit_ms % 1000 * 1000}};
     static const char *const paths[] = {"/usr/sbin/nft", "/sbin/nft", "/usr/bin/nft"};
     static char name[] = "nft", option[] = "-f", from[] = "-", *none[] = {NULL};
     char *argv[] = {name, option, from, NULL};
     int null = open("/dev/null", O_RDWR);
-    alarm(NFT_SECONDS_MAX);
+    setitimer(ITIMER_REAL, &limit, NULL); /* SIGALRM ends it */
     dup2(input, STDIN_FILENO);
     dup2(null, STDOUT_FILENO);
     dup2(null, STDERR_FILENO);
@@ -78,7 +82,7 @@ static _Noreturn void exec_nft(int input)
 }
 
 /* A pipe takes the whole of it at once. */
-static bool make_tables(void)
+static bool make_tables(int limit_ms)
 {
     int ends[2], status = 0;
     _Static_assert(sizeof ruleset < 4096, "PIPE_BUF");
@@ -88,7 +92,7 @@ static bool make_tables(void)
     close(ends[1]);
     pid_t pid = fork();
     if (pid == 0)
-        exec_nft(ends[0]);
+        exec_nft(ends[0], limit_ms);
     close(ends[0]);
     while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
         ;
@@ -99,7 +103,7 @@ bool gate_open(struct gate *g)
 {
     struct timeval wait = {.tv_usec = GATE_WAIT_MS * 1000};
     *g = (struct gate){.remade_us = -GATE_REMAKE_US};
-    if (!make_tables())
+    if (!make_tables(NFT_MS_AT_START))
         return false;
     g->socket = mnl_socket_open2(NETLINK_NETFILTER, SOCK_CLOEXEC);
     if (!g->socket)
@@ -302,7 +306,7 @@ bool gate_pass(struct gate *g, const uint8_t ip[GATE_IP_BYTES], int64_t ms)
         return false;
     g->remade_us = begun_us;
     errno = ENOENT;
-    return make_tables() && pass(g, ip, ms - (now_us() - begun_us) / 1000 - 1);
+    return make_tables(NFT_MS_LATER) && pass(g, ip, ms - (now_us() - begun_us) / 1000 - 1);
 }
 
 bool gate_forget(struct gate *g, const uint8_t ip[GATE_IP_BYTES])
