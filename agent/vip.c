@@ -148,8 +148,3 @@ unsigned vip_tick(struct vip *v, int64_t now_us)
     v->retry_us = 0;
     return v->state == VIP_OUT ? rest(v) : 0;
 }
-
-int64_t vip_deadline(const struct vip *v)
-{
-    return v->retry_us != 0 ? v->retry_us : INT64_MAX;
-}

@@ -66,7 +66,5 @@ unsigned vip_move(struct vip *v, int64_t now_us, const char *heir);
 enum vip_news { VIP_IS_UP, VIP_IS_DOWN, VIP_IS_REFUSED, VIP_IS_FOREIGN };
 unsigned vip_hear(struct vip *v, int64_t now_us, enum vip_news news);
 unsigned vip_tick(struct vip *v, int64_t now_us);
-/* INT64_MAX: none. */
-int64_t vip_deadline(const struct vip *v);
 
 #endif

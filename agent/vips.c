@@ -44,7 +44,8 @@ struct vips {
     size_t count;
     int fd;
     struct event *readable, *timer;
-    int64_t heard_us; /* the steward, last */
+    int64_t heard_us; /* the steward, last; 0: not yet */
+    int64_t asked_us; /* the first time since then; 0: not yet */
     bool gate;
     bool drained, stopping;
     bool announces;       /* as soon as it may be */
@@ -58,7 +59,8 @@ static bool has_steward(const struct vips *v, const struct one *o)
     int64_t silent_us = (int64_t)o->spec->lease_ms * 1000;
     silent_us = silent_us > SILENT_US_MIN ? silent_us : SILENT_US_MIN;
     silent_us = silent_us < SILENT_US ? silent_us : SILENT_US;
-    return v->fd >= 0 && agent_now_us() - v->heard_us < silent_us;
+    bool waits = v->asked_us != 0 && agent_now_us() - v->asked_us >= silent_us;
+    return v->fd >= 0 && v->heard_us != 0 && !waits;
 }
 
 static const char *obstacle(const struct vips *v, const struct one *o)
@@ -97,6 +99,12 @@ static void tell(struct vips *v, const struct one *o, enum journal_kind kind)
     agent_publish(v->agent, kind, &self, &vip);
 }
 
+static void note_asked(struct vips *v)
+{
+    if (v->asked_us == 0)
+        v->asked_us = agent_now_us();
+}
+
 static bool ask_steward(struct vips *v, const struct one *o, enum steward_order order,
                         unsigned flags)
 {
@@ -107,6 +115,7 @@ static bool ask_steward(struct vips *v, const struct one *o, enum steward_order 
         .epoch = o->vip.epoch,
         .until_us = o->vip.until_us - (int64_t)o->spec->lease_ms * 1000 / MARGIN_PARTS,
     };
+    note_asked(v);
     return v->fd >= 0 && steward_link_send(v->fd, &request);
 }
 
@@ -232,7 +241,8 @@ static unsigned hear(struct vips *v, struct one *o, const struct steward_report 
     int64_t now_us = v->heard_us;
     switch ((enum steward_word)report->word) {
     case STEWARD_HELD:
-        await_answer(v, o, false);
+        if (o->vip.state != VIP_STOPPING) /* or it answers what was asked before it is to stop */
+            await_answer(v, o, false);
         return vip_hear(&o->vip, now_us, VIP_IS_UP);
     case STEWARD_DROPPED:
         return vip_hear(&o->vip, now_us, VIP_IS_DOWN);
@@ -250,11 +260,17 @@ static unsigned hear(struct vips *v, struct one *o, const struct steward_report 
     return 0;
 }
 
+static void note_heard(struct vips *v)
+{
+    v->heard_us = agent_now_us();
+    v->asked_us = 0;
+}
+
 /* What it says of one that we do not have any more comes late. */
 static void on_report(struct vips *v, const struct steward_report *report)
 {
     struct one *o = find_key(v, report->vip);
-    v->heard_us = agent_now_us();
+    note_heard(v);
     if (o)
         steward_link_say(report, o->spec->name);
     if (o && !is_past(o, report))
@@ -265,7 +281,7 @@ static void on_ready(struct vips *v, const struct steward_report *report)
 {
     if (v->count > 0 && (v->heard_us == 0 || v->gate != report->flag))
         steward_link_say(report, "");
-    v->heard_us = agent_now_us();
+    note_heard(v);
     v->gate = report->flag;
 }
 
@@ -280,17 +296,32 @@ static void lose_steward(struct vips *v)
     agent_lost_steward(v->agent);
 }
 
+static void hear_all(struct vips *v)
+{
+    struct steward_report report;
+    enum steward_link_got got = STEWARD_LINK_NOTHING;
+    while (v->fd >= 0 && (got = steward_link_receive(v->fd, &report)) == STEWARD_LINK_REPORT)
+        (report.word == STEWARD_READY ? on_ready : on_report)(v, &report);
+    if (v->fd >= 0 && got == STEWARD_LINK_CLOSED)
+        lose_steward(v);
+}
+
 static void on_readable(int fd, short what, void *arg)
 {
     struct vips *v = arg;
-    struct steward_report report;
-    enum steward_link_got got;
-    (void)what;
-    while ((got = steward_link_receive(fd, &report)) == STEWARD_LINK_REPORT)
-        (report.word == STEWARD_READY ? on_ready : on_report)(v, &report);
-    if (got == STEWARD_LINK_CLOSED)
-        lose_steward(v);
+    (void)fd, (void)what;
+    hear_all(v);
     agent_settle(v->agent);
+}
+
+/* Whether it answers, and not whether we were there to hear it, is what counts. */
+static void ping(struct vips *v)
+{
+    hear_all(v);
+    if (v->fd < 0)
+        return;
+    steward_link_send(v->fd, &(struct steward_request){.order = STEWARD_PING});
+    note_asked(v);
 }
 
 static void announce(struct vips *v)
@@ -308,8 +339,7 @@ static void on_timer(int fd, short what, void *arg)
 {
     struct vips *v = arg;
     (void)fd, (void)what;
-    if (v->fd >= 0)
-        steward_link_send(v->fd, &(struct steward_request){.order = STEWARD_PING});
+    ping(v);
     look(v);
     announce(v);
     for (size_t i = 0; i < v->count; i++) {
