@@ -10,11 +10,15 @@
 enum {
     AGAIN_MS = 500, /* asked for again so often */
     MOVE_MS = 5000, /* a move takes milliseconds, or it is none */
+    DRAIN_MS = 3000,
+    DRAIN_MAX = 1024, /* addresses that are looked after */
     POLL_MS = 20,
     COLUMNS = 6,
     LABEL_COLUMNS = 13,
     TEXT_BYTES = 64,
 };
+
+#define NO_MEMBER "no such member" /* what is said of a host's name, and not of an address's */
 
 /* One address. The later fields are only in an explanation. */
 struct vip {
@@ -61,13 +65,15 @@ static const char *read_vip(const msgpack_object *map, msgpack_zone *zone, struc
 
 struct list {
     bool quorum, drained;
-    const msgpack_object *vips;
+    const msgpack_object *objects;
+    struct vip *vips; /* until the next call */
+    size_t count;
 };
 
 static const struct fields_entry list_fields[] = {
     {"Quorum", FIELDS_BOOLEAN, offsetof(struct list, quorum), false},
     {"Drained", FIELDS_BOOLEAN, offsetof(struct list, drained), false},
-    {"Vips", FIELDS_OBJECT, offsetof(struct list, vips), false},
+    {"Vips", FIELDS_OBJECT, offsetof(struct list, objects), false},
 };
 
 static void vip_json(struct json *json, const struct vip *vip)
@@ -80,17 +86,16 @@ static void vip_json(struct json *json, const struct vip *vip)
     json_string(json, "state", vip->state);
 }
 
-static int print_list_json(const struct cli *cli, const struct list *list, const struct vip *vips,
-                           size_t count)
+static int print_list_json(const struct cli *cli, const struct list *list)
 {
     struct json json = {0};
     json_object_begin(&json, NULL);
     json_boolean(&json, "quorum", list->quorum);
     json_boolean(&json, "drained", list->drained);
     json_array_begin(&json, "vips");
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < list->count; i++) {
         json_object_begin(&json, NULL);
-        vip_json(&json, &vips[i]);
+        vip_json(&json, &list->vips[i]);
         json_object_end(&json);
     }
     json_array_end(&json);
@@ -98,9 +103,10 @@ static int print_list_json(const struct cli *cli, const struct list *list, const
     return cli_print_json(cli, &json);
 }
 
-static int print_list(const struct list *list, const struct vip *vips, size_t count,
-                      struct print_cell *cells)
+static int print_list(const struct list *list, struct print_cell *cells)
 {
+    const struct vip *vips = list->vips;
+    size_t count = list->count;
     static const char *const heads[COLUMNS] = {"NAME",   "ADDRESS", "INTERFACE",
                                                "HOLDER", "EPOCH",   "STATE"};
     char(*epochs)[TEXT_BYTES] = (char(*)[TEXT_BYTES])(cells + (count + 1) * COLUMNS);
@@ -122,43 +128,47 @@ static int print_list(const struct list *list, const struct vip *vips, size_t co
     return CLI_YES;
 }
 
-static int show_list(const struct cli *cli, struct client *client, const struct list *list)
+static enum client_status read_vips(struct client *client, struct list *list)
 {
-    size_t count = list->vips->via.array.size;
     msgpack_zone *zone = client->body.zone;
-    struct vip *vips = msgpack_zone_malloc(zone, (count + 1) * sizeof *vips);
-    struct print_cell *cells =
-        msgpack_zone_malloc(zone, (count + 1) * COLUMNS * sizeof *cells + count * TEXT_BYTES);
-    if (!vips || !cells) {
-        client_malformed(client, "Vips");
-        return cli_failed(cli, client, NULL);
-    }
-    memset(vips, 0, (count + 1) * sizeof *vips);
-    for (size_t i = 0; client->status == CLIENT_OK && i < count; i++) {
-        const char *wrong = read_vip(&list->vips->via.array.ptr[i], zone, &vips[i]);
+    list->count = list->objects->via.array.size;
+    list->vips = msgpack_zone_malloc(zone, (list->count + 1) * sizeof *list->vips);
+    if (!list->vips)
+        return client_malformed(client, "Vips");
+    for (size_t i = 0; i < list->count; i++) {
+        const char *wrong = read_vip(&list->objects->via.array.ptr[i], zone, &list->vips[i]);
         if (wrong)
-            client_malformed(client, wrong);
+            return client_malformed(client, wrong);
     }
-    if (client->status != CLIENT_OK)
-        return cli_failed(cli, client, NULL);
-    return cli->json ? print_list_json(cli, list, vips, count)
-                     : print_list(list, vips, count, cells);
+    return CLIENT_OK;
+}
+
+static enum client_status ask_list(struct client *client, struct list *list)
+{
+    *list = (struct list){.objects = NULL};
+    client_request(client, "vips");
+    if (client_call(client, true) != CLIENT_OK)
+        return client->status;
+    const char *wrong =
+        fields_read(&client->body.data, list_fields, sizeof list_fields / sizeof list_fields[0],
+                    client->body.zone, list);
+    if (!wrong && (!list->objects || list->objects->type != MSGPACK_OBJECT_ARRAY))
+        wrong = "Vips";
+    return wrong ? client_malformed(client, wrong) : read_vips(client, list);
 }
 
 static int list_run(const struct cli *cli, struct client *client)
 {
-    struct list list = {.vips = NULL};
-    client_request(client, "vips");
-    if (client_call(client, true) != CLIENT_OK)
+    struct list list;
+    if (ask_list(client, &list) != CLIENT_OK)
         return cli_failed(cli, client, NULL);
-    const char *wrong =
-        fields_read(&client->body.data, list_fields, sizeof list_fields / sizeof list_fields[0],
-                    client->body.zone, &list);
-    if (!wrong && (!list.vips || list.vips->type != MSGPACK_OBJECT_ARRAY))
-        wrong = "Vips";
-    if (!wrong)
-        return show_list(cli, client, &list);
-    client_malformed(client, wrong);
+    if (cli->json)
+        return print_list_json(cli, &list);
+    struct print_cell *cells = msgpack_zone_malloc(
+        client->body.zone, (list.count + 1) * COLUMNS * sizeof *cells + list.count * TEXT_BYTES);
+    if (cells)
+        return print_list(&list, cells);
+    client_malformed(client, "Vips");
     return cli_failed(cli, client, NULL);
 }
 
@@ -336,7 +346,7 @@ static int move_vip(const struct cli *cli, struct client *client, const char *na
                     const char *host)
 {
     if (ask_to_move(client, name, host) != CLIENT_OK)
-        return cli_failed(cli, client, name);
+        return cli_failed(cli, client, strcmp(client->error, NO_MEMBER) == 0 ? host : name);
     return await(cli, client, name, host);
 }
 
@@ -408,25 +418,74 @@ int vip_run(struct cli *cli, int argc, char **argv)
     return status;
 }
 
-static int simple(struct cli *cli, int argc, char **argv, const char *command, const char *what)
+/* ---- drain ---- */
+
+static bool is_here(const struct vip *vip)
 {
-    cli_arguments(cli, argc, argv, 0, 0);
-    struct client client;
-    client_open(&client, cli->socket, CLIENT_NO_DEADLINE);
-    client_request(&client, command);
-    client_call(&client, false);
-    int status =
-        client.status == CLIENT_OK ? print_done(cli, what) : cli_failed(cli, &client, NULL);
-    client_close(&client);
-    return status;
+    return strcmp(vip->state, "out") != 0 && strcmp(vip->state, "waiting") != 0;
+}
+
+/* Remembers which were here. True: none is any more, and others have what was. */
+static bool is_drained(const struct list *list, bool was_here[DRAIN_MAX])
+{
+    bool drained = true;
+    for (size_t i = 0; i < list->count && i < DRAIN_MAX; i++) {
+        was_here[i] |= is_here(&list->vips[i]);
+        drained &= !is_here(&list->vips[i]) && (!was_here[i] || *list->vips[i].holder);
+    }
+    return drained;
+}
+
+static int await_drained(const struct cli *cli, struct client *client, bool was_here[DRAIN_MAX])
+{
+    struct list list = {.count = 0};
+    int64_t end_ms = client_now_ms() + DRAIN_MS;
+    do {
+        nanosleep(&(struct timespec){.tv_nsec = POLL_MS * 1000000L}, NULL);
+        if (ask_list(client, &list) != CLIENT_OK)
+            return cli_failed(cli, client, NULL);
+        if (is_drained(&list, was_here))
+            return print_done(cli, "drained");
+    } while (client_now_ms() < end_ms);
+    for (size_t i = 0; i < list.count && i < DRAIN_MAX; i++)
+        if (is_here(&list.vips[i]) || (was_here[i] && !*list.vips[i].holder))
+            cli_say(cli, "\"%s\" %s", list.vips[i].name,
+                    is_here(&list.vips[i]) ? "is still here" : "is held by nobody now");
+    return CLI_NO;
+}
+
+static int drain(const struct cli *cli, struct client *client)
+{
+    bool was_here[DRAIN_MAX] = {false};
+    struct list list;
+    if (ask_list(client, &list) != CLIENT_OK)
+        return cli_failed(cli, client, NULL);
+    is_drained(&list, was_here);
+    client_request(client, "drain");
+    if (client_call(client, false) != CLIENT_OK)
+        return cli_failed(cli, client, NULL);
+    return await_drained(cli, client, was_here);
 }
 
 int vip_drain_run(struct cli *cli, int argc, char **argv)
 {
-    return simple(cli, argc, argv, "drain", "drained");
+    cli_arguments(cli, argc, argv, 0, 0);
+    struct client client;
+    client_open(&client, cli->socket, CLIENT_NO_DEADLINE);
+    int status = drain(cli, &client);
+    client_close(&client);
+    return status;
 }
 
 int vip_undrain_run(struct cli *cli, int argc, char **argv)
 {
-    return simple(cli, argc, argv, "undrain", "undrained");
+    cli_arguments(cli, argc, argv, 0, 0);
+    struct client client;
+    client_open(&client, cli->socket, CLIENT_NO_DEADLINE);
+    client_request(&client, "undrain");
+    client_call(&client, false);
+    int status =
+        client.status == CLIENT_OK ? print_done(cli, "undrained") : cli_failed(cli, &client, NULL);
+    client_close(&client);
+    return status;
 }
