@@ -2,8 +2,8 @@
 # Builds and runs every test; ends with "N passed, N failed", exit 1 if any failed.
 # usage: tests/run.sh [--quick | --all]
 #   --quick  one build, unit tests, lint, the shortest real-process tests
-#   --all    fuzzers for a minute each, 128 agents, valgrind for simulated clusters too, and the
-#            slow faults of addresses
+#   --all    fuzzers for a minute each, 128 agents, valgrind for simulated clusters too, the slow
+#            faults of addresses, and 1,000,000 schedules of leases
 set -u
 cd "$(dirname "$0")/.." || exit
 # shellcheck source=tests/setup.sh
@@ -135,6 +135,9 @@ if $have_gcc; then
     --full) netns gcc 600 faults ;;
     --all) netns gcc 1200 faults --all ;;
     esac
+fi
+if [ "$mode" = --all ]; then
+    step schedules 3600 env MUSTER_SEEDS=1000000 build/gcc/tests/sim/test_lease
 fi
 if $have_asan; then
     netns asan 180 faults link_cut move kill_both stop_both_long one_way_out vips_differ ipv6 forged
