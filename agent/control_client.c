@@ -260,7 +260,7 @@ void control_client_free(struct control_client *c)
     struct control *control = c->control;
     control_stream_end_all(c);
     control_admin_forget_pending(c);
-    control_lock_drop_all(c);
+    control_lock_abandon_all(c);
     LIST_REMOVE(c, link);
     control->clients_count--;
     control->tcp_clients_count -= c->tcp;

@@ -37,6 +37,7 @@ static const struct control_command commands[] = {
     {"watch", HAS_BODY, control_stream_watch},
     {"reload", 0, control_admin_reload},
     {"lock", HAS_BODY, control_lock_take},
+    {"unlock", HAS_BODY, control_lock_give_back},
     {"vips", ANSWERS, control_vips_list},
     {"vip-explain", HAS_BODY | ANSWERS, control_vips_explain},
     {"vip-move", HAS_BODY, control_vips_move},

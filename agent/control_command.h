@@ -51,9 +51,9 @@ void control_stream_end_all(struct control_client *c);
 control_command_fn control_info_stats, control_info_info, control_info_explain;
 
 /* control_lock */
-control_command_fn control_lock_take;
-/* Gives back all that a client has. */
-void control_lock_drop_all(struct control_client *c);
+control_command_fn control_lock_take, control_lock_give_back;
+/* The client is gone: what it held goes when it is over. */
+void control_lock_abandon_all(struct control_client *c);
 
 /* control_vips */
 control_command_fn control_vips_list, control_vips_explain, control_vips_move, control_vips_release,

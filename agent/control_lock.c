@@ -2,10 +2,12 @@
 #include "agent/locks.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 /* A lock that a client holds or waits for, for as long as its connection lasts. */
 struct control_lock {
     LIST_ENTRY(control_lock) link;
+    char name[GOSSIP_NAME_BYTES_MAX + 1];
     struct control_client *client;
     struct lock *lock;
     uint64_t seq;
@@ -41,6 +43,7 @@ const char *control_lock_take(struct control_request *r)
         free(l);
         return error;
     }
+    memcpy(l->name, name, sizeof l->name);
     LIST_INSERT_HEAD(&c->locks, l, link);
     c->locks_count++;
     /* The answer goes before the first record. */
@@ -50,13 +53,33 @@ const char *control_lock_take(struct control_request *r)
     return CONTROL_ANSWERED;
 }
 
-void control_lock_drop_all(struct control_client *c)
+const char *control_lock_give_back(struct control_request *r)
+{
+    char name[GOSSIP_NAME_BYTES_MAX + 1] = "";
+    struct control_lock *l;
+    if (!rpc_get_string(r->body, "Name", name, sizeof name))
+        return CONTROL_MALFORMED;
+    LIST_FOREACH(l, &r->client->locks, link)
+    if (strcmp(l->name, name) == 0)
+        break;
+    if (!l)
+        return "no such lock";
+    LIST_REMOVE(l, link);
+    r->client->locks_count--;
+    locks_drop(l->lock);
+    free(l);
+    agent_settle(r->agent);
+    return CONTROL_OK;
+}
+
+/* Nobody has said that what the locks were for has ended. */
+void control_lock_abandon_all(struct control_client *c)
 {
     struct control_lock *l;
     bool any = !LIST_EMPTY(&c->locks);
     while ((l = LIST_FIRST(&c->locks))) {
         LIST_REMOVE(l, link);
-        locks_drop(l->lock);
+        locks_abandon(l->lock);
         free(l);
     }
     c->locks_count = 0;

@@ -18,7 +18,8 @@ struct lock {
     struct locks *owner;
     char lease[sizeof LEASE_PREFIX + GOSSIP_NAME_BYTES_MAX];
     bool wanted; /* the first of its name */
-    lock_changed_fn *changed;
+    bool held;
+    lock_changed_fn *changed; /* NULL: it was abandoned */
     void *arg;
 };
 
@@ -41,7 +42,8 @@ void locks_free(struct locks *l)
 {
     if (!l)
         return;
-    assert(TAILQ_EMPTY(&l->line));
+    while (!TAILQ_EMPTY(&l->line))
+        locks_drop(TAILQ_FIRST(&l->line)); /* abandoned, and not over yet */
     free(l);
 }
 
@@ -107,6 +109,17 @@ void locks_drop(struct lock *lock)
     free(lock);
 }
 
+void locks_abandon(struct lock *lock)
+{
+    struct agent *a = lock->owner->agent;
+    if (!lock->held || a->leaving) { /* who leaves renews nothing, and says nothing any more */
+        locks_drop(lock);
+        return;
+    }
+    lock->changed = NULL;
+    leases_keep(a->gossip, agent_now_us(), lock->lease, agent_now_us());
+}
+
 bool locks_hear(struct locks *l, const struct leases_state *lease)
 {
     if (strncmp(lease->name, LEASE_PREFIX, strlen(LEASE_PREFIX)) != 0)
@@ -118,6 +131,10 @@ bool locks_hear(struct locks *l, const struct leases_state *lease)
                                .until_us = lease->until_us,
                                .epoch = lease->epoch,
                                .holder = lease->holder};
-    lock->changed(lock->arg, &state);
+    lock->held = lease->held;
+    if (lock->changed)
+        lock->changed(lock->arg, &state);
+    else if (!lease->held)
+        locks_drop(lock);
     return true;
 }

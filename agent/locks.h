@@ -34,6 +34,9 @@ struct lock *locks_take(struct locks *l, const char *name, lock_changed_fn *chan
                         const char **error);
 /* Gives it back, or up. What it was taken for has ended. */
 void locks_drop(struct lock *lock);
+/* Nobody cares for it any more, and what it was taken for may go on: it is not renewed, and others
+ * can have it when it is over. changed is not called again. */
+void locks_abandon(struct lock *lock);
 
 /* Takes in a change. False: it is of no lock. */
 bool locks_hear(struct locks *l, const struct leases_state *lease);

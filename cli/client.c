@@ -229,6 +229,12 @@ enum client_status client_call(struct client *c, bool has_body)
     return c->status;
 }
 
+void client_tell(struct client *c)
+{
+    if (c->status == CLIENT_OK)
+        send_request(c);
+}
+
 static bool receive_record(struct client *c)
 {
     struct header header = {0};

@@ -67,6 +67,9 @@ void client_put_unsigned(struct client *c, uint64_t value);
  * error. Records that come before the answer are dropped: the answer is newer. */
 enum client_status client_call(struct client *c, bool has_body);
 
+/* Sends the request, and waits for nothing. */
+void client_tell(struct client *c);
+
 /* Sends a request after whose answer records come: the connection's one stream. */
 enum client_status client_stream(struct client *c);
 /* Begins that stream with changes that fit `events` (comma-separated names, or "*"),

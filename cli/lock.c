@@ -1,6 +1,7 @@
 #include "agent/config.h"
 #include "cli/cli.h"
 #include "cli/fields.h"
+#include "cli/guard.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -41,6 +42,7 @@ struct command {
     pid_t pid; /* and its process group */
     int pidfd;
     int asked; /* the signal that it got from us last; 0: none */
+    struct guard guard;
 };
 
 static volatile sig_atomic_t command_group;
@@ -105,6 +107,8 @@ static void pass_signals(void)
 static bool start(struct command *c, char **argv, const char *name, const struct lock *lock)
 {
     sigset_t before;
+    if (!guard_start(&c->guard))
+        return false;
     signal(SIGTTOU, SIG_IGN);
     hold_signals(&before);
     c->pid = fork();
@@ -117,6 +121,7 @@ static bool start(struct command *c, char **argv, const char *name, const struct
     }
     if (c->pid > 0) {
         setpgid(c->pid, c->pid);
+        guard_watch(&c->guard, c->pid);
         command_group = c->pid;
         pass_signals();
     }
@@ -146,6 +151,7 @@ static int finish(const struct cli *cli, struct command *c)
     int status = 0;
     waitpid(c->pid, &status, 0);
     close(c->pidfd);
+    guard_stop(&c->guard);
     if (isatty(STDIN_FILENO))
         tcsetpgrp(STDIN_FILENO, getpgrp());
     if (c->asked) {
@@ -174,7 +180,19 @@ static void hear(struct client *client, struct lock *lock)
     } while (client_is_buffered(client));
 }
 
-static int hold(const struct cli *cli, struct client *client, struct command *c, struct lock *lock)
+/* The command has ended, and its lock need not. Whoever goes without a word, and may leave
+ * something running, keeps it until its lease is over. */
+static void give_back(struct client *client, const char *name)
+{
+    client_request(client, "unlock");
+    client_put_map(client, 1);
+    client_put_text(client, "Name");
+    client_put_text(client, name);
+    client_tell(client);
+}
+
+static int hold(const struct cli *cli, struct client *client, const char *name, struct command *c,
+                struct lock *lock)
 {
     for (;;) {
         int64_t ms = left_ms(lock);
@@ -188,8 +206,11 @@ static int hold(const struct cli *cli, struct client *client, struct command *c,
             {.fd = client->status == CLIENT_OK ? client->fd : -1, .events = POLLIN}};
         if (poll(fds, 2, wait_ms < 0 ? -1 : (int)wait_ms + 1) < 0 && errno != EINTR)
             return CLI_UNASKED;
-        if (fds[0].revents)
-            return finish(cli, c);
+        if (fds[0].revents) {
+            int status = finish(cli, c);
+            give_back(client, name);
+            return status;
+        }
         if (fds[1].revents)
             hear(client, lock);
     }
@@ -207,7 +228,7 @@ static enum client_status ask(struct client *client, const char *name)
 static int run(const struct cli *cli, struct client *client, const char *name, char **argv)
 {
     struct lock lock = {.held = false};
-    struct command command = {.pidfd = -1};
+    struct command command = {.pidfd = -1, .guard = {-1}};
     /* All that has come: hold() waits for what comes. */
     while (client->status == CLIENT_OK && (!lock.held || client_is_buffered(client)))
         read_lock(client, &lock);
@@ -215,8 +236,10 @@ static int run(const struct cli *cli, struct client *client, const char *name, c
         return cli_failed(cli, client, name);
     client->deadline_ms = CLIENT_NO_DEADLINE;
     if (start(&command, argv, name, &lock))
-        return hold(cli, client, &command, &lock);
+        return hold(cli, client, name, &command, &lock);
     cli_say(cli, "%s: %s", argv[0], strerror(errno));
+    guard_stop(&command.guard);
+    give_back(client, name);
     return EXIT_NOT_RUN;
 }
 

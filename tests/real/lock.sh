@@ -92,6 +92,13 @@ t_check 'a signal to muster lock is one to its command' [ $? -eq 143 ]
 read -r child <"$T/child"
 kill -KILL "$child" # which does not care: it is not ours to end while the lock is held
 
+hold a
+m b lock held -- "$T/next.sh" &
+next=$!
+{ kill -KILL "$holding"; wait "$holding"; } 2>/dev/null
+t_wait 'muster lock is killed: another host has the lock' 20 test -e "$T/taken"
+t_check '... and its command had ended by then, with its child' test ! -e "$T/overlaps"
+wait "$next"
 
 taken_after 'an agent is killed' a KILL b
 begin a 1

@@ -18,7 +18,7 @@ extern struct fake_vips {
     char lock_name[GOSSIP_NAME_BYTES_MAX + 1];
     lock_changed_fn *changed;
     void *changed_arg;
-    unsigned locks_taken, locks_dropped;
+    unsigned locks_taken, locks_dropped, locks_abandoned;
 } fake_vips;
 
 #endif

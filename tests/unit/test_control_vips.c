@@ -122,10 +122,36 @@ START_TEST(a_lock_is_told_of_until_the_connection_ends)
     fake_vips.changed(fake_vips.changed_arg, &state);
     peer_expect_answer(&p, 1, "");
     peer_expect(&p, "{\"Held\"=>true, \"Until\"=>5, \"Epoch\"=>9, \"Holder\"=>\"a\"}");
-    ck_assert_uint_eq(fake_vips.locks_dropped, 0);
+    ck_assert_uint_eq(fake_vips.locks_abandoned, 0);
     peer_close(&p);
     peer_turn();
+    ck_assert_uint_eq(fake_vips.locks_abandoned, 1);
+    ck_assert_uint_eq(fake_vips.locks_dropped, 0);
+    peer_open_greeted(&p);
+}
+END_TEST
+
+static void give_back_lock(int seq, const char *name)
+{
+    peer_ask(&p, seq, "unlock");
+    peer_say(&p, "m1 ss", "Name", name);
+}
+
+START_TEST(a_lock_is_given_back_when_that_is_said)
+{
+    take_lock(1);
+    peer_expect_answer(&p, 1, "");
+    give_back_lock(2, "jobs");
+    peer_expect_answer(&p, 2, "no such lock");
+    ck_assert_uint_eq(fake_vips.locks_dropped, 0);
+    give_back_lock(3, "job");
+    peer_expect_answer(&p, 3, "");
     ck_assert_uint_eq(fake_vips.locks_dropped, 1);
+    give_back_lock(4, "job");
+    peer_expect_answer(&p, 4, "no such lock");
+    peer_close(&p);
+    peer_turn();
+    ck_assert_uint_eq(fake_vips.locks_dropped + fake_vips.locks_abandoned, 1);
     peer_open_greeted(&p);
 }
 END_TEST
@@ -156,6 +182,7 @@ int main(void)
     tcase_add_test(t, what_is_asked_for_is_done);
     tcase_add_test(t, what_cannot_be_done_is_refused_with_its_reason);
     tcase_add_test(t, a_lock_is_told_of_until_the_connection_ends);
+    tcase_add_test(t, a_lock_is_given_back_when_that_is_said);
     tcase_add_test(t, a_lock_that_cannot_be_is_refused_and_too_many_are);
     suite_add_tcase(s, t);
     return unit_run(s);

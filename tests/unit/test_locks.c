@@ -114,6 +114,29 @@ START_TEST(only_leases_of_locks_are_taken_in)
 }
 END_TEST
 
+START_TEST(what_is_abandoned_is_not_renewed_and_the_next_waits_until_it_is_over)
+{
+    take(0, "job");
+    take(1, "job");
+    hear("lock/job", true, "a");
+    fake_leases_asked();
+    locks_abandon(takers[0].lock);
+    takers[0].lock = NULL;
+    ck_assert_str_eq(fake_leases_asked(), "");
+    ck_assert_int_le(fake_leases.keep_us, fake.now_us);
+    hear("lock/job", true, "a"); /* it is held still */
+    ck_assert_str_eq(fake_leases_asked(), "");
+    hear("lock/job", false, "");
+    ck_assert_str_eq(fake_leases_asked(), "release lock/job\nwant lock/job 100\n");
+    ck_assert_uint_eq(takers[0].times, 1);
+    take(2, "other");
+    fake_leases_asked();
+    locks_abandon(takers[2].lock); /* it is not held */
+    takers[2].lock = NULL;
+    ck_assert_str_eq(fake_leases_asked(), "release lock/other\n");
+}
+END_TEST
+
 START_TEST(who_ends_gives_the_lease_back_before_the_next_here_tries_for_it)
 {
     take(0, "job");
@@ -200,6 +223,7 @@ int main(void)
     tcase_add_test(t, the_first_in_line_is_a_candidate_and_the_others_are_not);
     tcase_add_test(t, what_has_changed_is_told_to_the_first_of_that_name);
     tcase_add_test(t, only_leases_of_locks_are_taken_in);
+    tcase_add_test(t, what_is_abandoned_is_not_renewed_and_the_next_waits_until_it_is_over);
     tcase_add_test(t, who_ends_gives_the_lease_back_before_the_next_here_tries_for_it);
     tcase_add_test(t, who_leaves_the_line_changes_nothing_for_the_others);
     tcase_add_test(t, a_lock_needs_a_name_and_a_quorum);
