@@ -132,7 +132,7 @@ bool saver_save(struct saver *s, struct worker *w, const struct statefile *text,
     s->next->done = done;
     s->next->arg = arg;
     save_start(s);
-    if (s->saving != NULL)
+    if (s->next == NULL || s->saving != NULL)
         return true;
     s->next->done = NULL;
     return false;
