@@ -15,7 +15,7 @@
 
 enum {
     VALUE_BYTES = 256,
-    RELOADS_MAX = 16,
+    RELOADS_MAX = 64,
     PATIENCE_S = 5, /* with the steward, and with addresses that are to go */
 };
 
