@@ -51,7 +51,8 @@ enum gossip_error leases_want(struct gossip *g, int64_t now_us,
     if (options->watches)
         NOTE(asked, "watch %s\n", options->name);
     else
-        NOTE(asked, "want %s %u\n", options->name, options->priority);
+        NOTE(asked, "want %s %u%s\n", options->name, options->priority,
+             options->preempts ? " preempting" : "");
     return fake_leases.want_error;
 }
 

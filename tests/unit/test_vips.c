@@ -131,6 +131,30 @@ START_TEST(what_could_not_be_held_is_given_back_and_left_to_others_for_a_while)
 }
 END_TEST
 
+static void rest(void)
+{
+    fake_leases_asked();
+    pass_ms(VIP_REST_US_MIN / MS);
+    say((struct steward_report){.word = STEWARD_READY, .flag = 1});
+    tick();
+}
+
+START_TEST(who_could_not_hold_it_takes_it_from_nobody_until_it_was_up)
+{
+    spec.preempt = true;
+    vips_configure(v, &spec, 1);
+    ck_assert_str_eq(fake_leases_asked(), "want vip/web 90 preempting\n");
+    win();
+    say((struct steward_report){.word = STEWARD_FAILED, .epoch = 7, .error = ENODEV});
+    rest();
+    ck_assert_str_eq(fake_leases_asked(), "want vip/web 90\n");
+    win();
+    say_word(STEWARD_HELD);
+    lose("b");
+    ck_assert_str_eq(fake_leases_asked(), "want vip/web 90 preempting\n");
+}
+END_TEST
+
 START_TEST(an_operators_address_is_a_conflict_and_goes_to_no_heir)
 {
     win();
@@ -407,6 +431,7 @@ int main(void)
     tcase_add_test(t, a_report_of_an_earlier_epoch_means_nothing);
     tcase_add_test(t, who_else_has_it_is_told);
     tcase_add_test(t, what_could_not_be_held_is_given_back_and_left_to_others_for_a_while);
+    tcase_add_test(t, who_could_not_hold_it_takes_it_from_nobody_until_it_was_up);
     tcase_add_test(t, an_operators_address_is_a_conflict_and_goes_to_no_heir);
     tcase_add_test(t, a_refused_request_that_changes_nothing_changes_nothing);
     tcase_add_test(t, what_another_host_has_is_given_back_to_no_heir_and_told_once);
