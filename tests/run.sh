@@ -99,10 +99,19 @@ have_gcc=false have_asan=false
 build_and_check gcc --enable-werror && have_gcc=true
 [ -x build/gcc/musterd ] && [ -x build/gcc/muster ] && have_gcc=true
 if [ "$mode" != --quick ]; then
-    build_and_check asan CC=clang --enable-werror --enable-sanitizers
+    MUSTER_SEEDS=5000 build_and_check asan CC=clang --enable-werror --enable-sanitizers
     [ -x build/asan/musterd ] && [ -x build/asan/muster ] && have_asan=true
 fi
-step lint 300 tests/lint/lint.sh
+# What only computes runs beside what mostly waits, and out of its way.
+if [ "$mode" = --quick ]; then
+    step lint 300 tests/lint/lint.sh
+else
+    begin lint 900 nice -n 19 tests/lint/lint.sh
+    rm -f build/gcc/tests/unit/*.log build/gcc/tests/sim/*.log
+    also_count='build/gcc/tests/unit/*.log build/gcc/tests/sim/*.log' \
+        begin valgrind 1800 nice -n 19 make -C build/gcc check-valgrind \
+        ${valgrind_tests:+"VALGRIND_TESTS=$valgrind_tests"}
+fi
 
 real_tests='two_agents restart bad_input reload handlers user lock serf_cli ipv6 embed'
 if $have_gcc; then
@@ -122,13 +131,6 @@ if $have_gcc; then
         MUSTER_BUILD=build/gcc step failover-demo 180 examples/failover-demo.sh
     fi
 fi
-# What breaks addresses mostly waits; beside it there is time for what only computes, out of its way.
-if [ "$mode" != --quick ]; then
-    rm -f build/gcc/tests/unit/*.log build/gcc/tests/sim/*.log
-    also_count='build/gcc/tests/unit/*.log build/gcc/tests/sim/*.log' \
-        begin valgrind 1500 nice -n 19 make -C build/gcc check-valgrind \
-        ${valgrind_tests:+"VALGRIND_TESTS=$valgrind_tests"}
-fi
 if $have_gcc; then
     case $mode in
     --quick) netns gcc 120 faults two_holders link_cut move sigterm kill_agent ;;
@@ -146,6 +148,7 @@ if $have_asan; then
     netns asan 300 steward
 fi
 if [ "$mode" != --quick ]; then
+    end lint
     end valgrind
     step configure-fuzz 60 bash -c '. tests/setup.sh; configure_in "$@"' - build/fuzz CC=clang --enable-fuzzers &&
         step fuzz $((fuzz_s * 4 + 200)) make -C build/fuzz -j"$jobs" fuzz "FUZZ_SECONDS=$fuzz_s"
