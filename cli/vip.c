@@ -321,13 +321,15 @@ static enum client_status ask_to_move(struct client *client, const char *name, c
     return client_call(client, false);
 }
 
-/* Until HOST has it (NULL: until this host has not). */
+/* Until HOST has it (NULL: until this host has not). A move that was tried, as the epoch shows, and
+ * went wrong is not tried again: each time nobody has it for a moment. */
 static int await(const struct cli *cli, struct client *client, const char *name, const char *host)
 {
     struct vip vip = {.holder = ""};
+    uint64_t epoch = 0;
     int64_t end_ms = client_now_ms() + MOVE_MS, again_ms = client_now_ms() + AGAIN_MS;
     while (client_now_ms() < end_ms) {
-        if (host && client_now_ms() >= again_ms) {
+        if (host && vip.epoch == epoch && client_now_ms() >= again_ms) {
             ask_to_move(client, name, host);
             again_ms += AGAIN_MS;
         }
@@ -335,6 +337,7 @@ static int await(const struct cli *cli, struct client *client, const char *name,
             return cli_failed(cli, client, name);
         if (host ? strcmp(vip.holder, host) == 0 : strcmp(vip.state, "waiting") == 0)
             return print_done(cli, host ? "moved" : "released");
+        epoch = epoch ? epoch : vip.epoch;
         nanosleep(&(struct timespec){.tv_nsec = POLL_MS * 1000000L}, NULL);
     }
     cli_say(cli, "\"%s\" is held by %s; muster vip explain %s on its holder says who waits for it",

@@ -27,7 +27,7 @@ stop_agent_long       fast  the agent is stopped for longer than the lease
 stop_steward_long     fast  the steward
 stop_both_long        fast  both
 stop_steward_300ms    fast  the steward, with a lease of 300 ms
-stop_agent_10s        slow  the agent, for four seconds of a lease of ten
+stop_agent_5s         slow  the agent, for half of a lease of five seconds
 stop_often            slow  any of them, 25 times, at any moment
 partition_minority    fast  the holder is cut off from the others, but not from the client
 partition_majority    fast  another is cut off

@@ -78,7 +78,7 @@ row_stop_both_short() { standard 1s && begin && stops 0.6 100 0 "${PID[$AT]}" "$
 row_stop_agent_long() { standard 1s && begin && stops 4 1500 1 "${PID[$AT]}"; }
 row_stop_steward_long() { standard 1s && begin && stops 4 1500 1 "${STEWARD[$AT]}"; }
 row_stop_steward_300ms() { standard 300ms && begin && stops 3 600 1 "${STEWARD[$AT]}"; }
-row_stop_agent_10s() { standard 10s && begin && stops 4 100 0 "${PID[$AT]}"; }
+row_stop_agent_5s() { standard 5s && begin && stops 2.5 100 0 "${PID[$AT]}"; }
 row_stop_both_long() { standard 1s && begin && stops 4 1500 1 "${PID[$AT]}" "${STEWARD[$AT]}"; }
 
 # At any moment of what agent and steward do, for less and more than the lease.
