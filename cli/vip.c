@@ -450,11 +450,15 @@ static int await_drained(const struct cli *cli, struct client *client, bool was_
         if (is_drained(&list, was_here))
             return print_done(cli, "drained");
     } while (client_now_ms() < end_ms);
-    for (size_t i = 0; i < list.count && i < DRAIN_MAX; i++)
-        if (is_here(&list.vips[i]) || (was_here[i] && !*list.vips[i].holder))
+    bool any_here = false;
+    for (size_t i = 0; i < list.count && i < DRAIN_MAX; i++) {
+        bool here = is_here(&list.vips[i]);
+        any_here |= here;
+        if (here || (was_here[i] && !*list.vips[i].holder))
             cli_say(cli, "\"%s\" %s", list.vips[i].name,
-                    is_here(&list.vips[i]) ? "is still here" : "is held by nobody now");
-    return CLI_NO;
+                    here ? "is still here" : "is held by nobody now");
+    }
+    return any_here ? CLI_NO : print_done(cli, "drained");
 }
 
 static int drain(const struct cli *cli, struct client *client)
