@@ -99,7 +99,7 @@ have_gcc=false have_asan=false
 build_and_check gcc --enable-werror && have_gcc=true
 [ -x build/gcc/musterd ] && [ -x build/gcc/muster ] && have_gcc=true
 if [ "$mode" != --quick ]; then
-    MUSTER_SEEDS=5000 build_and_check asan CC=clang --enable-werror --enable-sanitizers
+    build_and_check asan CC=clang --enable-werror --enable-sanitizers
     [ -x build/asan/musterd ] && [ -x build/asan/muster ] && have_asan=true
 fi
 # What only computes runs beside what mostly waits, and out of its way.
