@@ -91,8 +91,8 @@ build_and_check() {
     local folder=$1
     shift
     step "configure-$folder" 60 bash -c '. tests/setup.sh; configure_in "$@"' - "build/$folder" "$@" &&
-        step "build-$folder" 600 make -C "build/$folder" -j"$jobs" all &&
-        also_count="build/$folder/tests/unit/*.log build/$folder/tests/sim/*.log" step "check-$folder" 900 make -C "build/$folder" -j"$jobs" check
+        step "build-$folder" 300 make -C "build/$folder" -j"$jobs" all &&
+        also_count="build/$folder/tests/unit/*.log build/$folder/tests/sim/*.log" step "check-$folder" 600 make -C "build/$folder" -j"$jobs" check
 }
 
 have_gcc=false have_asan=false
@@ -106,7 +106,7 @@ fi
 if [ "$mode" = --quick ]; then
     step lint 300 tests/lint/lint.sh
 else
-    begin lint 900 nice -n 19 tests/lint/lint.sh
+    begin lint 1800 nice -n 19 tests/lint/lint.sh
     rm -f build/gcc/tests/unit/*.log build/gcc/tests/sim/*.log
     also_count='build/gcc/tests/unit/*.log build/gcc/tests/sim/*.log' \
         begin valgrind 1800 nice -n 19 make -C build/gcc check-valgrind \
