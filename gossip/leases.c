@@ -80,25 +80,36 @@ static bool ask_ourselves(struct gossip *g, uint64_t name, const struct lease_me
 }
 
 /* To each voter; if we are one we answer at once. */
-static void ask(struct gossip *g, struct lease_want *w, const struct lease_message *m)
+static void ask_voters(struct gossip *g, struct lease_want *w, const struct lease_message *m)
 {
     struct lease_message answer;
-    w->asked = *m;
-    w->resend_us = g->now_us + part(w, RESEND_PARTS);
     lease_out_push(g, 0, w->hash, m);
     if (ask_ourselves(g, w->hash, m, &answer))
         hear_answer(g, w, core_member(g, g->self)->profile->name, &answer);
 }
 
+/* What is not answered. */
+static void tell_voters(struct gossip *g, const struct lease_want *w, const struct lease_message *m)
+{
+    struct lease_message none;
+    lease_out_push(g, 0, w->hash, m);
+    ask_ourselves(g, w->hash, m, &none);
+}
+
+static void ask(struct gossip *g, struct lease_want *w, const struct lease_message *m)
+{
+    w->asked = *m;
+    w->resend_us = g->now_us + part(w, RESEND_PARTS);
+    ask_voters(g, w, m);
+}
+
 /* Who only wants to know who holds it. */
 static void query(struct gossip *g, struct lease_want *w)
 {
-    struct lease_message m = {.kind = LEASE_QUERY, .ballot = {0, w->c.claim}}, answer;
+    struct lease_message m = {.kind = LEASE_QUERY, .ballot = {0, w->c.claim}};
     w->next_us = g->now_us + part(w, ATTEMPT_PARTS);
     memset(w->answered, 0, sizeof w->answered);
-    lease_out_push(g, 0, w->hash, &m);
-    if (ask_ourselves(g, w->hash, &m, &answer))
-        hear_answer(g, w, core_member(g, g->self)->profile->name, &answer);
+    ask_voters(g, w, &m);
 }
 
 static void try_now(struct gossip *g, struct lease_want *w)
@@ -131,10 +142,9 @@ static void tell_waiting(struct gossip *g, const struct lease_want *w)
  */
 static void let_go(struct gossip *g, struct lease_want *w)
 {
-    struct lease_message m, answer;
+    struct lease_message m;
     lease_release(&w->c, &m);
-    lease_out_push(g, 0, w->hash, &m);
-    ask_ourselves(g, w->hash, &m, &answer);
+    tell_voters(g, w, &m);
     w->next_us = g->now_us + random_part(g, w, AGAIN_PARTS);
 }
 
@@ -259,9 +269,8 @@ static void inherit(struct gossip *g, struct lease_want *w, const struct lease_b
     if (w->held || w->watches || again)
         return;
     w->inherited = *released;
-    struct lease_message m = {.kind = LEASE_RELEASE, .ballot = *released, .heir = g->key}, answer;
-    lease_out_push(g, 0, w->hash, &m);
-    ask_ourselves(g, w->hash, &m, &answer);
+    struct lease_message m = {.kind = LEASE_RELEASE, .ballot = *released, .heir = g->key};
+    tell_voters(g, w, &m);
     if (w->c.round < released->round)
         w->c.round = released->round;
     w->c.phase = LEASE_IDLE;
@@ -474,16 +483,15 @@ enum gossip_error leases_release(struct gossip *g, int64_t now_us, const char *n
     if (!w || (named && row == MEMBER_NONE))
         return GOSSIP_ERROR_UNKNOWN;
     const struct heir *chosen =
-        none ? NULL : heirs_choose(&w->heirs, g->now_us, named ? core_member(g, row)->key : 0);
+        none ? NULL : heirs_choose(&w->heirs, now_us, named ? core_member(g, row)->key : 0);
     if (named && !chosen)
         return GOSSIP_ERROR_UNKNOWN;
     core_begin(g, now_us);
-    struct lease_message m, answer;
+    struct lease_message m;
     bool held = lease_is_held(&w->c, now_us);
     lease_release(&w->c, &m);
     m.heir = held && chosen ? chosen->key : 0;
-    lease_out_push(g, 0, w->hash, &m);
-    ask_ourselves(g, w->hash, &m, &answer);
+    tell_voters(g, w, &m);
     w->held = w->changed = false;
     w->move_to = w->holder.owner = 0;
     w->over = !stays;
