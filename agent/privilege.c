@@ -95,26 +95,21 @@ static bool fail(char *error, const char *what, const char *name, const char *wh
     return false;
 }
 
-/* Those of the account, and of whom it talks to, so that it may give its socket to them. */
-static bool set_groups(const struct account *a, const char *control_group)
-{
-    size_t count = a->groups_count;
-    gid_t *groups = calloc(count + 1, sizeof *groups);
-    if (!groups)
-        return false;
-    memcpy(groups, a->groups, count * sizeof *groups);
-    const struct group *control = control_group ? getgrnam(control_group) : NULL;
-    if (control)
-        groups[count++] = control->gr_gid;
-    bool ok = setgroups(count, groups) == 0;
-    free(groups);
-    return ok;
-}
-
+/* In the account's groups, and in that of whom it talks to, so that it may give its socket to them.
+ */
 static bool become(const struct account *a, const char *control_group)
 {
-    return set_groups(a, control_group) && setresgid(a->gid, a->gid, a->gid) == 0 &&
-           setresuid(a->uid, a->uid, a->uid) == 0;
+    struct account with = *a;
+    with.groups = calloc(a->groups_count + 1, sizeof *with.groups);
+    if (!with.groups)
+        return false;
+    memcpy(with.groups, a->groups, a->groups_count * sizeof *with.groups);
+    const struct group *control = control_group ? getgrnam(control_group) : NULL;
+    if (control)
+        with.groups[with.groups_count++] = control->gr_gid;
+    bool ok = account_become(&with);
+    free(with.groups);
+    return ok;
 }
 
 bool privilege_drop(const struct config *config, char *error)

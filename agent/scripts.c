@@ -2,7 +2,7 @@
 
 #include "agent/config.h"
 #include "agent/config_keys.h"
-#include "agent/fnv.h"
+#include "gossip/fnv.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,5 +1,7 @@
 #include "agent/statefile.h"
 
+#include "gossip/fnv.h"
+
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -24,15 +26,11 @@ void statefile_add(struct statefile *f, const char *format, ...)
     f->len += (size_t)n;
 }
 
-/* FNV-1a, 64 bits: each step is one-to-one in the sum so far, so that no change of a single byte
+/* Each step is one-to-one in the sum so far, so that no change of a single byte
  * goes unseen. It guards against accidents, not against intent. */
 static uint64_t sum_of(const struct statefile *f)
 {
-    uint64_t sum = 0xcbf29ce484222325u;
-
-    for (size_t i = 0; i < f->len; i++)
-        sum = (sum ^ (unsigned char)f->bytes[i]) * 0x100000001b3u;
-    return sum;
+    return fnv(FNV_START, f->bytes, f->len);
 }
 
 void statefile_seal(struct statefile *f)

@@ -1,6 +1,6 @@
 #include "agent/steward.h"
 
-#include "agent/fnv.h"
+#include "gossip/fnv.h"
 
 #include <errno.h>
 #include <string.h>

@@ -1,6 +1,7 @@
 #include "gossip/leases.h"
 
 #include "gossip/core.h"
+#include "gossip/fnv.h"
 #include "gossip/lease_want.h"
 
 #include <stdlib.h>
@@ -24,10 +25,7 @@ void leases_free(struct leases *l)
 
 uint64_t lease_want_hash(const char *name)
 {
-    uint64_t hash = UINT64_C(0xcbf29ce484222325); /* FNV-1a */
-    for (; *name != '\0'; name++)
-        hash = (hash ^ (uint8_t)*name) * UINT64_C(0x100000001b3);
-    return hash;
+    return fnv(FNV_START, name, strlen(name));
 }
 
 struct lease_want *lease_want_find(const struct leases *l, uint64_t hash)

@@ -1,5 +1,6 @@
 #include "gossip/member.h"
 
+#include "gossip/fnv.h"
 #include "gossip/profile.h"
 #include "gossip/rng.h"
 #include "gossip/spread.h"
@@ -50,10 +51,7 @@ const char *gossip_status_text(enum gossip_status status)
 
 static uint32_t name_hash(const char *name)
 {
-    uint64_t h = UINT64_C(0xcbf29ce484222325); /* FNV-1a */
-    for (; *name; name++)
-        h = (h ^ (unsigned char)*name) * UINT64_C(0x100000001b3);
-    return (uint32_t)rng_mix(h);
+    return (uint32_t)rng_mix(fnv(FNV_START, name, strlen(name)));
 }
 
 static uint32_t key_hash(uint64_t key)

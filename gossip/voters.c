@@ -1,5 +1,7 @@
 #include "gossip/voters.h"
 
+#include "gossip/fnv.h"
+
 #include <string.h>
 
 /* Longer than any lease, by the slowest clock. */
@@ -27,14 +29,12 @@ static int seat_in(const struct voters_list *list, const char *name)
     return -1;
 }
 
-/* FNV-1a over the names, each with its NUL, whatever their order in the file. */
+/* Over the names, whatever their order in the file. */
 static uint64_t hash_of(const struct voters_list *list)
 {
     uint64_t sum = 0;
     for (unsigned i = 0; i < list->count; i++) {
-        uint64_t hash = UINT64_C(0xcbf29ce484222325);
-        for (const char *at = list->names[i]; *at != '\0'; at++)
-            hash = (hash ^ (uint8_t)*at) * UINT64_C(0x100000001b3);
+        uint64_t hash = fnv(FNV_START, list->names[i], strlen(list->names[i]));
         sum += hash ^ hash >> 29;
     }
     return sum;

@@ -1,6 +1,6 @@
-/* fnv: a hash (FNV-1a, 64 bits) for keys that both processes make of the same bytes. No secret. */
-#ifndef MUSTER_AGENT_FNV_H
-#define MUSTER_AGENT_FNV_H
+/* fnv: a hash (FNV-1a, 64 bits) that is the same everywhere for the same bytes. No secret. */
+#ifndef GOSSIP_FNV_H
+#define GOSSIP_FNV_H
 
 #include <stddef.h>
 #include <stdint.h>
