@@ -1,5 +1,6 @@
 #include "agent/agent.h"
 
+#include "agent/clock.h"
 #include "agent/control.h"
 #include "agent/dial.h"
 #include "agent/locks.h"
@@ -31,13 +32,6 @@ enum {
     ADVICE_PERIOD_S = 3600, /* and so often at most it is said that it cannot */
     STATUS_TAKEN = 3,       /* the name, or the identity: starting again would not help */
 };
-
-static int64_t clock_us(clockid_t clock)
-{
-    struct timespec t;
-    clock_gettime(clock, &t);
-    return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
-}
 
 int64_t agent_now_us(void)
 {

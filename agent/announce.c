@@ -1,5 +1,7 @@
 #include "agent/announce.h"
 
+#include "agent/ip.h"
+
 #include <arpa/inet.h>
 #include <assert.h>
 #include <linux/filter.h>
@@ -31,7 +33,6 @@ enum {
     ND_TARGET_AT = ND_AT + 8,
     ND_OPTIONS_AT = ND_AT + 24,
     ND_MAC_OPTION_BYTES = 8,
-    IPV4_AT = 12, /* in a mapped address */
     IPV4_BYTES = 4,
     FRAME_READ_BYTES = 1518, /* what is longer is not about one address */
     HOPS = 255,              /* RFC 4861, 7.1: what has passed a router is not of this link */
@@ -39,15 +40,9 @@ enum {
 _Static_assert(ND_OPTIONS_AT + ND_MAC_OPTION_BYTES == ANNOUNCE_FRAME_BYTES_MAX, "the longest");
 
 static const uint8_t broadcast[ANNOUNCE_MAC_BYTES] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
-static const uint8_t mapped[IPV4_AT] = {[10] = 0xff, [11] = 0xff};
 static const uint8_t arp_ipv4[] = {0, 1, 8, 0, ANNOUNCE_MAC_BYTES, IPV4_BYTES};
 static const uint8_t all_nodes[] = {0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1};
 static const uint8_t solicited_node[] = {0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0xff};
-
-bool announce_is_ipv4(const uint8_t ip[ANNOUNCE_IP_BYTES])
-{
-    return memcmp(ip, mapped, sizeof mapped) == 0;
-}
 
 static void put16(uint8_t *at, unsigned value)
 {
@@ -75,10 +70,10 @@ static size_t build_arp(enum announce_kind kind, const uint8_t *mac, const uint8
     frame[ARP_OPERATION_AT] = kind == ANNOUNCE_ARP_REPLY ? 2 : 1;
     memcpy(frame + ARP_SENDER_MAC_AT, mac, ANNOUNCE_MAC_BYTES);
     if (kind != ANNOUNCE_ARP_PROBE)
-        memcpy(frame + ARP_SENDER_IP_AT, ip + IPV4_AT, IPV4_BYTES);
+        memcpy(frame + ARP_SENDER_IP_AT, ip + IP_IPV4_AT, IPV4_BYTES);
     if (kind == ANNOUNCE_ARP_REPLY)
         memcpy(frame + ARP_TARGET_MAC_AT, mac, ANNOUNCE_MAC_BYTES);
-    memcpy(frame + ARP_TARGET_IP_AT, ip + IPV4_AT, IPV4_BYTES);
+    memcpy(frame + ARP_TARGET_IP_AT, ip + IP_IPV4_AT, IPV4_BYTES);
     return ARP_END;
 }
 
@@ -142,7 +137,7 @@ size_t announce_build(enum announce_kind kind, const uint8_t mac[ANNOUNCE_MAC_BY
                       const uint8_t ip[ANNOUNCE_IP_BYTES], uint8_t frame[ANNOUNCE_FRAME_BYTES_MAX])
 {
     memset(frame, 0, ANNOUNCE_FRAME_BYTES_MAX);
-    assert(announce_is_ipv4(ip) == (kind <= ANNOUNCE_ARP_PROBE));
+    assert(ip_is_ipv4(ip) == (kind <= ANNOUNCE_ARP_PROBE));
     if (kind == ANNOUNCE_NA)
         return build_na(mac, ip, frame);
     if (kind == ANNOUNCE_NS)
@@ -157,8 +152,8 @@ static bool parse_arp(const uint8_t *frame, size_t bytes, struct announce_claim 
         memcmp(frame + ARP_SENDER_IP_AT, nobody, sizeof nobody) == 0)
         return false;
     unsigned operation = get16(frame + ARP_OPERATION_AT - 1);
-    memcpy(claim->ip, mapped, sizeof mapped);
-    memcpy(claim->ip + IPV4_AT, frame + ARP_SENDER_IP_AT, IPV4_BYTES);
+    memcpy(claim->ip, ip_mapped, sizeof ip_mapped);
+    memcpy(claim->ip + IP_IPV4_AT, frame + ARP_SENDER_IP_AT, IPV4_BYTES);
     memcpy(claim->mac, frame + ARP_SENDER_MAC_AT, ANNOUNCE_MAC_BYTES);
     return operation == 1 || operation == 2;
 }
@@ -273,7 +268,7 @@ static bool send_frame(const struct announce *a, enum announce_kind kind, int if
 bool announce_send(const struct announce *a, int ifindex, const uint8_t mac[ANNOUNCE_MAC_BYTES],
                    const uint8_t ip[ANNOUNCE_IP_BYTES])
 {
-    if (!announce_is_ipv4(ip))
+    if (!ip_is_ipv4(ip))
         return send_frame(a, ANNOUNCE_NA, ifindex, mac, ip);
     return send_frame(a, ANNOUNCE_ARP_REQUEST, ifindex, mac, ip) &&
            send_frame(a, ANNOUNCE_ARP_REPLY, ifindex, mac, ip);
@@ -282,7 +277,7 @@ bool announce_send(const struct announce *a, int ifindex, const uint8_t mac[ANNO
 bool announce_probe(const struct announce *a, int ifindex, const uint8_t mac[ANNOUNCE_MAC_BYTES],
                     const uint8_t ip[ANNOUNCE_IP_BYTES])
 {
-    enum announce_kind kind = announce_is_ipv4(ip) ? ANNOUNCE_ARP_PROBE : ANNOUNCE_NS;
+    enum announce_kind kind = ip_is_ipv4(ip) ? ANNOUNCE_ARP_PROBE : ANNOUNCE_NS;
     return send_frame(a, kind, ifindex, mac, ip);
 }
 

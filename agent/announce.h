@@ -27,8 +27,6 @@ struct announce_claim {
 
 /* ---- frames, pure ---- */
 
-bool announce_is_ipv4(const uint8_t ip[ANNOUNCE_IP_BYTES]);
-
 /* Writes an Ethernet frame of that kind, from `mac`, about `ip`, which must be of the kind's
  * family. Returns its length in bytes. */
 size_t announce_build(enum announce_kind kind, const uint8_t mac[ANNOUNCE_MAC_BYTES],

@@ -1,5 +1,7 @@
 #include "agent/config.h"
 
+#include "agent/ip.h"
+
 #include <arpa/inet.h>
 #include <inttypes.h>
 #include <netinet/in.h>
@@ -9,8 +11,6 @@
 #define HOST_BYTES_MAX 253 /* a domain name written out (RFC 1035 2.3.4) */
 #define DURATION_MS_MAX (30u * 24 * 60 * 60 * 1000)
 #define DURATION_SCALE_MAX 1000000000 /* nine digits behind the point; more mean nothing */
-
-static const uint8_t mapped_prefix[12] = {[10] = 0xff, [11] = 0xff}; /* RFC 4291 2.5.5.2 */
 
 /* ---- hosts and ports ---- */
 
@@ -73,9 +73,9 @@ static bool ip_parse(const char *text, uint8_t *ip)
 {
     if (inet_pton(AF_INET6, text, ip) == 1)
         return true;
-    if (inet_pton(AF_INET, text, ip + sizeof mapped_prefix) != 1)
+    if (inet_pton(AF_INET, text, ip + sizeof ip_mapped) != 1)
         return false;
-    memcpy(ip, mapped_prefix, sizeof mapped_prefix);
+    memcpy(ip, ip_mapped, sizeof ip_mapped);
     return true;
 }
 
@@ -125,13 +125,13 @@ bool config_addr_parse(const char *text, struct gossip_addr *addr)
 
 bool config_addr_is_ipv4(const struct gossip_addr *addr)
 {
-    return memcmp(addr->ip, mapped_prefix, sizeof mapped_prefix) == 0;
+    return ip_is_ipv4(addr->ip);
 }
 
 char *config_ip_text(const struct gossip_addr *addr, char *into)
 {
     if (config_addr_is_ipv4(addr))
-        inet_ntop(AF_INET, addr->ip + sizeof mapped_prefix, into, CONFIG_ADDR_TEXT_BYTES);
+        inet_ntop(AF_INET, addr->ip + sizeof ip_mapped, into, CONFIG_ADDR_TEXT_BYTES);
     else
         inet_ntop(AF_INET6, addr->ip, into, CONFIG_ADDR_TEXT_BYTES);
     return into;

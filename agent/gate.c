@@ -1,5 +1,8 @@
 #include "agent/gate.h"
 
+#include "agent/clock.h"
+#include "agent/ip.h"
+
 #include <arpa/inet.h>
 #include <assert.h>
 #include <endian.h>
@@ -18,7 +21,6 @@
 #include <unistd.h>
 
 #define TABLE "muster"
-#define IPV4_AT 12 /* in a mapped address */
 /* Whoever waits for longer has no gate; while addresses are held, no more than they can stand. */
 #define NFT_MS_AT_START 2000
 #define NFT_MS_LATER 300
@@ -55,13 +57,6 @@ static const char ruleset[] = "table inet " TABLE "\n"
                               "        arp saddr ip @ours4 arp saddr ip != @held4 drop\n"
                               "    }\n"
                               "}\n";
-
-static int64_t now_us(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_BOOTTIME, &t);
-    return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
-}
 
 /* ---- the tables ---- */
 
@@ -175,8 +170,8 @@ static void put_element(struct batch *b, int message, uint8_t family, const char
     struct nlattr *list = mnl_attr_nest_start(h, NFTA_SET_ELEM_LIST_ELEMENTS);
     struct nlattr *element = mnl_attr_nest_start(h, NFTA_LIST_ELEM);
     struct nlattr *key = mnl_attr_nest_start(h, NFTA_SET_ELEM_KEY);
-    mnl_attr_put(h, NFTA_DATA_VALUE, ipv4 ? GATE_IP_BYTES - IPV4_AT : GATE_IP_BYTES,
-                 ipv4 ? ip + IPV4_AT : ip);
+    mnl_attr_put(h, NFTA_DATA_VALUE, ipv4 ? GATE_IP_BYTES - IP_IPV4_AT : GATE_IP_BYTES,
+                 ipv4 ? ip + IP_IPV4_AT : ip);
     mnl_attr_nest_end(h, key);
     if (ms > 0)
         mnl_attr_put_u64(h, NFTA_SET_ELEM_TIMEOUT, htobe64(ms));
@@ -278,16 +273,10 @@ static void put_forget(struct batch *b, uint8_t family, const char *ours, const 
     put_gone(b, family, ours, ip);
 }
 
-static bool is_ipv4(const uint8_t *ip)
-{
-    static const uint8_t mapped[IPV4_AT] = {[10] = 0xff, [11] = 0xff};
-    return memcmp(ip, mapped, sizeof mapped) == 0;
-}
-
 static bool pass(struct gate *g, const uint8_t *ip, int64_t ms)
 {
     struct batch b;
-    bool ipv4 = is_ipv4(ip);
+    bool ipv4 = ip_is_ipv4(ip);
     begin(&b, g->seq);
     if (ipv4)
         put_pass(&b, NFPROTO_ARP, "ours4", "held4", ip, ms);
@@ -301,18 +290,19 @@ bool gate_pass(struct gate *g, const uint8_t ip[GATE_IP_BYTES], int64_t ms)
         return false;
     if (pass(g, ip, ms))
         return true;
-    int64_t begun_us = now_us();
+    int64_t begun_us = clock_us(CLOCK_BOOTTIME);
     if (errno != ENOENT || begun_us - g->remade_us < GATE_REMAKE_US)
         return false;
     g->remade_us = begun_us;
     errno = ENOENT;
-    return make_tables(NFT_MS_LATER) && pass(g, ip, ms - (now_us() - begun_us) / 1000 - 1);
+    return make_tables(NFT_MS_LATER) &&
+           pass(g, ip, ms - (clock_us(CLOCK_BOOTTIME) - begun_us) / 1000 - 1);
 }
 
 bool gate_forget(struct gate *g, const uint8_t ip[GATE_IP_BYTES])
 {
     struct batch b;
-    bool ipv4 = is_ipv4(ip);
+    bool ipv4 = ip_is_ipv4(ip);
     if (!g->socket)
         return false;
     begin(&b, g->seq);

@@ -1,5 +1,6 @@
 #include "agent/handler_run.h"
 
+#include "agent/clock.h"
 #include "agent/handler_output.h"
 #include "agent/log.h"
 #include "agent/runner_link.h"
@@ -28,13 +29,6 @@ struct handler_run {
     handler_done_fn *done;
     void *arg;
 };
-
-static int64_t now_us(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
-}
 
 static struct timeval timeval_of(uint32_t ms)
 {
@@ -65,7 +59,7 @@ static void log_result(const struct handler_run *r, const char *how, int number)
 
 static void take_status(struct handler_run *r, int status)
 {
-    r->result.duration_us = now_us() - r->started_us;
+    r->result.duration_us = clock_us(CLOCK_MONOTONIC) - r->started_us;
     if (WIFEXITED(status)) {
         r->result.status = WEXITSTATUS(status);
         log_result(r, "exit status", r->result.status);
@@ -140,7 +134,7 @@ static struct handler_run *run_new(struct event_base *base, const struct handler
     r->handler = strdup(order->handler);
     r->path = strdup(order->path);
     r->seq = order->entry->seq;
-    r->started_us = now_us();
+    r->started_us = clock_us(CLOCK_MONOTONIC);
     r->timeout = evtimer_new(base, on_timeout, r);
     r->grace = evtimer_new(base, on_grace_over, r);
     if (r->handler && r->path && r->timeout && r->grace && event_add(r->timeout, &timeout) == 0)

@@ -1,6 +1,7 @@
 #include "agent/net.h"
 
 #include "agent/config.h"
+#include "agent/ip.h"
 
 #include <errno.h>
 #include <ifaddrs.h>
@@ -16,11 +17,9 @@ enum {
         1 << 20, /* rides out half a second of a busy cluster while we are not scheduled */
 };
 
-static const uint8_t v4_mapped[12] = {[10] = 0xff, [11] = 0xff};
-
 bool net_is_ipv4(const struct gossip_addr *addr)
 {
-    return memcmp(addr->ip, v4_mapped, sizeof v4_mapped) == 0;
+    return ip_is_ipv4(addr->ip);
 }
 
 bool net_is_any(const struct gossip_addr *addr)
@@ -60,7 +59,7 @@ bool net_addr(const struct sockaddr_storage *from, struct gossip_addr *addr)
     if (from->ss_family != AF_INET)
         return false;
     const struct sockaddr_in *in = (const struct sockaddr_in *)from;
-    memcpy(addr->ip, v4_mapped, sizeof v4_mapped);
+    memcpy(addr->ip, ip_mapped, sizeof ip_mapped);
     memcpy(addr->ip + 12, &in->sin_addr, 4);
     addr->port = ntohs(in->sin_port);
     return true;

@@ -1,5 +1,7 @@
 #include "agent/netlink.h"
 
+#include "agent/ip.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <libmnl/libmnl.h>
@@ -15,20 +17,12 @@
 #define IFA_PROTO 11 /* headers before Linux 5.18 */
 #endif
 
-#define IPV4_AT 12 /* in a mapped address */
 #define IPV4_BITS 32
 #define REQUEST_BYTES 256 /* far more than any that is built here */
 /* IFF_LOWER_UP of <linux/if.h>, which does not go with <net/if.h>. IFF_RUNNING follows it up to a
  * second later. */
 #define CARRIER (1 << 16)
 #define DUMP_TRIES 3 /* of a list that changed while it was read */
-
-static const uint8_t mapped[IPV4_AT] = {[10] = 0xff, [11] = 0xff};
-
-static bool is_ipv4(const uint8_t *ip)
-{
-    return memcmp(ip, mapped, sizeof mapped) == 0;
-}
 
 /* ---- asking ---- */
 
@@ -99,9 +93,9 @@ static struct nlmsghdr *start(char *bytes, int type, int flags)
 static struct nlmsghdr *start_addr(char *bytes, int type, int flags,
                                    const struct netlink_addr *addr)
 {
-    bool ipv4 = is_ipv4(addr->ip);
-    const uint8_t *ip = ipv4 ? addr->ip + IPV4_AT : addr->ip;
-    size_t ip_bytes = ipv4 ? sizeof addr->ip - IPV4_AT : sizeof addr->ip;
+    bool ipv4 = ip_is_ipv4(addr->ip);
+    const uint8_t *ip = ipv4 ? addr->ip + IP_IPV4_AT : addr->ip;
+    size_t ip_bytes = ipv4 ? sizeof addr->ip - IP_IPV4_AT : sizeof addr->ip;
     struct nlmsghdr *h = start(bytes, type, NLM_F_ACK | flags);
     struct ifaddrmsg *m = mnl_nlmsg_put_extra_header(h, sizeof *m);
     m->ifa_family = ipv4 ? AF_INET : AF_INET6;
@@ -117,7 +111,7 @@ bool netlink_addr_set(struct netlink *n, const struct netlink_addr *addr, uint32
                       bool replace)
 {
     char bytes[REQUEST_BYTES];
-    bool ipv4 = is_ipv4(addr->ip);
+    bool ipv4 = ip_is_ipv4(addr->ip);
     bool routeless = !ipv4 || addr->prefix == IPV4_BITS;
     struct ifa_cacheinfo lifetime = {.ifa_prefered = ipv4 ? valid_s : 0, .ifa_valid = valid_s};
     struct nlmsghdr *h =
@@ -141,10 +135,10 @@ struct addr_attrs {
 
 static void take_ip(struct addr_attrs *a, const struct nlattr *attr)
 {
-    size_t ip_bytes = a->ipv4 ? sizeof a->addr->ip - IPV4_AT : sizeof a->addr->ip;
+    size_t ip_bytes = a->ipv4 ? sizeof a->addr->ip - IP_IPV4_AT : sizeof a->addr->ip;
     if (mnl_attr_get_payload_len(attr) != ip_bytes)
         return;
-    memcpy(a->addr->ip, mapped, sizeof mapped);
+    memcpy(a->addr->ip, ip_mapped, sizeof ip_mapped);
     memcpy(a->addr->ip + sizeof a->addr->ip - ip_bytes, mnl_attr_get_payload(attr), ip_bytes);
     a->has_ip = true;
 }

@@ -1,5 +1,6 @@
 #include "agent/steward.h"
 
+#include "agent/clock.h"
 #include "agent/steward_table.h"
 
 #include <assert.h>
@@ -40,9 +41,7 @@ struct steward {
 
 int64_t steward_now_us(void)
 {
-    struct timespec t;
-    clock_gettime(CLOCK_BOOTTIME, &t);
-    return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+    return clock_us(CLOCK_BOOTTIME);
 }
 
 /* ---- beginning ---- */

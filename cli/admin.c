@@ -10,21 +10,6 @@
 
 #define TAGS_MAX 256 /* of one command; a member has room for fewer */
 
-/* Text mode says nothing when a thing is done; JSON mode says {"WHAT":true}. */
-static int done(const struct cli *cli, const struct client *client, const char *subject,
-                const char *what)
-{
-    if (client->status != CLIENT_OK)
-        return cli_failed(cli, client, subject);
-    if (!cli->json)
-        return CLI_YES;
-    struct json json = {0};
-    json_object_begin(&json, NULL);
-    json_boolean(&json, what, true);
-    json_object_end(&json);
-    return cli_print_json(cli, &json);
-}
-
 static int print_joined(const struct cli *cli, uint64_t joined, size_t asked)
 {
     if (!cli->json) {
@@ -78,21 +63,14 @@ int admin_leave_run(struct cli *cli, int argc, char **argv)
     client_request(&client, "leave");
     if (client_call(&client, false) == CLIENT_OK)
         client_await_end(&client);
-    int status = done(cli, &client, NULL, "left");
+    int status = cli_done(cli, &client, NULL, "left");
     client_close(&client);
     return status;
 }
 
 int admin_reload_run(struct cli *cli, int argc, char **argv)
 {
-    cli_arguments(cli, argc, argv, 0, 0);
-    struct client client;
-    client_open(&client, cli->socket, CLIENT_NO_DEADLINE);
-    client_request(&client, "reload");
-    client_call(&client, false);
-    int status = done(cli, &client, NULL, "reloaded");
-    client_close(&client);
-    return status;
+    return cli_order(cli, argc, argv, "reload", "reloaded");
 }
 
 int admin_forget_run(struct cli *cli, int argc, char **argv)
@@ -107,7 +85,7 @@ int admin_forget_run(struct cli *cli, int argc, char **argv)
     client_put_text(&client, "Prune");
     client_put_boolean(&client, true);
     client_call(&client, false);
-    int status = done(cli, &client, name, "forgotten");
+    int status = cli_done(cli, &client, name, "forgotten");
     client_close(&client);
     return status;
 }
@@ -157,7 +135,7 @@ static int change_tags(const struct cli *cli, struct client *client, const struc
     for (size_t i = 0; i < changes->remove_count; i++)
         client_put_text(client, changes->remove[i]);
     client_call(client, false);
-    return done(cli, client, NULL, "changed");
+    return cli_done(cli, client, NULL, "changed");
 }
 
 static int print_tags(const struct cli *cli, const struct member *self)

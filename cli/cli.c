@@ -159,3 +159,29 @@ int cli_print_json(const struct cli *cli, struct json *json)
     json_free(json);
     return status;
 }
+
+int cli_done(const struct cli *cli, const struct client *client, const char *subject,
+             const char *what)
+{
+    if (client->status != CLIENT_OK)
+        return cli_failed(cli, client, subject);
+    if (!cli->json)
+        return CLI_YES;
+    struct json json = {0};
+    json_object_begin(&json, NULL);
+    json_boolean(&json, what, true);
+    json_object_end(&json);
+    return cli_print_json(cli, &json);
+}
+
+int cli_order(struct cli *cli, int argc, char **argv, const char *command, const char *what)
+{
+    cli_arguments(cli, argc, argv, 0, 0);
+    struct client client;
+    client_open(&client, cli->socket, CLIENT_NO_DEADLINE);
+    client_request(&client, command);
+    client_call(&client, false);
+    int status = cli_done(cli, &client, NULL, what);
+    client_close(&client);
+    return status;
+}

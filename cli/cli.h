@@ -70,6 +70,11 @@ void cli_say(const struct cli *cli, const char *format, ...) __attribute__((form
 /* Says what the client's last call ended with, about `subject` (NULL: nothing in particular), and
  * returns the exit status for it. */
 int cli_failed(const struct cli *cli, const struct client *client, const char *subject);
+/* The same, and after a call that went well text mode says nothing, and JSON mode {"WHAT":true}. */
+int cli_done(const struct cli *cli, const struct client *client, const char *subject,
+             const char *what);
+/* A whole command that takes no arguments: has the agent do that, and says WHAT. */
+int cli_order(struct cli *cli, int argc, char **argv, const char *command, const char *what);
 
 /* Splits KEY=VALUE in place and returns VALUE, NULL if it is none. */
 char *cli_split(char *pair);

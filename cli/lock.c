@@ -1,3 +1,4 @@
+#include "agent/clock.h"
 #include "agent/config.h"
 #include "cli/cli.h"
 #include "cli/fields.h"
@@ -54,9 +55,7 @@ static void pass_on(int number)
 
 static int64_t left_ms(const struct lock *lock)
 {
-    struct timespec t;
-    clock_gettime(CLOCK_BOOTTIME, &t);
-    return (lock->until_us - ((int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000)) / 1000;
+    return (lock->until_us - clock_us(CLOCK_BOOTTIME)) / 1000;
 }
 
 static bool read_lock(struct client *client, struct lock *lock)

@@ -297,17 +297,6 @@ static int explain_vip(const struct cli *cli, struct client *client, const char 
 
 /* ---- move, release ---- */
 
-static int print_done(const struct cli *cli, const char *what)
-{
-    if (!cli->json)
-        return CLI_YES;
-    struct json json = {0};
-    json_object_begin(&json, NULL);
-    json_boolean(&json, what, true);
-    json_object_end(&json);
-    return cli_print_json(cli, &json);
-}
-
 /* Asked again, it does no harm: the word to the holder may have been lost, or HOST did not wait for
  * it yet. */
 static enum client_status ask_to_move(struct client *client, const char *name, const char *host)
@@ -336,7 +325,7 @@ static int await(const struct cli *cli, struct client *client, const char *name,
         if (ask(client, name, &vip) != CLIENT_OK)
             return cli_failed(cli, client, name);
         if (host ? strcmp(vip.holder, host) == 0 : strcmp(vip.state, "waiting") == 0)
-            return print_done(cli, host ? "moved" : "released");
+            return cli_done(cli, client, NULL, host ? "moved" : "released");
         epoch = epoch ? epoch : vip.epoch;
         nanosleep(&(struct timespec){.tv_nsec = POLL_MS * 1000000L}, NULL);
     }
@@ -448,7 +437,7 @@ static int await_drained(const struct cli *cli, struct client *client, bool was_
         if (ask_list(client, &list) != CLIENT_OK)
             return cli_failed(cli, client, NULL);
         if (is_drained(&list, was_here))
-            return print_done(cli, "drained");
+            return cli_done(cli, client, NULL, "drained");
     } while (client_now_ms() < end_ms);
     bool any_here = false;
     for (size_t i = 0; i < list.count && i < DRAIN_MAX; i++) {
@@ -458,7 +447,7 @@ static int await_drained(const struct cli *cli, struct client *client, bool was_
             cli_say(cli, "\"%s\" %s", list.vips[i].name,
                     here ? "is still here" : "is held by nobody now");
     }
-    return any_here ? CLI_NO : print_done(cli, "drained");
+    return any_here ? CLI_NO : cli_done(cli, client, NULL, "drained");
 }
 
 static int drain(const struct cli *cli, struct client *client)
@@ -486,13 +475,5 @@ int vip_drain_run(struct cli *cli, int argc, char **argv)
 
 int vip_undrain_run(struct cli *cli, int argc, char **argv)
 {
-    cli_arguments(cli, argc, argv, 0, 0);
-    struct client client;
-    client_open(&client, cli->socket, CLIENT_NO_DEADLINE);
-    client_request(&client, "undrain");
-    client_call(&client, false);
-    int status =
-        client.status == CLIENT_OK ? print_done(cli, "undrained") : cli_failed(cli, &client, NULL);
-    client_close(&client);
-    return status;
+    return cli_order(cli, argc, argv, "undrain", "undrained");
 }
