@@ -1,16 +1,16 @@
 #include "agent/agent.h"
 
-#include "agent/clock.h"
-#include "agent/control.h"
-#include "agent/dial.h"
-#include "agent/locks.h"
-#include "agent/net.h"
-#include "agent/notify.h"
-#include "agent/quorum.h"
+#include "agent/base/clock.h"
+#include "agent/base/notify.h"
+#include "agent/control/control.h"
+#include "agent/net/dial.h"
+#include "agent/net/net.h"
+#include "agent/net/stream.h"
+#include "agent/net/udp.h"
 #include "agent/reload.h"
-#include "agent/stream.h"
-#include "agent/udp.h"
-#include "agent/vips.h"
+#include "agent/vip/locks.h"
+#include "agent/vip/quorum.h"
+#include "agent/vip/vips.h"
 
 #include <assert.h>
 #include <event2/event.h>
@@ -50,31 +50,30 @@ static void send_packets(struct agent *a)
     udp_flush(a->udp);
 }
 
-static void say(enum journal_kind kind, const struct gossip_member *member,
+static void say(enum event_kind kind, const struct gossip_member *member,
                 const struct journal_vip *vip)
 {
     static const char remark[] = "; it lives, but not all who watch it can reach it: is a link cut "
                                  "one way, or losing packets?";
-    bool is_trouble = kind == JOURNAL_UNREACHABLE; /* which no agent can do anything about */
+    bool is_trouble = kind == EVENT_MEMBER_UNREACHABLE; /* which no agent can do anything about */
     char addr[CONFIG_ADDR_TEXT_BYTES];
-    if (journal_is_of_member(kind))
+    if (event_kind_is_of_member(kind))
         log_write(is_trouble ? LOG_LEVEL_WARN : LOG_LEVEL_INFO, "%s: %s %s%s",
-                  journal_kind_text(kind), member->profile->name,
+                  event_kind_text(kind), member->profile->name,
                   config_addr_text(&member->profile->addr, addr), is_trouble ? remark : "");
     else if (vip)
-        log_write(kind == JOURNAL_VIP_CONFLICT ? LOG_LEVEL_ERROR : LOG_LEVEL_INFO,
-                  "%s: %s, %s on %s: held by %s, epoch %" PRIu64, journal_kind_text(kind),
-                  vip->name, vip->address, vip->interface, *vip->holder ? vip->holder : "nobody",
-                  vip->epoch);
+        log_write(kind == EVENT_VIP_CONFLICT ? LOG_LEVEL_ERROR : LOG_LEVEL_INFO,
+                  "%s: %s, %s on %s: held by %s, epoch %" PRIu64, event_kind_text(kind), vip->name,
+                  vip->address, vip->interface, *vip->holder ? vip->holder : "nobody", vip->epoch);
     else
-        log_write(kind == JOURNAL_QUORUM_LOST ? LOG_LEVEL_WARN : LOG_LEVEL_INFO, "%s: %s",
-                  journal_kind_text(kind),
-                  kind == JOURNAL_QUORUM_LOST
+        log_write(kind == EVENT_QUORUM_LOST ? LOG_LEVEL_WARN : LOG_LEVEL_INFO, "%s: %s",
+                  event_kind_text(kind),
+                  kind == EVENT_QUORUM_LOST
                       ? "too few voters are alive and agree for any address to be held"
                       : "enough voters are alive and agree");
 }
 
-void agent_publish(struct agent *a, enum journal_kind kind, const struct gossip_member *member,
+void agent_publish(struct agent *a, enum event_kind kind, const struct gossip_member *member,
                    const struct journal_vip *vip)
 {
     say(kind, member, vip);
@@ -147,15 +146,15 @@ static void save_soon(struct agent *a)
 
 static void tell(struct agent *a, const struct gossip_event *event)
 {
-    static const enum journal_kind kinds[] = {
-        [GOSSIP_EVENT_JOIN] = JOURNAL_JOIN,
-        [GOSSIP_EVENT_SUSPECT] = JOURNAL_SUSPECT,
-        [GOSSIP_EVENT_FAILED] = JOURNAL_FAILED,
-        [GOSSIP_EVENT_LEAVE] = JOURNAL_LEAVE,
-        [GOSSIP_EVENT_UPDATE] = JOURNAL_UPDATE,
-        [GOSSIP_EVENT_UNREACHABLE] = JOURNAL_UNREACHABLE,
-        [GOSSIP_EVENT_REACHABLE] = JOURNAL_REACHABLE,
-        [GOSSIP_EVENT_REAP] = JOURNAL_REAP,
+    static const enum event_kind kinds[] = {
+        [GOSSIP_EVENT_JOIN] = EVENT_MEMBER_JOIN,
+        [GOSSIP_EVENT_SUSPECT] = EVENT_MEMBER_SUSPECT,
+        [GOSSIP_EVENT_FAILED] = EVENT_MEMBER_FAILED,
+        [GOSSIP_EVENT_LEAVE] = EVENT_MEMBER_LEAVE,
+        [GOSSIP_EVENT_UPDATE] = EVENT_MEMBER_UPDATE,
+        [GOSSIP_EVENT_UNREACHABLE] = EVENT_MEMBER_UNREACHABLE,
+        [GOSSIP_EVENT_REACHABLE] = EVENT_MEMBER_REACHABLE,
+        [GOSSIP_EVENT_REAP] = EVENT_MEMBER_REAP,
     };
     switch (event->kind) {
     case GOSSIP_EVENT_JOINED:
@@ -398,7 +397,7 @@ int agent_run(struct agent *a)
     struct gossip_member self = gossip_self(a->gossip);
     log_info("%s of cluster \"%s\" at %s, notices a death in %u ms", self.profile->name,
              a->config->cluster, config_addr_text(&self.profile->addr, addr), a->config->detect_ms);
-    agent_publish(a, JOURNAL_JOIN, &self, NULL);
+    agent_publish(a, EVENT_MEMBER_JOIN, &self, NULL);
     agent_settle(a);
     notify_send("READY=1");
     event_base_dispatch(a->base);

@@ -3,12 +3,12 @@
 #ifndef MUSTER_AGENT_H
 #define MUSTER_AGENT_H
 
-#include "agent/config.h"
-#include "agent/events.h"
-#include "agent/handler.h"
-#include "agent/journal.h"
-#include "agent/store.h"
-#include "agent/worker.h"
+#include "agent/base/worker.h"
+#include "agent/config/config.h"
+#include "agent/events/events.h"
+#include "agent/events/journal.h"
+#include "agent/scripts/handler.h"
+#include "agent/state/store.h"
 #include "gossip/gossip.h"
 
 #include <stdbool.h>
@@ -86,7 +86,7 @@ int64_t agent_now_us(void);
 void agent_settle(struct agent *a);
 
 /* Tells of a change: of a member, which may be ourselves, or of an address (NULL: of none). */
-void agent_publish(struct agent *a, enum journal_kind kind, const struct gossip_member *member,
+void agent_publish(struct agent *a, enum event_kind kind, const struct gossip_member *member,
                    const struct journal_vip *vip);
 
 /* How something asked for has ended, told once; error: text, borrowed, when not ok. */

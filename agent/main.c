@@ -1,8 +1,8 @@
 /* musterd: reads its options, and runs an agent. */
 #include "agent/agent.h"
-#include "agent/folder.h"
+#include "agent/base/folder.h"
 #include "agent/privilege.h"
-#include "agent/steward.h"
+#include "agent/steward/steward.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -18,7 +18,7 @@ static bool fill_plan(const struct config *c, struct steward_plan *plan)
 {
     _Static_assert(STEWARD_VIPS_MAX >= CONFIG_VIPS_MAX, "room for all");
     for (size_t i = 0; i < c->vips_count; i++)
-        vip_spec_describe(&c->vips[i], &plan->vips[plan->vips_count++]);
+        steward_vip_describe(&c->vips[i], &plan->vips[plan->vips_count++]);
     return scripts_take(&plan->scripts, c);
 }
 

@@ -1,6 +1,6 @@
 #include "agent/privilege.h"
 
-#include "agent/folder.h"
+#include "agent/base/folder.h"
 
 #include <dirent.h>
 #include <errno.h>

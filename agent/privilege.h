@@ -2,7 +2,7 @@
 #ifndef MUSTER_AGENT_PRIVILEGE_H
 #define MUSTER_AGENT_PRIVILEGE_H
 
-#include "agent/config.h"
+#include "agent/config/config.h"
 
 #include <stdbool.h>
 

@@ -1,10 +1,10 @@
 #include "agent/reload.h"
 
-#include "agent/dial.h"
-#include "agent/hooks.h"
-#include "agent/quorum.h"
-#include "agent/runner_link.h"
-#include "agent/vips.h"
+#include "agent/net/dial.h"
+#include "agent/scripts/hooks.h"
+#include "agent/scripts/runner_link.h"
+#include "agent/vip/quorum.h"
+#include "agent/vip/vips.h"
 
 #include <errno.h>
 #include <event2/event.h>
@@ -238,8 +238,8 @@ void reload_begin(struct agent *a, agent_done_fn *done, void *arg)
 {
     size_t waiting = 0;
     struct reload *r;
-    TAILQ_FOREACH(r, &a->reloads, entry)
-    waiting++;
+    TAILQ_FOREACH (r, &a->reloads, entry)
+        waiting++;
     r = waiting < RELOADS_MAX ? calloc(1, sizeof *r) : NULL;
     if (!r) {
         done(arg, false, waiting < RELOADS_MAX ? "out of memory" : "too many reloads at one time");
@@ -254,7 +254,7 @@ void reload_begin(struct agent *a, agent_done_fn *done, void *arg)
 void reload_forget(struct agent *a, const void *arg)
 {
     struct reload *r;
-    TAILQ_FOREACH(r, &a->reloads, entry)
-    if (r->arg == arg)
-        r->done = NULL;
+    TAILQ_FOREACH (r, &a->reloads, entry)
+        if (r->arg == arg)
+            r->done = NULL;
 }

@@ -2,7 +2,7 @@
 #ifndef MUSTER_CLI_H
 #define MUSTER_CLI_H
 
-#include "agent/json.h"
+#include "agent/base/json.h"
 #include "cli/client.h"
 
 #include <getopt.h>

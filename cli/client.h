@@ -1,5 +1,5 @@
 /* client: one connection to an agent's control socket: requests, their answers, and the records of
- * one stream, in Serf's RPC framing (agent/CONTROL.md). */
+ * one stream, in Serf's RPC framing (agent/control/CONTROL.md). */
 #ifndef MUSTER_CLIENT_H
 #define MUSTER_CLIENT_H
 

@@ -1,5 +1,5 @@
-#include "agent/clock.h"
-#include "agent/config.h"
+#include "agent/base/clock.h"
+#include "agent/config/config.h"
 #include "cli/cli.h"
 #include "cli/fields.h"
 #include "cli/guard.h"

@@ -2,7 +2,7 @@
 #ifndef MUSTER_MEMBER_H
 #define MUSTER_MEMBER_H
 
-#include "agent/json.h"
+#include "agent/base/json.h"
 #include "cli/client.h"
 
 #include <msgpack.h>

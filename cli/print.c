@@ -1,6 +1,6 @@
 #include "cli/print.h"
 
-#include "agent/text.h"
+#include "agent/base/text.h"
 
 #include <assert.h>
 #include <inttypes.h>

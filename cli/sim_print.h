@@ -2,7 +2,7 @@
 #ifndef MUSTER_SIM_PRINT_H
 #define MUSTER_SIM_PRINT_H
 
-#include "agent/json.h"
+#include "agent/base/json.h"
 #include "cli/sim_runs.h"
 
 #include <stdio.h>

@@ -1,4 +1,4 @@
-#include "agent/config.h"
+#include "agent/config/config.h"
 #include "cli/cli.h"
 #include "cli/fields.h"
 #include "cli/member.h"

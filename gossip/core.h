@@ -2,19 +2,19 @@
 #ifndef GOSSIP_CORE_H
 #define GOSSIP_CORE_H
 
+#include "gossip/detector/health.h"
+#include "gossip/detector/probe.h"
+#include "gossip/detector/reach.h"
+#include "gossip/detector/suspicion.h"
+#include "gossip/detector/tuning.h"
 #include "gossip/gossip.h"
-#include "gossip/health.h"
-#include "gossip/join.h"
-#include "gossip/leases.h"
-#include "gossip/member.h"
+#include "gossip/lease/leases.h"
+#include "gossip/membership/join.h"
+#include "gossip/membership/member.h"
+#include "gossip/membership/spread.h"
+#include "gossip/membership/sync.h"
 #include "gossip/outbox.h"
-#include "gossip/probe.h"
-#include "gossip/reach.h"
 #include "gossip/rng.h"
-#include "gossip/spread.h"
-#include "gossip/suspicion.h"
-#include "gossip/sync.h"
-#include "gossip/tuning.h"
 #include "gossip/wire.h"
 
 struct gossip {

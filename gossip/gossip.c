@@ -1,8 +1,8 @@
 #include "gossip/gossip.h"
 
 #include "gossip/core.h"
-#include "gossip/profile.h"
-#include "gossip/view.h"
+#include "gossip/membership/profile.h"
+#include "gossip/membership/view.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -16,9 +16,9 @@ const char *gossip_error_text(enum gossip_error error)
     return texts[error];
 }
 
-/* Measured (gossip/DETECTOR.md): without round trips a crash takes 0.43 of detect at the median,
- * and some five round trips are added: until a ping is missed, while pings anew are, for evidence,
- * for the suspect to contradict, and for the news. */
+/* Measured (gossip/detector/DETECTOR.md): without round trips a crash takes 0.43 of detect at the
+ * median, and some five round trips are added: until a ping is missed, while pings anew are, for
+ * evidence, for the suspect to contradict, and for the news. */
 uint32_t gossip_detect_ms_min(int64_t rtt_us)
 {
     int64_t ms = 100 + rtt_us / 1000 * 9 + rtt_us % 1000 * 9 / 1000;

@@ -64,10 +64,11 @@
  * stays a moment to be heard, and is `left`. Two hosts with one name: the earlier start keeps it,
  * and the later is told to stop. How long each has run says who was earlier: hosts' clocks differ.
  *
- * TIMING. Everything follows from `detect`, in tuning.c; gossip/DETECTOR.md has the model, how the
- * numbers were found, what each part is worth, and where it breaks. A crash is first missed after
- * a quarter of the ping period (three observers, each with its own phase), accused some three quick
- * pings later, failed at the end of the shrunken window: at the default about 0.17 + 0.15 + 0.45 s.
+ * TIMING. Everything follows from `detect`, in tuning.c; gossip/detector/DETECTOR.md has the model,
+ * how the numbers were found, what each part is worth, and where it breaks. A crash is first missed
+ * after a quarter of the ping period (three observers, each with its own phase), accused some three
+ * quick pings later, failed at the end of the shrunken window: at the default about 0.17 + 0.15 +
+ * 0.45 s.
  */
 #ifndef GOSSIP_GOSSIP_H
 #define GOSSIP_GOSSIP_H

@@ -1,6 +1,6 @@
 #include "gossip/wire.h"
 
-#include "gossip/profile.h"
+#include "gossip/membership/profile.h"
 
 #include <assert.h>
 #include <stddef.h>

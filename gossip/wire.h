@@ -56,8 +56,8 @@
 #define GOSSIP_WIRE_H
 
 #include "gossip/gossip.h"
-#include "gossip/lease.h"
-#include "gossip/member.h"
+#include "gossip/lease/lease.h"
+#include "gossip/membership/member.h"
 
 #define WIRE_VERSION 1
 #define WIRE_BUCKETS_LOG2_MAX 7

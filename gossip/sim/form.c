@@ -1,7 +1,7 @@
 #include "gossip/sim/form.h"
 
 #include "gossip/core.h"
-#include "gossip/profile.h"
+#include "gossip/membership/profile.h"
 
 #include <assert.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 #include "gossip/sim/net_views.h"
 
 #include "gossip/core.h"
-#include "gossip/profile.h"
+#include "gossip/membership/profile.h"
 
 static bool is_alive(const struct gossip *g, uint64_t key)
 {

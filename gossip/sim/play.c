@@ -1,9 +1,9 @@
 #include "gossip/sim/play.h"
 
+#include "gossip/detector/tuning.h"
 #include "gossip/sim/form.h"
 #include "gossip/sim/grow.h"
 #include "gossip/sim/stage.h"
-#include "gossip/tuning.h"
 
 #include <assert.h>
 #include <stdarg.h>

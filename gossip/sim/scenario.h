@@ -19,7 +19,7 @@
  *                                  clusters of 2048 nodes and more draw it once for 16 seeds
  *     detect TIME [NODES]          "1.5s" if it is not said; of some nodes only: a mixed cluster
  *     clock NODES PPM              their clocks' rate error: +200ppm, -5000ppm
- *     tune NAME NUMBER             one of the detector's parameters (gossip/tuning.h); of
+ *     tune NAME NUMBER             one of the detector's parameters (gossip/detector/tuning.h); of
  *                                  switches, and of what is counted, whole numbers only
  *     group NAME = NODES           a name for nodes; `any` is drawn once, here
  *     link FROM -> TO PROPERTY...  also <->; properties: delay TIME, jitter TIME, loss SHARE,

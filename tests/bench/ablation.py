@@ -3,7 +3,7 @@ all of them. A part without which nothing gets worse has no place in it.
 
 usage: ablation.py [--quick]      (MUSTER_BUILD: the folder with muster-sim, default build/gcc)
 
-The parts, as switches of gossip/tuning.h: rings (without them a random member is pinged at a time,
+The parts, as switches of gossip/detector/tuning.h: rings (without them a random member is pinged at a time,
 as in SWIM, as often as makes the same packets a second while idle), pooling (what other observers
 see counts), loss_term (phi knows of loss), health (who stalled does not judge), notice (the first
 miss is told to other observers). Each has scenarios where it should matter. What differs by less

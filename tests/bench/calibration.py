@@ -2,7 +2,7 @@
 live members are watched on lossy links, and the silences that ended with an answer are counted by
 the phi they had reached. Drawn as a picture, and printed.
 
-usage: calibration.py [--quick] [-o FILE]      (default: gossip/calibration.svg)
+usage: calibration.py [--quick] [-o FILE]      (default: gossip/detector/calibration.svg)
 MUSTER_BUILD: the folder with muster-sim (default: build/gcc). The same seeds give the same output.
 
 Where a curve lies above the diagonal, silences were taken for less likely than they are, and phi
@@ -227,7 +227,7 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--quick", action="store_true", help="small runs")
     parser.add_argument("-o", "--output", metavar="FILE", default=os.path.join(
-        detector.ROOT, "gossip", "calibration.svg"))
+        detector.ROOT, "gossip", "detector", "calibration.svg"))
     options = parser.parse_args()
     return detector.run_main(lambda sim: main_calibration(sim, options), LIMIT_S)
 

@@ -1,4 +1,4 @@
-"""What the detector's parameters (gossip/tuning.h) do: each is changed around its default, and the
+"""What the detector's parameters (gossip/detector/tuning.h) do: each is changed around its default, and the
 most important ones together, and for each setting three things are measured: how fast, how often
 wrong, at what cost. The settings that no other beats in all three are its front; the defaults
 should be among them.
@@ -164,7 +164,7 @@ def measure_pair(sim, setting, effort, seed=1):
 # Settings.
 
 def read_defaults():
-    """By name, from gossip/tuning.h: X(name, default, ..."""
+    """By name, from gossip/detector/tuning.h: X(name, default, ..."""
     with open(os.path.join(detector.ROOT, "gossip", "tuning.h")) as file:
         found = re.findall(r"^ *X\((\w+), ([\d./ ]+),", file.read(), re.M)
     return {name: quotient(text) for name, text in found}

@@ -1,7 +1,7 @@
 /* The control server against one client that says anything. The first byte of the input says how,
  * the rest is what the client sends. */
-#include "agent/control_client.h"
-#include "agent/log.h"
+#include "agent/base/log.h"
+#include "agent/control/control_client.h"
 #include "tests/unit/fake_core.h"
 
 #include <event2/buffer.h>
@@ -118,7 +118,7 @@ static void send_all(struct run *r, unsigned how, const uint8_t *data, size_t si
             size_t cursor = sent & 1;
             struct gossip_member member;
             gossip_next_member(fake.agent.gossip, &cursor, &member);
-            fake_change(&member, (enum journal_kind)(sent % JOURNAL_KINDS_COUNT));
+            fake_change(&member, (enum event_kind)(sent % EVENT_KINDS_COUNT));
             log_debug("%zu sent", sent);
         }
         if (n <= 0 && !moved)

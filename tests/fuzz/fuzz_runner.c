@@ -5,8 +5,8 @@
  * Whatever is asked: what is not in the list does not run; each run, and each reading of the
  * configuration, is told of once, and of an id only one goes on at a time; what is killed ends; and
  * no descriptor is left open. */
-#include "agent/runner.h"
-#include "agent/runner_child.h"
+#include "agent/steward/runner.h"
+#include "agent/steward/runner_child.h"
 
 #include <errno.h>
 #include <fcntl.h>

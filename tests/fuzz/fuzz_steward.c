@@ -4,7 +4,7 @@
  *
  * Whatever is asked: what has our mark is there only while its time has not passed, as far as the
  * kernel lets it be removed; and what an operator configured stays. */
-#include "agent/steward_table.h"
+#include "agent/steward/steward_table.h"
 #include "tests/unit/fake_kernel.h"
 
 #include <errno.h>

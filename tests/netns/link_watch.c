@@ -1,7 +1,7 @@
 /* Asks a link every few milliseconds who has an address, and prints each claim: TIME MAC, the time
  * by CLOCK_BOOTTIME in microseconds. usage: link_watch INTERFACE IP INTERVAL_MS */
-#include "agent/announce.h"
-#include "agent/netlink.h"
+#include "agent/steward/announce.h"
+#include "agent/steward/netlink.h"
 
 #include <arpa/inet.h>
 #include <inttypes.h>

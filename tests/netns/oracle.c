@@ -22,7 +22,7 @@
  *     moves                from one MAC to another
  *     announced            frames that told all who has it
  *     late_ms              the longest that a period began late: how noisy all of this is */
-#include "agent/announce.h"
+#include "agent/steward/announce.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

@@ -7,7 +7,7 @@
  *     quit                           closes the socket, and waits for the steward's end
  *
  * It prints a line for what it asks and each report: TIME WORD VIP and what belongs to it. */
-#include "agent/steward.h"
+#include "agent/steward/steward.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

@@ -8,9 +8,9 @@
 #ifndef MUSTER_LEASE_WORLD_H
 #define MUSTER_LEASE_WORLD_H
 
-#include "gossip/lease.h"
+#include "gossip/lease/lease.h"
+#include "gossip/lease/voters.h"
 #include "gossip/rng.h"
-#include "gossip/voters.h"
 
 #include <assert.h>
 #include <stdio.h>

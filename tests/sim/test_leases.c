@@ -1,6 +1,6 @@
 /* Leases in whole clusters: who wants one gets it, one at a time, and soon; and whoever is to have
  * it next has it at once. After every step it is counted who holds it. */
-#include "gossip/leases.h"
+#include "gossip/lease/leases.h"
 
 #include "tests/sim/scenario.h"
 

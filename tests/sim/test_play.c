@@ -1,8 +1,8 @@
 /* What a scenario shows: played from its text, its trace and its report read. */
 #include "gossip/core.h"
+#include "gossip/membership/view.h"
 #include "gossip/sim/net_views.h"
 #include "gossip/sim/play.h"
-#include "gossip/view.h"
 
 #include "tests/sim/scenario.h"
 

@@ -2,7 +2,7 @@
 #ifndef MUSTER_CONFIG_FIXTURE_H
 #define MUSTER_CONFIG_FIXTURE_H
 
-#include "agent/config.h"
+#include "agent/config/config.h"
 #include "tests/unit/unit.h"
 
 #include <stdio.h>

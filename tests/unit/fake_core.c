@@ -1,7 +1,7 @@
 #include "tests/unit/fake_core.h"
 
-#include "agent/control.h"
-#include "gossip/profile.h"
+#include "agent/control/control.h"
+#include "gossip/membership/profile.h"
 
 #include <assert.h>
 #include <event2/event.h>
@@ -74,7 +74,7 @@ const struct gossip_member *fake_member_add_partly(const char *name)
     return m;
 }
 
-void fake_change(const struct gossip_member *member, enum journal_kind kind)
+void fake_change(const struct gossip_member *member, enum event_kind kind)
 {
     assert(journal_append(fake.agent.journal, TIME_MS, kind, member, NULL));
     if (fake.agent.control)
@@ -100,7 +100,7 @@ void agent_settle(struct agent *a)
 {
     fake.settles++;
     if (a->gossip->changed)
-        fake_change(&a->gossip->members[0], JOURNAL_UPDATE);
+        fake_change(&a->gossip->members[0], EVENT_MEMBER_UPDATE);
     a->gossip->changed = false;
 }
 

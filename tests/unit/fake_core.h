@@ -38,7 +38,7 @@ const struct gossip_member *fake_member_add(const char *name, enum gossip_status
 /* The same, alive and partly unreachable. */
 const struct gossip_member *fake_member_add_partly(const char *name);
 /* Appends a change of that member to the journal and tells control. */
-void fake_change(const struct gossip_member *member, enum journal_kind kind);
+void fake_change(const struct gossip_member *member, enum event_kind kind);
 /* The n-th join that was asked for ends. */
 void fake_join_end(size_t n, bool ok, const char *error);
 

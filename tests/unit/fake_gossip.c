@@ -1,6 +1,6 @@
 #include "tests/unit/fake_gossip.h"
 
-#include "gossip/profile.h"
+#include "gossip/membership/profile.h"
 
 #include <assert.h>
 #include <stdlib.h>

@@ -2,7 +2,7 @@
 #ifndef MUSTER_FAKE_KERNEL_H
 #define MUSTER_FAKE_KERNEL_H
 
-#include "agent/steward_slot.h"
+#include "agent/steward/steward_slot.h"
 
 #define FAKE_ADDRS_MAX 16
 #define FAKE_IFINDEX 7

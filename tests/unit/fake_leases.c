@@ -1,7 +1,7 @@
 #include "tests/unit/fake_leases.h"
 
-#include "agent/control.h"
-#include "agent/events.h"
+#include "agent/control/control.h"
+#include "agent/events/events.h"
 #include "tests/unit/fake_core.h"
 
 #include <assert.h>
@@ -97,11 +97,11 @@ const struct voters *leases_voters(const struct gossip *g)
 
 /* ---- who is told ---- */
 
-void agent_publish(struct agent *a, enum journal_kind kind, const struct gossip_member *member,
+void agent_publish(struct agent *a, enum event_kind kind, const struct gossip_member *member,
                    const struct journal_vip *vip)
 {
     (void)a, (void)member;
-    NOTE(told, "%s %s %s %d%s\n", journal_kind_text(kind), vip->name,
+    NOTE(told, "%s %s %s %d%s\n", event_kind_text(kind), vip->name,
          *vip->holder ? vip->holder : "-", (int)vip->epoch, vip->here ? " here" : "");
 }
 

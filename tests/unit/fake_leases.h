@@ -3,7 +3,7 @@
 #ifndef MUSTER_FAKE_LEASES_H
 #define MUSTER_FAKE_LEASES_H
 
-#include "gossip/leases.h"
+#include "gossip/lease/leases.h"
 
 /* All zero at first: there is no voter. */
 extern struct fake_leases {

@@ -1,6 +1,6 @@
 #include "tests/unit/fake_log.h"
 
-#include "agent/log.h"
+#include "agent/base/log.h"
 
 #include <assert.h>
 #include <stdarg.h>

@@ -1,6 +1,6 @@
 #include "tests/unit/fake_vips.h"
 
-#include "agent/quorum.h"
+#include "agent/vip/quorum.h"
 
 #include <stdio.h>
 #include <string.h>

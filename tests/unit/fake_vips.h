@@ -3,8 +3,8 @@
 #ifndef MUSTER_FAKE_VIPS_H
 #define MUSTER_FAKE_VIPS_H
 
-#include "agent/locks.h"
-#include "agent/vips.h"
+#include "agent/vip/locks.h"
+#include "agent/vip/vips.h"
 
 #define FAKE_VIPS_MAX 4
 

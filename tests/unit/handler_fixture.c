@@ -1,7 +1,7 @@
 #include "tests/unit/handler_fixture.h"
 
-#include "agent/config.h"
-#include "agent/runner_link.h"
+#include "agent/config/config.h"
+#include "agent/scripts/runner_link.h"
 #include "tests/unit/fake_gossip.h"
 #include "tests/unit/fake_log.h"
 
@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 #define NOON_MS 1795176000123 /* 2026-11-20T12:00:00.123Z */
-#define ALL_KINDS ((1u << JOURNAL_KINDS_COUNT) - 1)
+#define ALL_KINDS ((1u << EVENT_KINDS_COUNT) - 1)
 #define PATH_BYTES 128
 #define SPECS_MAX 64
 
@@ -192,7 +192,7 @@ void configure(struct handler_spec s)
     know(&s, 1);
 }
 
-const struct journal_entry *publish_member(enum journal_kind kind, struct gossip_member m)
+const struct journal_entry *publish_member(enum event_kind kind, struct gossip_member m)
 {
     const struct journal_entry *e = journal_append(journal, NOON_MS, kind, &m, NULL);
     ck_assert_ptr_nonnull(e);
@@ -203,7 +203,7 @@ const struct journal_entry *publish_member(enum journal_kind kind, struct gossip
 
 void publish(const char *name)
 {
-    publish_member(JOURNAL_UPDATE, FAKE_MEMBER_UNTAGGED(name, GOSSIP_ALIVE));
+    publish_member(EVENT_MEMBER_UPDATE, FAKE_MEMBER_UNTAGGED(name, GOSSIP_ALIVE));
 }
 
 struct handler_stats stats(size_t index)

@@ -2,7 +2,7 @@
 #ifndef MUSTER_HANDLER_FIXTURE_H
 #define MUSTER_HANDLER_FIXTURE_H
 
-#include "agent/handler.h"
+#include "agent/scripts/handler.h"
 
 #include <check.h>
 #include <event2/event.h>
@@ -42,7 +42,7 @@ void configure(struct handler_spec s);
 void run_once(struct handler_spec s);
 
 /* Appends a change of 2026-11-20T12:00:00.123Z and publishes it; takes the member's profile. */
-const struct journal_entry *publish_member(enum journal_kind kind, struct gossip_member m);
+const struct journal_entry *publish_member(enum event_kind kind, struct gossip_member m);
 /* The same, an update of an untagged member. */
 void publish(const char *name);
 

@@ -4,7 +4,7 @@
 #define MUSTER_LONE_H
 
 #include "gossip/core.h"
-#include "gossip/profile.h"
+#include "gossip/membership/profile.h"
 
 #include "tests/unit/unit.h"
 

@@ -1,6 +1,6 @@
 #include "tests/unit/peer.h"
 
-#include "agent/control.h"
+#include "agent/control/control.h"
 #include "tests/unit/fake_core.h"
 
 #include <check.h>

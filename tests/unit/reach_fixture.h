@@ -2,7 +2,7 @@
 #ifndef MUSTER_REACH_FIXTURE_H
 #define MUSTER_REACH_FIXTURE_H
 
-#include "gossip/reach.h"
+#include "gossip/detector/reach.h"
 
 #include "tests/unit/invariant.h"
 #include "tests/unit/lone.h"

@@ -3,7 +3,7 @@
 #ifndef MUSTER_RUNNER_FIXTURE_H
 #define MUSTER_RUNNER_FIXTURE_H
 
-#include "agent/runner.h"
+#include "agent/steward/runner.h"
 
 #include <check.h>
 #include <poll.h>

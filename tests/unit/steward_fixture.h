@@ -2,7 +2,7 @@
 #ifndef MUSTER_STEWARD_FIXTURE_H
 #define MUSTER_STEWARD_FIXTURE_H
 
-#include "agent/steward_table.h"
+#include "agent/steward/steward_table.h"
 #include "tests/unit/fake_kernel.h"
 #include "tests/unit/unit.h"
 

@@ -2,9 +2,9 @@
 #ifndef MUSTER_STORE_FIXTURE_H
 #define MUSTER_STORE_FIXTURE_H
 
-#include "agent/log.h"
-#include "agent/statefile.h"
-#include "agent/store.h"
+#include "agent/base/log.h"
+#include "agent/state/statefile.h"
+#include "agent/state/store.h"
 #include "tests/unit/unit.h"
 
 #include <ftw.h>

@@ -1,4 +1,4 @@
-#include "agent/announce.h"
+#include "agent/steward/announce.h"
 
 #include "tests/unit/unit.h"
 

@@ -110,7 +110,7 @@ START_TEST(handlers_are_taken_in_order)
 
     ck_assert_uint_eq(c->handlers_count, 2);
     ck_assert_str_eq(h[0].name, "page");
-    ck_assert_uint_eq(h[0].kinds, 1u << JOURNAL_FAILED | 1u << JOURNAL_JOIN);
+    ck_assert_uint_eq(h[0].kinds, 1u << EVENT_MEMBER_FAILED | 1u << EVENT_MEMBER_JOIN);
     ck_assert_uint_eq(h[0].match.count, 2);
     ck_assert_str_eq(h[0].match.tags[0].key, "role");
     ck_assert_str_eq(h[0].match.tags[0].value, "db");
@@ -120,7 +120,7 @@ START_TEST(handlers_are_taken_in_order)
     ck_assert_uint_eq(h[0].timeout_ms, 90000);
     ck_assert_str_eq(h[0].user, "root");
     ck_assert_str_eq(h[1].name, "log");
-    ck_assert_uint_eq(h[1].kinds, 1u << JOURNAL_UNREACHABLE | 1u << JOURNAL_REACHABLE);
+    ck_assert_uint_eq(h[1].kinds, 1u << EVENT_MEMBER_UNREACHABLE | 1u << EVENT_MEMBER_REACHABLE);
     ck_assert_uint_eq(h[1].match.count, 0);
     ck_assert_uint_eq(h[1].timeout_ms, 30000);
     ck_assert_ptr_null(h[1].user);

@@ -1,4 +1,4 @@
-#include "agent/config.h"
+#include "agent/config/config.h"
 #include "tests/unit/unit.h"
 
 #include <stdio.h>

@@ -1,6 +1,6 @@
-#include "agent/control.h"
+#include "agent/control/control.h"
 
-#include "agent/rpc.h"
+#include "agent/control/rpc.h"
 #include "tests/unit/fake_core.h"
 #include "tests/unit/peer.h"
 #include "tests/unit/unit.h"

@@ -1,4 +1,4 @@
-#include "agent/control_client.h"
+#include "agent/control/control_client.h"
 #include "tests/unit/fake_core.h"
 #include "tests/unit/peer.h"
 #include "tests/unit/unit.h"

@@ -1,7 +1,7 @@
-#include "agent/control.h"
+#include "agent/control/control.h"
 
-#include "agent/pattern.h"
-#include "agent/rpc.h"
+#include "agent/control/pattern.h"
+#include "agent/control/rpc.h"
 #include "tests/unit/fake_core.h"
 #include "tests/unit/peer.h"
 #include "tests/unit/unit.h"

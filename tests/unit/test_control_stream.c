@@ -1,6 +1,6 @@
-#include "agent/control.h"
+#include "agent/control/control.h"
 
-#include "agent/log.h"
+#include "agent/base/log.h"
 #include "tests/unit/fake_core.h"
 #include "tests/unit/peer.h"
 #include "tests/unit/unit.h"
@@ -72,15 +72,15 @@ static void expect_gap(int seq, uint64_t lost, uint64_t last_lost)
 
 START_TEST(a_stream_tells_what_comes_in_serfs_form)
 {
-    fake_change(db, JOURNAL_JOIN);
+    fake_change(db, EVENT_MEMBER_JOIN);
     ask_stream(1, "*");
     peer_expect_answer(&p, 1, "");
     peer_expect_silence(&p);
-    fake_change(db, JOURNAL_UPDATE);
-    fake_change(db, JOURNAL_SUSPECT);     /* which Serf has not; */
-    fake_change(db, JOURNAL_UNREACHABLE); /* and neither these */
-    fake_change(db, JOURNAL_REACHABLE);
-    fake_change(db, JOURNAL_FAILED);
+    fake_change(db, EVENT_MEMBER_UPDATE);
+    fake_change(db, EVENT_MEMBER_SUSPECT);     /* which Serf has not; */
+    fake_change(db, EVENT_MEMBER_UNREACHABLE); /* and neither these */
+    fake_change(db, EVENT_MEMBER_REACHABLE);
+    fake_change(db, EVENT_MEMBER_FAILED);
     expect_stream(1, "member-update", "db1");
     expect_stream(1, "member-failed", "db1");
     peer_expect_silence(&p);
@@ -93,12 +93,12 @@ START_TEST(a_stream_is_filtered_by_a_list_of_events)
     peer_expect_answer(&p, 1, "");
     ask_stream(2, "");
     peer_expect_answer(&p, 2, "");
-    fake_change(db, JOURNAL_JOIN);
+    fake_change(db, EVENT_MEMBER_JOIN);
     expect_stream(2, "member-join", "db1");
-    fake_change(db, JOURNAL_FAILED);
+    fake_change(db, EVENT_MEMBER_FAILED);
     expect_stream(2, "member-failed", "db1");
     expect_stream(1, "member-failed", "db1");
-    fake_change(self, JOURNAL_REAP);
+    fake_change(self, EVENT_MEMBER_REAP);
     expect_stream(2, "member-reap", "a");
     expect_stream(1, "member-reap", "a");
     peer_expect_silence(&p);
@@ -131,7 +131,7 @@ START_TEST(filters_of_what_there_is_not_are_refused)
     peer_expect_answer(&p, 9, "Invalid event filter");
     ask_watch(10, "member-suspect", 0);
     peer_expect_answer(&p, 10, "");
-    fake_change(db, JOURNAL_JOIN);
+    fake_change(db, EVENT_MEMBER_JOIN);
     peer_expect_silence(&p);
 }
 END_TEST
@@ -144,7 +144,7 @@ START_TEST(streams_have_each_a_seq_of_their_own)
     peer_expect_answer(&p, 1, "Stream with given sequence exists");
     ask_watch(1, "*", 0);
     peer_expect_answer(&p, 1, "Stream with given sequence exists");
-    fake_change(db, JOURNAL_JOIN);
+    fake_change(db, EVENT_MEMBER_JOIN);
     expect_stream(1, "member-join", "db1");
     peer_expect_silence(&p);
 }
@@ -178,7 +178,7 @@ START_TEST(stop_ends_a_stream_and_only_that)
     peer_ask(&p, 4, "stop"); /* as in Serf, no error */
     peer_say(&p, "m1 si", "Stop", 77);
     peer_expect_answer(&p, 4, "");
-    fake_change(db, JOURNAL_JOIN);
+    fake_change(db, EVENT_MEMBER_JOIN);
     expect_watch(2, "member-join", 1);
     peer_expect_silence(&p);
 }
@@ -190,7 +190,7 @@ START_TEST(a_reader_too_slow_gets_a_gap_and_goes_on)
     ask_stream(1, "*");
     peer_expect_answer(&p, 1, "");
     for (int i = 0; i < CHANGES; i++) {
-        fake_change(db, JOURNAL_UPDATE);
+        fake_change(db, EVENT_MEMBER_UPDATE);
         peer_turn();
     }
     uint64_t told = 0, lost = 0;
@@ -208,7 +208,7 @@ START_TEST(a_reader_too_slow_gets_a_gap_and_goes_on)
     ck_assert_uint_gt(lost, 0);
     ck_assert_uint_eq(told + lost, CHANGES);
     peer_expect_silence(&p);
-    fake_change(db, JOURNAL_FAILED);
+    fake_change(db, EVENT_MEMBER_FAILED);
     expect_stream(1, "member-failed", "db1");
 }
 END_TEST
@@ -218,7 +218,7 @@ START_TEST(a_reader_too_slow_still_has_its_requests_answered)
     ask_stream(1, "*");
     peer_expect_answer(&p, 1, "");
     for (int i = 0; i < 2 * JOURNAL_ENTRIES_MAX; i++) {
-        fake_change(db, JOURNAL_UPDATE);
+        fake_change(db, EVENT_MEMBER_UPDATE);
         peer_turn();
     }
     peer_ask(&p, 2, "stop");
@@ -242,7 +242,7 @@ START_TEST(a_watch_tells_everything_with_its_line)
 {
     ask_watch(1, "*", 0);
     peer_expect_answer(&p, 1, "");
-    fake_change(db, JOURNAL_SUSPECT);
+    fake_change(db, EVENT_MEMBER_SUSPECT);
     peer_expect_answer(&p, 1, "");
     const char *record = peer_next(&p);
     static const char start[] =
@@ -260,9 +260,9 @@ START_TEST(a_watch_tells_who_becomes_reachable_and_who_does_not)
     const struct gossip_member *partly = fake_member_add_partly("web1");
     ask_watch(1, "member-reachable,member-unreachable", 0);
     peer_expect_answer(&p, 1, "");
-    fake_change(db, JOURNAL_SUSPECT);
-    fake_change(partly, JOURNAL_UNREACHABLE);
-    fake_change(db, JOURNAL_REACHABLE);
+    fake_change(db, EVENT_MEMBER_SUSPECT);
+    fake_change(partly, EVENT_MEMBER_UNREACHABLE);
+    fake_change(db, EVENT_MEMBER_REACHABLE);
     peer_expect_answer(&p, 1, "");
     const char *record = peer_next(&p);
     ck_assert_ptr_nonnull(strstr(record, "{\"Event\"=>\"member-unreachable\", \"Seq\"=>2, "));
@@ -276,7 +276,7 @@ END_TEST
 START_TEST(a_watch_begins_where_it_is_asked_to)
 {
     for (int i = 0; i < 4; i++)
-        fake_change(db, i == 2 ? JOURNAL_FAILED : JOURNAL_UPDATE);
+        fake_change(db, i == 2 ? EVENT_MEMBER_FAILED : EVENT_MEMBER_UPDATE);
     ask_watch(1, "*", 2);
     peer_expect_answer(&p, 1, "");
     expect_watch(1, "member-update", 2);
@@ -290,7 +290,7 @@ START_TEST(a_watch_begins_where_it_is_asked_to)
     ask_watch(4, "*", 0);
     peer_expect_answer(&p, 4, "");
     peer_expect_silence(&p);
-    fake_change(db, JOURNAL_JOIN);
+    fake_change(db, EVENT_MEMBER_JOIN);
     expect_watch(4, "member-join", 5);
     expect_watch(3, "member-join", 5);
     expect_watch(1, "member-join", 5);
@@ -301,7 +301,7 @@ END_TEST
 START_TEST(a_watch_from_what_is_no_longer_kept_begins_with_a_gap)
 {
     for (int i = 0; i < JOURNAL_ENTRIES_MAX + 100; i++)
-        fake_change(db, JOURNAL_UPDATE);
+        fake_change(db, EVENT_MEMBER_UPDATE);
     uint64_t oldest = journal_oldest(fake.agent.journal);
     ck_assert_uint_gt(oldest, 2);
     ask_watch(1, "*", 2);
@@ -313,8 +313,8 @@ END_TEST
 
 START_TEST(a_watch_from_an_earlier_run_begins_with_a_gap_and_all_of_this_one)
 {
-    fake_change(db, JOURNAL_JOIN);
-    fake_change(db, JOURNAL_FAILED);
+    fake_change(db, EVENT_MEMBER_JOIN);
+    fake_change(db, EVENT_MEMBER_FAILED);
     ask_watch(1, "*", 500);
     peer_expect_answer(&p, 1, "");
     expect_gap(1, 0, 0);
@@ -419,9 +419,9 @@ START_TEST(streams_and_a_monitor_go_on_side_by_side)
     peer_expect_answer(&p, 1, "");
     expect_line(1, "first");
     peer_expect_answer(&p, 2, "");
-    fake_change(db, JOURNAL_JOIN);
+    fake_change(db, EVENT_MEMBER_JOIN);
     log_info("second");
-    fake_change(db, JOURNAL_FAILED);
+    fake_change(db, EVENT_MEMBER_FAILED);
     expect_stream(2, "member-join", "db1");
     expect_line(1, "second");
     expect_stream(2, "member-failed", "db1");

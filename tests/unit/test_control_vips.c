@@ -1,5 +1,5 @@
 /* What can be asked of addresses and locks. */
-#include "agent/control.h"
+#include "agent/control/control.h"
 #include "tests/unit/fake_core.h"
 #include "tests/unit/fake_vips.h"
 #include "tests/unit/peer.h"

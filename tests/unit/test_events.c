@@ -1,4 +1,4 @@
-#include "agent/events.h"
+#include "agent/events/events.h"
 
 #include "tests/unit/fake_gossip.h"
 #include "tests/unit/fake_log.h"
@@ -65,7 +65,7 @@ static void append(int count)
 {
     struct gossip_member m = FAKE_MEMBER("db1", GOSSIP_ALIVE, "role\0db");
     for (int i = 0; i < count; i++) {
-        ck_assert_ptr_nonnull(journal_append(journal, 0, JOURNAL_UPDATE, &m, NULL));
+        ck_assert_ptr_nonnull(journal_append(journal, 0, EVENT_MEMBER_UPDATE, &m, NULL));
         events_notify(events);
     }
     gossip_profile_release(m.profile);

@@ -1,4 +1,4 @@
-#include "agent/handler.h"
+#include "agent/scripts/handler.h"
 
 #include "tests/unit/fake_gossip.h"
 #include "tests/unit/fake_log.h"
@@ -135,17 +135,17 @@ END_TEST
 START_TEST(only_changes_asked_for_run)
 {
     struct handler_spec s = spec("some", script("some.sh", "echo $MUSTER_SEQ >>$D/out"));
-    s.kinds = 1u << JOURNAL_FAILED | 1u << JOURNAL_JOIN;
+    s.kinds = 1u << EVENT_MEMBER_FAILED | 1u << EVENT_MEMBER_JOIN;
     ck_assert(tag_match_add(&s.match, "role", "db"));
     ck_assert(tag_match_add(&s.match, "rack", "r7"));
     configure(s);
     tag_match_free(&s.match); /* it was copied */
-    publish_member(JOURNAL_JOIN, FAKE_MEMBER("a", GOSSIP_ALIVE, "rack\0r7\0role\0db"));
-    publish_member(JOURNAL_LEAVE, FAKE_MEMBER("a", GOSSIP_LEFT, "rack\0r7\0role\0db"));
-    publish_member(JOURNAL_JOIN, FAKE_MEMBER("b", GOSSIP_ALIVE, "rack\0r7\0role\0dbx"));
-    publish_member(JOURNAL_JOIN, FAKE_MEMBER("b", GOSSIP_ALIVE, "role\0db"));
-    publish_member(JOURNAL_JOIN, FAKE_MEMBER_UNTAGGED("b", GOSSIP_ALIVE));
-    publish_member(JOURNAL_FAILED, FAKE_MEMBER("a", GOSSIP_FAILED, "rack\0r7\0role\0db"));
+    publish_member(EVENT_MEMBER_JOIN, FAKE_MEMBER("a", GOSSIP_ALIVE, "rack\0r7\0role\0db"));
+    publish_member(EVENT_MEMBER_LEAVE, FAKE_MEMBER("a", GOSSIP_LEFT, "rack\0r7\0role\0db"));
+    publish_member(EVENT_MEMBER_JOIN, FAKE_MEMBER("b", GOSSIP_ALIVE, "rack\0r7\0role\0dbx"));
+    publish_member(EVENT_MEMBER_JOIN, FAKE_MEMBER("b", GOSSIP_ALIVE, "role\0db"));
+    publish_member(EVENT_MEMBER_JOIN, FAKE_MEMBER_UNTAGGED("b", GOSSIP_ALIVE));
+    publish_member(EVENT_MEMBER_FAILED, FAKE_MEMBER("a", GOSSIP_FAILED, "rack\0r7\0role\0db"));
     RUN_UNTIL(stats(0).runs == 2);
     ck_assert_str_eq(contents("out"), "1\n6\n");
     ck_assert_uint_eq(stats(0).waiting, 0);

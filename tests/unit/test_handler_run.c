@@ -1,5 +1,5 @@
-#include "agent/handler_run.h"
-#include "agent/runner.h"
+#include "agent/scripts/handler_run.h"
+#include "agent/steward/runner.h"
 
 #include "tests/unit/fake_gossip.h"
 #include "tests/unit/fake_log.h"
@@ -24,7 +24,7 @@ START_TEST(the_environment_is_a_path_and_the_change)
     struct handler_spec s = spec("env", "/usr/bin/env");
     setenv("SECRET", "of the agent", 1);
     configure(s);
-    publish_member(JOURNAL_FAILED, FAKE_MEMBER("db1", GOSSIP_FAILED, "rack\0r7\0role\0db"));
+    publish_member(EVENT_MEMBER_FAILED, FAKE_MEMBER("db1", GOSSIP_FAILED, "rack\0r7\0role\0db"));
     RUN_UNTIL(stats(0).runs == 1);
     static const char *const vars[] = {
         "PATH=/usr/bin:/bin",
@@ -57,11 +57,11 @@ START_TEST(scripts_are_told_who_is_partly_unreachable)
     struct handler_spec s = spec("env", "/usr/bin/env");
     struct gossip_member m = FAKE_MEMBER_UNTAGGED("db1", GOSSIP_ALIVE);
     m.partly = true;
-    s.kinds = 1u << JOURNAL_UNREACHABLE;
+    s.kinds = 1u << EVENT_MEMBER_UNREACHABLE;
     configure(s);
-    publish_member(JOURNAL_UPDATE, FAKE_MEMBER_UNTAGGED("db1", GOSSIP_ALIVE));
-    publish_member(JOURNAL_UNREACHABLE, m);
-    publish_member(JOURNAL_REACHABLE, FAKE_MEMBER_UNTAGGED("db1", GOSSIP_ALIVE));
+    publish_member(EVENT_MEMBER_UPDATE, FAKE_MEMBER_UNTAGGED("db1", GOSSIP_ALIVE));
+    publish_member(EVENT_MEMBER_UNREACHABLE, m);
+    publish_member(EVENT_MEMBER_REACHABLE, FAKE_MEMBER_UNTAGGED("db1", GOSSIP_ALIVE));
     ck_assert_uint_eq(stats(0).waiting, 1);
     RUN_UNTIL(stats(0).runs == 1);
     ck_assert(fake_log_has("handler \"env\": MUSTER_EVENT=member-unreachable"));
@@ -83,7 +83,7 @@ END_TEST
 START_TEST(tag_keys_become_names_of_variables)
 {
     configure(spec("env", "/usr/bin/env"));
-    publish_member(JOURNAL_JOIN,
+    publish_member(EVENT_MEMBER_JOIN,
                    FAKE_MEMBER("a", GOSSIP_ALIVE, "a-b\0001\0a.b\0002\0Weight9\0003"));
     RUN_UNTIL(stats(0).runs == 1);
     ck_assert(fake_log_has("handler \"env\": MUSTER_TAG_A_B=1")); /* the first of two such */
@@ -102,8 +102,8 @@ START_TEST(the_most_and_the_longest_tags_fit)
     setenv("PATH", "/usr/bin:/bin", 1);
     configure(spec("count", script("count.sh", "env | grep -c MUSTER_TAG_ >>$D/out\n"
                                                "printf %s \"$MUSTER_TAG_X\" | wc -c >>$D/out")));
-    publish_member(JOURNAL_JOIN, fake_member("a", GOSSIP_ALIVE, many, sizeof many));
-    publish_member(JOURNAL_JOIN, fake_member("a", GOSSIP_ALIVE, one, sizeof one));
+    publish_member(EVENT_MEMBER_JOIN, fake_member("a", GOSSIP_ALIVE, many, sizeof many));
+    publish_member(EVENT_MEMBER_JOIN, fake_member("a", GOSSIP_ALIVE, one, sizeof one));
     RUN_UNTIL(stats(0).runs == 2);
     ck_assert_str_eq(contents("out"), "128\n0\n1\n509\n");
 }
@@ -115,7 +115,8 @@ START_TEST(what_a_member_says_is_never_code)
         spec("echo", script("echo.sh", "echo \"$MUSTER_TAG_X\"; cat >$D/stdin"));
     configure(s);
     const struct journal_entry *e = publish_member(
-        JOURNAL_JOIN, FAKE_MEMBER("a", GOSSIP_ALIVE, "x\0() { :; }; `touch /tmp/x` $(reboot);'\""));
+        EVENT_MEMBER_JOIN,
+        FAKE_MEMBER("a", GOSSIP_ALIVE, "x\0() { :; }; `touch /tmp/x` $(reboot);'\""));
     RUN_UNTIL(stats(0).runs == 1);
     ck_assert(fake_log_has("handler \"echo\": () { :; }; `touch /tmp/x` $(reboot);'\""));
     ck_assert_str_eq(contents("stdin"), e->line);
@@ -127,7 +128,7 @@ START_TEST(the_line_is_on_stdin_and_need_not_be_read)
     struct handler_spec both[] = {spec("cat", "/bin/cat"), spec("true", "/bin/true")};
     know(both, 2);
     const struct journal_entry *e =
-        publish_member(JOURNAL_JOIN, FAKE_MEMBER_UNTAGGED("db1", GOSSIP_ALIVE));
+        publish_member(EVENT_MEMBER_JOIN, FAKE_MEMBER_UNTAGGED("db1", GOSSIP_ALIVE));
     RUN_UNTIL(stats(0).runs == 1 && stats(1).runs == 1);
     ck_assert_int_eq(stats(0).last_status, 0);
     ck_assert_int_eq(stats(1).last_status, 0);

@@ -1,6 +1,6 @@
-#include "agent/journal.h"
+#include "agent/events/journal.h"
 
-#include "agent/json.h"
+#include "agent/base/json.h"
 #include "tests/unit/fake_gossip.h"
 #include "tests/unit/unit.h"
 
@@ -22,7 +22,7 @@ static void teardown(void)
     journal_free(journal);
 }
 
-static const struct journal_entry *append(enum journal_kind kind, struct gossip_member member)
+static const struct journal_entry *append(enum event_kind kind, struct gossip_member member)
 {
     const struct journal_entry *entry = journal_append(journal, NOON_MS, kind, &member, NULL);
     ck_assert_ptr_nonnull(entry);
@@ -32,20 +32,20 @@ static const struct journal_entry *append(enum journal_kind kind, struct gossip_
 
 static const struct journal_entry *append_any(void)
 {
-    return append(JOURNAL_JOIN, FAKE_MEMBER_UNTAGGED("a", GOSSIP_ALIVE));
+    return append(EVENT_MEMBER_JOIN, FAKE_MEMBER_UNTAGGED("a", GOSSIP_ALIVE));
 }
 
 START_TEST(kinds_have_the_names_of_events)
 {
-    static const char *const names[JOURNAL_KINDS_COUNT] = {
+    static const char *const names[EVENT_KINDS_COUNT] = {
         "member-join",    "member-leave",       "member-failed",    "member-update", "member-reap",
         "member-suspect", "member-unreachable", "member-reachable", "vip-acquired",  "vip-released",
         "vip-conflict",   "quorum-lost",        "quorum-regained",
     };
-    for (unsigned k = 0; k < JOURNAL_KINDS_COUNT; k++) {
-        enum journal_kind parsed = JOURNAL_KINDS_COUNT;
-        ck_assert_str_eq(journal_kind_text((enum journal_kind)k), names[k]);
-        ck_assert(journal_kind_parse(names[k], &parsed));
+    for (unsigned k = 0; k < EVENT_KINDS_COUNT; k++) {
+        enum event_kind parsed = EVENT_KINDS_COUNT;
+        ck_assert_str_eq(event_kind_text((enum event_kind)k), names[k]);
+        ck_assert(event_kind_parse(names[k], &parsed));
         ck_assert_uint_eq(parsed, k);
     }
 }
@@ -55,8 +55,7 @@ START_TEST(a_change_of_an_address_says_which_and_of_the_quorum_neither)
 {
     struct gossip_member m = FAKE_MEMBER_UNTAGGED("a", GOSSIP_ALIVE);
     const struct journal_vip vip = {"web", "10.0.0.100/32", "eth0", "a", 7, true};
-    const struct journal_entry *e =
-        journal_append(journal, NOON_MS, JOURNAL_VIP_ACQUIRED, &m, &vip);
+    const struct journal_entry *e = journal_append(journal, NOON_MS, EVENT_VIP_ACQUIRED, &m, &vip);
     ck_assert_ptr_nonnull(e);
     ck_assert_ptr_ne(e->vip, &vip);
     ck_assert_str_eq(e->vip->holder, "a");
@@ -64,7 +63,7 @@ START_TEST(a_change_of_an_address_says_which_and_of_the_quorum_neither)
                               "\"event\":\"vip-acquired\",\"vip\":{\"name\":\"web\","
                               "\"address\":\"10.0.0.100/32\",\"interface\":\"eth0\","
                               "\"holder\":\"a\",\"epoch\":7}}\n");
-    e = journal_append(journal, NOON_MS, JOURNAL_QUORUM_LOST, &m, NULL);
+    e = journal_append(journal, NOON_MS, EVENT_QUORUM_LOST, &m, NULL);
     ck_assert_str_eq(e->line, "{\"seq\":2,\"time\":\"2026-11-20T12:00:00.123Z\","
                               "\"event\":\"quorum-lost\"}\n");
     gossip_profile_release(m.profile);
@@ -73,18 +72,18 @@ END_TEST
 
 START_TEST(other_names_are_no_kinds)
 {
-    enum journal_kind kind = JOURNAL_REAP;
-    ck_assert(!journal_kind_parse("member", &kind));
-    ck_assert(!journal_kind_parse("member-failed ", &kind));
-    ck_assert(!journal_kind_parse("", &kind));
-    ck_assert_uint_eq(kind, JOURNAL_REAP);
+    enum event_kind kind = EVENT_MEMBER_REAP;
+    ck_assert(!event_kind_parse("member", &kind));
+    ck_assert(!event_kind_parse("member-failed ", &kind));
+    ck_assert(!event_kind_parse("", &kind));
+    ck_assert_uint_eq(kind, EVENT_MEMBER_REAP);
 }
 END_TEST
 
 START_TEST(a_change_is_one_json_line)
 {
     const struct journal_entry *e =
-        append(JOURNAL_FAILED, FAKE_MEMBER("db1", GOSSIP_FAILED, "rack\0r7\0role\0db"));
+        append(EVENT_MEMBER_FAILED, FAKE_MEMBER("db1", GOSSIP_FAILED, "rack\0r7\0role\0db"));
     const char *line =
         "{\"seq\":1,\"time\":\"2026-11-20T12:00:00.123Z\",\"event\":\"member-failed\",\"member\":"
         "{\"name\":\"db1\",\"id\":\"64623100000000000000000000000000\",\"addr\":\"10.0.0.11\","
@@ -94,7 +93,7 @@ START_TEST(a_change_is_one_json_line)
     ck_assert_uint_eq(e->line_bytes, strlen(line));
     ck_assert_uint_eq(e->seq, 1);
     ck_assert_int_eq(e->time_ms, NOON_MS);
-    ck_assert_uint_eq(e->kind, JOURNAL_FAILED);
+    ck_assert_uint_eq(e->kind, EVENT_MEMBER_FAILED);
     ck_assert_str_eq(e->member.profile->name, "db1");
 }
 END_TEST
@@ -108,13 +107,13 @@ START_TEST(the_partly_unreachable_are_told_beside_their_status)
         m.partly = true;
         snprintf(part, sizeof part, ",\"status\":\"%s\",\"unreachable\":true,\"incarnation\":3,",
                  gossip_status_text(statuses[i]));
-        const struct journal_entry *e = append(JOURNAL_UNREACHABLE, m);
+        const struct journal_entry *e = append(EVENT_MEMBER_UNREACHABLE, m);
         ck_assert_ptr_nonnull(strstr(e->line, "\"event\":\"member-unreachable\""));
         ck_assert_ptr_nonnull(strstr(e->line, part));
         ck_assert(e->member.partly);
     }
     const struct journal_entry *e =
-        append(JOURNAL_REACHABLE, FAKE_MEMBER_UNTAGGED("a", GOSSIP_ALIVE));
+        append(EVENT_MEMBER_REACHABLE, FAKE_MEMBER_UNTAGGED("a", GOSSIP_ALIVE));
     ck_assert_ptr_nonnull(strstr(e->line, "\"event\":\"member-reachable\""));
     ck_assert_ptr_nonnull(strstr(e->line, ",\"status\":\"alive\",\"unreachable\":false,"));
 }
@@ -122,8 +121,8 @@ END_TEST
 
 START_TEST(a_line_stays_one_line_whatever_the_tags_say)
 {
-    const struct journal_entry *e =
-        append(JOURNAL_UPDATE, FAKE_MEMBER("a", GOSSIP_ALIVE, "k\0\"},\n{\"seq\":9}\x1b[2J\xff"));
+    const struct journal_entry *e = append(
+        EVENT_MEMBER_UPDATE, FAKE_MEMBER("a", GOSSIP_ALIVE, "k\0\"},\n{\"seq\":9}\x1b[2J\xff"));
     ck_assert_ptr_nonnull(strstr(
         e->line, "\"tags\":{\"k\":\"\\\"},\\u000a{\\\"seq\\\":9}\\u001b[2J\xef\xbf\xbd\"}}}\n"));
     ck_assert_ptr_eq(strchr(e->line, '\n'), e->line + e->line_bytes - 1);
@@ -179,7 +178,7 @@ START_TEST(long_lines_are_bounded_by_their_bytes)
     memcpy(tags, "key", 4);
     tags[sizeof tags - 1] = '\0';
     for (int i = 0; i < JOURNAL_ENTRIES_MAX; i++)
-        append(JOURNAL_JOIN, fake_member("a", GOSSIP_ALIVE, tags, sizeof tags));
+        append(EVENT_MEMBER_JOIN, fake_member("a", GOSSIP_ALIVE, tags, sizeof tags));
     size_t kept = 0;
     for (uint64_t seq = journal_oldest(journal); seq <= journal_newest(journal); seq++)
         kept += journal_at(journal, seq)->line_bytes;
@@ -193,7 +192,7 @@ END_TEST
 START_TEST(a_held_entry_outlives_its_place)
 {
     const struct journal_entry *held =
-        journal_hold(append(JOURNAL_JOIN, FAKE_MEMBER("db1", GOSSIP_ALIVE, "role\0db")));
+        journal_hold(append(EVENT_MEMBER_JOIN, FAKE_MEMBER("db1", GOSSIP_ALIVE, "role\0db")));
     for (int i = 0; i < JOURNAL_ENTRIES_MAX; i++)
         append_any();
     ck_assert_ptr_null(journal_at(journal, 1));

@@ -1,4 +1,4 @@
-#include "agent/json.h"
+#include "agent/base/json.h"
 
 #include "tests/unit/unit.h"
 

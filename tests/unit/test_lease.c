@@ -1,5 +1,5 @@
 /* One lease, message by message. */
-#include "gossip/lease.h"
+#include "gossip/lease/lease.h"
 
 #include "tests/unit/unit.h"
 

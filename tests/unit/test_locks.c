@@ -1,5 +1,5 @@
 /* Who stands in line for a lock on this host, and who of them is told what. */
-#include "agent/locks.h"
+#include "agent/vip/locks.h"
 
 #include "tests/unit/fake_core.h"
 #include "tests/unit/fake_leases.h"

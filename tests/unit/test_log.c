@@ -1,5 +1,5 @@
-#include "agent/log.h"
-#include "agent/text.h"
+#include "agent/base/log.h"
+#include "agent/base/text.h"
 #include "tests/unit/unit.h"
 
 #include <fcntl.h>

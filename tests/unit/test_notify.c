@@ -1,4 +1,4 @@
-#include "agent/notify.h"
+#include "agent/base/notify.h"
 #include "tests/unit/unit.h"
 
 #include <stddef.h>

@@ -1,4 +1,4 @@
-#include "agent/pattern.h"
+#include "agent/control/pattern.h"
 
 #include "tests/unit/unit.h"
 

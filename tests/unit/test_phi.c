@@ -1,4 +1,4 @@
-#include "gossip/phi.h"
+#include "gossip/detector/phi.h"
 
 #include "gossip/rng.h"
 

@@ -1,4 +1,4 @@
-#include "gossip/profile.h"
+#include "gossip/membership/profile.h"
 
 #include "tests/unit/unit.h"
 

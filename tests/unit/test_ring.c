@@ -1,7 +1,7 @@
-#include "gossip/ring.h"
+#include "gossip/detector/ring.h"
 
-#include "gossip/member.h"
-#include "gossip/profile.h"
+#include "gossip/membership/member.h"
+#include "gossip/membership/profile.h"
 #include "gossip/rng.h"
 
 #include "tests/unit/unit.h"

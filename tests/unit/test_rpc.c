@@ -1,4 +1,4 @@
-#include "agent/rpc.h"
+#include "agent/control/rpc.h"
 
 #include "tests/unit/unit.h"
 

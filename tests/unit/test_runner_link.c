@@ -1,5 +1,5 @@
 /* The agent's end of the socket to the runner; the test is the runner. */
-#include "agent/runner_link.h"
+#include "agent/scripts/runner_link.h"
 
 #include "tests/unit/fake_log.h"
 #include "tests/unit/unit.h"

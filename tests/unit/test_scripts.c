@@ -1,7 +1,7 @@
-#include "agent/scripts.h"
+#include "agent/steward/scripts.h"
 
-#include "agent/config.h"
-#include "agent/config_keys.h"
+#include "agent/config/config.h"
+#include "agent/config/config_keys.h"
 #include "tests/unit/unit.h"
 
 #include <fcntl.h>

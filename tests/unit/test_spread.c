@@ -1,5 +1,5 @@
 /* Which news rides on the next packet, and how often. */
-#include "gossip/spread.h"
+#include "gossip/membership/spread.h"
 
 #include "tests/unit/invariant.h"
 #include "tests/unit/lone.h"

@@ -1,6 +1,6 @@
 #include "tests/unit/store_fixture.h"
 
-#include "agent/config.h"
+#include "agent/config/config.h"
 
 #include <event2/event.h>
 

@@ -1,5 +1,5 @@
 /* From "it does not answer" to "it has failed", and what others say of it meanwhile. */
-#include "gossip/suspicion.h"
+#include "gossip/detector/suspicion.h"
 
 #include "tests/unit/invariant.h"
 #include "tests/unit/lone.h"

@@ -1,5 +1,5 @@
 /* Views that differ are found out, and made one. */
-#include "gossip/sync.h"
+#include "gossip/membership/sync.h"
 
 #include "tests/unit/invariant.h"
 #include "tests/unit/lone.h"

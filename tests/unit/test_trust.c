@@ -1,4 +1,4 @@
-#include "agent/trust.h"
+#include "agent/config/trust.h"
 #include "tests/unit/unit.h"
 
 #include <fcntl.h>

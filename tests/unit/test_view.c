@@ -1,5 +1,5 @@
 /* What a core makes of the facts that it hears. */
-#include "gossip/view.h"
+#include "gossip/membership/view.h"
 
 #include "tests/unit/invariant.h"
 #include "tests/unit/lone.h"

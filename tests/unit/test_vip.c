@@ -1,5 +1,5 @@
 /* One floating address on this host, step by step. */
-#include "agent/vip.h"
+#include "agent/vip/vip.h"
 
 #include "tests/unit/unit.h"
 

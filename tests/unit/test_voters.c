@@ -1,5 +1,5 @@
 /* Lists of voters, and how one follows another. */
-#include "gossip/voters.h"
+#include "gossip/lease/voters.h"
 
 #include "tests/unit/unit.h"
 

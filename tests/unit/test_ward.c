@@ -1,5 +1,5 @@
 /* One held address in virtual time. */
-#include "agent/ward.h"
+#include "agent/steward/ward.h"
 
 #include "tests/unit/unit.h"
 

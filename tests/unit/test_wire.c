@@ -1,6 +1,6 @@
 #include "gossip/wire.h"
 
-#include "gossip/profile.h"
+#include "gossip/membership/profile.h"
 #include "gossip/rng.h"
 
 #include "tests/unit/unit.h"

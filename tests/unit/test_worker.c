@@ -1,4 +1,4 @@
-#include "agent/worker.h"
+#include "agent/base/worker.h"
 #include "tests/unit/unit.h"
 
 #include <event2/event.h>

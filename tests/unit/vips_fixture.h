@@ -3,9 +3,9 @@
 #ifndef MUSTER_VIPS_FIXTURE_H
 #define MUSTER_VIPS_FIXTURE_H
 
-#include "agent/vips.h"
+#include "agent/vip/vips.h"
 
-#include "agent/steward_link.h"
+#include "agent/vip/steward_link.h"
 #include "tests/unit/fake_core.h"
 #include "tests/unit/fake_leases.h"
 #include "tests/unit/fake_log.h"
@@ -32,7 +32,7 @@ static struct leases_state lease;
 static inline uint64_t key_of(const struct vip_spec *of)
 {
     struct steward_vip vip;
-    vip_spec_describe(of, &vip);
+    steward_vip_describe(of, &vip);
     return steward_vip_key(&vip);
 }
 

@@ -1,0 +1,109 @@
+/* config: the configuration file and the options over it, checked, as plain data. */
+#ifndef MUSTER_CONFIG_H
+#define MUSTER_CONFIG_H
+
+#include "agent/base/log.h"
+#include "agent/config/event_kind.h"
+#include "agent/config/handler_spec.h"
+#include "agent/config/quorum_spec.h"
+#include "agent/config/vip_spec.h"
+#include "gossip/gossip.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#define CONFIG_DEFAULT_FILE "/etc/muster/muster.conf"
+#define CONFIG_DEFAULT_RUN_DIR "/run/muster"
+#define CONFIG_DEFAULT_STATE_DIR "/var/lib/muster"
+#define CONFIG_DEFAULT_PORT 7949
+#define CONFIG_DEFAULT_USER "muster" /* where there is one */
+#define CONFIG_JOINS_MAX 64
+#define CONFIG_HANDLERS_MAX 64
+#define CONFIG_VIPS_MAX 256
+#define CONFIG_ERROR_BYTES 512
+
+/* All strings are owned and never NULL unless said so. */
+struct config {
+    char *file; /* the file read, NULL if none */
+    char *name;
+    char *cluster;
+    struct gossip_addr bind;      /* all zero ip: every address */
+    bool bind_ipv6;               /* the family that an all-zero bind means */
+    struct gossip_addr advertise; /* all zero ip: to be found from the interfaces */
+    char *join[CONFIG_JOINS_MAX]; /* HOST, HOST:PORT or [IPV6]:PORT, not looked up */
+    size_t join_count;
+    char tags[GOSSIP_TAGS_BYTES_MAX]; /* encoded as in gossip_profile */
+    uint16_t tags_bytes;
+    uint32_t detect_ms;
+    enum log_level log_level;
+    char *run_dir;
+    char *state_dir;
+    char *user;              /* as who the agent runs; NULL: as it was started */
+    struct account *account; /* of that user */
+    char *control_group;     /* NULL: the process's own */
+    struct gossip_addr rpc;  /* port 0: no TCP control listener */
+    char *rpc_auth;          /* NULL: none */
+    struct handler_spec *handlers;
+    size_t handlers_count;
+    struct quorum_spec quorum;
+    struct vip_spec *vips; /* none without a quorum */
+    size_t vips_count;
+};
+
+/* What the command line says, over the file. Strings borrowed from argv; NULL or 0: not given. */
+struct config_options {
+    const char *file, *name, *bind, *advertise, *run_dir, *state_dir, *log_level;
+    const char *join[CONFIG_JOINS_MAX];
+    size_t join_count;
+    const char *tags[64];
+    size_t tags_count;
+    bool check;     /* -t */
+    bool keep_user; /* -k: agent and steward both stay who started them */
+    bool divided;   /* it is read by an agent whose rights the steward has: what only the steward
+                     * can judge, scripts, is left to it */
+};
+
+/* Fills options from argv. Returns -1 to go on, else the exit status: 0 after -V or -h, 2 after an
+ * error, already said on stderr. */
+int config_options_parse(int argc, char **argv, struct config_options *options);
+
+/* Reads and checks everything. NULL with `error` filled (CONFIG_ERROR_BYTES): "FILE:LINE: key
+ * "value": what is wrong, what would do". Without -c, a missing default file is no error. */
+struct config *config_load(const struct config_options *options, char *error);
+void config_free(struct config *c);
+
+/* Prints what it means, with every derived timing, for -t. */
+void config_print(const struct config *c, FILE *out);
+
+/* Says that detect cannot be kept where answers take rtt_us (a round trip; 0: unmeasured), and what
+ * can, into CONFIG_ERROR_BYTES. False: it can be kept, and nothing is to be said. */
+bool config_detect_advice(uint32_t detect_ms, uint64_t rtt_us, char *into);
+
+/* "ADDR", "ADDR:PORT", "[V6]:PORT", "V6" as numbers only, no look-up; port is kept if none given.
+ * False: not one. */
+bool config_addr_parse(const char *text, struct gossip_addr *addr);
+/* True for an IPv4 address (mapped, as they all are), 0.0.0.0 included. */
+bool config_addr_is_ipv4(const struct gossip_addr *addr);
+/* Splits HOST[:PORT] for look-ups; the same forms, host into host_bytes. False: not one. */
+bool config_host_parse(const char *text, char *host, size_t host_bytes, uint16_t *port);
+/* "10.0.0.1:7949" or "[2001:db8::1]:7949" into at least 56 bytes; returns into. */
+#define CONFIG_ADDR_TEXT_BYTES 56
+char *config_addr_text(const struct gossip_addr *addr, char *into);
+/* The address alone, without port or brackets. Same size. */
+char *config_ip_text(const struct gossip_addr *addr, char *into);
+/* "10.0.0.30/32", "2001:db8::30/64", as numbers only; *bits from 1; port untouched. False: not one,
+ * and nothing changed. */
+bool config_prefix_parse(const char *text, struct gossip_addr *addr, uint8_t *bits);
+#define CONFIG_PREFIX_TEXT_BYTES (CONFIG_ADDR_TEXT_BYTES + 4)
+char *config_prefix_text(const struct gossip_addr *addr, uint8_t bits, char *into);
+/* A whole number, digits only. False: not one, or above max. */
+bool config_number_parse(const char *text, uint32_t max, uint32_t *value);
+/* "250ms", "1.5s", "2m", "24h" to milliseconds. False: not one, or over 30 days. */
+bool config_duration_parse(const char *text, uint32_t *ms);
+/* The shortest of these forms; returns into. */
+#define CONFIG_DURATION_TEXT_BYTES 16
+char *config_duration_text(uint32_t ms, char *into);
+
+#endif

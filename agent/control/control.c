@@ -1,0 +1,192 @@
+#include "agent/control/control.h"
+
+#include "agent/base/log.h"
+#include "agent/control/control_client.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <event2/listener.h>
+#include <event2/util.h>
+#include <inttypes.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define REFUSED_SAY_US INT64_C(60000000) /* once a minute, however many come */
+#define ACCEPT_PAUSE_MS 100 /* with no descriptor free, accept would fail again at once */
+#define ZONE_BYTES 2048     /* a usual request; larger ones get more for as long as they last */
+
+/* ---- taking clients on ---- */
+
+static bool is_full(const struct control *c, bool tcp)
+{
+    return c->clients_count >= CONTROL_CLIENTS_MAX ||
+           (tcp && c->tcp_clients_count >= CONTROL_TCP_CLIENTS_MAX);
+}
+
+static void refuse(struct control *c, int fd)
+{
+    int64_t now_us = agent_now_us();
+    evutil_closesocket(fd);
+    c->clients_refused++;
+    if (c->refused_said_us != 0 && now_us - c->refused_said_us < REFUSED_SAY_US)
+        return;
+    log_warn("control: %zu clients are connected (at most %d, of these %d on TCP): closed %" PRIu64
+             " more",
+             c->clients_count, CONTROL_CLIENTS_MAX, CONTROL_TCP_CLIENTS_MAX, c->clients_refused);
+    c->clients_refused = 0;
+    c->refused_said_us = now_us;
+}
+
+/* A host that vanishes without a word must not hold its place for ever. */
+static void set_tcp_options(int fd)
+{
+    int on = 1;
+    setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+}
+
+static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struct sockaddr *from,
+                      int from_bytes, void *arg)
+{
+    const struct control_listener *l = arg;
+    (void)listener, (void)from, (void)from_bytes;
+    l->control->accept_failing = false;
+    if (is_full(l->control, l->tcp)) {
+        refuse(l->control, fd);
+        return;
+    }
+    if (l->tcp)
+        set_tcp_options(fd);
+    if (!control_client_new(l->control, fd, l->tcp))
+        log_error("control: out of memory, client closed");
+}
+
+static void set_accepting(struct control *c, bool accepting)
+{
+    for (size_t i = 0; i < sizeof c->listeners / sizeof c->listeners[0]; i++) {
+        if (!c->listeners[i].listener)
+            continue;
+        if (accepting)
+            evconnlistener_enable(c->listeners[i].listener);
+        else
+            evconnlistener_disable(c->listeners[i].listener);
+    }
+}
+
+/* Nothing can be accepted for now; what connects meanwhile waits in the backlog. */
+static void on_accept_error(struct evconnlistener *listener, void *arg)
+{
+    struct control_listener *l = arg;
+    const struct timeval pause = {.tv_usec = ACCEPT_PAUSE_MS * 1000};
+    (void)listener;
+    if (!l->control->accept_failing)
+        log_warn("control: cannot accept clients: %s; trying again", strerror(errno));
+    l->control->accept_failing = true;
+    if (event_add(l->control->resume, &pause) == 0)
+        set_accepting(l->control, false);
+}
+
+static void on_resume(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd, (void)what;
+    set_accepting(arg, true);
+}
+
+/* ---- turns ---- */
+
+void control_wake(struct control *c)
+{
+    event_add(c->wake, &(const struct timeval){0});
+}
+
+static void on_wake(evutil_socket_t fd, short what, void *arg)
+{
+    struct control *c = arg;
+    (void)fd, (void)what;
+    for (struct control_client *client = LIST_FIRST(&c->clients), *next; client; client = next) {
+        next = LIST_NEXT(client, link);
+        control_client_work(client);
+    }
+}
+
+void control_notify(struct control *c)
+{
+    if (c->streams_count > 0)
+        control_wake(c);
+}
+
+static void on_log(void *arg)
+{
+    control_notify(arg);
+}
+
+/* ---- the server ---- */
+
+static bool listen_on(struct control *c, struct control_listener *l, int fd, bool tcp)
+{
+    l->control = c;
+    l->tcp = tcp;
+    /* backlog 0: it listens already */
+    l->listener = evconnlistener_new(c->agent->base, on_accept, l,
+                                     LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 0, fd);
+    if (l->listener)
+        evconnlistener_set_error_cb(l->listener, on_accept_error);
+    return l->listener != NULL;
+}
+
+/* Closes what no listener has taken. */
+static struct control *fail(struct control *c, int listen_fd, int tcp_fd)
+{
+    if (!c || !c->listeners[0].listener)
+        close(listen_fd);
+    if (tcp_fd >= 0 && (!c || !c->listeners[1].listener))
+        close(tcp_fd);
+    control_free(c);
+    return NULL;
+}
+
+struct control *control_new(struct agent *a, int listen_fd, int tcp_fd)
+{
+    struct control *c = calloc(1, sizeof *c);
+    if (!c)
+        return fail(c, listen_fd, tcp_fd);
+    c->agent = a;
+    LIST_INIT(&c->clients);
+    rpc_out_init(&c->out);
+    c->zone = msgpack_zone_new(ZONE_BYTES);
+    c->wake = evtimer_new(a->base, on_wake, c);
+    c->resume = evtimer_new(a->base, on_resume, c);
+    if (!c->zone || !c->wake || !c->resume || !listen_on(c, &c->listeners[0], listen_fd, false) ||
+        (tcp_fd >= 0 && !listen_on(c, &c->listeners[1], tcp_fd, true)))
+        return fail(c, listen_fd, tcp_fd);
+    log_listen(on_log, c);
+    return c;
+}
+
+void control_free(struct control *c)
+{
+    if (!c)
+        return;
+    log_listen(NULL, NULL);
+    for (size_t i = 0; i < sizeof c->listeners / sizeof c->listeners[0]; i++)
+        if (c->listeners[i].listener)
+            evconnlistener_free(c->listeners[i].listener);
+    while (!LIST_EMPTY(&c->clients))
+        control_client_free(LIST_FIRST(&c->clients));
+    if (c->wake)
+        event_free(c->wake);
+    if (c->resume)
+        event_free(c->resume);
+    msgpack_zone_free(c->zone);
+    rpc_out_free(&c->out);
+    free(c);
+}
+
+size_t control_clients(const struct control *c)
+{
+    return c->clients_count;
+}

@@ -1,0 +1,269 @@
+#include "agent/control/control_client.h"
+
+#include "agent/base/log.h"
+#include "agent/control/control_command.h"
+
+#include <event2/buffer.h>
+#include <event2/bufferevent.h>
+#include <event2/event.h>
+#include <event2/util.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#define TURN_US 2000 /* of one client's requests, before the loop looks at anything else */
+#define LINGER_S 1   /* for a client that was told that it is over, to close */
+#define GREETING_S                                                                                 \
+    10 /* for one that is new, to say what it must: silent ones would fill the room */
+
+_Static_assert(CONTROL_DEPTH_MAX == RPC_DEPTH_MAX, "the depth that is promised is the one kept");
+
+bool control_client_has_room(const struct control_client *c)
+{
+    return evbuffer_get_length(bufferevent_get_output(c->bev)) < CONTROL_PENDING_BYTES_MAX;
+}
+
+static bool has_unsent(const struct control_client *c)
+{
+    return evbuffer_get_length(bufferevent_get_output(c->bev)) > 0;
+}
+
+/* ---- answers ---- */
+
+struct rpc_out *control_client_begin(struct control_client *c, uint64_t seq, const char *error)
+{
+    struct rpc_out *out = &c->control->out;
+    rpc_out_reset(out);
+    rpc_put_map(out, NULL, 2);
+    rpc_put_text(out, "Error", error);
+    rpc_put_unsigned(out, "Seq", seq);
+    return out;
+}
+
+void control_client_send(struct control_client *c)
+{
+    const struct rpc_out *out = &c->control->out;
+    if (out->failed || bufferevent_write(c->bev, out->bytes.data, out->bytes.size) != 0)
+        c->unusable = true;
+}
+
+/* ---- requests ---- */
+
+/* What it has asked for and not got is still answered; its streams end. */
+static void end(struct control_client *c)
+{
+    c->ending = true;
+    control_stream_end_all(c);
+}
+
+/* What comes next cannot be told from what came before, so this is the last answer. */
+static void give_up(struct control_client *c, const char *error)
+{
+    control_command_give_up(c, error);
+    end(c);
+}
+
+/* The bytes that have come, in one piece. */
+static const uint8_t *incoming(const struct control_client *c, size_t *len)
+{
+    struct evbuffer *in = bufferevent_get_input(c->bev);
+    *len = evbuffer_get_length(in);
+    return *len > 0 ? evbuffer_pullup(in, -1) : NULL;
+}
+
+/* True if a whole object has come, its end found. */
+static bool is_object_there(struct control_client *c, const uint8_t *bytes, size_t len)
+{
+    static const char *const refusals[] = {
+        [RPC_TOO_LARGE] = "object too large",
+        [RPC_TOO_DEEP] = "object nested too deeply",
+        [RPC_MALFORMED] = CONTROL_MALFORMED,
+    };
+    enum rpc_skimmed skimmed = rpc_skim(&c->skim, bytes, len, CONTROL_OBJECT_BYTES_MAX);
+    if (skimmed != RPC_WHOLE && skimmed != RPC_PARTIAL)
+        give_up(c, refusals[skimmed]);
+    return skimmed == RPC_WHOLE;
+}
+
+/* Takes one object, if a whole one has come. */
+static bool take_object(struct control_client *c)
+{
+    size_t len;
+    const uint8_t *bytes = incoming(c, &len);
+    msgpack_object object;
+    if (len > 0 && !bytes)
+        c->unusable = true;
+    if (!bytes || !is_object_there(c, bytes, len))
+        return false;
+    msgpack_zone *zone = c->control->zone;
+    if (rpc_unpack(bytes, c->skim.at, zone, &object))
+        control_command_take(c, &object);
+    else
+        c->unusable = true;
+    msgpack_zone_clear(zone);
+    evbuffer_drain(bufferevent_get_input(c->bev), c->skim.at);
+    c->skim = (struct rpc_skim){0};
+    return true;
+}
+
+/* Nothing more will come; what has come is done with, or only half there. */
+static void end_of_input(struct control_client *c)
+{
+    size_t len;
+    incoming(c, &len);
+    if (len > 0 || c->command)
+        give_up(c, CONTROL_MALFORMED);
+    else
+        end(c);
+}
+
+static void take_requests(struct control_client *c)
+{
+    int64_t until_us = agent_now_us() + TURN_US;
+    while (!c->ending && !c->unusable && control_client_has_room(c)) {
+        if (!take_object(c)) {
+            if (c->eof && !c->ending)
+                end_of_input(c);
+            return;
+        }
+        if (agent_now_us() >= until_us) {
+            control_wake(c->control);
+            return;
+        }
+    }
+}
+
+/* ---- the end ---- */
+
+static void leave_if_asked(struct control_client *c)
+{
+    if (!c->leave)
+        return;
+    c->leave = false;
+    agent_leave(c->control->agent);
+}
+
+/* Closes it now, whatever waits. */
+static void drop(struct control_client *c)
+{
+    leave_if_asked(c);
+    control_client_free(c);
+}
+
+/* Closing while it still sends would reset the connection, and it might never read what it was
+ * told: so our side is shut first, and what still comes is thrown away until it closes. */
+static void shut(struct control_client *c)
+{
+    static const struct timeval linger = {.tv_sec = LINGER_S};
+    if (c->shut)
+        return;
+    c->shut = true;
+    shutdown(bufferevent_getfd(c->bev), SHUT_WR);
+    bufferevent_set_timeouts(c->bev, &linger, NULL);
+}
+
+static void finish(struct control_client *c)
+{
+    if (c->unusable) {
+        log_error("control: out of memory for an answer, client closed");
+        drop(c);
+        return;
+    }
+    if (has_unsent(c))
+        return;
+    leave_if_asked(c);
+    if (!c->ending || c->pending_count > 0)
+        return;
+    if (c->eof)
+        drop(c);
+    else
+        shut(c);
+}
+
+/* ---- turns ---- */
+
+/* Reads only from who reads what it is told. */
+static void set_reading(struct control_client *c)
+{
+    if (c->ending) {
+        struct evbuffer *in = bufferevent_get_input(c->bev);
+        evbuffer_drain(in, evbuffer_get_length(in));
+    }
+    if (!c->eof && control_client_has_room(c))
+        bufferevent_enable(c->bev, EV_READ);
+    else
+        bufferevent_disable(c->bev, EV_READ);
+}
+
+void control_client_work(struct control_client *c)
+{
+    take_requests(c);
+    control_stream_feed(c);
+    set_reading(c);
+    finish(c);
+}
+
+static void on_read_or_written(struct bufferevent *bev, void *arg)
+{
+    (void)bev;
+    control_client_work(arg);
+}
+
+static void on_event(struct bufferevent *bev, short what, void *arg)
+{
+    struct control_client *c = arg;
+    (void)bev;
+    if (!(what & BEV_EVENT_EOF)) {
+        drop(c);
+        return;
+    }
+    c->eof = true;
+    control_client_work(c);
+}
+
+/* ---- its life ---- */
+
+bool control_client_new(struct control *control, int fd, bool tcp)
+{
+    struct control_client *c = calloc(1, sizeof *c);
+    struct bufferevent *bev =
+        c ? bufferevent_socket_new(control->agent->base, fd, BEV_OPT_CLOSE_ON_FREE) : NULL;
+    if (!bev) {
+        evutil_closesocket(fd);
+        free(c);
+        return false;
+    }
+    c->control = control;
+    c->bev = bev;
+    c->tcp = tcp;
+    LIST_INIT(&c->streams);
+    LIST_INIT(&c->pending);
+    LIST_INSERT_HEAD(&control->clients, c, link);
+    control->clients_count++;
+    control->tcp_clients_count += tcp;
+    bufferevent_setcb(bev, on_read_or_written, on_read_or_written, on_event, c);
+    bufferevent_setwatermark(bev, EV_READ, 0, CONTROL_OBJECT_BYTES_MAX);
+    bufferevent_set_timeouts(bev, &(struct timeval){.tv_sec = GREETING_S}, NULL);
+    if (bufferevent_enable(bev, EV_READ | EV_WRITE) == 0)
+        return true;
+    control_client_free(c);
+    return false;
+}
+
+void control_client_welcome(struct control_client *c)
+{
+    bufferevent_set_timeouts(c->bev, NULL, NULL);
+}
+
+void control_client_free(struct control_client *c)
+{
+    struct control *control = c->control;
+    control_stream_end_all(c);
+    control_admin_forget_pending(c);
+    control_lock_abandon_all(c);
+    LIST_REMOVE(c, link);
+    control->clients_count--;
+    control->tcp_clients_count -= c->tcp;
+    bufferevent_free(c->bev);
+    free(c);
+}

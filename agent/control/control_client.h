@@ -1,0 +1,95 @@
+/* control_client: one connection to the control server: its requests taken apart, its answers, and
+ * how much of either is let through at a time. */
+#ifndef MUSTER_CONTROL_CLIENT_H
+#define MUSTER_CONTROL_CLIENT_H
+
+#include "agent/control/control.h"
+#include "agent/control/rpc.h"
+
+#include <sys/queue.h>
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct bufferevent;
+struct control_command;
+struct control_pending;
+struct control_lock;
+struct control_stream;
+struct event;
+struct evconnlistener;
+
+LIST_HEAD(control_clients, control_client);
+LIST_HEAD(control_locks, control_lock);
+LIST_HEAD(control_streams, control_stream);
+LIST_HEAD(control_pendings, control_pending);
+
+struct control_client {
+    LIST_ENTRY(control_client) link;
+    struct control *control;
+    struct bufferevent *bev;
+    bool tcp;
+
+    bool handshaken, authenticated;
+    struct rpc_skim skim;                  /* over the object that comes in now */
+    const struct control_command *command; /* its body comes next; NULL: a request does */
+    uint64_t seq;                          /* of that request */
+    bool refused;                          /* the last request: its body may still come */
+
+    struct control_streams streams;
+    size_t streams_count;
+    struct control_locks locks; /* held, or waited for */
+    size_t locks_count;
+    struct control_pendings pending; /* asked for, not answered */
+    size_t pending_count;
+
+    bool leave;    /* once the answer to `leave` is out */
+    bool eof;      /* nothing more comes from it */
+    bool ending;   /* no more requests: closed once the answers are out */
+    bool shut;     /* they are out, and it has been told so */
+    bool unusable; /* out of memory halfway through an answer */
+};
+
+struct control_listener {
+    struct control *control;
+    struct evconnlistener *listener;
+    bool tcp;
+};
+
+struct control {
+    struct agent *agent;
+    struct control_listener listeners[2]; /* Unix, TCP */
+    struct control_clients clients;
+    size_t clients_count, tcp_clients_count;
+    size_t streams_count; /* of all clients */
+    struct event *wake;   /* gives every client a turn, in the loop's next round */
+    struct event *resume; /* accepts again, after there was no descriptor left */
+    struct rpc_out out;   /* the answer being written */
+    msgpack_zone *zone;   /* the object being read */
+    bool accept_failing;
+    uint64_t clients_refused; /* since this was last said */
+    int64_t refused_said_us;
+};
+
+/* Gives every client a turn soon. */
+void control_wake(struct control *c);
+
+/* Serves a connected, non-blocking socket (taken). False: out of memory, it is closed. */
+bool control_client_new(struct control *control, int fd, bool tcp);
+void control_client_free(struct control_client *c);
+/* It has said what a new client must, and may be silent for as long as it likes. */
+void control_client_welcome(struct control_client *c);
+
+/* Goes on with what waits: requests that have come, records, the end. May free the client. */
+void control_client_work(struct control_client *c);
+
+/* Begins an answer, or a stream's record: its header. What follows goes into the buffer returned,
+ * until control_client_send. One that is begun but not sent is dropped by the next. */
+struct rpc_out *control_client_begin(struct control_client *c, uint64_t seq, const char *error);
+void control_client_send(struct control_client *c);
+
+/* False: so many answers wait for the client to read them that it gets nothing more for now. */
+bool control_client_has_room(const struct control_client *c);
+
+#endif

@@ -1,0 +1,68 @@
+/* control_command: what can be asked of the control server. */
+#ifndef MUSTER_CONTROL_COMMAND_H
+#define MUSTER_CONTROL_COMMAND_H
+
+#include "agent/control/control_client.h"
+
+#define CONTROL_ERROR_BYTES CONFIG_ERROR_BYTES /* the longest is that of `reload` */
+
+/* What a command returns when it has answered by itself, or will. */
+#define CONTROL_ANSWERED NULL
+/* What it returns when all is well and there is no body to answer with. */
+#define CONTROL_OK ""
+#define CONTROL_MALFORMED "malformed request"
+
+struct control_request {
+    struct control_client *client;
+    struct agent *agent;
+    uint64_t seq;
+    const msgpack_object *body;      /* a map; NULL if there is none, which reads as an empty one */
+    char error[CONTROL_ERROR_BYTES]; /* room for a text to return */
+};
+
+/* Returns the error to answer with (borrowed until the next), or one of the above. */
+typedef const char *control_command_fn(struct control_request *r);
+
+/* Takes the next object that a client has sent: a request, its body, or what may be skipped. */
+void control_command_take(struct control_client *c, const msgpack_object *object);
+
+/* Answers the request whose body was to come, or none in particular (Seq 0), with an error. */
+void control_command_give_up(struct control_client *c, const char *error);
+
+/* control_members */
+control_command_fn control_members_all, control_members_filtered;
+/* A Member map. */
+void control_members_put(struct rpc_out *out, const char *key, const struct gossip_member *member);
+/* A member's id in hexadecimal digits, into at least CONTROL_ID_TEXT_BYTES; returns into. */
+#define CONTROL_ID_TEXT_BYTES (2 * GOSSIP_ID_BYTES + 1)
+char *control_members_id_text(const struct gossip_profile *profile, char *into);
+/* The map of its tags alone. */
+void control_members_put_tags(struct rpc_out *out, const char *key,
+                              const struct gossip_profile *profile);
+
+/* control_stream */
+control_command_fn control_stream_stream, control_stream_watch, control_stream_monitor,
+    control_stream_stop;
+/* Writes records of all streams of a client, as many as there is room for. */
+void control_stream_feed(struct control_client *c);
+void control_stream_end_all(struct control_client *c);
+
+/* control_info */
+control_command_fn control_info_stats, control_info_info, control_info_explain;
+
+/* control_lock */
+control_command_fn control_lock_take, control_lock_give_back;
+/* The client is gone: what it held goes when it is over. */
+void control_lock_abandon_all(struct control_client *c);
+
+/* control_vips */
+control_command_fn control_vips_list, control_vips_explain, control_vips_move, control_vips_release,
+    control_vips_drain, control_vips_undrain;
+
+/* control_admin */
+control_command_fn control_admin_join, control_admin_leave, control_admin_force_leave,
+    control_admin_tags, control_admin_reload;
+/* Nobody is there any more to be told how they went. */
+void control_admin_forget_pending(struct control_client *c);
+
+#endif

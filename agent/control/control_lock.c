@@ -1,0 +1,88 @@
+#include "agent/control/control_command.h"
+#include "agent/vip/locks.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* A lock that a client holds or waits for, for as long as its connection lasts. */
+struct control_lock {
+    LIST_ENTRY(control_lock) link;
+    char name[GOSSIP_NAME_BYTES_MAX + 1];
+    struct control_client *client;
+    struct lock *lock;
+    uint64_t seq;
+};
+
+static void on_changed(void *arg, const struct lock_state *state)
+{
+    struct control_lock *l = arg;
+    struct rpc_out *out = control_client_begin(l->client, l->seq, "");
+    rpc_put_map(out, NULL, 4);
+    rpc_put_boolean(out, "Held", state->held);
+    rpc_put_signed(out, "Until", state->until_us);
+    rpc_put_unsigned(out, "Epoch", state->epoch);
+    rpc_put_text(out, "Holder", state->holder);
+    control_client_send(l->client);
+}
+
+const char *control_lock_take(struct control_request *r)
+{
+    char name[GOSSIP_NAME_BYTES_MAX + 1] = "";
+    const char *error = "out of memory";
+    struct control_client *c = r->client;
+    if (!rpc_get_string(r->body, "Name", name, sizeof name))
+        return CONTROL_MALFORMED;
+    if (c->locks_count == CONTROL_STREAMS_MAX)
+        return "too many locks";
+    struct control_lock *l = calloc(1, sizeof *l);
+    if (l)
+        *l = (struct control_lock){.client = c, .seq = r->seq};
+    if (l)
+        l->lock = locks_take(r->agent->locks, name, on_changed, l, &error);
+    if (!l || !l->lock) {
+        free(l);
+        return error;
+    }
+    memcpy(l->name, name, sizeof l->name);
+    LIST_INSERT_HEAD(&c->locks, l, link);
+    c->locks_count++;
+    /* The answer goes before the first record. */
+    control_client_begin(c, r->seq, "");
+    control_client_send(c);
+    agent_settle(r->agent);
+    return CONTROL_ANSWERED;
+}
+
+const char *control_lock_give_back(struct control_request *r)
+{
+    char name[GOSSIP_NAME_BYTES_MAX + 1] = "";
+    struct control_lock *l;
+    if (!rpc_get_string(r->body, "Name", name, sizeof name))
+        return CONTROL_MALFORMED;
+    LIST_FOREACH (l, &r->client->locks, link)
+        if (strcmp(l->name, name) == 0)
+            break;
+    if (!l)
+        return "no such lock";
+    LIST_REMOVE(l, link);
+    r->client->locks_count--;
+    locks_drop(l->lock);
+    free(l);
+    agent_settle(r->agent);
+    return CONTROL_OK;
+}
+
+/* Nobody has said that what the locks were for has ended. */
+void control_lock_abandon_all(struct control_client *c)
+{
+    struct control_lock *l;
+    bool any = !LIST_EMPTY(&c->locks);
+    while ((l = LIST_FIRST(&c->locks))) {
+        LIST_REMOVE(l, link);
+        locks_abandon(l->lock);
+        free(l);
+    }
+    c->locks_count = 0;
+    if (any && !c->control->agent->leaving)
+        agent_settle(c->control->agent);
+}

@@ -1,0 +1,201 @@
+#include "agent/base/text.h"
+#include "agent/control/control_command.h"
+#include "agent/control/pattern.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define TAG_PATTERNS_MAX 16
+#define PATTERNS_MAX (2 + TAG_PATTERNS_MAX) /* and the status, and the name */
+#define SHOWN_BYTES 64                      /* of an expression, in an error about it */
+
+/* Patterns that are allowed can still be slow over a whole view: this is as long as one request may
+ * hold up the loop. A usual one over GOSSIP_MEMBERS_MAX takes a tenth of it. */
+#define FILTER_US_MAX 100000
+
+/* Serf's versions of protocols that are not ours; its clients only show them. */
+#define PROTOCOL_VERSION 1
+
+/* ---- one member ---- */
+
+void control_members_put_tags(struct rpc_out *out, const char *key,
+                              const struct gossip_profile *profile)
+{
+    const char *at = NULL, *tag, *value;
+    size_t place = rpc_map_begin(out, key), count = 0;
+    for (; gossip_tag_next(profile->tags, profile->tags_bytes, &at, &tag, &value); count++)
+        rpc_put_text(out, tag, value);
+    rpc_end(out, place, count);
+}
+
+char *control_members_id_text(const struct gossip_profile *profile, char *into)
+{
+    for (size_t i = 0; i < GOSSIP_ID_BYTES; i++)
+        snprintf(into + 2 * i, 3, "%02x", profile->id[i]);
+    return into;
+}
+
+void control_members_put(struct rpc_out *out, const char *key, const struct gossip_member *member)
+{
+    static const char *const versions[] = {"ProtocolMin", "ProtocolMax", "ProtocolCur",
+                                           "DelegateMin", "DelegateMax", "DelegateCur"};
+    enum { VERSIONS = sizeof versions / sizeof versions[0] };
+    const struct gossip_profile *p = member->profile;
+    char id[CONTROL_ID_TEXT_BYTES];
+    rpc_put_map(out, key, 9 + VERSIONS);
+    rpc_put_text(out, "Name", p->name);
+    rpc_put_bytes(out, "Addr", p->addr.ip, sizeof p->addr.ip);
+    rpc_put_unsigned(out, "Port", p->addr.port);
+    control_members_put_tags(out, "Tags", p);
+    rpc_put_text(out, "Status", gossip_status_text(member->status));
+    for (size_t i = 0; i < VERSIONS; i++)
+        rpc_put_unsigned(out, versions[i], PROTOCOL_VERSION);
+    rpc_put_text(out, "ID", control_members_id_text(p, id));
+    rpc_put_unsigned(out, "Generation", p->generation);
+    rpc_put_unsigned(out, "Incarnation", member->incarnation);
+    rpc_put_boolean(out, "Unreachable", member->partly);
+}
+
+/* ---- filters ---- */
+
+/* Which of a member's texts a pattern is for. tag: only for SUBJECT_TAG. */
+enum subject { SUBJECT_STATUS, SUBJECT_NAME, SUBJECT_TAG };
+
+struct condition {
+    enum subject subject;
+    char tag[GOSSIP_TAG_KEY_BYTES_MAX + 1];
+    struct pattern pattern;
+};
+
+/* All must fit. */
+struct filter {
+    struct condition conditions[PATTERNS_MAX];
+    size_t count;
+};
+
+static void filter_free(struct filter *f)
+{
+    while (f->count > 0)
+        pattern_free(&f->conditions[--f->count].pattern);
+}
+
+/* Takes one more condition. NULL: all well; else the error to answer with. */
+static const char *filter_add(struct filter *f, struct control_request *r, enum subject subject,
+                              struct rpc_text expression)
+{
+    char text[PATTERN_BYTES_MAX + 2], shown[SHOWN_BYTES], why[PATTERN_ERROR_BYTES];
+    size_t len = expression.len < sizeof text ? expression.len : sizeof text - 1;
+    memcpy(text, expression.bytes, len);
+    text[len] = '\0';
+    if (strlen(text) < len)
+        return CONTROL_MALFORMED;
+    f->conditions[f->count].subject = subject;
+    if (pattern_compile(&f->conditions[f->count].pattern, text, why)) {
+        f->count++;
+        return NULL;
+    }
+    text_escape(shown, sizeof shown, text);
+    snprintf(r->error, sizeof r->error, "invalid regular expression: \"%s\": %s", shown, why);
+    return r->error;
+}
+
+static const char *filter_add_tags(struct filter *f, struct control_request *r)
+{
+    msgpack_object_map tags = {0};
+    if (!rpc_get_map(r->body, "Tags", &tags))
+        return CONTROL_MALFORMED;
+    if (tags.size > TAG_PATTERNS_MAX)
+        return "too many tags";
+    const char *wrong = NULL;
+    for (uint32_t i = 0; i < tags.size && !wrong; i++) {
+        char *tag = f->conditions[f->count].tag;
+        struct rpc_text expression;
+        if (rpc_as_string(&tags.ptr[i].key, tag, sizeof f->conditions[0].tag) &&
+            rpc_as_text(&tags.ptr[i].val, &expression))
+            wrong = filter_add(f, r, SUBJECT_TAG, expression);
+        else
+            wrong = CONTROL_MALFORMED;
+    }
+    return wrong;
+}
+
+/* NULL: all well; else the error to answer with. Either way to be freed. */
+static const char *filter_read(struct filter *f, struct control_request *r)
+{
+    struct rpc_text status = {"", 0}, name = {"", 0};
+    const char *wrong = NULL;
+    if (!rpc_get_text(r->body, "Status", &status) || !rpc_get_text(r->body, "Name", &name))
+        return CONTROL_MALFORMED;
+    if (status.len > 0)
+        wrong = filter_add(f, r, SUBJECT_STATUS, status);
+    if (name.len > 0 && !wrong)
+        wrong = filter_add(f, r, SUBJECT_NAME, name);
+    return wrong ? wrong : filter_add_tags(f, r);
+}
+
+static const char *tag_value(const struct gossip_profile *p, const char *tag)
+{
+    const char *at = NULL, *key, *value;
+    while (gossip_tag_next(p->tags, p->tags_bytes, &at, &key, &value))
+        if (strcmp(key, tag) == 0)
+            return value;
+    return ""; /* as Serf has it */
+}
+
+static const char *subject_text(const struct condition *condition,
+                                const struct gossip_member *member)
+{
+    switch (condition->subject) {
+    case SUBJECT_STATUS:
+        return gossip_status_text(member->status);
+    case SUBJECT_NAME:
+        return member->profile->name;
+    default:
+        return tag_value(member->profile, condition->tag);
+    }
+}
+
+static bool fits(const struct filter *f, const struct gossip_member *member)
+{
+    for (size_t i = 0; i < f->count; i++)
+        if (!pattern_match(&f->conditions[i].pattern, subject_text(&f->conditions[i], member)))
+            return false;
+    return true;
+}
+
+/* ---- the commands ---- */
+
+static const char *answer(struct control_request *r, const struct filter *f)
+{
+    int64_t until_us = agent_now_us() + FILTER_US_MAX;
+    struct rpc_out *out = control_client_begin(r->client, r->seq, "");
+    rpc_put_map(out, NULL, 1);
+    size_t place = rpc_array_begin(out, "Members"), cursor = 0, count = 0;
+    struct gossip_member member;
+    while (gossip_next_member(r->agent->gossip, &cursor, &member)) {
+        if (f->count > 0 && agent_now_us() > until_us)
+            return "invalid regular expression: it takes too long";
+        if (!fits(f, &member))
+            continue;
+        control_members_put(out, NULL, &member);
+        count++;
+    }
+    rpc_end(out, place, count);
+    control_client_send(r->client);
+    return CONTROL_ANSWERED;
+}
+
+const char *control_members_all(struct control_request *r)
+{
+    const struct filter everybody = {.count = 0};
+    return answer(r, &everybody);
+}
+
+const char *control_members_filtered(struct control_request *r)
+{
+    struct filter f = {.count = 0};
+    const char *wrong = filter_read(&f, r);
+    const char *error = wrong ? wrong : answer(r, &f);
+    filter_free(&f);
+    return error;
+}

@@ -1,0 +1,306 @@
+#include "agent/base/log.h"
+#include "agent/control/control_command.h"
+
+#include <ctype.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define FILTER_BYTES 512 /* every event's name there is, several times over */
+#define LEVEL_BYTES 32
+
+/* A place in the journal or in the log, from where a client is told what comes. Nothing is kept for
+ * it but the place: whoever reads slowly falls behind, until what comes next is no longer there. */
+struct control_stream {
+    LIST_ENTRY(control_stream) link;
+    uint64_t seq; /* of the request, and of every record */
+    /* Writes one record, if there is one to write. */
+    bool (*tell)(struct control_client *c, struct control_stream *s);
+    uint64_t next;        /* the first entry or line not looked at */
+    unsigned kinds;       /* of entries: bit (1 << enum event_kind) */
+    bool watch;           /* in our own form of entries, not in Serf's */
+    bool of_earlier_run;  /* asked for numbers that were not given yet */
+    enum log_level level; /* of lines */
+};
+
+/* ---- what is told ---- */
+
+static void put_gap(struct rpc_out *out, uint64_t lost, uint64_t last_lost)
+{
+    rpc_put_map(out, NULL, 3);
+    rpc_put_text(out, "Event", "gap");
+    rpc_put_unsigned(out, "Lost", lost);
+    rpc_put_unsigned(out, "Seq", last_lost);
+}
+
+static void put_vip(struct rpc_out *out, const struct journal_vip *vip)
+{
+    rpc_put_map(out, "Vip", 5);
+    rpc_put_text(out, "Name", vip->name);
+    rpc_put_text(out, "Address", vip->address);
+    rpc_put_text(out, "Interface", vip->interface);
+    rpc_put_text(out, "Holder", vip->holder);
+    rpc_put_unsigned(out, "Epoch", vip->epoch);
+}
+
+static void put_entry(struct rpc_out *out, const struct journal_entry *entry, bool watch)
+{
+    bool of_member = event_kind_is_of_member(entry->kind);
+    rpc_put_map(out, NULL, !watch ? 2 : 4 + of_member + (entry->vip != NULL));
+    rpc_put_text(out, "Event", event_kind_text(entry->kind));
+    if (!watch) {
+        rpc_put_array(out, "Members", 1);
+        control_members_put(out, NULL, &entry->member);
+        return;
+    }
+    rpc_put_unsigned(out, "Seq", entry->seq);
+    rpc_put_signed(out, "Time", entry->time_ms);
+    rpc_put_text_part(out, "Line", entry->line, entry->line_bytes - 1); /* without its newline */
+    if (of_member)
+        control_members_put(out, "Member", &entry->member);
+    if (entry->vip)
+        put_vip(out, entry->vip);
+}
+
+/* The next entry that the stream is about. NULL: none so far. */
+static const struct journal_entry *take_entry(struct control_stream *s, const struct journal *j)
+{
+    while (s->next <= journal_newest(j)) {
+        const struct journal_entry *entry = journal_at(j, s->next++);
+        if (entry && s->kinds & 1u << entry->kind)
+            return entry;
+    }
+    return NULL;
+}
+
+static bool tell_entry(struct control_client *c, struct control_stream *s)
+{
+    const struct journal *j = c->control->agent->journal;
+    const struct journal_entry *entry = NULL;
+    uint64_t oldest = journal_oldest(j), lost = s->next < oldest ? oldest - s->next : 0;
+    bool gap = lost > 0 || s->of_earlier_run;
+    s->next += lost;
+    s->of_earlier_run = false;
+    if (!gap && !(entry = take_entry(s, j)))
+        return false;
+    struct rpc_out *out = control_client_begin(c, s->seq, "");
+    if (gap)
+        put_gap(out, lost, s->next - 1);
+    else
+        put_entry(out, entry, s->watch);
+    control_client_send(c);
+    return true;
+}
+
+/* Goes to the first line that is kept. Returns how many are not. */
+static uint64_t skip_lost_lines(struct control_stream *s)
+{
+    uint64_t newest = log_newest(), from = s->next;
+    enum log_level level;
+    if (newest >= LOG_HISTORY_LINES && s->next <= newest - LOG_HISTORY_LINES)
+        s->next = newest - LOG_HISTORY_LINES + 1;
+    while (s->next <= newest && !log_line(s->next, &level))
+        s->next++;
+    return s->next - from;
+}
+
+/* The next line of the stream's level, borrowed. NULL: none so far. */
+static const char *take_line(struct control_stream *s)
+{
+    while (s->next <= log_newest()) {
+        enum log_level level;
+        const char *line = log_line(s->next++, &level);
+        if (line && level <= s->level)
+            return line;
+    }
+    return NULL;
+}
+
+/* Serf's clients show the Log of a gap as they show any line. */
+static bool tell_line(struct control_client *c, struct control_stream *s)
+{
+    char notice[64];
+    const char *line;
+    uint64_t lost = skip_lost_lines(s);
+    snprintf(notice, sizeof notice, "[WARN] %" PRIu64 " lines lost: read too slowly", lost);
+    line = lost ? notice : take_line(s);
+    if (!line)
+        return false;
+    struct rpc_out *out = control_client_begin(c, s->seq, "");
+    rpc_put_map(out, NULL, lost ? 3 : 1);
+    rpc_put_text(out, "Log", line);
+    if (lost) {
+        rpc_put_text(out, "Event", "gap");
+        rpc_put_unsigned(out, "Lost", lost);
+    }
+    control_client_send(c);
+    return true;
+}
+
+/* One record of each in turn, so that none waits for another to be done. */
+void control_stream_feed(struct control_client *c)
+{
+    struct control_stream *s;
+    bool told;
+    do {
+        told = false;
+        LIST_FOREACH (s, &c->streams, link)
+            if (!c->unusable && control_client_has_room(c) && s->tell(c, s))
+                told = true;
+    } while (told);
+}
+
+/* ---- beginning and end ---- */
+
+static void stream_free(struct control_client *c, struct control_stream *s)
+{
+    LIST_REMOVE(s, link);
+    c->streams_count--;
+    c->control->streams_count--;
+    free(s);
+}
+
+void control_stream_end_all(struct control_client *c)
+{
+    for (struct control_stream *s = LIST_FIRST(&c->streams), *next; s; s = next) {
+        next = LIST_NEXT(s, link);
+        stream_free(c, s);
+    }
+}
+
+static struct control_stream *find(const struct control_client *c, uint64_t seq)
+{
+    struct control_stream *s;
+    LIST_FOREACH (s, &c->streams, link)
+        if (s->seq == seq)
+            return s;
+    return NULL;
+}
+
+/* Begins `wanted`, with the request's Seq. */
+static const char *begin(struct control_request *r, const struct control_stream *wanted)
+{
+    struct control_client *c = r->client;
+    if (find(c, r->seq))
+        return "Stream with given sequence exists";
+    if (c->streams_count >= CONTROL_STREAMS_MAX)
+        return "too many streams";
+    struct control_stream *s = malloc(sizeof *s);
+    if (!s)
+        return "out of memory";
+    *s = *wanted;
+    s->seq = r->seq;
+    LIST_INSERT_HEAD(&c->streams, s, link);
+    c->streams_count++;
+    c->control->streams_count++;
+    return CONTROL_OK;
+}
+
+/* ---- filters ---- */
+
+#define ALL_KINDS ((1u << EVENT_KINDS_COUNT) - 1)
+#define SERF_KINDS                                                                                 \
+    (1u << EVENT_MEMBER_JOIN | 1u << EVENT_MEMBER_LEAVE | 1u << EVENT_MEMBER_FAILED |              \
+     1u << EVENT_MEMBER_UPDATE | 1u << EVENT_MEMBER_REAP)
+
+static bool has_prefix(const char *text, const char *prefix)
+{
+    return strncmp(text, prefix, strlen(prefix)) == 0;
+}
+
+/* Adds the kinds that one name in a filter means, of those known. False: it means none that could
+ * ever come. */
+static bool add_kinds(const char *name, unsigned known, unsigned *kinds)
+{
+    enum event_kind kind;
+    if (strcmp(name, "*") == 0)
+        *kinds |= known;
+    else if (event_kind_parse(name, &kind) && known & 1u << kind)
+        *kinds |= 1u << kind;
+    else
+        return strcmp(name, "user") == 0 || has_prefix(name, "user:") ||
+               strcmp(name, "query") == 0 || has_prefix(name, "query:");
+    return true;
+}
+
+/* A comma list, changed in reading. */
+static bool parse_filter(char *filter, unsigned known, unsigned *kinds)
+{
+    if (!*filter) {
+        *kinds = known;
+        return true;
+    }
+    for (char *rest = filter, *name; (name = strsep(&rest, ","));)
+        if (!add_kinds(name, known, kinds))
+            return false;
+    return true;
+}
+
+/* ---- the commands ---- */
+
+static const char *begin_entries(struct control_request *r, struct control_stream *wanted,
+                                 unsigned known)
+{
+    char filter[FILTER_BYTES] = "";
+    wanted->tell = tell_entry;
+    if (!rpc_get_string(r->body, "Type", filter, sizeof filter) ||
+        !parse_filter(filter, known, &wanted->kinds))
+        return "Invalid event filter";
+    return begin(r, wanted);
+}
+
+const char *control_stream_stream(struct control_request *r)
+{
+    struct control_stream wanted = {.next = journal_newest(r->agent->journal) + 1};
+    return begin_entries(r, &wanted, SERF_KINDS);
+}
+
+/* From beyond what is to come next is a number of an earlier run, whose end was missed: all that
+ * has happened in this one is news. */
+const char *control_stream_watch(struct control_request *r)
+{
+    const struct journal *j = r->agent->journal;
+    struct control_stream wanted = {.watch = true};
+    uint64_t from = 0, upcoming = journal_newest(j) + 1;
+    if (!rpc_get_unsigned(r->body, "From", &from))
+        return CONTROL_MALFORMED;
+    wanted.of_earlier_run = from > upcoming;
+    wanted.next = from == 0 ? upcoming : wanted.of_earlier_run ? 1 : from;
+    return begin_entries(r, &wanted, ALL_KINDS);
+}
+
+static const char *unknown_level(struct control_request *r, char *level)
+{
+    for (char *c = level; *c; c++)
+        *c = (char)toupper((unsigned char)*c);
+    snprintf(r->error, sizeof r->error, "Unknown log level: %s", level);
+    return r->error;
+}
+
+const char *control_stream_monitor(struct control_request *r)
+{
+    struct control_stream wanted = {.tell = tell_line, .next = 1};
+    const struct control_stream *s;
+    char level[LEVEL_BYTES] = "";
+    if (!rpc_get_string(r->body, "LogLevel", level, sizeof level))
+        return CONTROL_MALFORMED;
+    if (!log_level_parse(level, &wanted.level))
+        return unknown_level(r, level);
+    LIST_FOREACH (s, &r->client->streams, link)
+        if (s->tell == tell_line)
+            return "Monitor already exists";
+    skip_lost_lines(&wanted);
+    return begin(r, &wanted);
+}
+
+const char *control_stream_stop(struct control_request *r)
+{
+    uint64_t seq = 0;
+    if (!rpc_get_unsigned(r->body, "Stop", &seq))
+        return CONTROL_MALFORMED;
+    struct control_stream *s = find(r->client, seq);
+    if (s)
+        stream_free(r->client, s);
+    return CONTROL_OK;
+}

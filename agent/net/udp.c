@@ -1,0 +1,131 @@
+#include "agent/net/udp.h"
+
+#include "agent/agent.h"
+#include "agent/net/net.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <event2/event.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum {
+    DRAIN_BATCHES_MAX = 64,
+    RECEIVE_BYTES = GOSSIP_PACKET_BYTES_MAX + 1, /* one more, to see that a datagram is too long */
+};
+
+struct batch {
+    struct mmsghdr headers[UDP_BATCH];
+    struct iovec vectors[UDP_BATCH];
+    struct sockaddr_storage addrs[UDP_BATCH];
+    uint8_t bytes[UDP_BATCH][RECEIVE_BYTES];
+};
+
+struct udp {
+    struct agent *agent;
+    int fd, family;
+    struct event *readable;
+    unsigned out_count;
+    struct batch in, out;
+};
+
+static void wire_batch(struct batch *b)
+{
+    for (int i = 0; i < UDP_BATCH; i++) {
+        b->vectors[i] = (struct iovec){b->bytes[i], RECEIVE_BYTES};
+        b->headers[i].msg_hdr = (struct msghdr){
+            .msg_name = &b->addrs[i],
+            .msg_namelen = sizeof b->addrs[i],
+            .msg_iov = &b->vectors[i],
+            .msg_iovlen = 1,
+        };
+    }
+}
+
+static void on_readable(int fd, short what, void *arg)
+{
+    struct udp *u = arg;
+    (void)fd, (void)what;
+    udp_drain(u);
+    agent_settle(u->agent);
+}
+
+struct udp *udp_new(struct agent *a, const struct gossip_addr *addr, bool ipv6, char *error)
+{
+    int fd = net_bind(addr, SOCK_DGRAM, ipv6, error);
+    if (fd < 0)
+        return NULL;
+    struct udp *u = calloc(1, sizeof *u);
+    assert(u);
+    u->agent = a;
+    u->fd = fd;
+    u->family = ipv6 || !net_is_ipv4(addr) ? AF_INET6 : AF_INET;
+    wire_batch(&u->in);
+    wire_batch(&u->out);
+    u->readable = event_new(a->base, fd, EV_READ | EV_PERSIST, on_readable, u);
+    assert(u->readable);
+    event_add(u->readable, NULL);
+    return u;
+}
+
+void udp_free(struct udp *u)
+{
+    if (!u)
+        return;
+    event_free(u->readable);
+    close(u->fd);
+    free(u);
+}
+
+static void take_in(struct udp *u, int count)
+{
+    for (int i = 0; i < count; i++) {
+        struct gossip_route from = {.via = GOSSIP_DATAGRAM};
+        if (net_addr(&u->in.addrs[i], &from.addr))
+            gossip_receive(u->agent->gossip, agent_now_us(), &from, u->in.bytes[i],
+                           u->in.headers[i].msg_len);
+        u->in.headers[i].msg_hdr.msg_namelen = sizeof u->in.addrs[i];
+    }
+}
+
+void udp_drain(struct udp *u)
+{
+    for (int batch = 0; batch < DRAIN_BATCHES_MAX; batch++) {
+        int count = recvmmsg(u->fd, u->in.headers, UDP_BATCH, MSG_DONTWAIT, NULL);
+        if (count > 0)
+            take_in(u, count);
+        if (count < UDP_BATCH)
+            return;
+    }
+}
+
+void udp_send(struct udp *u, const struct gossip_packet *packet)
+{
+    if (u->out_count == UDP_BATCH)
+        udp_flush(u);
+    unsigned at = u->out_count;
+    struct mmsghdr *header = &u->out.headers[at];
+    header->msg_hdr.msg_namelen = net_sockaddr(&packet->route.addr, u->family, &u->out.addrs[at]);
+    /* An IPv6 member seen from an IPv4-only agent is out of reach, like one behind a cut. */
+    if (header->msg_hdr.msg_namelen == 0)
+        return;
+    assert(packet->len <= GOSSIP_PACKET_BYTES_MAX);
+    memcpy(u->out.bytes[at], packet->bytes, packet->len);
+    u->out.vectors[at].iov_len = packet->len;
+    u->out_count++;
+}
+
+/* A datagram that cannot be sent (no route, full buffer) is lost, as it might be on the way; those
+ * behind it still go. */
+void udp_flush(struct udp *u)
+{
+    for (unsigned sent = 0; sent < u->out_count;) {
+        int count = sendmmsg(u->fd, u->out.headers + sent, u->out_count - sent, MSG_DONTWAIT);
+        if (count < 0 && errno == EINTR)
+            continue;
+        sent += count > 0 ? (unsigned)count : 1;
+    }
+    u->out_count = 0;
+}

@@ -1,0 +1,338 @@
+#include "agent/scripts/handler.h"
+
+#include "agent/base/log.h"
+#include "agent/scripts/handler_run.h"
+
+#include <assert.h>
+#include <event2/event.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/queue.h>
+
+#define RETRY_MS 1000 /* after a process could not be made: descriptors, memory, processes */
+#define BUCKETS 512   /* keeps finding one member among all that can wait quick */
+
+struct waiting {
+    TAILQ_ENTRY(waiting) link;
+    TAILQ_ENTRY(waiting) bucket_link;
+    const struct journal_entry *entry; /* held */
+};
+
+TAILQ_HEAD(queue, waiting);
+
+struct handler {
+    TAILQ_ENTRY(handler) link;
+    struct handlers *owner;
+    struct handler_spec spec;
+    bool retired;                  /* configured no longer, here until its run ends */
+    struct queue queue;            /* oldest first */
+    struct queue buckets[BUCKETS]; /* the same by member, each oldest first */
+    struct event *start;           /* pending whenever something waits and nothing runs */
+    struct handler_run *run;
+    struct handler_stats stats;
+};
+
+TAILQ_HEAD(handler_list, handler);
+
+struct handlers {
+    struct event_base *base;
+    struct runner_link *runner;
+    char *self, *run_dir;
+    rlim_t descriptors;
+    struct handler_list list; /* in the configuration's order, among retired ones */
+};
+
+/* ---- the queue ---- */
+
+static struct queue *bucket_of(struct handler *h, const struct journal_entry *entry)
+{
+    const uint8_t *id = entry->member.profile->id; /* random, so any part of it will do */
+    return &h->buckets[(id[0] | id[1] << 8) % BUCKETS];
+}
+
+/* About the same member, or the same address; the quorum is one thing of its own. */
+static bool same_subject(const struct journal_entry *a, const struct journal_entry *b)
+{
+    bool of_quorum = a->kind >= EVENT_QUORUM_LOST;
+    if (!a->vip != !b->vip || of_quorum != (b->kind >= EVENT_QUORUM_LOST))
+        return false;
+    if (a->vip)
+        return strcmp(a->vip->name, b->vip->name) == 0;
+    return memcmp(a->member.profile->id, b->member.profile->id, GOSSIP_ID_BYTES) == 0;
+}
+
+static void queue_remove(struct handler *h, struct waiting *w)
+{
+    TAILQ_REMOVE(&h->queue, w, link);
+    TAILQ_REMOVE(bucket_of(h, w->entry), w, bucket_link);
+    h->stats.waiting--;
+    journal_release(w->entry);
+    free(w);
+}
+
+static void queue_clear(struct handler *h)
+{
+    for (struct waiting *w = TAILQ_FIRST(&h->queue), *next; w; w = next) {
+        next = TAILQ_NEXT(w, link);
+        queue_remove(h, w);
+    }
+}
+
+/* Takes out what waits about the same subject as the newer `entry`, oldest first, down to a calm
+ * queue. */
+static void queue_collapse(struct handler *h, const struct journal_entry *entry)
+{
+    struct waiting *w = TAILQ_FIRST(bucket_of(h, entry)), *next;
+    for (; w && h->stats.waiting >= HANDLER_QUEUE_CALM; w = next) {
+        next = TAILQ_NEXT(w, bucket_link);
+        if (!same_subject(w->entry, entry))
+            continue;
+        queue_remove(h, w);
+        h->stats.collapsed++;
+    }
+}
+
+static void count_dropped(struct handler *h, const char *why)
+{
+    if (h->stats.dropped++ == 0)
+        log_error("handler \"%s\": a waiting change is dropped: %s; further ones are counted",
+                  h->spec.name, why);
+}
+
+static void queue_add(struct handler *h, const struct journal_entry *entry)
+{
+    queue_collapse(h, entry);
+    if (h->stats.waiting >= HANDLER_QUEUE_MAX) {
+        queue_remove(h, TAILQ_FIRST(&h->queue));
+        count_dropped(h, "more wait than there can be members");
+    }
+    struct waiting *w = malloc(sizeof *w);
+    if (!w) {
+        count_dropped(h, "out of memory");
+        return;
+    }
+    w->entry = journal_hold(entry);
+    TAILQ_INSERT_TAIL(&h->queue, w, link);
+    TAILQ_INSERT_TAIL(bucket_of(h, entry), w, bucket_link);
+    h->stats.waiting++;
+}
+
+/* ---- running ---- */
+
+/* Always from the loop's own turn, so that whoever publishes never waits for a fork. */
+static void schedule(struct handler *h, long delay_ms)
+{
+    const struct timeval delay = {.tv_sec = delay_ms / 1000, .tv_usec = delay_ms % 1000 * 1000};
+    if (!h->run && !TAILQ_EMPTY(&h->queue) && !event_pending(h->start, EV_TIMEOUT, NULL))
+        event_add(h->start, &delay);
+}
+
+static void handler_free(struct handler *h);
+
+static void on_done(void *arg, const struct handler_result *result)
+{
+    struct handler *h = arg;
+    h->run = NULL;
+    h->stats.runs++;
+    h->stats.failures += result->status != 0 || result->timed_out;
+    h->stats.timeouts += result->timed_out;
+    h->stats.last_status = result->status;
+    h->stats.last_duration_us = result->duration_us;
+    if (h->retired)
+        handler_free(h);
+    else
+        schedule(h, 0);
+}
+
+static void on_start(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    struct handler *h = arg;
+    struct waiting *first = TAILQ_FIRST(&h->queue);
+    assert(first && !h->run);
+    const struct handler_order order = {
+        .handler = h->spec.name,
+        .path = h->spec.run,
+        .timeout_ms = h->spec.timeout_ms,
+        .account = h->spec.account,
+        .self = h->owner->self,
+        .run_dir = h->owner->run_dir,
+        .descriptors = h->owner->descriptors,
+        .entry = first->entry,
+    };
+    h->run = handler_run_start(h->owner->base, h->owner->runner, &order, on_done, h);
+    if (h->run) {
+        queue_remove(h, first);
+    } else {
+        h->stats.failures++;
+        schedule(h, RETRY_MS);
+    }
+}
+
+/* ---- specs ---- */
+
+static bool wants(const struct handler_spec *s, const struct journal_entry *entry)
+{
+    const struct gossip_profile *p = entry->member.profile;
+    const struct journal_vip *vip = entry->vip;
+    if (!(s->kinds & 1u << entry->kind))
+        return false;
+    if (s->vip)
+        return vip && vip->here && strcmp(vip->name, s->vip) == 0;
+    return tag_match_fits(&s->match, p->tags, p->tags_bytes);
+}
+
+/* ---- handlers ---- */
+
+static struct handler *handler_new(struct handlers *owner)
+{
+    struct handler *h = calloc(1, sizeof *h);
+    if (!h)
+        return NULL;
+    h->owner = owner;
+    h->stats.last_status = -1;
+    h->start = evtimer_new(owner->base, on_start, h);
+    if (!h->start) {
+        free(h);
+        return NULL;
+    }
+    TAILQ_INIT(&h->queue);
+    for (size_t i = 0; i < BUCKETS; i++)
+        TAILQ_INIT(&h->buckets[i]);
+    TAILQ_INSERT_TAIL(&owner->list, h, link);
+    return h;
+}
+
+static void handler_free(struct handler *h)
+{
+    TAILQ_REMOVE(&h->owner->list, h, link);
+    if (h->run)
+        handler_run_kill(h->run);
+    queue_clear(h);
+    event_free(h->start);
+    handler_spec_free(&h->spec);
+    free(h);
+}
+
+static struct handler *find(struct handlers *hs, const char *name)
+{
+    for (struct handler *h = TAILQ_FIRST(&hs->list); h; h = TAILQ_NEXT(h, link))
+        if (strcmp(h->spec.name, name) == 0)
+            return h;
+    return NULL;
+}
+
+static void configure_one(struct handlers *hs, const struct handler_spec *wanted)
+{
+    struct handler_spec spec;
+    struct handler *h = NULL;
+    if (handler_spec_copy(&spec, wanted)) {
+        h = find(hs, wanted->name);
+        if (!h)
+            h = handler_new(hs);
+        if (!h)
+            handler_spec_free(&spec);
+    }
+    if (!h) {
+        log_error("handler \"%s\": out of memory, not configured", wanted->name);
+        return;
+    }
+    handler_spec_free(&h->spec);
+    h->spec = spec;
+    h->retired = false;
+    TAILQ_REMOVE(&hs->list, h, link);
+    TAILQ_INSERT_TAIL(&hs->list, h, link);
+}
+
+static void retire(struct handler *h)
+{
+    h->retired = true;
+    if (h->stats.waiting > 0)
+        log_warn("handler \"%s\": %zu changes that waited are not run", h->spec.name,
+                 h->stats.waiting);
+    queue_clear(h);
+    event_del(h->start);
+}
+
+void handlers_configure(struct handlers *hs, const struct handler_spec *specs, size_t count)
+{
+    struct handler *h, *next;
+    for (h = TAILQ_FIRST(&hs->list); h; h = TAILQ_NEXT(h, link))
+        h->retired = true;
+    for (size_t i = 0; i < count; i++)
+        configure_one(hs, &specs[i]);
+    for (h = TAILQ_FIRST(&hs->list); h; h = next) {
+        next = TAILQ_NEXT(h, link);
+        if (!h->retired)
+            continue;
+        retire(h);
+        if (!h->run)
+            handler_free(h);
+    }
+}
+
+void handlers_stop(struct handlers *hs)
+{
+    for (struct handler *h = TAILQ_FIRST(&hs->list); h; h = TAILQ_NEXT(h, link)) {
+        if (!h->retired)
+            retire(h);
+        if (h->run)
+            handler_run_stop(h->run);
+    }
+}
+
+struct handlers *handlers_new(struct event_base *base, struct runner_link *runner, const char *self,
+                              const char *run_dir, rlim_t descriptors)
+{
+    struct handlers *hs = calloc(1, sizeof *hs);
+    if (!hs)
+        return NULL;
+    hs->base = base;
+    hs->runner = runner;
+    hs->descriptors = descriptors;
+    TAILQ_INIT(&hs->list);
+    hs->self = strdup(self);
+    hs->run_dir = strdup(run_dir);
+    if (!hs->self || !hs->run_dir) {
+        handlers_free(hs);
+        return NULL;
+    }
+    return hs;
+}
+
+void handlers_free(struct handlers *hs)
+{
+    if (!hs)
+        return;
+    for (struct handler *h = TAILQ_FIRST(&hs->list), *next; h; h = next) {
+        next = TAILQ_NEXT(h, link);
+        handler_free(h);
+    }
+    free(hs->self);
+    free(hs->run_dir);
+    free(hs);
+}
+
+void handlers_publish(struct handlers *hs, const struct journal_entry *entry)
+{
+    for (struct handler *h = TAILQ_FIRST(&hs->list); h; h = TAILQ_NEXT(h, link)) {
+        if (h->retired || !wants(&h->spec, entry))
+            continue;
+        queue_add(h, entry);
+        schedule(h, 0);
+    }
+}
+
+bool handlers_stats(const struct handlers *hs, size_t index, struct handler_stats *stats)
+{
+    for (const struct handler *h = TAILQ_FIRST(&hs->list); h; h = TAILQ_NEXT(h, link)) {
+        if (h->retired || index-- > 0)
+            continue;
+        *stats = h->stats;
+        stats->name = h->spec.name;
+        stats->running = h->run != NULL;
+        return true;
+    }
+    return false;
+}

@@ -1,0 +1,58 @@
+/* handler: runs the operator's scripts on changes: per handler in order, one at a time, with a
+ * bounded queue, a timeout on the whole process group, and its output in the log. */
+#ifndef MUSTER_HANDLER_H
+#define MUSTER_HANDLER_H
+
+#include "agent/config/config.h"
+#include "agent/events/journal.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/resource.h>
+
+/* Waiting changes per handler. While fewer than HANDLER_QUEUE_CALM wait, each will be run. From
+ * there on a newer change of a member takes the place of its oldest waiting ones: the queue grows
+ * by members and not by changes, and the last state of each is never lost. No more members than
+ * GOSSIP_MEMBERS_MAX are known at one time; only when more than that came and went while a script
+ * hung does the oldest waiting change go, and the log says so. */
+#define HANDLER_QUEUE_CALM 16
+#define HANDLER_QUEUE_MAX (GOSSIP_MEMBERS_MAX + HANDLER_QUEUE_CALM)
+#define HANDLER_OUTPUT_LINES_MAX 100 /* of one run, to the log; the rest is read and counted */
+
+struct event_base;
+struct handlers;
+struct runner_link;
+
+/* runner: borrowed for as long as they live. self: our own name, for MUSTER_SELF; run_dir: where a
+ * script's `muster` finds us, an absolute path for MUSTER_RUN_DIR (both copied); descriptors: how
+ * many a script may have open. NULL: out of memory. */
+struct handlers *handlers_new(struct event_base *base, struct runner_link *runner, const char *self,
+                              const char *run_dir, rlim_t descriptors);
+/* Asks what runs to end, drops what waits, and starts nothing any more. */
+void handlers_stop(struct handlers *h);
+/* Ends what runs still (whole process groups). */
+void handlers_free(struct handlers *h);
+
+/* Takes on the configured handlers (specs copied). Those of unchanged name keep their queue and
+ * what they run; those that are gone finish what runs and are dropped. */
+void handlers_configure(struct handlers *h, const struct handler_spec *specs, size_t count);
+
+/* Offers a change to every handler whose `on` and `match` fit it. */
+void handlers_publish(struct handlers *h, const struct journal_entry *entry);
+
+struct handler_stats {
+    const char *name; /* borrowed */
+    uint64_t runs, failures, timeouts;
+    uint64_t collapsed; /* waiting changes that a newer one made pointless */
+    uint64_t dropped;   /* waiting changes lost over HANDLER_QUEUE_MAX, or to lack of memory */
+    size_t waiting;
+    bool running;
+    int last_status; /* exit status, 128 + signal, 126 or 127 if it could not be run; -1 before the
+                      * first run */
+    int64_t last_duration_us;
+};
+/* False: index is past the last handler. */
+bool handlers_stats(const struct handlers *h, size_t index, struct handler_stats *stats);
+
+#endif

@@ -1,0 +1,40 @@
+#include "agent/scripts/hooks.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+/* Everything borrowed from the address's spec. */
+static struct handler_spec hook_of(const struct vip_spec *vip, char *name)
+{
+    return (struct handler_spec){
+        .name = name,
+        .kinds = 1u << EVENT_VIP_ACQUIRED | 1u << EVENT_VIP_RELEASED | 1u << EVENT_VIP_CONFLICT,
+        .run = vip->hook,
+        .vip = vip->name,
+        .timeout_ms = vip->timeout_ms,
+        .user = vip->user,
+        .account = vip->account,
+    };
+}
+
+bool hooks_configure(struct handlers *handlers, const struct config *c)
+{
+    enum { HOOK_NAME_BYTES = sizeof "vip/" + GOSSIP_NAME_BYTES_MAX };
+    size_t count = c->handlers_count;
+    struct handler_spec *specs = calloc(count + c->vips_count + 1, sizeof *specs);
+    char(*names)[HOOK_NAME_BYTES] = calloc(c->vips_count + 1, sizeof *names);
+    bool ok = specs && names;
+    for (size_t i = 0; ok && i < count; i++)
+        specs[i] = c->handlers[i];
+    for (size_t i = 0; ok && i < c->vips_count; i++) {
+        if (!c->vips[i].hook)
+            continue;
+        snprintf(names[i], sizeof names[i], "vip/%s", c->vips[i].name);
+        specs[count++] = hook_of(&c->vips[i], names[i]);
+    }
+    if (ok)
+        handlers_configure(handlers, specs, count);
+    free(specs);
+    free(names);
+    return ok;
+}

@@ -1,0 +1,35 @@
+/* runner_link: the agent's end of the socket to the runner. */
+#ifndef MUSTER_RUNNER_LINK_H
+#define MUSTER_RUNNER_LINK_H
+
+#include "agent/steward/runner.h"
+
+struct event_base;
+struct runner_link;
+
+/* fd: our end (taken), non-blocking; -1: there is no runner, and nothing runs. NULL: no memory. */
+struct runner_link *runner_link_new(struct event_base *base, int fd);
+void runner_link_free(struct runner_link *l);
+
+/* From the loop, once: value is a status of waitpid if it has run, else an errno. A runner that is
+ * gone is EPIPE. */
+typedef void runner_ended_fn(void *arg, bool has_run, int value);
+
+/* Has a script run with these descriptors (borrowed): standard input, environment, output. Returns
+ * the run's id; 0 with errno: it was not asked for. */
+uint32_t runner_link_run(struct runner_link *l, uint64_t key, uint64_t descriptors,
+                         const int fds[RUNNER_FDS], runner_ended_fn *ended, void *arg);
+/* As in runner.h. False: it could not be said. */
+bool runner_link_stop(struct runner_link *l, uint32_t id);
+bool runner_link_kill(struct runner_link *l, uint32_t id);
+/* Nobody waits for its end any more. */
+void runner_link_forget(struct runner_link *l, uint32_t id);
+
+/* error: 0, or an errno; EINVAL with text (borrowed), or NULL: what is wrong with it. */
+typedef void runner_reloaded_fn(void *arg, int error, const char *text);
+/* Has the list of scripts read again; one at a time. False: it could not be said; errno. */
+bool runner_link_reload(struct runner_link *l, runner_reloaded_fn *reloaded, void *arg);
+/* Nobody waits for it any more. */
+void runner_link_forget_reload(struct runner_link *l);
+
+#endif

@@ -1,0 +1,300 @@
+#include "agent/steward/netlink.h"
+
+#include "agent/base/ip.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <libmnl/libmnl.h>
+#include <linux/if_addr.h>
+#include <linux/if_link.h>
+#include <linux/rtnetlink.h>
+#include <net/if_arp.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+
+#ifndef IFAPROT_UNSPEC
+#define IFA_PROTO 11 /* headers before Linux 5.18 */
+#endif
+
+#define IPV4_BITS 32
+#define REQUEST_BYTES 256 /* far more than any that is built here */
+/* IFF_LOWER_UP of <linux/if.h>, which does not go with <net/if.h>. IFF_RUNNING follows it up to a
+ * second later. */
+#define CARRIER (1 << 16)
+#define DUMP_TRIES 3 /* of a list that changed while it was read */
+
+/* ---- asking ---- */
+
+bool netlink_open(struct netlink *n)
+{
+    struct timeval wait = {.tv_usec = NETLINK_WAIT_MS * 1000};
+    *n = (struct netlink){.socket = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC)};
+    if (!n->socket)
+        return false;
+    if (mnl_socket_bind(n->socket, 0, MNL_SOCKET_AUTOPID) == 0 &&
+        setsockopt(netlink_fd(n), SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof wait) == 0)
+        return true;
+    netlink_close(n);
+    return false;
+}
+
+void netlink_close(struct netlink *n)
+{
+    if (n->socket)
+        mnl_socket_close(n->socket);
+    n->socket = NULL;
+}
+
+int netlink_fd(const struct netlink *n)
+{
+    return mnl_socket_get_fd(n->socket);
+}
+
+/* What is left of an answer that came too late, or that was not read to its end. */
+static void discard_rest(const struct netlink *n)
+{
+    char bytes[NETLINK_ANSWER_BYTES];
+    while (recv(netlink_fd(n), bytes, sizeof bytes, MSG_DONTWAIT) >= 0 || errno == ENOBUFS)
+        ;
+}
+
+/* Sends a message and hands the answer's parts to fn, up to its end. */
+static bool ask(struct netlink *n, struct nlmsghdr *h, mnl_cb_t fn, void *arg)
+{
+    char bytes[NETLINK_ANSWER_BYTES];
+    unsigned port = mnl_socket_get_portid(n->socket);
+    int more = MNL_CB_OK;
+    discard_rest(n);
+    h->nlmsg_seq = ++n->seq;
+    if (mnl_socket_sendto(n->socket, h, h->nlmsg_len) < 0)
+        return false;
+    while (more == MNL_CB_OK) {
+        ssize_t got = mnl_socket_recvfrom(n->socket, bytes, sizeof bytes);
+        if (got < 0) {
+            errno = errno == EAGAIN ? ETIMEDOUT : errno;
+            return false;
+        }
+        more = mnl_cb_run(bytes, (size_t)got, h->nlmsg_seq, port, fn, arg);
+    }
+    return more == MNL_CB_STOP;
+}
+
+static struct nlmsghdr *start(char *bytes, int type, int flags)
+{
+    struct nlmsghdr *h = mnl_nlmsg_put_header(bytes);
+    h->nlmsg_type = (uint16_t)type;
+    h->nlmsg_flags = (uint16_t)(NLM_F_REQUEST | flags);
+    return h;
+}
+
+/* ---- addresses ---- */
+
+static struct nlmsghdr *start_addr(char *bytes, int type, int flags,
+                                   const struct netlink_addr *addr)
+{
+    bool ipv4 = ip_is_ipv4(addr->ip);
+    const uint8_t *ip = ipv4 ? addr->ip + IP_IPV4_AT : addr->ip;
+    size_t ip_bytes = ipv4 ? sizeof addr->ip - IP_IPV4_AT : sizeof addr->ip;
+    struct nlmsghdr *h = start(bytes, type, NLM_F_ACK | flags);
+    struct ifaddrmsg *m = mnl_nlmsg_put_extra_header(h, sizeof *m);
+    m->ifa_family = ipv4 ? AF_INET : AF_INET6;
+    m->ifa_prefixlen = addr->prefix;
+    m->ifa_scope = RT_SCOPE_UNIVERSE;
+    m->ifa_index = (unsigned)addr->ifindex;
+    mnl_attr_put(h, IFA_LOCAL, ip_bytes, ip);
+    mnl_attr_put(h, IFA_ADDRESS, ip_bytes, ip);
+    return h;
+}
+
+bool netlink_addr_set(struct netlink *n, const struct netlink_addr *addr, uint32_t valid_s,
+                      bool replace)
+{
+    char bytes[REQUEST_BYTES];
+    bool ipv4 = ip_is_ipv4(addr->ip);
+    bool routeless = !ipv4 || addr->prefix == IPV4_BITS;
+    struct ifa_cacheinfo lifetime = {.ifa_prefered = ipv4 ? valid_s : 0, .ifa_valid = valid_s};
+    struct nlmsghdr *h =
+        start_addr(bytes, RTM_NEWADDR, NLM_F_CREATE | (replace ? NLM_F_REPLACE : NLM_F_EXCL), addr);
+    mnl_attr_put(h, IFA_CACHEINFO, sizeof lifetime, &lifetime);
+    mnl_attr_put_u32(h, IFA_FLAGS, IFA_F_NODAD | (routeless ? IFA_F_NOPREFIXROUTE : 0));
+    mnl_attr_put_u8(h, IFA_PROTO, NETLINK_MARK);
+    return ask(n, h, NULL, NULL);
+}
+
+bool netlink_addr_delete(struct netlink *n, const struct netlink_addr *addr)
+{
+    char bytes[REQUEST_BYTES];
+    return ask(n, start_addr(bytes, RTM_DELADDR, 0, addr), NULL, NULL);
+}
+
+struct addr_attrs {
+    bool ipv4, has_ip, has_local;
+    struct netlink_addr *addr;
+};
+
+static void take_ip(struct addr_attrs *a, const struct nlattr *attr)
+{
+    size_t ip_bytes = a->ipv4 ? sizeof a->addr->ip - IP_IPV4_AT : sizeof a->addr->ip;
+    if (mnl_attr_get_payload_len(attr) != ip_bytes)
+        return;
+    memcpy(a->addr->ip, ip_mapped, sizeof ip_mapped);
+    memcpy(a->addr->ip + sizeof a->addr->ip - ip_bytes, mnl_attr_get_payload(attr), ip_bytes);
+    a->has_ip = true;
+}
+
+/* IFA_ADDRESS is the other end's where IFA_LOCAL is there too. */
+static int take_addr_attr(const struct nlattr *attr, void *arg)
+{
+    struct addr_attrs *a = arg;
+    int type = mnl_attr_get_type(attr);
+    if (type == IFA_LOCAL || (type == IFA_ADDRESS && !a->has_local))
+        take_ip(a, attr);
+    a->has_local |= type == IFA_LOCAL;
+    if (type == IFA_PROTO && mnl_attr_get_payload_len(attr) >= 1)
+        a->addr->mark = mnl_attr_get_u8(attr);
+    return MNL_CB_OK;
+}
+
+bool netlink_decode_addr(const struct nlmsghdr *h, struct netlink_addr *addr)
+{
+    const struct ifaddrmsg *m = mnl_nlmsg_get_payload(h);
+    if (mnl_nlmsg_get_payload_len(h) < sizeof *m ||
+        (m->ifa_family != AF_INET && m->ifa_family != AF_INET6))
+        return false;
+    *addr = (struct netlink_addr){.ifindex = (int)m->ifa_index, .prefix = m->ifa_prefixlen};
+    struct addr_attrs attrs = {.ipv4 = m->ifa_family == AF_INET, .addr = addr};
+    mnl_attr_parse(h, sizeof *m, take_addr_attr, &attrs);
+    return attrs.has_ip;
+}
+
+struct each_addr {
+    netlink_addr_fn *fn;
+    void *arg;
+};
+
+static int take_addr(const struct nlmsghdr *h, void *arg)
+{
+    const struct each_addr *each = arg;
+    struct netlink_addr addr;
+    if (h->nlmsg_type == RTM_NEWADDR && netlink_decode_addr(h, &addr))
+        each->fn(each->arg, &addr);
+    return MNL_CB_OK;
+}
+
+/* One that changed while it was read may name an address twice, which harms nobody. */
+bool netlink_addrs(struct netlink *n, netlink_addr_fn *fn, void *arg)
+{
+    char bytes[REQUEST_BYTES];
+    struct each_addr each = {fn, arg};
+    for (int i = 0; i < DUMP_TRIES; i++) {
+        struct nlmsghdr *h = start(bytes, RTM_GETADDR, NLM_F_DUMP);
+        struct ifaddrmsg *m = mnl_nlmsg_put_extra_header(h, sizeof *m);
+        m->ifa_family = AF_UNSPEC;
+        if (ask(n, h, take_addr, &each))
+            return true;
+        if (errno != EINTR)
+            return false;
+    }
+    return false;
+}
+
+struct search {
+    const uint8_t *ip;
+    bool ours, any;
+    struct netlink_addr *found;
+};
+
+static void compare(void *arg, const struct netlink_addr *addr)
+{
+    struct search *s = arg;
+    if (s->any || s->ours != (addr->mark == NETLINK_MARK) ||
+        memcmp(addr->ip, s->ip, sizeof addr->ip) != 0)
+        return;
+    *s->found = *addr;
+    s->any = true;
+}
+
+bool netlink_addr_find(struct netlink *n, const uint8_t ip[NETLINK_IP_BYTES], bool ours,
+                       struct netlink_addr *found)
+{
+    struct search s = {.ip = ip, .ours = ours, .found = found};
+    if (!netlink_addrs(n, compare, &s))
+        return false;
+    errno = ENOENT;
+    return s.any;
+}
+
+/* ---- links ---- */
+
+static int take_link_attr(const struct nlattr *attr, void *arg)
+{
+    struct netlink_link *link = arg;
+    size_t bytes = mnl_attr_get_payload_len(attr);
+    if (mnl_attr_get_type(attr) == IFLA_IFNAME && bytes > 0 && bytes <= sizeof link->name)
+        memcpy(link->name, mnl_attr_get_payload(attr), bytes);
+    if (mnl_attr_get_type(attr) == IFLA_ADDRESS && bytes == sizeof link->mac)
+        memcpy(link->mac, mnl_attr_get_payload(attr), bytes);
+    return MNL_CB_OK;
+}
+
+bool netlink_decode_link(const struct nlmsghdr *h, struct netlink_link *link)
+{
+    const struct ifinfomsg *m = mnl_nlmsg_get_payload(h);
+    if (mnl_nlmsg_get_payload_len(h) < sizeof *m)
+        return false;
+    *link = (struct netlink_link){.index = m->ifi_index,
+                                  .up = (m->ifi_flags & IFF_UP) && (m->ifi_flags & CARRIER),
+                                  .ethernet = m->ifi_type == ARPHRD_ETHER};
+    mnl_attr_parse(h, sizeof *m, take_link_attr, link);
+    link->name[sizeof link->name - 1] = '\0';
+    return link->name[0] != '\0';
+}
+
+static int take_link(const struct nlmsghdr *h, void *arg)
+{
+    if (h->nlmsg_type == RTM_NEWLINK)
+        netlink_decode_link(h, arg);
+    return MNL_CB_OK;
+}
+
+bool netlink_link_find(struct netlink *n, const char *name, struct netlink_link *found)
+{
+    char bytes[REQUEST_BYTES];
+    struct nlmsghdr *h = start(bytes, RTM_GETLINK, NLM_F_ACK);
+    struct ifinfomsg *m = mnl_nlmsg_put_extra_header(h, sizeof *m);
+    m->ifi_family = AF_UNSPEC;
+    mnl_attr_put_strz(h, IFLA_IFNAME, name);
+    *found = (struct netlink_link){0};
+    if (!ask(n, h, take_link, found))
+        return false;
+    errno = ENODEV;
+    return found->index > 0;
+}
+
+struct mac_search {
+    const uint8_t *mac;
+    bool any;
+};
+
+static int compare_mac(const struct nlmsghdr *h, void *arg)
+{
+    struct mac_search *s = arg;
+    struct netlink_link link;
+    if (h->nlmsg_type == RTM_NEWLINK && netlink_decode_link(h, &link))
+        s->any |= link.ethernet && memcmp(link.mac, s->mac, sizeof link.mac) == 0;
+    return MNL_CB_OK;
+}
+
+bool netlink_mac_find(struct netlink *n, const uint8_t mac[NETLINK_MAC_BYTES])
+{
+    char bytes[REQUEST_BYTES];
+    struct mac_search s = {.mac = mac};
+    struct nlmsghdr *h = start(bytes, RTM_GETLINK, NLM_F_DUMP);
+    struct ifinfomsg *m = mnl_nlmsg_put_extra_header(h, sizeof *m);
+    m->ifi_family = AF_UNSPEC;
+    if (!ask(n, h, compare_mac, &s))
+        return false;
+    errno = ENOENT;
+    return s.any;
+}

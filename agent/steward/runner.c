@@ -1,0 +1,361 @@
+#include "agent/steward/runner.h"
+
+#include "agent/steward/runner_child.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/mman.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { TURN_REQUESTS = 64 }; /* so that addresses are not kept waiting */
+
+/* A script that runs, or our reading of the configuration. */
+struct run {
+    uint32_t id;
+    pid_t pid;        /* and its process group; 0: this place is free */
+    bool is_stopping; /* not waited for, so that its group's number stays its own */
+    bool is_reload;
+};
+
+struct runner {
+    int fd, children_fd, epoll_fd;
+    struct scripts scripts;
+    runner_load_fn *load;
+    void *arg;
+    struct run runs[RUNNER_RUNS_MAX];
+    size_t runs_count; /* places used at some time */
+    int list_fd;       /* what a reading of the configuration wrote; -1: there is none */
+    bool has_reloaded, is_over;
+};
+
+/* ---- records ---- */
+
+int runner_request_check(const void *bytes, size_t count, struct runner_request *r)
+{
+    *r = (struct runner_request){0};
+    if (count != sizeof *r)
+        return EMSGSIZE;
+    memcpy(r, bytes, sizeof *r);
+    bool known = r->order >= RUNNER_RUN && r->order <= RUNNER_RELOAD;
+    return r->version == RUNNER_VERSION && known && r->zero[0] == 0 && r->zero[1] == 0 ? 0 : EPROTO;
+}
+
+int runner_report_check(const void *bytes, size_t count, struct runner_report *r)
+{
+    static const uint8_t zero[sizeof r->spare];
+    *r = (struct runner_report){0};
+    if (count != sizeof *r)
+        return EMSGSIZE;
+    memcpy(r, bytes, sizeof *r);
+    bool known = r->word >= RUNNER_ENDED && r->word <= RUNNER_RELOADED;
+    bool unused =
+        memcmp(r->zero, zero, sizeof r->zero) == 0 && memcmp(r->spare, zero, sizeof r->spare) == 0;
+    return r->version == RUNNER_VERSION && known && unused ? 0 : EPROTO;
+}
+
+/* An agent that reads nothing for so long that there is no room is told nothing more: it is
+ * stopped, or as good as. */
+static void report(const struct runner *r, enum runner_word word, uint32_t id, int value)
+{
+    struct runner_report out = {
+        .version = RUNNER_VERSION, .word = (uint8_t)word, .id = id, .value = value};
+    (void)!send(r->fd, &out, sizeof out, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+/* What is wrong with the configuration; of text_fd. */
+static void report_error(const struct runner *r, uint32_t id, int text_fd)
+{
+    struct runner_report out = {
+        .version = RUNNER_VERSION, .word = RUNNER_RELOADED, .id = id, .value = EINVAL};
+    union {
+        char bytes[CMSG_SPACE(sizeof(int))];
+        struct cmsghdr align;
+    } control = {{0}};
+    struct iovec part = {&out, sizeof out};
+    struct msghdr message = {.msg_iov = &part,
+                             .msg_iovlen = 1,
+                             .msg_control = control.bytes,
+                             .msg_controllen = sizeof control.bytes};
+    struct cmsghdr *c = CMSG_FIRSTHDR(&message);
+    c->cmsg_level = SOL_SOCKET;
+    c->cmsg_type = SCM_RIGHTS;
+    c->cmsg_len = CMSG_LEN(sizeof text_fd);
+    memcpy(CMSG_DATA(c), &text_fd, sizeof text_fd);
+    (void)!sendmsg(r->fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+/* ---- runs ---- */
+
+/* A reading of the configuration has no id, and is not the agent's to stop. */
+static struct run *find(struct runner *r, uint32_t id)
+{
+    for (size_t i = 0; i < r->runs_count; i++)
+        if (r->runs[i].pid != 0 && !r->runs[i].is_reload && r->runs[i].id == id)
+            return &r->runs[i];
+    return NULL;
+}
+
+/* NULL: so many run. */
+static struct run *place(struct runner *r)
+{
+    size_t at = 0;
+    while (at < r->runs_count && r->runs[at].pid != 0)
+        at++;
+    if (at == RUNNER_RUNS_MAX)
+        return NULL;
+    r->runs_count += at == r->runs_count;
+    return &r->runs[at];
+}
+
+static void take_list(struct runner *r, uint32_t id, int status)
+{
+    struct scripts fresh;
+    bool ok = WIFEXITED(status) && WEXITSTATUS(status) == 0 && scripts_read(&fresh, r->list_fd);
+    if (ok) {
+        scripts_free(&r->scripts);
+        r->scripts = fresh;
+        r->has_reloaded = true;
+        report(r, RUNNER_RELOADED, id, 0);
+    } else {
+        report_error(r, id, r->list_fd);
+    }
+    close(r->list_fd);
+    r->list_fd = -1;
+}
+
+static void reap(struct runner *r, struct run *run)
+{
+    int status;
+    if (run->is_stopping || waitpid(run->pid, &status, WNOHANG) != run->pid)
+        return;
+    struct run ended = *run;
+    *run = (struct run){0};
+    if (ended.is_reload)
+        take_list(r, ended.id, status);
+    else
+        report(r, RUNNER_ENDED, ended.id, status);
+}
+
+static void reap_all(struct runner *r)
+{
+    struct signalfd_siginfo info;
+    while (read(r->children_fd, &info, sizeof info) == sizeof info)
+        continue;
+    for (size_t i = 0; i < r->runs_count; i++)
+        if (r->runs[i].pid != 0)
+            reap(r, &r->runs[i]);
+}
+
+/* A process that has not come as far as making its group is still alone. */
+static void kill_group(const struct run *run, int number)
+{
+    if (kill(-run->pid, number) != 0)
+        kill(run->pid, number);
+}
+
+/* ---- requests ---- */
+
+static int run_script(struct runner *r, const struct runner_request *request,
+                      const int fds[RUNNER_FDS])
+{
+    const struct script *script = scripts_find(&r->scripts, request->key);
+    struct run *run = place(r);
+    if (!script)
+        return ENOENT;
+    if (!run || find(r, request->id))
+        return EBUSY;
+    pid_t pid = fork();
+    if (pid < 0)
+        return errno;
+    if (pid == 0)
+        runner_child(script, request->descriptors, fds);
+    *run = (struct run){.id = request->id, .pid = pid};
+    return 0;
+}
+
+static _Noreturn void load(const struct runner *r)
+{
+    struct scripts fresh = {.count = 0};
+    char error[RUNNER_ERROR_BYTES] = "out of memory";
+    bool ok = r->load(r->arg, &fresh, error) && scripts_write(&fresh, r->list_fd);
+    scripts_free(&fresh);
+    if (ok)
+        _exit(EXIT_SUCCESS);
+    (void)!ftruncate(r->list_fd, 0);
+    (void)!pwrite(r->list_fd, error, strnlen(error, sizeof error), 0);
+    _exit(EXIT_FAILURE);
+}
+
+static int reload(struct runner *r, uint32_t id)
+{
+    struct run *run = place(r);
+    if (r->list_fd >= 0 || !run)
+        return EBUSY;
+    r->list_fd = memfd_create("muster-scripts", MFD_CLOEXEC);
+    if (r->list_fd < 0)
+        return errno;
+    pid_t pid = fork();
+    if (pid == 0)
+        load(r);
+    if (pid > 0) {
+        *run = (struct run){.id = id, .pid = pid, .is_reload = true};
+        return 0;
+    }
+    int error = errno;
+    close(r->list_fd);
+    r->list_fd = -1;
+    return error;
+}
+
+static void end(struct runner *r, uint32_t id, int number)
+{
+    struct run *run = find(r, id);
+    if (!run)
+        return;
+    kill_group(run, number);
+    run->is_stopping = number == SIGTERM;
+    reap(r, run);
+}
+
+static void take(struct runner *r, const struct runner_request *request, const int fds[RUNNER_FDS],
+                 bool has_fds)
+{
+    int error = 0;
+    switch ((enum runner_order)request->order) {
+    case RUNNER_RUN:
+        error = has_fds ? run_script(r, request, fds) : EBADF;
+        if (error != 0)
+            report(r, RUNNER_REFUSED, request->id, error);
+        return;
+    case RUNNER_STOP:
+        end(r, request->id, SIGTERM);
+        return;
+    case RUNNER_KILL:
+        end(r, request->id, SIGKILL);
+        return;
+    case RUNNER_RELOAD:
+        error = reload(r, request->id);
+        if (error != 0)
+            report(r, RUNNER_RELOADED, request->id, error);
+        return;
+    }
+}
+
+/* The descriptors that came along; others than the three that belong are closed. */
+static bool take_fds(struct msghdr *message, int fds[RUNNER_FDS])
+{
+    bool complete = false;
+    for (struct cmsghdr *c = CMSG_FIRSTHDR(message); c; c = CMSG_NXTHDR(message, c)) {
+        if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
+            continue;
+        size_t count = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+        for (size_t i = 0; i < count; i++) {
+            int fd;
+            memcpy(&fd, CMSG_DATA(c) + i * sizeof fd, sizeof fd);
+            if (i < RUNNER_FDS && !complete)
+                fds[i] = fd;
+            else
+                close(fd);
+        }
+        complete |= count == RUNNER_FDS;
+    }
+    return complete && !(message->msg_flags & MSG_CTRUNC);
+}
+
+/* False: nothing waits, or there is nobody any more. */
+static bool hear(struct runner *r)
+{
+    uint8_t bytes[sizeof(struct runner_request) + 1];
+    union {
+        char bytes[CMSG_SPACE(RUNNER_FDS * sizeof(int))];
+        struct cmsghdr align;
+    } control;
+    struct iovec part = {bytes, sizeof bytes};
+    struct msghdr message = {.msg_iov = &part,
+                             .msg_iovlen = 1,
+                             .msg_control = control.bytes,
+                             .msg_controllen = sizeof control.bytes};
+    int fds[RUNNER_FDS] = {-1, -1, -1};
+    struct runner_request request;
+    ssize_t n = recvmsg(r->fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+    if (n < 0 && (errno == EAGAIN || errno == EINTR))
+        return false;
+    r->is_over = n <= 0;
+    bool has_fds = n >= 0 && take_fds(&message, fds);
+    if (!r->is_over && runner_request_check(bytes, (size_t)n, &request) == 0)
+        take(r, &request, fds, has_fds);
+    for (int i = 0; i < RUNNER_FDS; i++)
+        if (fds[i] >= 0)
+            close(fds[i]);
+    return !r->is_over;
+}
+
+void runner_turn(struct runner *r)
+{
+    reap_all(r);
+    for (int i = 0; i < TURN_REQUESTS && hear(r); i++)
+        continue;
+}
+
+/* ---- its life ---- */
+
+static bool watch(const struct runner *r, int fd)
+{
+    return fd >= 0 &&
+           epoll_ctl(r->epoll_fd, EPOLL_CTL_ADD, fd, &(struct epoll_event){.events = EPOLLIN}) == 0;
+}
+
+struct runner *runner_new(int fd, struct scripts *scripts, runner_load_fn *load_list, void *arg)
+{
+    struct runner *r = calloc(1, sizeof *r);
+    sigset_t child;
+    if (!r)
+        return NULL;
+    *r = (struct runner){.fd = fd, .load = load_list, .arg = arg, .list_fd = -1};
+    sigemptyset(&child);
+    sigaddset(&child, SIGCHLD);
+    sigprocmask(SIG_BLOCK, &child, NULL);
+    r->children_fd = signalfd(-1, &child, SFD_NONBLOCK | SFD_CLOEXEC);
+    r->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+    r->scripts = *scripts;
+    scripts->count = 0;
+    if (watch(r, r->fd) && watch(r, r->children_fd))
+        return r;
+    int error = errno;
+    runner_free(r);
+    errno = error;
+    return NULL;
+}
+
+void runner_free(struct runner *r)
+{
+    int fds[] = {r->fd, r->children_fd, r->epoll_fd, r->list_fd};
+    for (size_t i = 0; i < sizeof fds / sizeof *fds; i++)
+        if (fds[i] >= 0)
+            close(fds[i]);
+    scripts_free(&r->scripts);
+    free(r);
+}
+
+int runner_fd(const struct runner *r)
+{
+    return r->epoll_fd;
+}
+
+bool runner_has_reloaded(struct runner *r)
+{
+    bool has = r->has_reloaded;
+    r->has_reloaded = false;
+    return has;
+}
+
+bool runner_is_over(const struct runner *r)
+{
+    return r->is_over;
+}

@@ -1,0 +1,162 @@
+#include "agent/steward/scripts.h"
+
+#include "agent/config/config.h"
+#include "agent/config/config_keys.h"
+#include "gossip/fnv.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+uint64_t scripts_key(const char *path, const struct account *account)
+{
+    uint64_t hash = fnv(FNV_START, path, strlen(path) + 1);
+    if (!account)
+        return hash;
+    hash = fnv(hash, &account->uid, sizeof account->uid);
+    hash = fnv(hash, &account->gid, sizeof account->gid);
+    return fnv(hash, account->groups, account->groups_count * sizeof *account->groups);
+}
+
+const struct script *scripts_find(const struct scripts *s, uint64_t key)
+{
+    for (size_t i = 0; i < s->count; i++)
+        if (s->all[i].key == key)
+            return &s->all[i];
+    return NULL;
+}
+
+static bool add(struct scripts *s, const char *path, const struct account *account)
+{
+    uint64_t key = scripts_key(path, account);
+    if (scripts_find(s, key))
+        return true;
+    if (s->count == SCRIPTS_MAX)
+        return false;
+    struct script *script = &s->all[s->count++];
+    *script = (struct script){.key = key, .path = strdup(path)};
+    if (account)
+        script->account = account_copy(account);
+    return script->path && (script->account || !account);
+}
+
+bool scripts_take(struct scripts *s, const struct config *c)
+{
+    _Static_assert(SCRIPTS_MAX >= CONFIG_HANDLERS_MAX + CONFIG_VIPS_MAX, "room for all");
+    bool ok = true;
+    for (size_t i = 0; ok && i < c->handlers_count; i++)
+        ok = add(s, c->handlers[i].run, c->handlers[i].account);
+    for (size_t i = 0; ok && i < c->vips_count; i++)
+        ok = !c->vips[i].hook || add(s, c->vips[i].hook, c->vips[i].account);
+    return ok;
+}
+
+void scripts_free(struct scripts *s)
+{
+    for (size_t i = 0; i < s->count; i++) {
+        free(s->all[i].path);
+        account_free(s->all[i].account);
+    }
+    s->count = 0;
+}
+
+/* ---- from one process to another ---- */
+
+/* Before each script: how long its path is, and as whom. */
+struct head {
+    uint32_t path_bytes, groups_count; /* groups_count 0: without an account */
+    uid_t uid;
+    gid_t gid;
+};
+
+static bool write_all(int fd, const void *bytes, size_t count)
+{
+    const char *at = bytes;
+    while (count > 0) {
+        ssize_t n = write(fd, at, count);
+        if (n <= 0)
+            return false;
+        at += n;
+        count -= (size_t)n;
+    }
+    return true;
+}
+
+static bool write_one(const struct script *s, int fd)
+{
+    const struct account *a = s->account;
+    struct head head = {.path_bytes = (uint32_t)strlen(s->path)};
+    if (a) {
+        head.uid = a->uid;
+        head.gid = a->gid;
+        head.groups_count = (uint32_t)a->groups_count;
+    }
+    return write_all(fd, &head, sizeof head) && write_all(fd, s->path, head.path_bytes) &&
+           (!a || write_all(fd, a->groups, a->groups_count * sizeof *a->groups));
+}
+
+bool scripts_write(const struct scripts *s, int fd)
+{
+    for (size_t i = 0; i < s->count; i++)
+        if (!write_one(&s->all[i], fd))
+            return false;
+    return true;
+}
+
+struct reader {
+    const char *at, *end;
+};
+
+static bool take(struct reader *r, void *into, size_t count)
+{
+    if ((size_t)(r->end - r->at) < count)
+        return false;
+    memcpy(into, r->at, count);
+    r->at += count;
+    return true;
+}
+
+static bool read_account(struct reader *r, const struct head *head, struct account *a)
+{
+    size_t bytes = head->groups_count * sizeof *a->groups;
+    if (head->groups_count > SCRIPTS_BYTES_MAX / sizeof *a->groups)
+        return false;
+    *a = (struct account){.uid = head->uid,
+                          .gid = head->gid,
+                          .groups = malloc(bytes),
+                          .groups_count = head->groups_count};
+    return a->groups && take(r, a->groups, bytes);
+}
+
+static bool read_one(struct scripts *s, struct reader *r)
+{
+    char path[CONFIG_VALUE_BYTES_MAX + 1];
+    struct head head;
+    struct account account = {.groups = NULL};
+    if (!take(r, &head, sizeof head) || head.path_bytes >= sizeof path ||
+        !take(r, path, head.path_bytes))
+        return false;
+    path[head.path_bytes] = '\0';
+    bool ok = head.groups_count == 0 || read_account(r, &head, &account);
+    ok = ok && add(s, path, head.groups_count ? &account : NULL);
+    free(account.groups);
+    return ok;
+}
+
+bool scripts_read(struct scripts *s, int fd)
+{
+    struct stat st;
+    *s = (struct scripts){.count = 0};
+    if (fstat(fd, &st) != 0 || st.st_size > SCRIPTS_BYTES_MAX)
+        return false;
+    char *bytes = malloc((size_t)st.st_size + 1);
+    bool ok = bytes && pread(fd, bytes, (size_t)st.st_size, 0) == st.st_size;
+    struct reader r = {bytes, bytes + (ok ? st.st_size : 0)};
+    while (ok && r.at < r.end)
+        ok = read_one(s, &r);
+    free(bytes);
+    if (!ok)
+        scripts_free(s);
+    return ok;
+}

@@ -1,0 +1,375 @@
+#include "agent/steward/steward.h"
+
+#include "agent/base/clock.h"
+#include "agent/steward/steward_table.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/timerfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#define PROCESS_NAME "musterd:steward" /* the kernel keeps 15 bytes */
+/* Of each kind in one turn, so that none keeps the others, or the clock, waiting. */
+#define TURN_EVENTS 64
+#define END_TRIES 100 /* to remove everything, WARD_REMOVE_GAP_US apart */
+
+enum { AGENT, TIMER, MONITOR, ARP, ND, SCRIPTS, POLLED };
+
+struct steward {
+    struct steward_hands hands;
+    struct netlink monitor;
+    int timer_fd;
+    struct steward_table table;
+    steward_load_fn *load;
+    void *load_arg;
+    int vips_fd;           /* what a reading of the configuration wrote, for us */
+    struct runner *runner; /* NULL: its other end is gone */
+    bool ended;            /* the agent has */
+};
+
+int64_t steward_now_us(void)
+{
+    return clock_us(CLOCK_BOOTTIME);
+}
+
+/* ---- beginning ---- */
+
+/* What an earlier life has left: nobody knows any more until when it may be here. What is not in
+ * the table may be of another agent, and goes by itself if it is not. */
+static void remove_leftovers(struct steward *st)
+{
+    for (size_t i = 0; i < st->table.count; i++) {
+        struct netlink_addr left;
+        while (netlink_addr_find(&st->hands.netlink, st->table.slots[i].vip.ip, true, &left) &&
+               netlink_addr_delete(&st->hands.netlink, &left))
+            continue;
+    }
+}
+
+/* A host without addresses needs no gate, and makes none. */
+static void prepare_gate(struct steward *st)
+{
+    if (st->table.count > 0 && !st->hands.gate_works)
+        st->hands.gate_works = gate_open(&st->hands.gate);
+    st->hands.ready_due = true;
+}
+
+/* The bounding set is left alone, for scripts, and for nft when the gate has to be made anew. */
+static void drop_capabilities(void)
+{
+    const uint32_t kept = UINT32_C(1) << CAP_NET_ADMIN | UINT32_C(1) << CAP_NET_RAW |
+                          UINT32_C(1) << CAP_SETUID | UINT32_C(1) << CAP_SETGID |
+                          UINT32_C(1) << CAP_KILL;
+    struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+    struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = {0};
+    if (syscall(SYS_capget, &header, data) != 0)
+        return;
+    uint32_t permitted = data[0].permitted & kept;
+    memset(data, 0, sizeof data);
+    data[0].permitted = data[0].effective = permitted;
+    syscall(SYS_capset, &header, data);
+}
+
+static void ignore_signals(void)
+{
+    static const int numbers[] = {SIGTERM, SIGINT, SIGHUP, SIGPIPE, SIGUSR1, SIGUSR2};
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
+        signal(numbers[i], SIG_IGN);
+    signal(SIGCHLD, SIG_DFL);
+}
+
+/* False with errno. Without the right to open them there are no frames, and no gate. */
+static bool open_hands(struct steward *st, int fd)
+{
+    st->hands.fd = fd;
+    if (!announce_open(&st->hands.announce))
+        st->hands.announce = (struct announce){-1, -1};
+    st->timer_fd = timerfd_create(CLOCK_BOOTTIME, TFD_NONBLOCK | TFD_CLOEXEC);
+    if (st->timer_fd < 0 || !netlink_monitor_open(&st->monitor) ||
+        !netlink_open(&st->hands.netlink))
+        return false;
+    remove_leftovers(st);
+    prepare_gate(st);
+    return true;
+}
+
+/* In a process of its own: reads all of it, and leaves the addresses for us, and the scripts to the
+ * runner. */
+static bool load(void *arg, struct scripts *into, char *error)
+{
+    static struct steward_plan plan;
+    const struct steward *st = arg;
+    if (!st->load || !st->load(st->load_arg, &plan, error))
+        return false;
+    ssize_t bytes = (ssize_t)(plan.vips_count * sizeof *plan.vips);
+    *into = plan.scripts;
+    return ftruncate(st->vips_fd, 0) == 0 &&
+           pwrite(st->vips_fd, plan.vips, (size_t)bytes, 0) == bytes;
+}
+
+static bool start(struct steward *st, const struct steward_ends *ends, struct steward_plan *plan)
+{
+    if (!steward_table_set(&st->table, plan->vips, plan->vips_count) || !open_hands(st, ends->vips))
+        return false;
+    st->vips_fd = memfd_create("muster-vips", MFD_CLOEXEC);
+    st->runner = runner_new(ends->scripts, &plan->scripts, load, st);
+    if (st->vips_fd < 0 || !st->runner)
+        return false;
+    drop_capabilities();
+    prctl(PR_SET_DUMPABLE, 0);
+    prctl(PR_SET_NAME, PROCESS_NAME);
+    return true;
+}
+
+/* ---- one turn ---- */
+
+static void verify_all(struct steward *st)
+{
+    for (size_t i = 0; i < st->table.count; i++)
+        steward_slot_verify(&st->hands, &st->table.slots[i]);
+}
+
+/* What was changed may have been changed by us: who is concerned looks for itself. */
+static void on_event(void *arg, const struct netlink_event *e)
+{
+    struct steward *st = arg;
+    bool is_link = e->kind == NETLINK_LINK_SET || e->kind == NETLINK_LINK_GONE;
+    bool is_news = e->kind == NETLINK_ADDR_GONE || e->addr.mark != NETLINK_MARK;
+    if (is_link)
+        steward_hands_hear_link(&st->hands);
+    for (size_t i = 0; i < st->table.count; i++) {
+        struct steward_slot *s = &st->table.slots[i];
+        if (is_link)
+            steward_slot_hear_link(s, &e->link, e->kind == NETLINK_LINK_GONE);
+        else if (is_news && memcmp(e->addr.ip, s->vip.ip, sizeof e->addr.ip) == 0)
+            steward_slot_verify(&st->hands, s);
+    }
+}
+
+static void hear_kernel(struct steward *st)
+{
+    for (int i = 0; i < TURN_EVENTS; i++) {
+        if (netlink_monitor_read(&st->monitor, on_event, st))
+            continue;
+        if (errno == EAGAIN)
+            return;
+        verify_all(st); /* something was lost */
+    }
+}
+
+static void hear_link(struct steward *st, int fd)
+{
+    struct announce_claim claim;
+    int got;
+    for (int n = 0; n < TURN_EVENTS && (got = announce_receive(fd, &claim)) >= 0; n++)
+        for (size_t i = 0; got > 0 && i < st->table.count; i++)
+            steward_slot_hear_claim(&st->hands, &st->table.slots[i], &claim);
+}
+
+/* Nothing but 0 and an error says that there is nobody: an empty packet cannot be told from that,
+ * and an agent that sends one is not one that should hold anything. */
+static void hear_agent(struct steward *st)
+{
+    uint8_t bytes[sizeof(struct steward_request) + 1]; /* what is longer shows */
+    for (int i = 0; i < TURN_EVENTS; i++) {
+        ssize_t n = recv(st->hands.fd, bytes, sizeof bytes, MSG_DONTWAIT);
+        if (n < 0 && (errno == EAGAIN || errno == EINTR))
+            return;
+        st->ended = n <= 0;
+        if (st->ended)
+            return;
+        steward_table_take(&st->table, &st->hands, bytes, (size_t)n);
+    }
+}
+
+static bool flush_all(struct steward *st)
+{
+    bool all = steward_hands_flush(&st->hands);
+    for (size_t i = 0; i < st->table.count; i++)
+        all &= steward_slot_flush(&st->hands, &st->table.slots[i]);
+    return all;
+}
+
+/* Absolute, so that nothing that happens before it is set moves it, and it runs on in suspend. */
+static void set_timer(const struct steward *st, int64_t deadline_us)
+{
+    struct itimerspec at = {0};
+    if (deadline_us != INT64_MAX) {
+        deadline_us = deadline_us > 1 ? deadline_us : 1;
+        at.it_value.tv_sec = deadline_us / 1000000;
+        at.it_value.tv_nsec = deadline_us % 1000000 * 1000;
+    }
+    timerfd_settime(st->timer_fd, TFD_TIMER_ABSTIME, &at, NULL);
+}
+
+/* What could not be read stays as it was. */
+static void take_vips(struct steward *st)
+{
+    static struct steward_vip vips[STEWARD_VIPS_MAX];
+    ssize_t n = pread(st->vips_fd, vips, sizeof vips, 0);
+    if (n >= 0 && n % (ssize_t)sizeof *vips == 0)
+        steward_table_set(&st->table, vips, (size_t)n / sizeof *vips);
+    prepare_gate(st);
+}
+
+static void run_scripts(struct steward *st)
+{
+    runner_turn(st->runner);
+    if (runner_has_reloaded(st->runner))
+        take_vips(st);
+    if (!runner_is_over(st->runner))
+        return;
+    runner_free(st->runner);
+    st->runner = NULL;
+}
+
+/* The clock first: what has been waiting, perhaps while we were stopped, is judged after it. */
+static void turn(struct steward *st, const struct pollfd *polled)
+{
+    uint64_t expirations;
+    steward_table_settle(&st->table, &st->hands);
+    if (polled[TIMER].revents)
+        (void)!read(st->timer_fd, &expirations, sizeof expirations);
+    if (polled[MONITOR].revents)
+        hear_kernel(st);
+    if (polled[ARP].revents)
+        hear_link(st, polled[ARP].fd);
+    if (polled[ND].revents)
+        hear_link(st, polled[ND].fd);
+    if (polled[AGENT].revents)
+        hear_agent(st);
+    if (polled[SCRIPTS].revents)
+        run_scripts(st);
+}
+
+static void loop(struct steward *st)
+{
+    struct pollfd polled[POLLED] = {
+        [AGENT] = {.fd = st->hands.fd},
+        [TIMER] = {.fd = st->timer_fd, .events = POLLIN},
+        [MONITOR] = {.fd = netlink_fd(&st->monitor), .events = POLLIN},
+        [ARP] = {.fd = st->hands.announce.arp_fd, .events = POLLIN},
+        [ND] = {.fd = st->hands.announce.nd_fd, .events = POLLIN},
+        [SCRIPTS] = {.events = POLLIN},
+    };
+    while (!st->ended) {
+        set_timer(st, steward_table_settle(&st->table, &st->hands));
+        polled[SCRIPTS].fd = st->runner ? runner_fd(st->runner) : -1;
+        polled[AGENT].events = (short)(flush_all(st) ? POLLIN : POLLIN | POLLOUT);
+        if (poll(polled, POLLED, -1) > 0)
+            turn(st, polled);
+    }
+}
+
+/* ---- the end ---- */
+
+/* What cannot be removed is left to the gate, and to its lifetime. */
+static bool remove_all(struct steward *st)
+{
+    steward_table_set(&st->table, NULL, 0);
+    for (int i = 0; i < END_TRIES; i++) {
+        steward_table_settle(&st->table, &st->hands);
+        if (steward_table_is_free(&st->table))
+            return true;
+        usleep(WARD_REMOVE_GAP_US);
+    }
+    return false;
+}
+
+static void stop(struct steward *st, bool all_gone)
+{
+    if (all_gone)
+        gate_close(&st->hands.gate);
+    gate_abandon(&st->hands.gate);
+    netlink_close(&st->hands.netlink);
+    netlink_close(&st->monitor);
+    announce_close(&st->hands.announce);
+    if (st->timer_fd >= 0)
+        close(st->timer_fd);
+    if (st->runner)
+        runner_free(st->runner);
+    steward_table_free(&st->table);
+    if (st->vips_fd >= 0)
+        close(st->vips_fd);
+}
+
+int steward_run(const struct steward_ends *ends, struct steward_plan *plan,
+                steward_load_fn *load_plan, void *load_arg)
+{
+    struct steward st = {.timer_fd = -1,
+                         .vips_fd = -1,
+                         .load = load_plan,
+                         .load_arg = load_arg,
+                         .hands.announce = {-1, -1}};
+    ignore_signals();
+    bool started = start(&st, ends, plan);
+    if (started)
+        loop(&st);
+    else
+        fprintf(stderr, "musterd: the steward cannot start: %s\n", strerror(errno));
+    bool all_gone = started && remove_all(&st);
+    stop(&st, all_gone);
+    return all_gone ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+/* Only those and the standard three are kept, under numbers of their own, so that what is above
+ * them can be closed at once. */
+static void keep_only(struct steward_ends *ends)
+{
+    enum { FIRST = STDERR_FILENO + 1, SECOND };
+    int vips = fcntl(ends->vips, F_DUPFD_CLOEXEC, SECOND + 1);
+    int scripts = fcntl(ends->scripts, F_DUPFD_CLOEXEC, SECOND + 1);
+    ends->vips = dup3(vips, FIRST, O_CLOEXEC);
+    ends->scripts = dup3(scripts, SECOND, O_CLOEXEC);
+    syscall(SYS_close_range, SECOND + 1, ~0U, 0);
+}
+
+static bool make_pair(int pair[2])
+{
+    pair[0] = pair[1] = -1;
+    return socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair) == 0;
+}
+
+static void close_pair(const int pair[2])
+{
+    for (int i = 0; i < 2; i++)
+        if (pair[i] >= 0)
+            close(pair[i]);
+}
+
+pid_t steward_fork(struct steward_plan *plan, steward_load_fn *load_plan, void *load_arg,
+                   struct steward_ends *ends)
+{
+    int vips[2], scripts[2] = {-1, -1};
+    assert(plan->vips_count <= STEWARD_VIPS_MAX);
+    pid_t pid = make_pair(vips) && make_pair(scripts) ? fork() : -1;
+    if (pid == 0) {
+        struct steward_ends theirs = {vips[1], scripts[1]};
+        keep_only(&theirs);
+        _exit(steward_run(&theirs, plan, load_plan, load_arg));
+    }
+    int error = errno;
+    scripts_free(&plan->scripts);
+    if (pid < 0) {
+        close_pair(vips);
+        close_pair(scripts);
+        errno = error;
+        return -1;
+    }
+    close(vips[1]);
+    close(scripts[1]);
+    *ends = (struct steward_ends){vips[0], scripts[0]};
+    return pid;
+}

@@ -1,0 +1,64 @@
+#include "agent/steward/steward.h"
+
+#include "agent/config/vip_spec.h"
+#include "gossip/fnv.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+void steward_vip_describe(const struct vip_spec *s, struct steward_vip *into)
+{
+    *into = (struct steward_vip){.prefix = s->prefix_bits};
+    snprintf(into->name, sizeof into->name, "%s", s->name);
+    snprintf(into->interface, sizeof into->interface, "%s", s->interface);
+    memcpy(into->ip, s->address.ip, sizeof into->ip);
+}
+
+uint64_t steward_vip_key(const struct steward_vip *vip)
+{
+    uint64_t key = fnv(FNV_START, vip->name, strlen(vip->name) + 1);
+    key = fnv(key, vip->ip, sizeof vip->ip);
+    key = fnv(key, &vip->prefix, sizeof vip->prefix);
+    key = fnv(key, vip->interface, strlen(vip->interface) + 1);
+    return key ? key : 1;
+}
+
+int steward_request_check(const void *bytes, size_t count, int64_t now_us,
+                          struct steward_request *r)
+{
+    static const uint8_t zero[sizeof r->zero];
+    *r = (struct steward_request){0};
+    memcpy(r, bytes, count < sizeof *r ? count : sizeof *r);
+    if (count != sizeof *r)
+        return EMSGSIZE;
+    if (r->version != STEWARD_VERSION || r->order < STEWARD_HOLD || r->order > STEWARD_PING ||
+        r->flags & ~(STEWARD_PROBE | STEWARD_RENEW) || memcmp(r->zero, zero, sizeof zero) != 0)
+        return EPROTO;
+    if (r->until_us < 0 || (r->until_us > now_us && r->until_us - now_us > STEWARD_AHEAD_US_MAX))
+        return EINVAL;
+    return 0;
+}
+
+int steward_report_check(const void *bytes, size_t count, struct steward_report *r)
+{
+    static const uint8_t zero[sizeof r->zero];
+    *r = (struct steward_report){0};
+    memcpy(r, bytes, count < sizeof *r ? count : sizeof *r);
+    if (count != sizeof *r)
+        return EMSGSIZE;
+    if (r->version != STEWARD_VERSION || r->word < STEWARD_READY || r->word > STEWARD_RESTORED ||
+        r->why >= WARD_WHYS_COUNT || r->flag > 1 || memcmp(r->zero, zero, sizeof zero) != 0)
+        return EPROTO;
+    return 0;
+}
+
+const char *steward_word_text(enum steward_word word)
+{
+    static const char *const texts[] = {
+        [STEWARD_READY] = "ready",       [STEWARD_HELD] = "held",
+        [STEWARD_DROPPED] = "dropped",   [STEWARD_FAILED] = "failed",
+        [STEWARD_CONFLICT] = "conflict", [STEWARD_RESTORED] = "restored",
+    };
+    return word >= STEWARD_READY && word <= STEWARD_RESTORED ? texts[word] : "unknown";
+}

@@ -1,0 +1,63 @@
+/* steward_slot: one address of the steward's table: its ward, and the hands that do what it says.
+ */
+#ifndef MUSTER_AGENT_STEWARD_SLOT_H
+#define MUSTER_AGENT_STEWARD_SLOT_H
+
+#include "agent/steward/announce.h"
+#include "agent/steward/gate.h"
+#include "agent/steward/netlink.h"
+#include "agent/steward/steward.h"
+
+#define STEWARD_OWN_MACS 16
+
+/* What all addresses share. */
+struct steward_hands {
+    int fd; /* to the agent */
+    struct netlink netlink;
+    struct announce announce;
+    struct gate gate;
+    /* Of other links of this host, as far as they were heard: with Linux's defaults each answers
+     * for addresses of any (arp_ignore). */
+    uint8_t own_macs[STEWARD_OWN_MACS][STEWARD_MAC_BYTES];
+    size_t own_macs_count;
+    bool gate_works; /* as far as the last attempt showed */
+    bool ready_due;  /* READY waits for the agent to read */
+};
+
+struct steward_slot {
+    struct steward_vip vip;
+    uint64_t key; /* steward_vip_key */
+    bool retired; /* not in the table any more: it goes, and then its slot */
+    struct ward ward;
+    struct netlink_link link; /* as last seen */
+    bool gated;               /* the gate knows of it */
+    int error;                /* why it could not be added */
+    int64_t kernel_until_us;  /* its lifetime there */
+    struct steward_report due;
+    bool is_due; /* a report waits for the agent to read; a newer one takes its place */
+};
+
+/* CLOCK_BOOTTIME; in steward.c, so that tests may have another clock. */
+int64_t steward_now_us(void);
+
+void steward_slot_init(struct steward_slot *s, const struct steward_vip *vip);
+/* Does as a request says, or tells the agent why it is refused; error: why it is in any case. */
+void steward_slot_take(struct steward_hands *h, struct steward_slot *s,
+                       const struct steward_request *r, int error);
+/* Does all that is due, by the clock as it is after each step. */
+void steward_slot_settle(struct steward_hands *h, struct steward_slot *s);
+/* Sends what waits, as far as there is room. False: something still waits. */
+bool steward_slot_flush(struct steward_hands *h, struct steward_slot *s);
+bool steward_hands_flush(struct steward_hands *h);
+/* A link has changed, and perhaps its MAC. */
+void steward_hands_hear_link(struct steward_hands *h);
+
+/* ---- what has been heard; to be settled after it ---- */
+
+void steward_slot_hear_link(struct steward_slot *s, const struct netlink_link *link, bool gone);
+void steward_slot_hear_claim(struct steward_hands *h, struct steward_slot *s,
+                             const struct announce_claim *claim);
+/* Something happened to the address: looks whether it is still there, and still ours. */
+void steward_slot_verify(struct steward_hands *h, struct steward_slot *s);
+
+#endif

@@ -1,0 +1,27 @@
+/* steward_table: the steward's addresses, as the configuration has them, which may change. */
+#ifndef MUSTER_AGENT_STEWARD_TABLE_H
+#define MUSTER_AGENT_STEWARD_TABLE_H
+
+#include "agent/steward/steward_slot.h"
+
+/* All zero: none. */
+struct steward_table {
+    struct steward_slot *slots; /* they move when the table changes */
+    size_t count;
+};
+
+/* From now on there are these, copied. What is not among them is dropped, and leaves the table once
+ * it is gone; what is the same goes on as it is. False: out of memory; nothing has changed. */
+bool steward_table_set(struct steward_table *t, const struct steward_vip *vips, size_t count);
+void steward_table_free(struct steward_table *t);
+
+/* Takes what came for a request: has the address do as it says, or tells the agent why it is
+ * refused. */
+void steward_table_take(struct steward_table *t, struct steward_hands *h, const void *bytes,
+                        size_t count);
+/* Does all that is due. Returns when there will be something again. */
+int64_t steward_table_settle(struct steward_table *t, struct steward_hands *h);
+/* Is none of them on this host? */
+bool steward_table_is_free(const struct steward_table *t);
+
+#endif

@@ -1,0 +1,140 @@
+#include "agent/vip/locks.h"
+
+#include "agent/agent.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/queue.h>
+
+#define LEASE_PREFIX "lock/"
+enum { LOCK_PRIORITY = 100 };
+
+TAILQ_HEAD(lock_line, lock);
+
+struct lock {
+    TAILQ_ENTRY(lock) link;
+    struct locks *owner;
+    char lease[sizeof LEASE_PREFIX + GOSSIP_NAME_BYTES_MAX];
+    bool wanted; /* the first of its name */
+    bool held;
+    lock_changed_fn *changed; /* NULL: it was abandoned */
+    void *arg;
+};
+
+struct locks {
+    struct agent *agent;
+    struct lock_line line; /* of all names, as they came */
+    size_t count;
+};
+
+struct locks *locks_new(struct agent *a)
+{
+    struct locks *l = calloc(1, sizeof *l);
+    assert(l);
+    l->agent = a;
+    TAILQ_INIT(&l->line);
+    return l;
+}
+
+void locks_free(struct locks *l)
+{
+    if (!l)
+        return;
+    while (!TAILQ_EMPTY(&l->line))
+        locks_drop(TAILQ_FIRST(&l->line)); /* abandoned, and not over yet */
+    free(l);
+}
+
+static struct lock *first_of(const struct locks *l, const char *lease)
+{
+    struct lock *lock;
+    TAILQ_FOREACH (lock, &l->line, link)
+        if (strcmp(lock->lease, lease) == 0)
+            return lock;
+    return NULL;
+}
+
+static enum gossip_error want(struct lock *lock)
+{
+    struct leases_options options = {
+        .name = lock->lease, .length_ms = LOCKS_LENGTH_MS, .priority = LOCK_PRIORITY};
+    lock->wanted = true;
+    return leases_want(lock->owner->agent->gossip, agent_now_us(), &options);
+}
+
+struct lock *locks_take(struct locks *l, const char *name, lock_changed_fn *changed, void *arg,
+                        const char **error)
+{
+    if (!gossip_name_valid(name, strlen(name))) {
+        *error = "a lock's name is 1 to 128 letters, digits, '.', '_' or '-'";
+        return NULL;
+    }
+    if (leases_voters(l->agent->gossip)->count == 0) {
+        *error = "there is no quorum in the configuration, which locks need";
+        return NULL;
+    }
+    struct lock *lock = l->count < LOCKS_MAX ? calloc(1, sizeof *lock) : NULL;
+    if (!lock) {
+        *error = "too many locks are wanted here";
+        return NULL;
+    }
+    *lock = (struct lock){.owner = l, .changed = changed, .arg = arg};
+    snprintf(lock->lease, sizeof lock->lease, LEASE_PREFIX "%s", name);
+    bool is_first = !first_of(l, lock->lease);
+    TAILQ_INSERT_TAIL(&l->line, lock, link);
+    l->count++;
+    enum gossip_error wrong = is_first ? want(lock) : GOSSIP_OK;
+    if (wrong == GOSSIP_OK)
+        return lock;
+    *error = gossip_error_text(wrong);
+    locks_drop(lock);
+    return NULL;
+}
+
+/* The next in line here has no better claim than those elsewhere, who wait already. */
+void locks_drop(struct lock *lock)
+{
+    struct locks *l = lock->owner;
+    struct agent *a = l->agent;
+    TAILQ_REMOVE(&l->line, lock, link);
+    l->count--;
+    if (lock->wanted) {
+        leases_release(a->gossip, agent_now_us(), lock->lease, NULL, false);
+        struct lock *next = first_of(l, lock->lease);
+        if (next)
+            want(next);
+    }
+    free(lock);
+}
+
+void locks_abandon(struct lock *lock)
+{
+    struct agent *a = lock->owner->agent;
+    if (!lock->held || a->leaving) { /* who leaves renews nothing, and says nothing any more */
+        locks_drop(lock);
+        return;
+    }
+    lock->changed = NULL;
+    leases_keep(a->gossip, agent_now_us(), lock->lease, agent_now_us());
+}
+
+bool locks_hear(struct locks *l, const struct leases_state *lease)
+{
+    if (strncmp(lease->name, LEASE_PREFIX, strlen(LEASE_PREFIX)) != 0)
+        return false;
+    struct lock *lock = first_of(l, lease->name);
+    if (!lock)
+        return true;
+    struct lock_state state = {.held = lease->held,
+                               .until_us = lease->until_us,
+                               .epoch = lease->epoch,
+                               .holder = lease->holder};
+    lock->held = lease->held;
+    if (lock->changed)
+        lock->changed(lock->arg, &state);
+    else if (!lease->held)
+        locks_drop(lock);
+    return true;
+}

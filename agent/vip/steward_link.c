@@ -1,0 +1,68 @@
+#include "agent/vip/steward_link.h"
+
+#include "agent/base/log.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+
+bool steward_link_send(int fd, const struct steward_request *request)
+{
+    struct steward_request r = *request;
+    r.version = STEWARD_VERSION;
+    return send(fd, &r, sizeof r, MSG_DONTWAIT | MSG_NOSIGNAL) == sizeof r;
+}
+
+enum steward_link_got steward_link_receive(int fd, struct steward_report *report)
+{
+    for (;;) {
+        char bytes[sizeof *report + 1];
+        ssize_t n = recv(fd, bytes, sizeof bytes, MSG_DONTWAIT);
+        if (n < 0 && (errno == EAGAIN || errno == EINTR))
+            return STEWARD_LINK_NOTHING;
+        if (n <= 0)
+            return STEWARD_LINK_CLOSED;
+        int error = steward_report_check(bytes, (size_t)n, report);
+        if (error == 0)
+            return STEWARD_LINK_REPORT;
+        log_error("the steward said what it cannot mean: %s", strerror(error));
+    }
+}
+
+static void say_conflict(const struct steward_report *r, const char *name)
+{
+    log_error("vip \"%s\": the host with the MAC %02x:%02x:%02x:%02x:%02x:%02x has the address, "
+              "too; %s",
+              name, r->mac[0], r->mac[1], r->mac[2], r->mac[3], r->mac[4], r->mac[5],
+              r->flag ? "defended once" : "it is not held here");
+}
+
+void steward_link_say(const struct steward_report *r, const char *name)
+{
+    switch ((enum steward_word)r->word) {
+    case STEWARD_READY:
+        if (r->flag)
+            log_info("the kernel ends what is held by itself, to the millisecond");
+        else
+            log_warn("the kernel has no gate for what is held (nftables): should agent and steward "
+                     "both be stopped, an address can outlast its lease by up to two seconds");
+        return;
+    case STEWARD_FAILED:
+        /* A renewal of what was dropped, or is not configured any more, which has been said. */
+        if (r->error != ESTALE && r->error != ENXIO)
+            log_error("vip \"%s\": cannot be held here: %s", name, strerror(r->error));
+        return;
+    case STEWARD_CONFLICT:
+        say_conflict(r, name);
+        return;
+    case STEWARD_RESTORED:
+        log_warn("vip \"%s\": the address had been removed; it is back, and announced", name);
+        return;
+    case STEWARD_DROPPED:
+        if (r->why != WARD_ASKED)
+            log_warn("vip \"%s\": dropped: %s", name, ward_why_text((enum ward_why)r->why));
+        return;
+    case STEWARD_HELD:
+        return;
+    }
+}

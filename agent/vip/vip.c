@@ -1,0 +1,150 @@
+#include "agent/vip/vip.h"
+
+#include <string.h>
+
+const char *vip_state_text(enum vip_state state)
+{
+    static const char *const texts[] = {"out", "waiting", "starting", "holding", "stopping"};
+    return texts[state];
+}
+
+static bool is_candidate(const struct vip *v)
+{
+    return v->eligible && v->retry_us == 0;
+}
+
+/* Neither held nor on the way there. */
+static unsigned rest(struct vip *v)
+{
+    v->state = is_candidate(v) ? VIP_WAITING : VIP_OUT;
+    return is_candidate(v) ? VIP_WANT : VIP_WATCH;
+}
+
+static unsigned tell_holder(struct vip *v, const char *holder)
+{
+    bool same = strcmp(v->holder, holder) == 0;
+    if (same && (*holder == '\0' || v->told_epoch == v->epoch))
+        return 0;
+    v->told_epoch = v->epoch;
+    v->here = strcmp(v->holder, v->self) == 0 || strcmp(holder, v->self) == 0;
+    memcpy(v->holder, holder, strlen(holder) + 1);
+    return *holder != '\0' ? VIP_ACQUIRED : VIP_RELEASED;
+}
+
+static unsigned stop(struct vip *v, const char *heir)
+{
+    memmove(v->heir, heir, strlen(heir) + 1);
+    v->state = VIP_STOPPING;
+    return VIP_DOWN;
+}
+
+unsigned vip_set_eligible(struct vip *v, int64_t now_us, bool eligible)
+{
+    (void)now_us;
+    v->eligible = eligible;
+    switch (v->state) {
+    case VIP_OUT:
+    case VIP_WAITING:
+        return rest(v);
+    case VIP_STARTING:
+    case VIP_HOLDING:
+        return eligible ? 0 : stop(v, "");
+    case VIP_STOPPING:
+        return 0;
+    }
+    return 0;
+}
+
+static unsigned lease_held(struct vip *v, const struct leases_state *lease)
+{
+    unsigned probe = lease->inherited ? 0 : VIP_PROBE;
+    v->until_us = lease->until_us;
+    v->epoch = lease->epoch;
+    switch (v->state) {
+    case VIP_WAITING:
+        v->state = VIP_STARTING;
+        v->foreign = false;
+        return VIP_UP | probe;
+    case VIP_STARTING:
+    case VIP_HOLDING:
+        return lease->move_to[0] != '\0' ? stop(v, lease->move_to) : VIP_UP | VIP_RENEW;
+    case VIP_STOPPING:
+        return 0;
+    case VIP_OUT: /* won while we were giving it up */
+        v->heir[0] = '\0';
+        return VIP_RELEASE | VIP_WATCH;
+    }
+    return 0;
+}
+
+unsigned vip_lease(struct vip *v, int64_t now_us, const struct leases_state *lease)
+{
+    (void)now_us;
+    if (lease->held)
+        return lease_held(v, lease);
+    bool was_ours = v->state > VIP_WAITING;
+    /* What voters still hold for an earlier life of ours is nobody's: it is not here. */
+    const char *holder = strcmp(lease->holder, v->self) == 0 ? "" : lease->holder;
+    v->epoch = lease->epoch;
+    return (was_ours ? rest(v) : 0) | tell_holder(v, holder);
+}
+
+unsigned vip_move(struct vip *v, int64_t now_us, const char *heir)
+{
+    (void)now_us;
+    return v->state == VIP_STARTING || v->state == VIP_HOLDING ? stop(v, heir) : 0;
+}
+
+/* An heir that is handed it does not ask whether somebody has it. */
+static unsigned give_back(const struct vip *v)
+{
+    return v->foreign ? VIP_YIELD : VIP_RELEASE;
+}
+
+static int64_t next_rest_us(const struct vip *v)
+{
+    int64_t twice_us = 2 * v->rest_us;
+    twice_us = twice_us < VIP_REST_US_MAX ? twice_us : VIP_REST_US_MAX;
+    return twice_us > VIP_REST_US_MIN ? twice_us : VIP_REST_US_MIN;
+}
+
+/* It is not ours to have, for now. */
+static unsigned retire(struct vip *v, int64_t now_us)
+{
+    v->rest_us = next_rest_us(v);
+    v->retry_us = now_us + (v->foreign ? VIP_RETRY_US : v->rest_us);
+    v->heir[0] = '\0';
+    return give_back(v) | rest(v) | tell_holder(v, "");
+}
+
+unsigned vip_hear(struct vip *v, int64_t now_us, enum vip_news news)
+{
+    bool ours = v->state == VIP_STARTING || v->state == VIP_HOLDING;
+    switch (news) {
+    case VIP_IS_UP:
+        if (!ours)
+            return 0;
+        v->state = VIP_HOLDING;
+        v->rest_us = 0;
+        return tell_holder(v, v->self);
+    case VIP_IS_DOWN:
+        if (v->state == VIP_STOPPING)
+            return give_back(v) | rest(v) | tell_holder(v, "");
+        return ours ? retire(v, now_us) : 0;
+    case VIP_IS_REFUSED:
+        return ours ? retire(v, now_us) : 0;
+    case VIP_IS_FOREIGN:
+        v->here = true;
+        v->foreign = true;
+        return VIP_CONFLICT;
+    }
+    return 0;
+}
+
+unsigned vip_tick(struct vip *v, int64_t now_us)
+{
+    if (v->retry_us == 0 || now_us < v->retry_us)
+        return 0;
+    v->retry_us = 0;
+    return v->state == VIP_OUT ? rest(v) : 0;
+}

@@ -1,0 +1,104 @@
+#include "gossip/detector/ring.h"
+
+#include "gossip/membership/member.h"
+#include "gossip/rng.h"
+
+static uint64_t position(uint64_t key, unsigned ring)
+{
+    return rng_mix(key ^ rng_mix(ring + 1));
+}
+
+enum direction { SUCCESSOR, PREDECESSOR };
+
+/* Distance on the ring from one key to another, the way round that is asked for. */
+static uint64_t distance(uint64_t from, uint64_t to, unsigned ring, enum direction way)
+{
+    uint64_t forward = position(to, ring) - position(from, ring);
+    return way == SUCCESSOR ? forward : 0 - forward;
+}
+
+static uint32_t neighbour(const struct member_table *t, uint32_t row, unsigned ring,
+                          enum direction way, uint32_t except)
+{
+    uint32_t best = MEMBER_NONE;
+    uint64_t best_distance = UINT64_MAX;
+    for (uint32_t other = 0; other < t->used; other++) {
+        const struct member *m = &t->rows[other];
+        if (other == row || other == except || !m->profile || !member_is_live(m))
+            continue;
+        uint64_t d = distance(t->rows[row].key, m->key, ring, way);
+        if (d < best_distance) {
+            best_distance = d;
+            best = other;
+        }
+    }
+    return best;
+}
+
+static bool contains(const uint32_t *rows, size_t count, uint32_t row)
+{
+    for (size_t i = 0; i < count; i++)
+        if (rows[i] == row)
+            return true;
+    return false;
+}
+
+/* All live rows but two; there are at most `edges` of them. */
+static size_t everybody(const struct member_table *t, unsigned edges, uint32_t row, uint32_t except,
+                        uint32_t rows[RING_EDGES_MAX])
+{
+    size_t count = 0;
+    for (uint32_t other = 0; other < t->used && count < edges; other++)
+        if (other != row && other != except && t->rows[other].profile &&
+            member_is_live(&t->rows[other]))
+            rows[count++] = other;
+    return count;
+}
+
+static bool is_small(const struct member_table *t, unsigned edges)
+{
+    return member_live_count(t) <= edges + 1;
+}
+
+void ring_subjects(const struct member_table *t, unsigned edges, uint32_t row,
+                   uint32_t subjects[RING_EDGES_MAX])
+{
+    for (unsigned r = 0; r < RING_EDGES_MAX; r++)
+        subjects[r] = MEMBER_NONE;
+    if (is_small(t, edges)) {
+        everybody(t, edges, row, row, subjects);
+        return;
+    }
+    for (unsigned r = 0; r < edges; r++)
+        subjects[r] = neighbour(t, row, r, SUCCESSOR, row);
+}
+
+size_t ring_observers(const struct member_table *t, unsigned edges, uint32_t row, uint32_t except,
+                      uint32_t observers[RING_EDGES_MAX])
+{
+    if (is_small(t, edges))
+        return everybody(t, edges, row, except, observers);
+    size_t count = 0;
+    for (unsigned r = 0; r < edges; r++) {
+        uint32_t before = neighbour(t, row, r, PREDECESSOR, row);
+        if (before != MEMBER_NONE && before != except && !contains(observers, count, before))
+            observers[count++] = before;
+    }
+    return count;
+}
+
+bool ring_touched(const struct member_table *t, unsigned edges, uint32_t row,
+                  const uint32_t subjects[RING_EDGES_MAX], uint32_t changed)
+{
+    if (member_live_count(t) <= edges + 2)
+        return true;
+    for (unsigned r = 0; r < edges; r++) {
+        if (subjects[r] == MEMBER_NONE || subjects[r] == changed)
+            return true;
+        uint64_t key = t->rows[row].key;
+        if (distance(key, t->rows[changed].key, r, SUCCESSOR) <
+            distance(key, t->rows[subjects[r]].key, r, SUCCESSOR))
+            return true;
+    }
+    return false;
+}

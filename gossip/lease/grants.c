@@ -1,0 +1,168 @@
+#include "gossip/lease/grants.h"
+
+#include "gossip/core.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    GRACE_PARTS = 8,  /* of its length, that a free lease is kept for the best that wait */
+    HEIR_PARTS = 4,   /* ... for an heir */
+    WAITING_PARTS = 1 /* ... who has asked is held to wait for it */
+};
+
+void grants_free(struct grants *grants)
+{
+    free(grants->slots);
+}
+
+/* Where it is, or belongs. */
+static uint32_t place(const struct grants *grants, uint64_t name)
+{
+    uint32_t low = 0, high = grants->count;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (grants->slots[middle].name < name)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+static void remove_at(struct grants *grants, uint32_t at)
+{
+    grants->count--;
+    memmove(grants->slots + at, grants->slots + at + 1,
+            (grants->count - at) * sizeof *grants->slots);
+}
+
+/* False: each one is held. */
+static bool make_room(struct grants *grants, int64_t now_us)
+{
+    uint32_t oldest = GRANTS_MAX;
+    for (uint32_t i = 0; i < grants->count; i++) {
+        const struct grant_slot *s = &grants->slots[i];
+        bool held = lease_voter_grant(&s->voter, now_us);
+        if (!held && (oldest == GRANTS_MAX || s->used_us < grants->slots[oldest].used_us))
+            oldest = i;
+    }
+    if (oldest == GRANTS_MAX)
+        return false;
+    remove_at(grants, oldest);
+    return true;
+}
+
+static bool grow(struct grants *grants)
+{
+    if (grants->count < grants->capacity)
+        return true;
+    uint32_t capacity = grants->capacity ? 2 * grants->capacity : 16;
+    struct grant_slot *slots = realloc(grants->slots, capacity * sizeof *slots);
+    if (!slots)
+        return false;
+    grants->slots = slots;
+    grants->capacity = capacity;
+    return true;
+}
+
+/* NULL: no room. */
+static struct grant_slot *find_or_add(struct grants *grants, int64_t now_us, uint64_t name)
+{
+    uint32_t at = place(grants, name);
+    if (at < grants->count && grants->slots[at].name == name)
+        return &grants->slots[at];
+    if (grants->count == GRANTS_MAX && !make_room(grants, now_us))
+        return NULL;
+    if (!grow(grants))
+        return NULL;
+    at = place(grants, name);
+    struct grant_slot *s = &grants->slots[at];
+    memmove(s + 1, s, (grants->count++ - at) * sizeof *s);
+    *s = (struct grant_slot){.name = name, .free_us = now_us};
+    s->voter.epoch = grants->epochs;
+    return s;
+}
+
+static void note_waiting(struct grant_slot *s, int64_t now_us, const struct lease_message *m)
+{
+    bool better = m->grant.priority > s->best.priority || now_us >= s->best.until_us;
+    s->length_us = m->time_us;
+    if (!better && m->grant.owner != s->best.owner)
+        return;
+    s->best.owner = m->grant.owner;
+    s->best.priority = m->grant.priority;
+    s->best.until_us = now_us + s->length_us / WAITING_PARTS;
+}
+
+/* Is what is free kept for somebody else? */
+static bool is_kept(const struct grant_slot *s, int64_t now_us, const struct lease_message *m)
+{
+    int64_t free_for_us = now_us - core_max(s->free_us, s->voter.until_us);
+    if (s->heir != 0 && free_for_us < s->length_us / HEIR_PARTS)
+        return m->grant.owner != s->heir;
+    return m->grant.priority < s->best.priority && now_us < s->best.until_us &&
+           free_for_us < s->length_us / GRACE_PARTS;
+}
+
+static void note_release(struct grant_slot *s, int64_t now_us, const struct lease_message *m)
+{
+    s->free_us = now_us;
+    s->heir = m->heir;
+}
+
+/* Without a trace. */
+static bool answer_query(const struct grants *grants, int64_t now_us,
+                         const struct wire_lease *heard, struct lease_message *answer)
+{
+    uint32_t at = place(grants, heard->name);
+    if (at == grants->count || grants->slots[at].name != heard->name)
+        return false;
+    lease_voter_tell(&grants->slots[at].voter, now_us, &heard->message, answer);
+    return true;
+}
+
+/* What was granted before the start may still be held. A disk that was lost does not know how long
+ * that can be; who asks for a lease says how long it is. */
+static int64_t silent_until_us(const struct grants *grants, const struct grant_slot *s,
+                               const struct lease_message *m)
+{
+    int64_t length_us = core_max(m->time_us, s->length_us);
+    return core_max(grants->silent_until_us, grants->started_us + lease_quarantine_us(length_us));
+}
+
+bool grants_hear(struct grants *grants, int64_t now_us, const struct wire_lease *heard,
+                 struct lease_message *answer)
+{
+    const struct lease_message *m = &heard->message;
+    if (m->time_us > core_ms(grants->longest_ms)) {
+        uint32_t ms = (uint32_t)((m->time_us + 999) / 1000);
+        grants->wanted_ms = ms > grants->wanted_ms ? ms : grants->wanted_ms;
+        return false;
+    }
+    if (m->kind == LEASE_QUERY)
+        return answer_query(grants, now_us, heard, answer);
+    struct grant_slot *s = find_or_add(grants, now_us, heard->name);
+    if (!s)
+        return false;
+    s->used_us = now_us;
+    if (m->kind == LEASE_PREPARE)
+        note_waiting(s, now_us, m);
+    if (now_us < silent_until_us(grants, s, m)) {
+        s->free_us = silent_until_us(grants, s, m);
+        return false;
+    }
+    const struct lease_grant *held = lease_voter_grant(&s->voter, now_us);
+    if (m->kind == LEASE_PREPARE && !held && is_kept(s, now_us, m)) {
+        *answer = (struct lease_message){.kind = LEASE_REFUSE, .ballot = m->ballot};
+        return true;
+    }
+    bool answers = lease_voter_hear(&s->voter, now_us, m, 0, answer);
+    if (held && !lease_voter_grant(&s->voter, now_us))
+        note_release(s, now_us, m);
+    if (answers && answer->kind == LEASE_ACCEPT)
+        s->heir = 0;
+    if (s->voter.epoch > grants->epochs)
+        grants->epochs = s->voter.epoch;
+    return answers;
+}

@@ -1,0 +1,71 @@
+#include "gossip/lease/lease_out.h"
+
+#include "gossip/core.h"
+
+#include <stdlib.h>
+
+void lease_out_free(struct lease_out *out)
+{
+    free(out->items);
+}
+
+void lease_out_push(struct gossip *g, uint64_t to, uint64_t name, const struct lease_message *m)
+{
+    struct lease_out *out = &g->leases.out;
+    if (out->count == out->capacity) {
+        uint32_t capacity = out->capacity ? 2 * out->capacity : 64;
+        struct lease_item *items = realloc(out->items, capacity * sizeof *items);
+        if (!items)
+            return;
+        out->items = items;
+        out->capacity = capacity;
+    }
+    out->items[out->count++] = (struct lease_item){to, {name, *m}};
+}
+
+/* What is to go to `to`, in as many packets as it takes, to that member. */
+static void send(struct gossip *g, uint64_t to, uint32_t row)
+{
+    struct lease_out *out = &g->leases.out;
+    struct gossip_voters ours = voters_range(&g->leases.voters);
+    struct gossip_route route = outbox_to(core_member(g, row));
+    struct wire_writer w;
+    bool open = false;
+    for (uint32_t i = 0; i < out->count; i++) {
+        if (out->items[i].to != to)
+            continue;
+        if (open && wire_put_lease(&w, &out->items[i].lease))
+            continue;
+        if (open)
+            outbox_send(g, &route, &w);
+        w = outbox_begin(g, WIRE_LEASE, GOSSIP_DATAGRAM);
+        wire_put_voters(&w, &ours);
+        open = wire_put_lease(&w, &out->items[i].lease);
+    }
+    if (open)
+        outbox_send(g, &route, &w);
+}
+
+void lease_out_flush(struct gossip *g)
+{
+    struct lease_out *out = &g->leases.out;
+    if (out->count == 0)
+        return;
+    unsigned cursor = 0;
+    for (const char *name; (name = voters_next(&g->leases.voters, &cursor));) {
+        uint32_t row = member_by_name(&g->members, name);
+        if (row != MEMBER_NONE && row != g->self)
+            send(g, 0, row);
+    }
+    for (uint32_t i = 0; i < out->count; i++) {
+        uint64_t to = out->items[i].to;
+        uint32_t row = member_by_key(&g->members, to);
+        if (to == 0 || row == MEMBER_NONE)
+            continue;
+        send(g, to, row);
+        for (uint32_t j = i; j < out->count; j++)
+            if (out->items[j].to == to)
+                out->items[j].to = g->key; /* sent; to ourselves nothing is sent */
+    }
+    out->count = 0;
+}

@@ -1,0 +1,130 @@
+#include "gossip/core.h"
+#include "gossip/lease/lease_want.h"
+#include "gossip/membership/profile.h"
+#include "gossip/membership/view.h"
+
+#include <string.h>
+
+enum {
+    DISPUTE_MS = 500,   /* how long what others go by is not looked at again */
+    REACHED_LENGTHS = 2 /* of a lease, that voters may be silent and still there */
+};
+
+static void publish(struct gossip *g)
+{
+    struct gossip_voters range = voters_range(&g->leases.voters);
+    struct gossip_profile changed = *core_member(g, g->self)->profile;
+    if (memcmp(&changed.voters, &range, sizeof range) == 0)
+        return;
+    changed.voters = range;
+    const struct gossip_profile *profile = profile_new(&changed);
+    if (profile)
+        view_reprofile_self(g, profile);
+}
+
+static void requorum(struct gossip *g)
+{
+    struct leases *l = &g->leases;
+    struct lease_quorum quorum;
+    publish(g);
+    for (uint32_t i = 0; i < l->count; i++) {
+        struct lease_want *w = &l->wants[i];
+        w->c.phase = LEASE_IDLE;
+        w->next_us = core_min(w->next_us, g->now_us);
+        if (voters_quorum(&l->voters, &quorum))
+            lease_set_quorum(&w->c, &quorum);
+    }
+}
+
+void leases_start(struct gossip *g, int64_t now_us, const struct voters *voters,
+                  uint32_t longest_ms, uint64_t epochs)
+{
+    struct leases *l = &g->leases;
+    l->grants.longest_ms = longest_ms > GRANTS_LENGTH_MS ? longest_ms : GRANTS_LENGTH_MS;
+    l->grants.started_us = now_us;
+    l->grants.silent_until_us = now_us + lease_quarantine_us(core_ms(l->grants.longest_ms));
+    l->grants.epochs = epochs;
+    l->started = true;
+    leases_set_voters(g, now_us, voters);
+}
+
+void leases_set_voters(struct gossip *g, int64_t now_us, const struct voters *voters)
+{
+    core_begin(g, now_us);
+    g->leases.voters = *voters;
+    requorum(g);
+    core_end(g);
+}
+
+const struct voters *leases_voters(const struct gossip *g)
+{
+    return &g->leases.voters;
+}
+
+static bool is_alive(const struct gossip *g, const char *name)
+{
+    uint32_t row = member_by_name(&g->members, name);
+    return row != MEMBER_NONE && member_is_live(&g->members.rows[row]);
+}
+
+/* A majority has answered of late, or nothing was asked. */
+static bool are_reached(const struct leases *l, int64_t now_us)
+{
+    for (uint32_t i = 0; i < l->count; i++)
+        if (now_us - l->wants[i].reached_us < REACHED_LENGTHS * l->wants[i].c.length_us)
+            return true;
+    return l->count == 0;
+}
+
+bool leases_has_quorum(const struct gossip *g)
+{
+    const struct voters *v = &g->leases.voters;
+    if (v->count == 0 || v->waits)
+        return false;
+    for (unsigned i = 0; i < v->count; i++) {
+        unsigned alive = 0;
+        for (unsigned j = 0; j < v->lists[i].count; j++)
+            alive += is_alive(g, v->lists[i].names[j]);
+        if (2 * alive <= v->lists[i].count)
+            return false;
+    }
+    return are_reached(&g->leases, g->now_us);
+}
+
+/* What the voters, and we, say of the lists that they go by. */
+void leases_note_voters(struct gossip *g)
+{
+    struct leases *l = &g->leases;
+    bool changed = false;
+    unsigned cursor = 0;
+    for (const char *name; (name = voters_next(&l->voters, &cursor));) {
+        uint32_t row = member_by_name(&g->members, name);
+        if (row != MEMBER_NONE)
+            changed |=
+                voters_note(&l->voters, g->now_us, name, core_member(g, row)->profile->voters);
+    }
+    if (voters_tick(&l->voters, g->now_us) || changed)
+        requorum(g);
+}
+
+/* Two hosts or more that go by another list of this version, and as many as go by ours: that is a
+ * mistake in a file, and with bad luck each side has a majority of its own. Nothing new is taken
+ * then; of two sides the smaller one stops. */
+bool leases_are_disputed(struct gossip *g)
+{
+    struct leases *l = &g->leases;
+    if (g->now_us - l->disputed_us < core_ms(DISPUTE_MS))
+        return l->disputed;
+    struct gossip_voters ours = voters_range(&l->voters);
+    unsigned others = 0, same = 0;
+    for (uint32_t row = 0; row < g->members.used; row++) {
+        const struct member *m = core_member(g, row);
+        if (!m->profile || !member_is_live(m) || m->profile->voters.high != ours.high)
+            continue;
+        same += m->profile->voters.hash == ours.hash;
+        others += m->profile->voters.hash != ours.hash;
+    }
+    l->disputed = others > 1 && others >= same;
+    l->disputed_us = g->now_us;
+    return l->disputed;
+}

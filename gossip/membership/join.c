@@ -1,0 +1,159 @@
+#include "gossip/membership/join.h"
+
+#include "gossip/core.h"
+#include "gossip/membership/profile.h"
+
+enum { REDIALS = 4, DIALS_ALONE = 4, DRAWS_MAX = 64 };
+
+enum gossip_error gossip_join(struct gossip *g, int64_t now_us, const struct gossip_addr *addr)
+{
+    struct joins *j = &g->joins;
+    struct gossip_profile probe = {.addr = *addr, .name = "x"};
+    if (profile_check(&probe) != GOSSIP_OK)
+        return GOSSIP_ERROR_ADDRESS;
+    if (core_is_leaving(g))
+        return GOSSIP_ERROR_LEAVING;
+    for (uint32_t i = 0; i < j->count; i++)
+        if (profile_addr_equal(&j->targets[i].addr, addr))
+            return GOSSIP_OK;
+    if (j->count == GOSSIP_JOINS_MAX)
+        return GOSSIP_ERROR_FULL;
+    uint32_t token = (uint32_t)rng_next(&g->rng) | 1;
+    j->targets[j->count++] = (struct join_target){*addr, token, 0, now_us};
+    g->deadline_us = core_min(g->deadline_us, now_us);
+    return GOSSIP_OK;
+}
+
+static void drop_target(struct joins *j, uint32_t at)
+{
+    j->targets[at] = j->targets[--j->count];
+}
+
+void gossip_join_stop(struct gossip *g, const struct gossip_addr *addr)
+{
+    for (uint32_t i = 0; i < g->joins.count; i++)
+        if (profile_addr_equal(&g->joins.targets[i].addr, addr)) {
+            drop_target(&g->joins, i);
+            return;
+        }
+}
+
+void join_answered(struct gossip *g, uint32_t token, uint64_t by)
+{
+    const struct member *self = by == g->key ? core_member(g, g->self) : NULL;
+    for (uint32_t i = 0; i < g->joins.count; i++) {
+        if (g->joins.targets[i].token != token)
+            continue;
+        outbox_event(g, GOSSIP_EVENT_JOINED, self, &g->joins.targets[i].addr);
+        drop_target(&g->joins, i);
+        return;
+    }
+}
+
+void join_request(struct gossip *g, const struct wire_message *m, const struct gossip_route *from)
+{
+    if (m->sender == g->key) {
+        /* We have dialled ourselves: a list of seeds may well be the same on every host. */
+        join_answered(g, m->join.token, m->sender);
+        return;
+    }
+    uint32_t row = member_by_key(&g->members, m->sender);
+    if (row == MEMBER_NONE)
+        return;
+    bool knows_nobody = m->view == sync_term(core_member(g, row));
+    sync_welcome(g, from, m->join.token, !knows_nobody);
+}
+
+static int64_t retry_us(struct gossip *g, unsigned tries)
+{
+    int64_t ms = JOIN_RETRY_MS_MAX;
+    if (tries < 5)
+        ms = core_min(ms, (int64_t)JOIN_RETRY_MS_MIN << tries);
+    return core_ms((uint32_t)ms) * 3 / 4 + rng_below(&g->rng, (uint32_t)ms * 500);
+}
+
+/* By turns as a datagram and by stream: a firewall may pass only one of them. */
+static void dial(struct gossip *g, struct join_target *t)
+{
+    struct gossip_route to = {.addr = t->addr,
+                              .via = t->tries % 2 ? GOSSIP_STREAM : GOSSIP_DATAGRAM};
+    struct wire_writer w = outbox_begin(g, WIRE_JOIN, to.via);
+    wire_put(&w, t->token, 4);
+    spread_put(g, &w, g->self);
+    outbox_send(g, &to, &w);
+    t->next_us = g->now_us + retry_us(g, t->tries);
+    t->tries++;
+}
+
+static bool may_live(const struct member *m)
+{
+    return m->profile && (m->status == GOSSIP_FAILED || (m->status == GOSSIP_LEFT && m->forgotten));
+}
+
+/* Of the dead, each is asked by REDIALS members or so in every period, however many members there
+ * are: we draw so many rows that one may live by that chance, and ask the first that may. As nobody
+ * asks more than one in a period, each is asked less often where the dead are many. */
+static void redial_one(struct gossip *g)
+{
+    const struct member_table *t = &g->members;
+    uint32_t draws = 1 + REDIALS * t->used / member_live_count(t);
+    for (draws = draws < DRAWS_MAX ? draws : DRAWS_MAX; draws > 0; draws--) {
+        uint32_t row = rng_below(&g->rng, t->used);
+        if (!may_live(core_member(g, row)))
+            continue;
+        /* By turns, as any dial. */
+        probe_ask(g, row, g->joins.redials++ % 2 ? GOSSIP_STREAM : GOSSIP_DATAGRAM);
+        return;
+    }
+}
+
+/* The dead are not in the view's hash; so somebody is told what we hold of one that failed, and
+ * knows better if it has left, or lives. */
+static void compare_one(struct gossip *g)
+{
+    uint32_t start = rng_below(&g->rng, g->members.used);
+    uint32_t other = member_random_live(&g->members, &g->rng, g->self);
+    if (other == MEMBER_NONE)
+        return;
+    for (uint32_t i = 0; i < g->members.used; i++) {
+        uint32_t row = (start + i) % g->members.used;
+        const struct member *m = core_member(g, row);
+        if (!m->profile || m->status != GOSSIP_FAILED || m->unheard)
+            continue;
+        struct gossip_route to = outbox_to(core_member(g, other));
+        spread_tell(g, &to, &row, 1);
+        return;
+    }
+}
+
+static void redial_tick(struct gossip *g)
+{
+    const uint32_t *by_status = g->members.by_status;
+    g->joins.redial_us = g->now_us + core_ms(g->timing.redial_period_ms);
+    if (core_is_leaving(g))
+        return;
+    /* Who is alone has nobody else to talk to; and if it is only deaf, others see that it runs. */
+    int dials = member_live_count(&g->members) > 1 ? 1 : DIALS_ALONE;
+    for (int i = 0; i < dials && by_status[GOSSIP_FAILED] + by_status[GOSSIP_LEFT] > 0; i++)
+        redial_one(g);
+    if (by_status[GOSSIP_FAILED] > 0)
+        compare_one(g);
+}
+
+void join_tick(struct gossip *g)
+{
+    struct joins *j = &g->joins;
+    for (uint32_t i = 0; i < j->count; i++)
+        if (g->now_us >= j->targets[i].next_us)
+            dial(g, &j->targets[i]);
+    if (g->now_us >= j->redial_us)
+        redial_tick(g);
+}
+
+int64_t join_deadline(const struct gossip *g)
+{
+    int64_t deadline_us = g->joins.redial_us;
+    for (uint32_t i = 0; i < g->joins.count; i++)
+        deadline_us = core_min(deadline_us, g->joins.targets[i].next_us);
+    return deadline_us;
+}

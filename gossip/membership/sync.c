@@ -1,0 +1,150 @@
+#include "gossip/membership/sync.h"
+
+#include "gossip/core.h"
+#include "gossip/membership/view.h"
+
+#include <string.h>
+
+enum { BITS_BYTES_MAX = WIRE_BUCKETS_MAX / 8 };
+
+/* Which members of which buckets to send, and how. */
+struct delta {
+    uint32_t token;
+    uint8_t flags;
+    uint8_t log2;
+    uint8_t bits[BITS_BYTES_MAX];
+};
+
+uint64_t sync_term(const struct member *m)
+{
+    return rng_mix(m->key ^ rng_mix(m->profile->generation ^
+                                    rng_mix(2 * (uint64_t)m->incarnation + m->partly)));
+}
+
+static unsigned bucket_of(uint64_t key, unsigned log2)
+{
+    return log2 ? (unsigned)(key >> (64 - log2)) : 0;
+}
+
+static unsigned log2_for(uint32_t members)
+{
+    unsigned log2 = 0;
+    while (log2 < WIRE_BUCKETS_LOG2_MAX && (members >> (log2 + 1)) >= SYNC_BUCKET_MEMBERS)
+        log2++;
+    return log2;
+}
+
+static void hash_buckets(const struct gossip *g, unsigned log2, uint64_t hashes[WIRE_BUCKETS_MAX])
+{
+    memset(hashes, 0, WIRE_BUCKETS_MAX * sizeof *hashes);
+    for (uint32_t row = 0; row < g->members.used; row++) {
+        const struct member *m = &g->members.rows[row];
+        if (m->profile && member_is_live(m))
+            hashes[bucket_of(m->key, log2)] += sync_term(m);
+    }
+}
+
+static void send_digest(struct gossip *g, const struct gossip_route *to)
+{
+    unsigned log2 = log2_for(member_live_count(&g->members));
+    uint64_t hashes[WIRE_BUCKETS_MAX];
+    hash_buckets(g, log2, hashes);
+    struct wire_writer w = outbox_begin(g, WIRE_DIGEST, to->via);
+    wire_put(&w, log2, 1);
+    for (unsigned i = 0; i < 1u << log2; i++)
+        wire_put(&w, hashes[i], 8);
+    outbox_send(g, to, &w);
+    g->stats.syncs++;
+}
+
+void sync_compare(struct gossip *g, uint64_t view, const struct gossip_route *from)
+{
+    struct sync *s = &g->sync;
+    int64_t delay_us = core_ms(g->timing.sync_delay_ms);
+    if (s->view != g->view) {
+        s->view = g->view;
+        s->changed_us = g->now_us;
+    }
+    if (view == g->view) {
+        s->differs_since_us = 0;
+        return;
+    }
+    if (s->differs_since_us == 0)
+        s->differs_since_us = g->now_us;
+    int64_t since_us = core_min(s->differs_since_us, s->changed_us);
+    if (g->now_us - since_us < delay_us || g->now_us - s->exchanged_us < delay_us)
+        return;
+    s->exchanged_us = g->now_us;
+    send_digest(g, from);
+}
+
+static bool is_wanted(const struct delta *d, const struct member *m)
+{
+    unsigned bucket = bucket_of(m->key, d->log2);
+    return m->profile && (d->bits[bucket / 8] & (1 << bucket % 8));
+}
+
+static struct wire_writer begin_delta(struct gossip *g, const struct delta *d, enum gossip_via via)
+{
+    struct wire_writer w = outbox_begin(g, WIRE_DELTA, via);
+    wire_put(&w, d->token, 4);
+    wire_put(&w, d->flags, 1);
+    wire_put(&w, d->log2, 1);
+    for (size_t i = 0; i < ((1u << d->log2) + 7) / 8; i++)
+        wire_put(&w, d->bits[i], 1);
+    return w;
+}
+
+/* By datagrams as far as one burst may go, and the rest by stream. From anywhere in the table:
+ * where streams do not pass, each exchange brings other members across. */
+static void send_delta(struct gossip *g, struct delta d, const struct gossip_route *to)
+{
+    struct gossip_route route = *to;
+    uint32_t start = rng_below(&g->rng, g->members.used), packets = 1;
+    struct wire_writer w = begin_delta(g, &d, route.via);
+    for (uint32_t i = 0; i < g->members.used; i++) {
+        const struct member *m = core_member(g, (start + i) % g->members.used);
+        if (!is_wanted(&d, m) || wire_put_full(&w, m, g->now_us))
+            continue;
+        outbox_send(g, &route, &w);
+        d.flags = 0; /* asked for once */
+        if (++packets > SYNC_DATAGRAMS_MAX)
+            route.via = GOSSIP_STREAM;
+        w = begin_delta(g, &d, route.via);
+        wire_put_full(&w, m, g->now_us);
+    }
+    outbox_send(g, &route, &w);
+}
+
+void sync_digest(struct gossip *g, const struct wire_message *m, const struct gossip_route *from)
+{
+    struct delta d = {.flags = WIRE_WANT_BACK, .log2 = m->digest.log2};
+    uint64_t hashes[WIRE_BUCKETS_MAX];
+    hash_buckets(g, d.log2, hashes);
+    bool differs = false;
+    for (unsigned i = 0; i < 1u << d.log2; i++) {
+        if (hashes[i] == m->digest.hashes[i])
+            continue;
+        d.bits[i / 8] |= (uint8_t)(1 << i % 8);
+        differs = true;
+    }
+    if (differs)
+        send_delta(g, d, from);
+}
+
+void sync_delta(struct gossip *g, const struct wire_message *m, const struct gossip_route *from)
+{
+    if (m->delta.token)
+        join_answered(g, m->delta.token, m->sender);
+    if (!(m->delta.flags & WIRE_WANT_BACK))
+        return;
+    struct delta d = {.log2 = m->delta.log2};
+    memcpy(d.bits, m->delta.bits, sizeof d.bits);
+    send_delta(g, d, from);
+}
+
+void sync_welcome(struct gossip *g, const struct gossip_route *to, uint32_t token, bool want_back)
+{
+    struct delta d = {.token = token, .flags = want_back ? WIRE_WANT_BACK : 0, .bits = {1}};
+    send_delta(g, d, to);
+}
