@@ -19,7 +19,7 @@ static bool fill_plan(const struct config *c, struct steward_plan *plan)
     _Static_assert(STEWARD_VIPS_MAX >= CONFIG_VIPS_MAX, "room for all");
     for (size_t i = 0; i < c->vips_count; i++)
         steward_vip_describe(&c->vips[i], &plan->vips[plan->vips_count++]);
-    return scripts_take(&plan->scripts, c);
+    return script_list_fill(&plan->scripts, c);
 }
 
 /* The configuration as it is now, in the steward. */

@@ -154,7 +154,7 @@ static bool ask(struct event_base *base, const struct handler_order *order, stru
     if (r->output) {
         /* So that the script may open /dev/stderr, which is the pipe. */
         (void)!fchmod(fds[2], 0622);
-        r->id = runner_link_run(r->runner, scripts_key(order->path, order->account),
+        r->id = runner_link_run(r->runner, script_key(order->path, order->account),
                                 order->descriptors, fds, on_ended, r);
         error = errno;
         close(fds[2]);

@@ -62,7 +62,7 @@ static void end_reload_with(struct runner_link *l, int error, int text_fd)
 /* fd: what came with it, borrowed; -1: nothing. */
 static void take(struct runner_link *l, const struct runner_report *report, int fd)
 {
-    switch ((enum runner_word)report->word) {
+    switch ((enum runner_report_kind)report->kind) {
     case RUNNER_ENDED:
         end(l, report->id, true, report->value);
         return;
@@ -167,7 +167,7 @@ uint32_t runner_link_run(struct runner_link *l, uint64_t key, uint64_t descripto
         l->last_id++;
     } while (l->last_id == 0 || find(l, l->last_id));
     struct runner_request request = {
-        .order = RUNNER_RUN, .id = l->last_id, .key = key, .descriptors = descriptors};
+        .kind = RUNNER_RUN, .id = l->last_id, .key = key, .descriptors = descriptors};
     if (!ask(l, &request, fds))
         return 0;
     *run = (struct run){l->last_id, ended, arg};
@@ -176,12 +176,12 @@ uint32_t runner_link_run(struct runner_link *l, uint64_t key, uint64_t descripto
 
 bool runner_link_stop(struct runner_link *l, uint32_t id)
 {
-    return ask(l, &(struct runner_request){.order = RUNNER_STOP, .id = id}, NULL);
+    return ask(l, &(struct runner_request){.kind = RUNNER_STOP, .id = id}, NULL);
 }
 
 bool runner_link_kill(struct runner_link *l, uint32_t id)
 {
-    return ask(l, &(struct runner_request){.order = RUNNER_KILL, .id = id}, NULL);
+    return ask(l, &(struct runner_request){.kind = RUNNER_KILL, .id = id}, NULL);
 }
 
 void runner_link_forget(struct runner_link *l, uint32_t id)
@@ -197,7 +197,7 @@ bool runner_link_reload(struct runner_link *l, runner_reloaded_fn *reloaded, voi
         errno = EBUSY;
         return false;
     }
-    if (!ask(l, &(struct runner_request){.order = RUNNER_RELOAD, .id = l->reload_id + 1}, NULL))
+    if (!ask(l, &(struct runner_request){.kind = RUNNER_RELOAD, .id = l->reload_id + 1}, NULL))
         return false;
     l->reload_id++;
     l->reloaded = reloaded;

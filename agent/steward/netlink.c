@@ -59,7 +59,7 @@ static void discard_rest(const struct netlink *n)
         ;
 }
 
-/* Sends a message and hands the answer's parts to fn, up to its end. */
+/* Sends a message and io the answer's parts to fn, up to its end. */
 static bool ask(struct netlink *n, struct nlmsghdr *h, mnl_cb_t fn, void *arg)
 {
     char bytes[NETLINK_ANSWER_BYTES];

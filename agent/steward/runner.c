@@ -25,7 +25,7 @@ struct run {
 
 struct runner {
     int fd, children_fd, epoll_fd;
-    struct scripts scripts;
+    struct script_list scripts;
     runner_load_fn *load;
     void *arg;
     struct run runs[RUNNER_RUNS_MAX];
@@ -42,7 +42,7 @@ int runner_request_check(const void *bytes, size_t count, struct runner_request 
     if (count != sizeof *r)
         return EMSGSIZE;
     memcpy(r, bytes, sizeof *r);
-    bool known = r->order >= RUNNER_RUN && r->order <= RUNNER_RELOAD;
+    bool known = r->kind >= RUNNER_RUN && r->kind <= RUNNER_RELOAD;
     return r->version == RUNNER_VERSION && known && r->zero[0] == 0 && r->zero[1] == 0 ? 0 : EPROTO;
 }
 
@@ -53,7 +53,7 @@ int runner_report_check(const void *bytes, size_t count, struct runner_report *r
     if (count != sizeof *r)
         return EMSGSIZE;
     memcpy(r, bytes, sizeof *r);
-    bool known = r->word >= RUNNER_ENDED && r->word <= RUNNER_RELOADED;
+    bool known = r->kind >= RUNNER_ENDED && r->kind <= RUNNER_RELOADED;
     bool unused =
         memcmp(r->zero, zero, sizeof r->zero) == 0 && memcmp(r->spare, zero, sizeof r->spare) == 0;
     return r->version == RUNNER_VERSION && known && unused ? 0 : EPROTO;
@@ -61,10 +61,10 @@ int runner_report_check(const void *bytes, size_t count, struct runner_report *r
 
 /* An agent that reads nothing for so long that there is no room is told nothing more: it is
  * stopped, or as good as. */
-static void report(const struct runner *r, enum runner_word word, uint32_t id, int value)
+static void report(const struct runner *r, enum runner_report_kind kind, uint32_t id, int value)
 {
     struct runner_report out = {
-        .version = RUNNER_VERSION, .word = (uint8_t)word, .id = id, .value = value};
+        .version = RUNNER_VERSION, .kind = (uint8_t)kind, .id = id, .value = value};
     (void)!send(r->fd, &out, sizeof out, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
@@ -72,7 +72,7 @@ static void report(const struct runner *r, enum runner_word word, uint32_t id, i
 static void report_error(const struct runner *r, uint32_t id, int text_fd)
 {
     struct runner_report out = {
-        .version = RUNNER_VERSION, .word = RUNNER_RELOADED, .id = id, .value = EINVAL};
+        .version = RUNNER_VERSION, .kind = RUNNER_RELOADED, .id = id, .value = EINVAL};
     union {
         char bytes[CMSG_SPACE(sizeof(int))];
         struct cmsghdr align;
@@ -115,10 +115,10 @@ static struct run *place(struct runner *r)
 
 static void take_list(struct runner *r, uint32_t id, int status)
 {
-    struct scripts fresh;
-    bool ok = WIFEXITED(status) && WEXITSTATUS(status) == 0 && scripts_read(&fresh, r->list_fd);
+    struct script_list fresh;
+    bool ok = WIFEXITED(status) && WEXITSTATUS(status) == 0 && script_list_read(&fresh, r->list_fd);
     if (ok) {
-        scripts_free(&r->scripts);
+        script_list_free(&r->scripts);
         r->scripts = fresh;
         r->has_reloaded = true;
         report(r, RUNNER_RELOADED, id, 0);
@@ -164,7 +164,7 @@ static void kill_group(const struct run *run, int number)
 static int run_script(struct runner *r, const struct runner_request *request,
                       const int fds[RUNNER_FDS])
 {
-    const struct script *script = scripts_find(&r->scripts, request->key);
+    const struct script *script = script_list_find(&r->scripts, request->key);
     struct run *run = place(r);
     if (!script)
         return ENOENT;
@@ -181,10 +181,10 @@ static int run_script(struct runner *r, const struct runner_request *request,
 
 static _Noreturn void load(const struct runner *r)
 {
-    struct scripts fresh = {.count = 0};
+    struct script_list fresh = {.count = 0};
     char error[RUNNER_ERROR_BYTES] = "out of memory";
-    bool ok = r->load(r->arg, &fresh, error) && scripts_write(&fresh, r->list_fd);
-    scripts_free(&fresh);
+    bool ok = r->load(r->arg, &fresh, error) && script_list_write(&fresh, r->list_fd);
+    script_list_free(&fresh);
     if (ok)
         _exit(EXIT_SUCCESS);
     (void)!ftruncate(r->list_fd, 0);
@@ -227,7 +227,7 @@ static void take(struct runner *r, const struct runner_request *request, const i
                  bool has_fds)
 {
     int error = 0;
-    switch ((enum runner_order)request->order) {
+    switch ((enum runner_request_kind)request->kind) {
     case RUNNER_RUN:
         error = has_fds ? run_script(r, request, fds) : EBADF;
         if (error != 0)
@@ -269,7 +269,7 @@ static bool take_fds(struct msghdr *message, int fds[RUNNER_FDS])
 }
 
 /* False: nothing waits, or there is nobody any more. */
-static bool hear(struct runner *r)
+static bool runner_receive(struct runner *r)
 {
     uint8_t bytes[sizeof(struct runner_request) + 1];
     union {
@@ -299,7 +299,7 @@ static bool hear(struct runner *r)
 void runner_turn(struct runner *r)
 {
     reap_all(r);
-    for (int i = 0; i < TURN_REQUESTS && hear(r); i++)
+    for (int i = 0; i < TURN_REQUESTS && runner_receive(r); i++)
         continue;
 }
 
@@ -311,7 +311,7 @@ static bool watch(const struct runner *r, int fd)
            epoll_ctl(r->epoll_fd, EPOLL_CTL_ADD, fd, &(struct epoll_event){.events = EPOLLIN}) == 0;
 }
 
-struct runner *runner_new(int fd, struct scripts *scripts, runner_load_fn *load_list, void *arg)
+struct runner *runner_new(int fd, struct script_list *scripts, runner_load_fn *load_list, void *arg)
 {
     struct runner *r = calloc(1, sizeof *r);
     sigset_t child;
@@ -339,7 +339,7 @@ void runner_free(struct runner *r)
     for (size_t i = 0; i < sizeof fds / sizeof *fds; i++)
         if (fds[i] >= 0)
             close(fds[i]);
-    scripts_free(&r->scripts);
+    script_list_free(&r->scripts);
     free(r);
 }
 

@@ -20,7 +20,7 @@
 #ifndef MUSTER_RUNNER_H
 #define MUSTER_RUNNER_H
 
-#include "agent/steward/scripts.h"
+#include "agent/steward/script_list.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -28,18 +28,18 @@
 #include <sys/types.h>
 
 #define RUNNER_VERSION 1
-#define RUNNER_RUNS_MAX SCRIPTS_MAX /* at one time; one of each script */
+#define RUNNER_RUNS_MAX SCRIPT_LIST_MAX /* at one time; one of each script */
 #define RUNNER_FDS 3
 #define RUNNER_ENV_BYTES_MAX 65536
 
 #define RUNNER_EXIT_NOT_RUN 126   /* the script is there and cannot be run, as shells say it */
 #define RUNNER_EXIT_NOT_FOUND 127 /* there is no such script, or its interpreter */
 
-enum runner_order { RUNNER_RUN = 1, RUNNER_STOP, RUNNER_KILL, RUNNER_RELOAD };
-enum runner_word { RUNNER_ENDED = 1, RUNNER_REFUSED, RUNNER_RELOADED };
+enum runner_request_kind { RUNNER_RUN = 1, RUNNER_STOP, RUNNER_KILL, RUNNER_RELOAD };
+enum runner_report_kind { RUNNER_ENDED = 1, RUNNER_REFUSED, RUNNER_RELOADED };
 
 struct runner_request {
-    uint8_t version, order, zero[2];
+    uint8_t version, kind, zero[2];
     uint32_t id;          /* of the run */
     uint64_t key;         /* RUN */
     uint64_t descriptors; /* RUN: how many it may have open */
@@ -47,7 +47,7 @@ struct runner_request {
 _Static_assert(sizeof(struct runner_request) == 24, "no padding");
 
 struct runner_report {
-    uint8_t version, word, zero[2];
+    uint8_t version, kind, zero[2];
     uint32_t id;
     int32_t value; /* ENDED: the status; else an errno */
     uint8_t spare[4];
@@ -61,12 +61,12 @@ int runner_report_check(const void *bytes, size_t count, struct runner_report *r
 #define RUNNER_ERROR_BYTES 512
 /* Reads the configuration anew, as the operator would have it: for a process made for that. False
  * with `error` filled (RUNNER_ERROR_BYTES): it cannot be taken. */
-typedef bool runner_load_fn(void *arg, struct scripts *into, char *error);
+typedef bool runner_load_fn(void *arg, struct script_list *into, char *error);
 
 struct runner;
 
 /* fd: our end (taken), non-blocking. load is called in a process of its own. NULL with errno. */
-struct runner *runner_new(int fd, struct scripts *scripts, runner_load_fn *load, void *arg);
+struct runner *runner_new(int fd, struct script_list *scripts, runner_load_fn *load, void *arg);
 void runner_free(struct runner *r);
 
 /* To be waited for, until it is readable; then a turn. */

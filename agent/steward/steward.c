@@ -23,12 +23,12 @@
 #define PROCESS_NAME "musterd:steward" /* the kernel keeps 15 bytes */
 /* Of each kind in one turn, so that none keeps the others, or the clock, waiting. */
 #define TURN_EVENTS 64
-#define END_TRIES 100 /* to remove everything, WARD_REMOVE_GAP_US apart */
+#define END_TRIES 100 /* to remove everything, HOLD_REMOVE_GAP_US apart */
 
 enum { AGENT, TIMER, MONITOR, ARP, ND, SCRIPTS, POLLED };
 
 struct steward {
-    struct steward_hands hands;
+    struct steward_io io;
     struct netlink monitor;
     int timer_fd;
     struct steward_table table;
@@ -52,21 +52,21 @@ static void remove_leftovers(struct steward *st)
 {
     for (size_t i = 0; i < st->table.count; i++) {
         struct netlink_addr left;
-        while (netlink_addr_find(&st->hands.netlink, st->table.slots[i].vip.ip, true, &left) &&
-               netlink_addr_delete(&st->hands.netlink, &left))
+        while (netlink_addr_find(&st->io.netlink, st->table.addresses[i].vip.ip, true, &left) &&
+               netlink_addr_delete(&st->io.netlink, &left))
             continue;
     }
 }
 
-/* A host without addresses needs no gate, and makes none. */
-static void prepare_gate(struct steward *st)
+/* A host without addresses needs no fence, and makes none. */
+static void prepare_fence(struct steward *st)
 {
-    if (st->table.count > 0 && !st->hands.gate_works)
-        st->hands.gate_works = gate_open(&st->hands.gate);
-    st->hands.ready_due = true;
+    if (st->table.count > 0 && !st->io.fence_works)
+        st->io.fence_works = fence_start(&st->io.fence);
+    st->io.ready_due = true;
 }
 
-/* The bounding set is left alone, for scripts, and for nft when the gate has to be made anew. */
+/* The bounding set is left alone, for scripts, and for nft when the fence has to be made anew. */
 static void drop_capabilities(void)
 {
     const uint32_t kept = UINT32_C(1) << CAP_NET_ADMIN | UINT32_C(1) << CAP_NET_RAW |
@@ -90,24 +90,23 @@ static void ignore_signals(void)
     signal(SIGCHLD, SIG_DFL);
 }
 
-/* False with errno. Without the right to open them there are no frames, and no gate. */
-static bool open_hands(struct steward *st, int fd)
+/* False with errno. Without the right to open them there are no frames, and no fence. */
+static bool open_io(struct steward *st, int fd)
 {
-    st->hands.fd = fd;
-    if (!announce_open(&st->hands.announce))
-        st->hands.announce = (struct announce){-1, -1};
+    st->io.fd = fd;
+    if (!announce_open(&st->io.announce))
+        st->io.announce = (struct announce){-1, -1};
     st->timer_fd = timerfd_create(CLOCK_BOOTTIME, TFD_NONBLOCK | TFD_CLOEXEC);
-    if (st->timer_fd < 0 || !netlink_monitor_open(&st->monitor) ||
-        !netlink_open(&st->hands.netlink))
+    if (st->timer_fd < 0 || !netlink_monitor_open(&st->monitor) || !netlink_open(&st->io.netlink))
         return false;
     remove_leftovers(st);
-    prepare_gate(st);
+    prepare_fence(st);
     return true;
 }
 
 /* In a process of its own: reads all of it, and leaves the addresses for us, and the scripts to the
  * runner. */
-static bool load(void *arg, struct scripts *into, char *error)
+static bool load(void *arg, struct script_list *into, char *error)
 {
     static struct steward_plan plan;
     const struct steward *st = arg;
@@ -121,7 +120,7 @@ static bool load(void *arg, struct scripts *into, char *error)
 
 static bool start(struct steward *st, const struct steward_ends *ends, struct steward_plan *plan)
 {
-    if (!steward_table_set(&st->table, plan->vips, plan->vips_count) || !open_hands(st, ends->vips))
+    if (!steward_table_set(&st->table, plan->vips, plan->vips_count) || !open_io(st, ends->vips))
         return false;
     st->vips_fd = memfd_create("muster-vips", MFD_CLOEXEC);
     st->runner = runner_new(ends->scripts, &plan->scripts, load, st);
@@ -138,7 +137,7 @@ static bool start(struct steward *st, const struct steward_ends *ends, struct st
 static void verify_all(struct steward *st)
 {
     for (size_t i = 0; i < st->table.count; i++)
-        steward_slot_verify(&st->hands, &st->table.slots[i]);
+        steward_address_verify(&st->io, &st->table.addresses[i]);
 }
 
 /* What was changed may have been changed by us: who is concerned looks for itself. */
@@ -148,13 +147,13 @@ static void on_event(void *arg, const struct netlink_event *e)
     bool is_link = e->kind == NETLINK_LINK_SET || e->kind == NETLINK_LINK_GONE;
     bool is_news = e->kind == NETLINK_ADDR_GONE || e->addr.mark != NETLINK_MARK;
     if (is_link)
-        steward_hands_hear_link(&st->hands);
+        steward_io_link_changed(&st->io);
     for (size_t i = 0; i < st->table.count; i++) {
-        struct steward_slot *s = &st->table.slots[i];
+        struct steward_address *s = &st->table.addresses[i];
         if (is_link)
-            steward_slot_hear_link(s, &e->link, e->kind == NETLINK_LINK_GONE);
+            steward_address_apply_link(s, &e->link, e->kind == NETLINK_LINK_GONE);
         else if (is_news && memcmp(e->addr.ip, s->vip.ip, sizeof e->addr.ip) == 0)
-            steward_slot_verify(&st->hands, s);
+            steward_address_verify(&st->io, s);
     }
 }
 
@@ -175,7 +174,7 @@ static void hear_link(struct steward *st, int fd)
     int got;
     for (int n = 0; n < TURN_EVENTS && (got = announce_receive(fd, &claim)) >= 0; n++)
         for (size_t i = 0; got > 0 && i < st->table.count; i++)
-            steward_slot_hear_claim(&st->hands, &st->table.slots[i], &claim);
+            steward_address_apply_claim(&st->io, &st->table.addresses[i], &claim);
 }
 
 /* Nothing but 0 and an error says that there is nobody: an empty packet cannot be told from that,
@@ -184,21 +183,21 @@ static void hear_agent(struct steward *st)
 {
     uint8_t bytes[sizeof(struct steward_request) + 1]; /* what is longer shows */
     for (int i = 0; i < TURN_EVENTS; i++) {
-        ssize_t n = recv(st->hands.fd, bytes, sizeof bytes, MSG_DONTWAIT);
+        ssize_t n = recv(st->io.fd, bytes, sizeof bytes, MSG_DONTWAIT);
         if (n < 0 && (errno == EAGAIN || errno == EINTR))
             return;
         st->ended = n <= 0;
         if (st->ended)
             return;
-        steward_table_take(&st->table, &st->hands, bytes, (size_t)n);
+        steward_table_apply(&st->table, &st->io, bytes, (size_t)n);
     }
 }
 
 static bool flush_all(struct steward *st)
 {
-    bool all = steward_hands_flush(&st->hands);
+    bool all = steward_io_flush(&st->io);
     for (size_t i = 0; i < st->table.count; i++)
-        all &= steward_slot_flush(&st->hands, &st->table.slots[i]);
+        all &= steward_address_flush(&st->io, &st->table.addresses[i]);
     return all;
 }
 
@@ -221,7 +220,7 @@ static void take_vips(struct steward *st)
     ssize_t n = pread(st->vips_fd, vips, sizeof vips, 0);
     if (n >= 0 && n % (ssize_t)sizeof *vips == 0)
         steward_table_set(&st->table, vips, (size_t)n / sizeof *vips);
-    prepare_gate(st);
+    prepare_fence(st);
 }
 
 static void run_scripts(struct steward *st)
@@ -239,7 +238,7 @@ static void run_scripts(struct steward *st)
 static void turn(struct steward *st, const struct pollfd *polled)
 {
     uint64_t expirations;
-    steward_table_settle(&st->table, &st->hands);
+    steward_table_settle(&st->table, &st->io);
     if (polled[TIMER].revents)
         (void)!read(st->timer_fd, &expirations, sizeof expirations);
     if (polled[MONITOR].revents)
@@ -257,15 +256,15 @@ static void turn(struct steward *st, const struct pollfd *polled)
 static void loop(struct steward *st)
 {
     struct pollfd polled[POLLED] = {
-        [AGENT] = {.fd = st->hands.fd},
+        [AGENT] = {.fd = st->io.fd},
         [TIMER] = {.fd = st->timer_fd, .events = POLLIN},
         [MONITOR] = {.fd = netlink_fd(&st->monitor), .events = POLLIN},
-        [ARP] = {.fd = st->hands.announce.arp_fd, .events = POLLIN},
-        [ND] = {.fd = st->hands.announce.nd_fd, .events = POLLIN},
+        [ARP] = {.fd = st->io.announce.arp_fd, .events = POLLIN},
+        [ND] = {.fd = st->io.announce.nd_fd, .events = POLLIN},
         [SCRIPTS] = {.events = POLLIN},
     };
     while (!st->ended) {
-        set_timer(st, steward_table_settle(&st->table, &st->hands));
+        set_timer(st, steward_table_settle(&st->table, &st->io));
         polled[SCRIPTS].fd = st->runner ? runner_fd(st->runner) : -1;
         polled[AGENT].events = (short)(flush_all(st) ? POLLIN : POLLIN | POLLOUT);
         if (poll(polled, POLLED, -1) > 0)
@@ -275,15 +274,15 @@ static void loop(struct steward *st)
 
 /* ---- the end ---- */
 
-/* What cannot be removed is left to the gate, and to its lifetime. */
+/* What cannot be removed is left to the fence, and to its lifetime. */
 static bool remove_all(struct steward *st)
 {
     steward_table_set(&st->table, NULL, 0);
     for (int i = 0; i < END_TRIES; i++) {
-        steward_table_settle(&st->table, &st->hands);
+        steward_table_settle(&st->table, &st->io);
         if (steward_table_is_free(&st->table))
             return true;
-        usleep(WARD_REMOVE_GAP_US);
+        usleep(HOLD_REMOVE_GAP_US);
     }
     return false;
 }
@@ -291,11 +290,11 @@ static bool remove_all(struct steward *st)
 static void stop(struct steward *st, bool all_gone)
 {
     if (all_gone)
-        gate_close(&st->hands.gate);
-    gate_abandon(&st->hands.gate);
-    netlink_close(&st->hands.netlink);
+        fence_remove(&st->io.fence);
+    fence_abandon(&st->io.fence);
+    netlink_close(&st->io.netlink);
     netlink_close(&st->monitor);
-    announce_close(&st->hands.announce);
+    announce_close(&st->io.announce);
     if (st->timer_fd >= 0)
         close(st->timer_fd);
     if (st->runner)
@@ -312,7 +311,7 @@ int steward_run(const struct steward_ends *ends, struct steward_plan *plan,
                          .vips_fd = -1,
                          .load = load_plan,
                          .load_arg = load_arg,
-                         .hands.announce = {-1, -1}};
+                         .io.announce = {-1, -1}};
     ignore_signals();
     bool started = start(&st, ends, plan);
     if (started)
@@ -361,7 +360,7 @@ pid_t steward_fork(struct steward_plan *plan, steward_load_fn *load_plan, void *
         _exit(steward_run(&theirs, plan, load_plan, load_arg));
     }
     int error = errno;
-    scripts_free(&plan->scripts);
+    script_list_free(&plan->scripts);
     if (pid < 0) {
         close_pair(vips);
         close_pair(scripts);

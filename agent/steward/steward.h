@@ -1,7 +1,7 @@
 /* steward: the privileged half: it holds addresses until a time, for an agent that may do nothing.
  *
  * Agent and steward are joined by a pair of SOCK_SEQPACKET sockets; a record is one packet of fixed
- * size, in the host's own byte order. The agent asks:
+ * size, in the host's own byte kind. The agent asks:
  *
  *     HOLD vip, epoch, until   hold it until then, or, if it is held, go on until then
  *     DROP vip                 remove it now
@@ -10,7 +10,7 @@
  *
  * and is told:
  *
- *     READY gate               once at first; and again if the gate (gate.h) is lost, or is back
+ *     READY fence               once at first; and again if the fence (fence.h) is lost, or is back
  *     HELD vip, epoch          it is there, read back from the kernel, and announced; and the
  *                              answer to every HOLD by which it goes on
  *     DROPPED vip, why         it is gone, read back too; sooner or later the answer to a DROP
@@ -29,13 +29,13 @@
  * passes, or the agent's end is closed, however that came about, the address goes. It is never
  * brought back by a late renewal: HOLD for an address whose time has passed begins anew, or with
  * STEWARD_RENEW is refused. Should the
- * steward itself be stopped or killed, the gate shuts at that time, and the kernel removes the
+ * steward itself be stopped or killed, the fence shuts at that time, and the kernel removes the
  * address at most two seconds after it. */
 #ifndef MUSTER_AGENT_STEWARD_H
 #define MUSTER_AGENT_STEWARD_H
 
+#include "agent/steward/hold.h"
 #include "agent/steward/runner.h"
-#include "agent/steward/ward.h"
 
 #include <net/if.h>
 #include <stdbool.h>
@@ -66,7 +66,7 @@ uint64_t steward_vip_key(const struct steward_vip *vip);
 
 /* ---- records ---- */
 
-enum steward_order { STEWARD_HOLD = 1, STEWARD_DROP, STEWARD_ANNOUNCE, STEWARD_PING };
+enum steward_request_kind { STEWARD_HOLD = 1, STEWARD_DROP, STEWARD_ANNOUNCE, STEWARD_PING };
 
 enum {
     STEWARD_PROBE = 1, /* HOLD: ask the link first whether another host has it */
@@ -76,14 +76,14 @@ enum {
 };
 
 struct steward_request {
-    uint8_t version, order, flags, zero[5];
+    uint8_t version, kind, flags, zero[5];
     uint64_t vip;     /* steward_vip_key; PING: 0 */
     uint64_t epoch;   /* HOLD */
     int64_t until_us; /* HOLD */
 };
 _Static_assert(sizeof(struct steward_request) == 32, "no padding");
 
-enum steward_word {
+enum steward_report_kind {
     STEWARD_READY = 1,
     STEWARD_HELD,
     STEWARD_DROPPED,
@@ -93,9 +93,9 @@ enum steward_word {
 };
 
 struct steward_report {
-    uint8_t version, word;
-    uint8_t why;    /* DROPPED: enum ward_why */
-    uint8_t flag;   /* READY: there is a gate; CONFLICT, FAILED: it is held or tried as before */
+    uint8_t version, kind;
+    uint8_t reason; /* DROPPED: enum hold_reason */
+    uint8_t flag;   /* READY: there is a fence; CONFLICT, FAILED: it is held or tried as before */
     int32_t error;  /* FAILED: an errno */
     uint64_t vip;   /* READY: 0 */
     uint64_t epoch; /* of what was held or asked for */
@@ -105,15 +105,15 @@ struct steward_report {
 _Static_assert(sizeof(struct steward_report) == 32, "no padding");
 
 /* Looks at what came for a request, and copies it. 0, or why it is refused: EMSGSIZE (its size),
- * EPROTO (version, order, flags, what must be 0), EINVAL (until_us is negative, or over
+ * EPROTO (version, kind, flags, what must be 0), EINVAL (until_us is negative, or over
  * STEWARD_AHEAD_US_MAX ahead). One that has passed is in order: it ends what is held. *r is as far
  * filled as the size allows. */
 int steward_request_check(const void *bytes, size_t count, int64_t now_us,
                           struct steward_request *r);
-/* The same for a report: EMSGSIZE, EPROTO (version, word, why, flag, what must be 0). */
+/* The same for a report: EMSGSIZE, EPROTO (version, kind, reason, flag, what must be 0). */
 int steward_report_check(const void *bytes, size_t count, struct steward_report *r);
 /* "held", "dropped" and so on; static text. */
-const char *steward_word_text(enum steward_word word);
+const char *steward_report_text(enum steward_report_kind kind);
 
 /* ---- the process ---- */
 
@@ -121,7 +121,7 @@ const char *steward_word_text(enum steward_word word);
 struct steward_plan {
     struct steward_vip vips[STEWARD_VIPS_MAX];
     size_t vips_count;
-    struct scripts scripts;
+    struct script_list scripts;
 };
 
 /* Reads the configuration anew: as runner_load_fn. NULL: it is never read again. */

@@ -2,11 +2,11 @@
 #ifndef MUSTER_AGENT_STEWARD_TABLE_H
 #define MUSTER_AGENT_STEWARD_TABLE_H
 
-#include "agent/steward/steward_slot.h"
+#include "agent/steward/steward_address.h"
 
 /* All zero: none. */
 struct steward_table {
-    struct steward_slot *slots; /* they move when the table changes */
+    struct steward_address *addresses; /* they move when the table changes */
     size_t count;
 };
 
@@ -17,10 +17,10 @@ void steward_table_free(struct steward_table *t);
 
 /* Takes what came for a request: has the address do as it says, or tells the agent why it is
  * refused. */
-void steward_table_take(struct steward_table *t, struct steward_hands *h, const void *bytes,
-                        size_t count);
+void steward_table_apply(struct steward_table *t, struct steward_io *io, const void *bytes,
+                         size_t count);
 /* Does all that is due. Returns when there will be something again. */
-int64_t steward_table_settle(struct steward_table *t, struct steward_hands *h);
+int64_t steward_table_settle(struct steward_table *t, struct steward_io *io);
 /* Is none of them on this host? */
 bool steward_table_is_free(const struct steward_table *t);
 

@@ -39,7 +39,7 @@ static void say_conflict(const struct steward_report *r, const char *name)
 
 void steward_link_say(const struct steward_report *r, const char *name)
 {
-    switch ((enum steward_word)r->word) {
+    switch ((enum steward_report_kind)r->kind) {
     case STEWARD_READY:
         if (r->flag)
             log_info("the kernel ends what is held by itself, to the millisecond");
@@ -59,8 +59,9 @@ void steward_link_say(const struct steward_report *r, const char *name)
         log_warn("vip \"%s\": the address had been removed; it is back, and announced", name);
         return;
     case STEWARD_DROPPED:
-        if (r->why != WARD_ASKED)
-            log_warn("vip \"%s\": dropped: %s", name, ward_why_text((enum ward_why)r->why));
+        if (r->reason != HOLD_ASKED)
+            log_warn("vip \"%s\": dropped: %s", name,
+                     hold_reason_text((enum hold_reason)r->reason));
         return;
     case STEWARD_HELD:
         return;

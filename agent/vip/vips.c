@@ -105,11 +105,11 @@ static void note_asked(struct vips *v)
         v->asked_us = agent_now_us();
 }
 
-static bool ask_steward(struct vips *v, const struct one *o, enum steward_order order,
+static bool ask_steward(struct vips *v, const struct one *o, enum steward_request_kind order,
                         unsigned flags)
 {
     struct steward_request request = {
-        .order = (uint8_t)order,
+        .kind = (uint8_t)order,
         .vip = o->key,
         .flags = (uint8_t)flags,
         .epoch = o->vip.epoch,
@@ -239,7 +239,7 @@ static bool is_past(const struct one *o, const struct steward_report *report)
 static unsigned hear(struct vips *v, struct one *o, const struct steward_report *report)
 {
     int64_t now_us = v->heard_us;
-    switch ((enum steward_word)report->word) {
+    switch ((enum steward_report_kind)report->kind) {
     case STEWARD_HELD:
         if (o->vip.state != VIP_STOPPING) /* or it answers what was asked before it is to stop */
             await_answer(v, o, false);
@@ -301,7 +301,7 @@ static void hear_all(struct vips *v)
     struct steward_report report;
     enum steward_link_got got = STEWARD_LINK_NOTHING;
     while (v->fd >= 0 && (got = steward_link_receive(v->fd, &report)) == STEWARD_LINK_REPORT)
-        (report.word == STEWARD_READY ? on_ready : on_report)(v, &report);
+        (report.kind == STEWARD_READY ? on_ready : on_report)(v, &report);
     if (v->fd >= 0 && got == STEWARD_LINK_CLOSED)
         lose_steward(v);
 }
@@ -320,7 +320,7 @@ static void ping(struct vips *v)
     hear_all(v);
     if (v->fd < 0)
         return;
-    steward_link_send(v->fd, &(struct steward_request){.order = STEWARD_PING});
+    steward_link_send(v->fd, &(struct steward_request){.kind = STEWARD_PING});
     note_asked(v);
 }
 

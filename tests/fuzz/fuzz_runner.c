@@ -75,15 +75,15 @@ _Noreturn void runner_child(const struct script *script, uint64_t descriptors,
     _exit(EXIT_SUCCESS);
 }
 
-static void list(struct scripts *into, unsigned scripts)
+static void list(struct script_list *into, unsigned scripts)
 {
     for (unsigned i = 0; i < SCRIPTS; i++)
         if (scripts & 1u << i)
             into->all[into->count++] =
-                (struct script){.key = scripts_key(paths[i], NULL), .path = strdup(paths[i])};
+                (struct script){.key = script_key(paths[i], NULL), .path = strdup(paths[i])};
 }
 
-static bool load(void *arg, struct scripts *into)
+static bool load(void *arg, struct script_list *into)
 {
     (void)arg;
     list(into, list_next);
@@ -110,7 +110,7 @@ static void end(uint32_t id)
 static bool is_listed(uint64_t key)
 {
     for (unsigned i = 0; i < SCRIPTS; i++)
-        if (key == scripts_key(paths[i], NULL))
+        if (key == script_key(paths[i], NULL))
             return listed & 1u << i;
     return false;
 }
@@ -119,7 +119,7 @@ static void take_reloaded(const struct runner_request *r, int error)
 {
     REQUIRE(is_reading);
     if (error == EBUSY) {
-        REQUIRE(r->order == RUNNER_RELOAD);
+        REQUIRE(r->kind == RUNNER_RELOAD);
         return;
     }
     REQUIRE(error == (will_fail ? EINVAL : 0));
@@ -138,17 +138,17 @@ static bool hear(const struct runner_request *r, size_t fds_count)
     ssize_t n;
     while ((n = recv(agent_fd, bytes, sizeof bytes, MSG_DONTWAIT)) > 0) {
         REQUIRE(runner_report_check(bytes, (size_t)n, &report) == 0);
-        if (report.word == RUNNER_ENDED) {
+        if (report.kind == RUNNER_ENDED) {
             REQUIRE(WIFSIGNALED(report.value) || WEXITSTATUS(report.value) == 0);
             end(report.id);
             continue;
         }
-        is_refused |= report.word == RUNNER_REFUSED || report.value == EBUSY;
-        if (report.word == RUNNER_RELOADED) {
+        is_refused |= report.kind == RUNNER_REFUSED || report.value == EBUSY;
+        if (report.kind == RUNNER_RELOADED) {
             take_reloaded(r, report.value);
             continue;
         }
-        REQUIRE(r->order == RUNNER_RUN && r->id == report.id);
+        REQUIRE(r->kind == RUNNER_RUN && r->id == report.id);
         if (fds_count != RUNNER_FDS)
             REQUIRE(report.value == EBADF);
         else if (!is_listed(r->key))
@@ -199,7 +199,7 @@ static void ask(const void *bytes, size_t count, size_t fds_count)
     bool is_one = runner_request_check(bytes, count, &r) == 0;
     if (!is_one)
         r = (struct runner_request){0};
-    bool is_run = r.order == RUNNER_RUN, may_fork = is_run || r.order == RUNNER_RELOAD;
+    bool is_run = r.kind == RUNNER_RUN, may_fork = is_run || r.kind == RUNNER_RELOAD;
     if (may_fork && forks == FORKS_MAX)
         return;
     send_with(bytes, count, fds_count);
@@ -211,14 +211,14 @@ static void ask(const void *bytes, size_t count, size_t fds_count)
         REQUIRE(find(r.id) == running_count);
         running[running_count++] = r.id;
     }
-    is_reading |= r.order == RUNNER_RELOAD;
+    is_reading |= r.kind == RUNNER_RELOAD;
 }
 
 /* What was stopped is waited for only once it is killed. */
 static void end_all(void)
 {
     static const struct runner_request none;
-    struct runner_request r = {.version = RUNNER_VERSION, .order = RUNNER_KILL};
+    struct runner_request r = {.version = RUNNER_VERSION, .kind = RUNNER_KILL};
     for (size_t i = running_count; i > 0; i--) {
         r.id = running[i - 1];
         send_with(&r, sizeof r, 0);
@@ -240,10 +240,10 @@ static void act(uint8_t how, const uint8_t *data)
         ask(data, how >> 3, fds_count);
         return;
     }
-    r.order = (uint8_t)(RUNNER_RUN + (how >> 1 & 3));
+    r.kind = (uint8_t)(RUNNER_RUN + (how >> 1 & 3));
     r.id = data[0] % IDS;
-    r.key = data[1] & 0xf0 ? scripts_key(paths[data[1] % SCRIPTS], NULL) : data[1];
-    if (r.order == RUNNER_RELOAD && !is_reading) {
+    r.key = data[1] & 0xf0 ? script_key(paths[data[1] % SCRIPTS], NULL) : data[1];
+    if (r.kind == RUNNER_RELOAD && !is_reading) {
         list_next = data[2] % (1u << SCRIPTS);
         will_fail = data[2] & 0x80;
     }
@@ -255,7 +255,7 @@ static void act(uint8_t how, const uint8_t *data)
 static void start(void)
 {
     int pair[2];
-    struct scripts scripts = {.count = 0};
+    struct script_list scripts = {.count = 0};
     REQUIRE(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair) == 0);
     REQUIRE(pipe(leash) == 0);
     null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);

@@ -27,9 +27,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
     } while (0)
 
 static struct steward_vip vips[VIPS];
-static struct steward_hands hands;
+static struct steward_io io;
 static struct steward_table table;
-static struct steward_slot *slots; /* its */
+static struct steward_address *addresses; /* its */
 static int agent_fd;
 
 static void start(void)
@@ -38,21 +38,21 @@ static void start(void)
     fake_kernel_start();
     REQUIRE(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0, pair) == 0);
     agent_fd = pair[0];
-    hands = (struct steward_hands){.fd = pair[1], .gate_works = true};
+    io = (struct steward_io){.fd = pair[1], .fence_works = true};
     for (uint32_t i = 0; i < VIPS; i++) {
         vips[i] = (struct steward_vip){.name = "vip", .prefix = 128, .interface = "vip0"};
         vips[i].ip[0] = 0xfd;
         vips[i].ip[15] = (uint8_t)i;
     }
     REQUIRE(steward_table_set(&table, vips, VIPS));
-    slots = table.slots;
+    addresses = table.addresses;
 }
 
 static void stop(void)
 {
     steward_table_free(&table);
     close(agent_fd);
-    close(hands.fd);
+    close(io.fd);
 }
 
 static struct netlink_addr addr_of(uint8_t which, uint8_t mark)
@@ -65,19 +65,19 @@ static struct netlink_addr addr_of(uint8_t which, uint8_t mark)
 static void settle(void)
 {
     for (size_t i = 0; i < VIPS; i++) {
-        steward_slot_settle(&hands, &slots[i]);
-        REQUIRE(ward_deadline(&slots[i].ward) > fake_kernel.now_us || fake_kernel.call_us > 0);
+        steward_address_settle(&io, &addresses[i]);
+        REQUIRE(hold_deadline(&addresses[i].hold) > fake_kernel.now_us || fake_kernel.call_us > 0);
     }
 }
 
 static void check(void)
 {
     for (size_t i = 0; i < VIPS; i++) {
-        const struct ward *w = &slots[i].ward;
+        const struct hold *w = &addresses[i].hold;
         bool there = fake_addr_find(vips[i].ip, true);
-        REQUIRE(!ward_is_live(w) || fake_kernel.now_us < w->until_us || fake_kernel.call_us > 0);
-        REQUIRE(!there || w->state != WARD_FREE);
-        REQUIRE(!there || w->state != WARD_DROPPING || fake_kernel.now_us < w->next_us ||
+        REQUIRE(!hold_is_active(w) || fake_kernel.now_us < w->until_us || fake_kernel.call_us > 0);
+        REQUIRE(!there || w->state != HOLD_FREE);
+        REQUIRE(!there || w->state != HOLD_DROPPING || fake_kernel.now_us < w->next_us ||
                 fake_kernel.call_us > 0);
         REQUIRE(w->until_us - fake_kernel.now_us <= STEWARD_AHEAD_US_MAX);
     }
@@ -98,15 +98,15 @@ static void request(uint8_t how, const uint8_t *data, size_t count)
 {
     struct steward_request r = {.version = STEWARD_VERSION};
     if (how & 1) {
-        steward_table_take(&table, &hands, data, count);
+        steward_table_apply(&table, &io, data, count);
         return;
     }
-    r.order = (uint8_t)(STEWARD_HOLD + data[0] % 3);
+    r.kind = (uint8_t)(STEWARD_HOLD + data[0] % 3);
     r.flags = data[1] & (STEWARD_PROBE | STEWARD_RENEW);
-    r.vip = slots[data[2] % VIPS].key;
+    r.vip = addresses[data[2] % VIPS].key;
     r.epoch = data[3] % 4;
     r.until_us = fake_kernel.now_us + (data[4] - 16) * INT64_C(20000);
-    steward_table_take(&table, &hands, &r, sizeof r);
+    steward_table_apply(&table, &io, &r, sizeof r);
 }
 
 static void claim(uint8_t which, uint8_t mac)
@@ -114,7 +114,7 @@ static void claim(uint8_t which, uint8_t mac)
     struct announce_claim c = {.ifindex = FAKE_IFINDEX, .mac = {2, 0, 0, 0, 0, mac}};
     memcpy(c.ip, vips[which % VIPS].ip, sizeof c.ip);
     for (size_t i = 0; i < VIPS; i++)
-        steward_slot_hear_claim(&hands, &slots[i], &c);
+        steward_address_apply_claim(&io, &addresses[i], &c);
 }
 
 static void change_link(uint8_t how)
@@ -123,7 +123,7 @@ static void change_link(uint8_t how)
     fake_kernel.link.mac[5] = how >> 4;
     fake_kernel.no_link = (how & 6) == 6;
     for (size_t i = 0; i < VIPS; i++)
-        steward_slot_hear_link(&slots[i], &fake_kernel.link, fake_kernel.no_link);
+        steward_address_apply_link(&addresses[i], &fake_kernel.link, fake_kernel.no_link);
 }
 
 static void change_kernel(uint8_t how)
@@ -131,7 +131,7 @@ static void change_kernel(uint8_t how)
     static const int errors[] = {0, EPERM, EBUSY, ETIMEDOUT};
     fake_kernel.set_error = errors[how & 3];
     fake_kernel.delete_error = errors[how >> 2 & 3];
-    fake_kernel.gate_fails = how & 16;
+    fake_kernel.fence_fails = how & 16;
     fake_kernel.markless = how & 32;
     fake_kernel.call_us = how & 64 ? 7000 : 0;
 }
@@ -144,7 +144,7 @@ static void change_addr(uint8_t which, bool add)
     if (add)
         fake_addr_add(&theirs);
     for (size_t i = 0; i < VIPS; i++)
-        steward_slot_verify(&hands, &slots[i]);
+        steward_address_verify(&io, &addresses[i]);
 }
 
 static void act(uint8_t how, const uint8_t *data, size_t count)
@@ -177,7 +177,7 @@ static void end(void)
     fake_kernel.now_us += STEWARD_AHEAD_US_MAX + 1;
     settle();
     for (size_t i = 0; i < VIPS; i++) {
-        REQUIRE(slots[i].ward.state == WARD_FREE);
+        REQUIRE(addresses[i].hold.state == HOLD_FREE);
         REQUIRE(!fake_addr_find(vips[i].ip, true));
     }
 }

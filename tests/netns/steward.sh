@@ -41,13 +41,13 @@ make_link() {
 # Starts a driver with both addresses, and its steward; what it prints goes to $T/driver.
 # Sets driver and steward to their pids, and what it is told goes to descriptor 7.
 start_steward() {
-    rm -f "$T/orders" "$T/driver"
-    mkfifo "$T/orders"
+    rm -f "$T/requests" "$T/driver"
+    mkfifo "$T/requests"
     # shellcheck disable=SC2086  # a command, or none
     ip netns exec "$HOLDER" ${unprivileged-} "$T/steward_driver" $IP4/32@vip0 $IP6/128@vip0 \
-        <"$T/orders" >"$T/driver" 2>"$T/driver.err" &
+        <"$T/requests" >"$T/driver" 2>"$T/driver.err" &
     driver=$!
-    exec 7>"$T/orders"
+    exec 7>"$T/requests"
     wait_for 5 grep -q ready "$T/driver" || { t_fail 'the steward did not start'; exit 1; }
     steward=$(awk '$2 == "steward" { print $3 }' "$T/driver")
     STEWARDS+=("$driver" "$steward")
@@ -76,7 +76,7 @@ has() { ip -n "$HOLDER" -o addr show to "$1" | grep -q .; }
 has_not() { ! has "$1"; }
 # ended PID: whoever has inherited it may take its time to reap it.
 ended() { gone "$1" || grep -q '^State:[[:space:]]*Z' "/proc/$1/status"; }
-gated() { told ready 0 'flag 1'; }
+fenced() { told ready 0 'flag 1'; }
 
 # watch IP, and unwatch: the client's answers, in $T/answers.
 watch() {
@@ -128,14 +128,14 @@ gone_when_the_agent_is_killed() {
     sleep 0.2
     unwatch
     at_most "$ip: the last answer, after the kill" "$(last_answer_after "$killed")" 60000
-    t_check "$ip: the gate's tables are removed" [ -z "$(h nft list ruleset)" ]
+    t_check "$ip: the fence's tables are removed" [ -z "$(h nft list ruleset)" ]
 }
 
 # Neither of them can do anything: the kernel does.
-gated_when_both_are_stopped() {
+fenced_when_both_are_stopped() {
     local vip=$1 ip=$2 end late
     start_steward
-    gated || { t_skip "$ip: the gate (no nftables here)"; end_steward; return; }
+    fenced || { t_skip "$ip: the fence (no nftables here)"; end_steward; return; }
     watch "$ip"
     ask keep "$vip" 900
     wait_for 3 told held "$vip"
@@ -307,11 +307,11 @@ the_steward_outlives_signals_and_a_flushed_ruleset() {
     t_check 'it has five capabilities' \
         grep -q '^CapEff:[[:space:]]*00000000000030e0$' "/proc/$steward/status"
     t_check 'the agent sees it in its name' grep -q '^musterd:steward$' "/proc/$steward/comm"
-    if gated; then
+    if fenced; then
         h nft flush ruleset
         ask hold 0 1000
         wait_for 1 h nft list table inet muster
-        t_check 'the gate is made anew if somebody flushes it' h nft list table arp muster
+        t_check 'the fence is made anew if somebody flushes it' h nft list table arp muster
         t_check 'and the address passes it' \
             eval 'h nft list set arp muster held4 | grep -q "$IP4 timeout"'
     fi
@@ -322,7 +322,7 @@ without_privileges_what_is_asked_fails() {
     unprivileged='setpriv --reuid=65534 --regid=65534 --clear-groups'
     start_steward
     unprivileged=
-    t_check 'without privileges there is no gate' told ready 0 'flag 0'
+    t_check 'without privileges there is no fence' told ready 0 'flag 0'
     ask hold 0 1000 probe
     t_wait 'and nothing is held' 1 told failed 0 'error EPERM'
     end_steward
@@ -333,7 +333,7 @@ cp "$NETNS/steward_driver" "$T" || exit 2 # where everybody may run it
 make_link || { t_fail 'the namespaces could not be made'; exit 1; }
 for family in "0 $IP4 32" "1 $IP6 128"; do
     # shellcheck disable=SC2086  # three words
-    for test in held_and_gone_at_its_time gone_when_the_agent_is_killed gated_when_both_are_stopped \
+    for test in held_and_gone_at_its_time gone_when_the_agent_is_killed fenced_when_both_are_stopped \
         stopped_alone_it_is_not_brought_back \
         removed_by_the_kernel_when_both_stay_stopped restored_when_deleted_by_hand \
         an_operators_is_left_alone another_host_has_it leftovers_are_removed_at_the_start \

@@ -61,15 +61,15 @@ static void add_vip(const char *text)
     snprintf(vip->name, sizeof vip->name, "vip%zu", count++);
 }
 
-static void ask(enum steward_order order, uint32_t vip)
+static void ask(enum steward_request_kind kind, uint32_t vip)
 {
     struct steward_request r = {.version = STEWARD_VERSION,
-                                .order = (uint8_t)order,
+                                .kind = (uint8_t)kind,
                                 .flags = leases[vip].flags,
                                 .vip = steward_vip_key(&vips[vip]),
                                 .epoch = leases[vip].epoch,
                                 .until_us = leases[vip].until_us};
-    if (order != STEWARD_HOLD)
+    if (kind != STEWARD_HOLD)
         r.flags = 0, r.until_us = 0;
     if (send(fd, &r, sizeof r, MSG_NOSIGNAL) != sizeof r)
         fail("the steward is gone");
@@ -104,13 +104,13 @@ static void hear(void)
     size_t vip = r.vip ? index_of(r.vip) : 0;
     if (vip == count)
         fail("a report of another address");
-    if (r.word == STEWARD_HELD && leases[vip].held)
+    if (r.kind == STEWARD_HELD && leases[vip].held)
         return; /* the answer to a renewal */
-    if (r.word == STEWARD_HELD || r.word == STEWARD_DROPPED)
-        leases[vip].held = r.word == STEWARD_HELD;
+    if (r.kind == STEWARD_HELD || r.kind == STEWARD_DROPPED)
+        leases[vip].held = r.kind == STEWARD_HELD;
     printf("%" PRId64 " %s %zu epoch %" PRIu64 " why %s flag %u error %s mac "
            "%02x:%02x:%02x:%02x:%02x:%02x\n",
-           now_us(), steward_word_text(r.word), vip, r.epoch, ward_why_text(r.why), r.flag,
+           now_us(), steward_report_text(r.kind), vip, r.epoch, hold_reason_text(r.reason), r.flag,
            r.error ? strerrorname_np(r.error) : "none", r.mac[0], r.mac[1], r.mac[2], r.mac[3],
            r.mac[4], r.mac[5]);
 }

@@ -116,23 +116,23 @@ bool netlink_mac_find(struct netlink *n, const uint8_t mac[NETLINK_MAC_BYTES])
     return done(memcmp(mac, fake_kernel.other_mac, NETLINK_MAC_BYTES) == 0 ? 0 : ENOENT);
 }
 
-/* ---- the gate, and frames ---- */
+/* ---- the fence, and frames ---- */
 
-bool gate_pass(struct gate *g, const uint8_t ip[GATE_IP_BYTES], int64_t ms)
+bool fence_arm(struct fence *g, const uint8_t ip[FENCE_IP_BYTES], int64_t ms)
 {
     (void)g;
     (void)ip;
     fake_kernel.passes++;
-    fake_kernel.gate_ms = ms;
-    return done(fake_kernel.gate_fails ? ENOENT : 0);
+    fake_kernel.fence_ms = ms;
+    return done(fake_kernel.fence_fails ? ENOENT : 0);
 }
 
-bool gate_forget(struct gate *g, const uint8_t ip[GATE_IP_BYTES])
+bool fence_forget(struct fence *g, const uint8_t ip[FENCE_IP_BYTES])
 {
     (void)g;
     (void)ip;
     fake_kernel.forgets++;
-    return done(fake_kernel.gate_fails ? ENOENT : 0);
+    return done(fake_kernel.fence_fails ? ENOENT : 0);
 }
 
 bool announce_send(const struct announce *a, int ifindex, const uint8_t mac[ANNOUNCE_MAC_BYTES],

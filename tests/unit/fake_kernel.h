@@ -1,8 +1,9 @@
-/* fake_kernel: addresses, a link, a gate and a clock, for a steward's slots without a kernel. */
+/* fake_kernel: addresses, a link, a fence and a clock, for a steward's addresses without a kernel.
+ */
 #ifndef MUSTER_FAKE_KERNEL_H
 #define MUSTER_FAKE_KERNEL_H
 
-#include "agent/steward/steward_slot.h"
+#include "agent/steward/steward_address.h"
 
 #define FAKE_ADDRS_MAX 16
 #define FAKE_IFINDEX 7
@@ -20,8 +21,8 @@ struct fake_kernel {
     uint32_t valid_s;            /* of the last address that was set */
     int set_error, delete_error; /* what the next calls fail with; 0: they do not */
     bool markless;               /* a kernel that keeps no marks */
-    bool gate_fails;
-    int64_t gate_ms; /* of the last gate_pass */
+    bool fence_fails;
+    int64_t fence_ms; /* of the last fence_arm */
     unsigned sets, deletes, passes, forgets, probes, announcements;
 };
 

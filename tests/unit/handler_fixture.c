@@ -38,7 +38,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 /* ---- the runner, in a process of its own, as in the steward ---- */
 
 /* What the tests have configured: a line each, "PATH USER", "-" for none. */
-static bool load_scripts(void *arg, struct scripts *into, char *error)
+static bool load_scripts(void *arg, struct script_list *into, char *error)
 {
     char path[2 * PATH_BYTES], user[64];
     const char *why;
@@ -52,7 +52,7 @@ static bool load_scripts(void *arg, struct scripts *into, char *error)
         s->run = strdup(path);
         s->account = strcmp(user, "-") == 0 ? NULL : account_find(user, &why);
     }
-    bool ok = f && scripts_take(into, &c);
+    bool ok = f && script_list_fill(into, &c);
     for (size_t i = 0; i < c.handlers_count; i++) {
         free(specs[i].run);
         account_free(specs[i].account);
@@ -64,7 +64,7 @@ static bool load_scripts(void *arg, struct scripts *into, char *error)
 
 static void run_runner(int fd)
 {
-    struct scripts none = {.count = 0};
+    struct script_list none = {.count = 0};
     struct runner *r = runner_new(fd, &none, load_scripts, NULL);
     while (r && !runner_is_over(r)) {
         struct pollfd polled = {.fd = runner_fd(r), .events = POLLIN};

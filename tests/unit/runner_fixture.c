@@ -36,16 +36,15 @@ uint64_t script(const char *name, const char *body)
     fprintf(f, "#!/bin/sh\nD='%s'\n%s\n", dir, body);
     fclose(f);
     ck_assert_int_eq(chmod(path, 0755), 0);
-    return scripts_key(path, NULL);
+    return script_key(path, NULL);
 }
 
-static void list(struct scripts *into, const char *path)
+static void list(struct script_list *into, const char *path)
 {
-    into->all[into->count++] =
-        (struct script){.key = scripts_key(path, NULL), .path = strdup(path)};
+    into->all[into->count++] = (struct script){.key = script_key(path, NULL), .path = strdup(path)};
 }
 
-static bool load(void *arg, struct scripts *into, char *error)
+static bool load(void *arg, struct script_list *into, char *error)
 {
     time_t end = time(NULL) + DEADLINE_S;
     ck_assert_ptr_eq(arg, &tested);
@@ -70,7 +69,7 @@ bool exists(const char *name)
 
 static void setup(void)
 {
-    struct scripts scripts = {.count = 0};
+    struct script_list scripts = {.count = 0};
     int pair[2];
     strcpy(dir, "/tmp/muster-runner.XXXXXX");
     ck_assert_ptr_nonnull(mkdtemp(dir));
@@ -137,15 +136,15 @@ void send_with(const void *bytes, size_t count, const int *fds, size_t fds_count
     ck_assert_int_eq(sendmsg(agent_fd, &message, MSG_NOSIGNAL), (ssize_t)count);
 }
 
-struct runner_request request(enum runner_order order, uint32_t id)
+struct runner_request request(enum runner_request_kind kind, uint32_t id)
 {
     return (struct runner_request){
-        .version = RUNNER_VERSION, .order = (uint8_t)order, .id = id, .descriptors = DESCRIPTORS};
+        .version = RUNNER_VERSION, .kind = (uint8_t)kind, .id = id, .descriptors = DESCRIPTORS};
 }
 
-void ask(enum runner_order order, uint32_t id)
+void ask(enum runner_request_kind kind, uint32_t id)
 {
-    struct runner_request r = request(order, id);
+    struct runner_request r = request(kind, id);
     send_with(&r, sizeof r, NULL, 0);
 }
 
@@ -185,11 +184,11 @@ struct runner_report told(void)
     return r;
 }
 
-int expect(enum runner_word word, uint32_t id)
+int expect(enum runner_report_kind kind, uint32_t id)
 {
     struct runner_report r;
-    TURN_UNTIL((r = told()).word != 0);
-    ck_assert_uint_eq(r.word, word);
+    TURN_UNTIL((r = told()).kind != 0);
+    ck_assert_uint_eq(r.kind, kind);
     ck_assert_uint_eq(r.id, id);
     return r.value;
 }

@@ -32,11 +32,11 @@ uint64_t script(const char *name, const char *body);
 void touch(const char *name);
 bool exists(const char *name);
 
-struct runner_request request(enum runner_order order, uint32_t id);
+struct runner_request request(enum runner_request_kind kind, uint32_t id);
 /* Sends bytes, with descriptors (borrowed). */
 void send_with(const void *bytes, size_t count, const int *fds, size_t fds_count);
 /* Sends a request without descriptors. */
-void ask(enum runner_order order, uint32_t id);
+void ask(enum runner_request_kind kind, uint32_t id);
 /* Has a script run with "input\n" as its input, with that environment, or with USUAL_ENV. */
 void run_in(uint32_t id, uint64_t key, const void *env, size_t env_bytes);
 void run(uint32_t id, uint64_t key);
@@ -45,10 +45,10 @@ const char *output(void);
 /* Closes what was sent with that. */
 void close_sent(void);
 
-/* Turns the runner once. The next report; word 0: there is none now. */
+/* Turns the runner once. The next report; kind 0: there is none now. */
 struct runner_report told(void);
 /* Turns the runner until it reports something, which is that. Returns its value. */
-int expect(enum runner_word word, uint32_t id);
+int expect(enum runner_report_kind kind, uint32_t id);
 void expect_refused(uint32_t id, int error);
 void expect_exit(uint32_t id, int status);
 

@@ -19,9 +19,9 @@ static const struct steward_vip vips[VIPS] = {
 };
 static const uint8_t other_mac[STEWARD_MAC_BYTES] = {2, 0, 0, 0, 0, 9};
 
-static struct steward_hands hands;
+static struct steward_io io;
 static struct steward_table table;
-static struct steward_slot *slots; /* its */
+static struct steward_address *addresses; /* its */
 static int agent_fd;
 static int64_t begun_us;
 
@@ -32,22 +32,22 @@ static inline void setup(void)
     begun_us = fake_kernel.now_us;
     ck_assert_int_eq(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0, pair), 0);
     agent_fd = pair[0];
-    hands = (struct steward_hands){.fd = pair[1], .gate_works = true};
+    io = (struct steward_io){.fd = pair[1], .fence_works = true};
     ck_assert(steward_table_set(&table, vips, VIPS));
-    slots = table.slots;
+    addresses = table.addresses;
 }
 
 static inline void teardown(void)
 {
     steward_table_free(&table);
     close(agent_fd);
-    close(hands.fd);
+    close(io.fd);
 }
 
-static inline struct steward_request request(enum steward_order order, int until_ms)
+static inline struct steward_request request(enum steward_request_kind kind, int until_ms)
 {
     struct steward_request r = {.version = STEWARD_VERSION,
-                                .order = (uint8_t)order,
+                                .kind = (uint8_t)kind,
                                 .vip = steward_vip_key(&vips[0]),
                                 .epoch = 5};
     r.until_us = begun_us + (int64_t)until_ms * MS;
@@ -56,26 +56,26 @@ static inline struct steward_request request(enum steward_order order, int until
 
 static inline void take(const struct steward_request *r)
 {
-    steward_table_take(&table, &hands, r, sizeof *r);
+    steward_table_apply(&table, &io, r, sizeof *r);
 }
 
-static inline void ask(enum steward_order order, int until_ms)
+static inline void ask(enum steward_request_kind kind, int until_ms)
 {
-    struct steward_request r = request(order, until_ms);
+    struct steward_request r = request(kind, until_ms);
     take(&r);
 }
 
 static inline void pass_until(int ms)
 {
     int64_t end_us = begun_us + (int64_t)ms * MS, next_us;
-    while ((next_us = ward_deadline(&slots[0].ward)) <= end_us) {
+    while ((next_us = hold_deadline(&addresses[0].hold)) <= end_us) {
         fake_kernel.now_us = next_us > fake_kernel.now_us ? next_us : fake_kernel.now_us;
-        steward_slot_settle(&hands, &slots[0]);
+        steward_address_settle(&io, &addresses[0]);
     }
     fake_kernel.now_us = end_us;
 }
 
-/* The next report; word 0: there is none. */
+/* The next report; kind 0: there is none. */
 static inline struct steward_report told(void)
 {
     struct steward_report r = {0};
@@ -86,23 +86,24 @@ static inline struct steward_report told(void)
     return r;
 }
 
-static inline void expect(enum steward_word word)
+static inline void expect(enum steward_report_kind kind)
 {
     struct steward_report r = told();
-    ck_assert_msg(r.word == word, "%s, not %s", steward_word_text(r.word), steward_word_text(word));
+    ck_assert_msg(r.kind == kind, "%s, not %s", steward_report_text(r.kind),
+                  steward_report_text(kind));
 }
 
-static inline void expect_dropped(enum ward_why why)
+static inline void expect_dropped(enum hold_reason why)
 {
     struct steward_report r = told();
-    ck_assert_int_eq(r.word, STEWARD_DROPPED);
-    ck_assert_str_eq(ward_why_text(r.why), ward_why_text(why));
+    ck_assert_int_eq(r.kind, STEWARD_DROPPED);
+    ck_assert_str_eq(hold_reason_text(r.reason), hold_reason_text(why));
 }
 
 static inline void expect_failed(int error)
 {
     struct steward_report r = told();
-    ck_assert_int_eq(r.word, STEWARD_FAILED);
+    ck_assert_int_eq(r.kind, STEWARD_FAILED);
     ck_assert_int_eq(r.error, error);
     ck_assert_uint_eq(r.flag, 0);
 }

@@ -33,7 +33,7 @@ START_TEST(a_record_of_another_size_is_refused)
 {
     uint8_t bytes[2 * sizeof(struct runner_request)] = {0};
     struct runner_request r = request(RUNNER_RUN, 1);
-    struct runner_report report = {.version = RUNNER_VERSION, .word = RUNNER_ENDED};
+    struct runner_report report = {.version = RUNNER_VERSION, .kind = RUNNER_ENDED};
     memcpy(bytes, &r, sizeof r);
     for (size_t count = 0; count <= sizeof bytes; count++)
         ck_assert_int_eq(runner_request_check(bytes, count, &r), count == sizeof r ? 0 : EMSGSIZE);
@@ -52,11 +52,11 @@ START_TEST(a_request_with_a_field_out_of_range_is_refused)
         ck_assert_int_eq(check(&r), version == RUNNER_VERSION ? 0 : EPROTO);
     }
     r.version = RUNNER_VERSION;
-    for (unsigned order = 0; order < 256; order++) {
-        r.order = (uint8_t)order;
-        ck_assert_int_eq(check(&r), order >= 1 && order <= 4 ? 0 : EPROTO);
+    for (unsigned kind = 0; kind < 256; kind++) {
+        r.kind = (uint8_t)kind;
+        ck_assert_int_eq(check(&r), kind >= 1 && kind <= 4 ? 0 : EPROTO);
     }
-    r.order = RUNNER_KILL;
+    r.kind = RUNNER_KILL;
     for (size_t i = 0; i < sizeof r.zero; i++) {
         r.zero[i] = 1;
         ck_assert_int_eq(check(&r), EPROTO);
@@ -68,19 +68,19 @@ END_TEST
 
 START_TEST(a_report_with_a_field_out_of_range_is_refused)
 {
-    struct runner_report r = {.version = RUNNER_VERSION, .word = RUNNER_ENDED}, copy;
+    struct runner_report r = {.version = RUNNER_VERSION, .kind = RUNNER_ENDED}, copy;
     for (unsigned version = 0; version < 256; version++) {
         r.version = (uint8_t)version;
         ck_assert_int_eq(runner_report_check(&r, sizeof r, &copy),
                          version == RUNNER_VERSION ? 0 : EPROTO);
     }
     r.version = RUNNER_VERSION;
-    for (unsigned word = 0; word < 256; word++) {
-        r.word = (uint8_t)word;
+    for (unsigned kind = 0; kind < 256; kind++) {
+        r.kind = (uint8_t)kind;
         ck_assert_int_eq(runner_report_check(&r, sizeof r, &copy),
-                         word >= 1 && word <= 3 ? 0 : EPROTO);
+                         kind >= 1 && kind <= 3 ? 0 : EPROTO);
     }
-    r.word = RUNNER_RELOADED;
+    r.kind = RUNNER_RELOADED;
     for (size_t i = 0; i < sizeof r.zero + sizeof r.spare; i++) {
         uint8_t *byte = i < sizeof r.zero ? &r.zero[i] : &r.spare[i - sizeof r.zero];
         *byte = 1;
@@ -103,7 +103,7 @@ START_TEST(what_is_no_request_is_passed_over_and_what_came_with_it_closed)
     r.zero[1] = 0;
     send_with(&r, sizeof r - 1, fds, RUNNER_FDS);
     send_with((char[sizeof r + 8]){0}, sizeof r + 8, fds, SENT_FDS_MAX);
-    ck_assert_int_eq(told().word, 0);
+    ck_assert_int_eq(told().kind, 0);
     ck_assert_uint_eq(open_fds(), before);
     ck_assert(!runner_is_over(tested));
     run(1, key);
@@ -118,7 +118,7 @@ START_TEST(an_unknown_key_is_refused_and_runs_nothing)
     script("new.sh", "touch $D/ran");
     uint64_t key = script("old.sh", "touch $D/ran");
     size_t before = open_fds();
-    run(1, scripts_key(in_dir("new.sh"), NULL));
+    run(1, script_key(in_dir("new.sh"), NULL));
     expect_refused(1, ENOENT);
     run(2, key + 1);
     expect_refused(2, ENOENT);
@@ -156,11 +156,11 @@ END_TEST
 START_TEST(descriptors_that_nobody_asked_for_are_closed)
 {
     size_t before = open_fds();
-    for (int order = RUNNER_STOP; order <= RUNNER_KILL; order++) {
-        struct runner_request r = request((enum runner_order)order, 7);
+    for (int kind = RUNNER_STOP; kind <= RUNNER_KILL; kind++) {
+        struct runner_request r = request((enum runner_request_kind)kind, 7);
         send_with(&r, sizeof r, (int[]){0, 1, 2}, RUNNER_FDS);
     }
-    ck_assert_int_eq(told().word, 0);
+    ck_assert_int_eq(told().kind, 0);
     ck_assert_uint_eq(open_fds(), before);
 }
 END_TEST
@@ -170,7 +170,7 @@ START_TEST(an_id_is_for_one_run_until_that_has_ended)
     uint64_t key = script("old.sh", "echo >>$D/ran; while [ -e $D/waits ]; do sleep 0.01; done");
     touch("waits");
     run(1, key);
-    TURN_UNTIL(told().word != 0 || exists("ran"));
+    TURN_UNTIL(told().kind != 0 || exists("ran"));
     run(1, key);
     expect_refused(1, EBUSY);
     unlink(in_dir("waits"));
@@ -188,7 +188,7 @@ static void assert_environment_refused(const char *env, size_t bytes)
     char expected[2 * PATH_BYTES];
     snprintf(expected, sizeof expected, "cannot run %s: its environment is none\n",
              in_dir("old.sh"));
-    run_in(1, scripts_key(in_dir("old.sh"), NULL), env, bytes);
+    run_in(1, script_key(in_dir("old.sh"), NULL), env, bytes);
     expect_exit(1, RUNNER_EXIT_NOT_RUN);
     ck_assert_str_eq(output(), expected);
 }
@@ -234,7 +234,7 @@ END_TEST
 
 START_TEST(a_script_that_is_gone_or_is_none_says_so)
 {
-    run(1, scripts_key(in_dir("gone.sh"), NULL));
+    run(1, script_key(in_dir("gone.sh"), NULL));
     expect_exit(1, RUNNER_EXIT_NOT_FOUND);
     ck_assert_ptr_nonnull(strstr(output(), "gone.sh: No such file or directory\n"));
     uint64_t key = script("old.sh", "touch $D/ran");
@@ -296,13 +296,13 @@ START_TEST(scripts_run_side_by_side_and_each_is_told_of_by_its_id)
         int len = snprintf(env, sizeof env, "MUSTER_N=%u", id);
         run_in(id, key, env, (size_t)len + 1);
     }
-    TURN_UNTIL(told().word != 0 ||
+    TURN_UNTIL(told().kind != 0 ||
                (exists("1") && exists("2") && exists("3") && exists("4") && exists("5")));
     unlink(in_dir("waits"));
     for (int i = 0; i < 5; i++) {
         struct runner_report r;
-        TURN_UNTIL((r = told()).word != 0);
-        ck_assert_uint_eq(r.word, RUNNER_ENDED);
+        TURN_UNTIL((r = told()).kind != 0);
+        ck_assert_uint_eq(r.kind, RUNNER_ENDED);
         ck_assert_int_eq(WEXITSTATUS(r.value), (int)r.id);
         told_of |= UINT64_C(1) << r.id;
     }
@@ -339,7 +339,7 @@ static void run_family(uint32_t id, int *parent, int *child)
                                     "echo $$ $!; while [ ! -e $D/up ]; do sleep 0.01; done\n"
                                     "touch $D/ready; exec sleep 100");
     run(id, key);
-    TURN_UNTIL(told().word != 0 || exists("ready"));
+    TURN_UNTIL(told().kind != 0 || exists("ready"));
     ck_assert_int_eq(sscanf(output(), "%d %d", parent, child), 2);
 }
 
@@ -348,10 +348,10 @@ START_TEST(what_is_stopped_and_killed_ends_with_all_its_children)
     int parent = 0, child = 0;
     run_family(5, &parent, &child);
     ask(RUNNER_STOP, 5);
-    TURN_UNTIL(told().word != 0 || state_of(parent) == 'Z');
+    TURN_UNTIL(told().kind != 0 || state_of(parent) == 'Z');
     /* Not waited for, or its group's number might soon be another's. */
     ck_assert_int_eq(state_of(parent), 'Z');
-    ck_assert_int_eq(told().word, 0);
+    ck_assert_int_eq(told().kind, 0);
     ck_assert(runs(child));
     ask(RUNNER_KILL, 5);
     int status = expect(RUNNER_ENDED, 5);
@@ -385,12 +385,12 @@ START_TEST(a_stop_of_what_does_not_run_does_nothing)
             ask(RUNNER_KILL, id);
         }
     }
-    ck_assert_int_eq(told().word, 0);
+    ck_assert_int_eq(told().kind, 0);
     ck_assert(runs(parent) && runs(child));
     ask(RUNNER_KILL, 5);
     expect(RUNNER_ENDED, 5);
     ask(RUNNER_KILL, 5);
-    ck_assert_int_eq(told().word, 0);
+    ck_assert_int_eq(told().kind, 0);
 }
 END_TEST
 
@@ -462,7 +462,7 @@ START_TEST(it_is_over_when_the_agent_is_gone_and_what_runs_is_left_to_itself)
                                     "while [ -e $D/waits ]; do sleep 0.01; done; touch $D/ended");
     touch("waits");
     run(1, key);
-    TURN_UNTIL(told().word != 0 || exists("ran"));
+    TURN_UNTIL(told().kind != 0 || exists("ran"));
     ck_assert(!runner_is_over(tested));
     shutdown(agent_fd, SHUT_RDWR);
     runner_turn(tested);

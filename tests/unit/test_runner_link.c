@@ -109,7 +109,7 @@ static void assert_end(size_t which, bool has_run, int value)
 /* ---- the runner's side ---- */
 
 /* The next request, and how many descriptors came with it, which are closed, but for the first,
- * which is left in *first (NULL: it is not). order 0: there is none. */
+ * which is left in *first (NULL: it is not). kind 0: there is none. */
 static struct runner_request asked_with(size_t *fds_count, int *first)
 {
     struct runner_request r = {0};
@@ -148,10 +148,10 @@ static struct runner_request asked(void)
 }
 
 /* Tells it to the agent. */
-static void tell(enum runner_word word, uint32_t id, int value)
+static void tell(enum runner_report_kind kind, uint32_t id, int value)
 {
     struct runner_report r = {
-        .version = RUNNER_VERSION, .word = (uint8_t)word, .id = id, .value = value};
+        .version = RUNNER_VERSION, .kind = (uint8_t)kind, .id = id, .value = value};
     ck_assert_int_eq(send(peer_fd, &r, sizeof r, MSG_NOSIGNAL), sizeof r);
     turn();
 }
@@ -169,7 +169,7 @@ START_TEST(a_run_is_asked_for_with_its_descriptors_in_their_order)
     uint32_t id = runner_link_run(l, UINT64_MAX - 1, 1000, fds, on_ended, &ends[0]);
     ck_assert_uint_ne(id, 0);
     struct runner_request r = asked_with(&count, &first);
-    ck_assert_int_eq(r.order, RUNNER_RUN);
+    ck_assert_int_eq(r.kind, RUNNER_RUN);
     ck_assert_uint_eq(r.id, id);
     ck_assert_uint_eq(r.key, UINT64_MAX - 1);
     ck_assert_uint_eq(r.descriptors, 1000);
@@ -178,7 +178,7 @@ START_TEST(a_run_is_asked_for_with_its_descriptors_in_their_order)
     ck_assert_uint_eq(given.st_ino, got.st_ino);
     close(fds[0]);
     close(first);
-    ck_assert_int_eq(asked().order, 0);
+    ck_assert_int_eq(asked().kind, 0);
 }
 END_TEST
 
@@ -206,7 +206,7 @@ START_TEST(many_ends_at_once_are_all_told)
     for (size_t i = 0; i < 10; i++)
         run(i);
     for (size_t i = 0; i < 10; i++) {
-        struct runner_report r = {.version = RUNNER_VERSION, .word = RUNNER_ENDED, .id = ids[i]};
+        struct runner_report r = {.version = RUNNER_VERSION, .kind = RUNNER_ENDED, .id = ids[i]};
         ck_assert_int_eq(send(peer_fd, &r, sizeof r, MSG_NOSIGNAL), sizeof r);
     }
     turn();
@@ -217,7 +217,7 @@ END_TEST
 
 START_TEST(a_report_that_is_none_is_passed_over)
 {
-    struct runner_report r = {.version = RUNNER_VERSION + 1, .word = RUNNER_ENDED};
+    struct runner_report r = {.version = RUNNER_VERSION + 1, .kind = RUNNER_ENDED};
     r.id = run(0);
     ck_assert_int_eq(send(peer_fd, &r, sizeof r, MSG_NOSIGNAL), sizeof r);
     r.version = RUNNER_VERSION;
@@ -251,11 +251,11 @@ START_TEST(stop_and_kill_name_the_run_and_bring_nothing_along)
     ck_assert(runner_link_stop(l, ids[0]));
     ck_assert(runner_link_kill(l, ids[0]));
     struct runner_request r = asked_with(&count, NULL);
-    ck_assert_int_eq(r.order, RUNNER_STOP);
+    ck_assert_int_eq(r.kind, RUNNER_STOP);
     ck_assert_uint_eq(r.id, ids[0]);
     ck_assert_uint_eq(count, 0);
     r = asked_with(&count, NULL);
-    ck_assert_int_eq(r.order, RUNNER_KILL);
+    ck_assert_int_eq(r.kind, RUNNER_KILL);
     ck_assert_uint_eq(r.id, ids[0]);
     ck_assert_uint_eq(count, 0);
     ck_assert_uint_eq(ends[0].times, 0);
@@ -268,12 +268,12 @@ START_TEST(more_runs_than_there_can_be_are_not_asked_for)
 {
     for (size_t i = 0; i < RUNNER_RUNS_MAX; i++) {
         ck_assert_uint_ne(run(i), 0);
-        ck_assert_int_eq(asked().order, RUNNER_RUN);
+        ck_assert_int_eq(asked().kind, RUNNER_RUN);
     }
     uint32_t kept = ids[0];
     ck_assert_uint_eq(run(0), 0);
     ck_assert_int_eq(errno, EAGAIN);
-    ck_assert_int_eq(asked().order, 0);
+    ck_assert_int_eq(asked().kind, 0);
     tell(RUNNER_ENDED, ids[9], 0);
     assert_end(9, true, 0);
     ck_assert_uint_ne(run(9), 0);
@@ -296,7 +296,7 @@ START_TEST(a_runner_that_does_not_read_is_asked_for_no_more)
     assert_end(0, true, 0);
     ck_assert_uint_eq(run(0), 0);
     ck_assert_int_eq(errno, EAGAIN);
-    while (asked().order != 0)
+    while (asked().kind != 0)
         ;
     tell(RUNNER_RELOADED, reload_id, 0);
     ck_assert_uint_eq(reloaded.times, 0); /* what could not be said is not waited for */
@@ -312,7 +312,7 @@ END_TEST
 START_TEST(what_is_wrong_with_it_is_told)
 {
     struct runner_report r = {
-        .version = RUNNER_VERSION, .word = RUNNER_RELOADED, .id = 1, .value = EINVAL};
+        .version = RUNNER_VERSION, .kind = RUNNER_RELOADED, .id = 1, .value = EINVAL};
     union {
         char bytes[CMSG_SPACE(sizeof(int))];
         struct cmsghdr align;
@@ -346,10 +346,10 @@ START_TEST(one_reload_is_asked_for_at_a_time)
 {
     struct end second = {0};
     ck_assert(ask_reload(on_reloaded, &reloaded));
-    ck_assert_int_eq(asked().order, RUNNER_RELOAD);
+    ck_assert_int_eq(asked().kind, RUNNER_RELOAD);
     ck_assert(!ask_reload(on_reloaded, &second));
     ck_assert_int_eq(errno, EBUSY);
-    ck_assert_int_eq(asked().order, 0);
+    ck_assert_int_eq(asked().kind, 0);
     tell(RUNNER_RELOADED, reload_id, EINVAL);
     ck_assert_uint_eq(reloaded.times, 1);
     ck_assert_int_eq(reloaded.value, EINVAL);
@@ -452,10 +452,10 @@ END_TEST
 
 START_TEST(what_it_has_said_before_it_went_counts)
 {
-    struct runner_report r = {.version = RUNNER_VERSION, .word = RUNNER_ENDED, .value = 5};
+    struct runner_report r = {.version = RUNNER_VERSION, .kind = RUNNER_ENDED, .value = 5};
     r.id = run(0);
     run(1);
-    while (asked().order != 0)
+    while (asked().kind != 0)
         ;
     ck_assert_int_eq(send(peer_fd, &r, sizeof r, MSG_NOSIGNAL), sizeof r);
     hang_up();

@@ -3,20 +3,20 @@
 
 /* ---- holding ---- */
 
-START_TEST(it_is_held_gated_and_gone_at_its_time)
+START_TEST(it_is_held_fenced_and_gone_at_its_time)
 {
     ask(STEWARD_HOLD, 1500);
     expect(STEWARD_HELD);
     ck_assert(is_there());
     ck_assert_uint_eq(fake_kernel.valid_s, 2);
-    ck_assert_int_eq(fake_kernel.gate_ms, 1500);
+    ck_assert_int_eq(fake_kernel.fence_ms, 1500);
     ck_assert_uint_eq(fake_kernel.announcements, 1);
     pass_until(1499);
     ck_assert(is_there());
     pass_until(1500);
-    expect_dropped(WARD_EXPIRED);
+    expect_dropped(HOLD_EXPIRED);
     ck_assert(!is_there());
-    ck_assert_int_eq(fake_kernel.gate_ms, 0);
+    ck_assert_int_eq(fake_kernel.fence_ms, 0);
     ck_assert_uint_eq(fake_kernel.forgets, 1);
 }
 END_TEST
@@ -40,12 +40,12 @@ START_TEST(renewals_move_the_gate_each_time_and_the_lifetime_when_it_is_too_shor
         pass_until(ms);
         ask(STEWARD_HOLD, ms + 1000);
         expect(STEWARD_HELD);
-        ck_assert_int_eq(fake_kernel.gate_ms, 1000);
-        ck_assert_int_ge(slots[0].kernel_until_us, slots[0].ward.until_us);
+        ck_assert_int_eq(fake_kernel.fence_ms, 1000);
+        ck_assert_int_ge(addresses[0].kernel_until_us, addresses[0].hold.until_us);
     }
     ck_assert_uint_eq(fake_kernel.passes, 31);
     ck_assert_uint_le(fake_kernel.sets, 5);
-    ck_assert_int_eq(told().word, 0);
+    ck_assert_int_eq(told().kind, 0);
 }
 END_TEST
 
@@ -56,7 +56,7 @@ START_TEST(a_stop_before_the_kernel_is_told_is_undone_at_once)
     pass_until(500);
     fake_kernel.call_us = 2000 * MS; /* each call ends long after the time */
     ask(STEWARD_HOLD, 1500);
-    expect_dropped(WARD_EXPIRED);
+    expect_dropped(HOLD_EXPIRED);
     ck_assert(!is_there());
     ck_assert_uint_eq(fake_kernel.announcements, 3);
 }
@@ -66,8 +66,8 @@ START_TEST(a_stop_while_it_is_added_leaves_nothing_and_says_nothing_on_the_link)
 {
     fake_kernel.call_us = 300 * MS;
     ask(STEWARD_HOLD, 1000);
-    expect_dropped(WARD_EXPIRED);
-    ck_assert_int_eq(told().word, 0);
+    expect_dropped(HOLD_EXPIRED);
+    ck_assert_int_eq(told().kind, 0);
     ck_assert(!is_there());
     ck_assert_uint_eq(fake_kernel.announcements, 0);
 }
@@ -81,12 +81,12 @@ START_TEST(a_renewal_that_comes_too_late_goes_through_everything_again)
     struct steward_request r = request(STEWARD_HOLD, 3000);
     r.flags = STEWARD_PROBE;
     take(&r);
-    expect_dropped(WARD_EXPIRED);
+    expect_dropped(HOLD_EXPIRED);
     ck_assert(!is_there());
     ck_assert_uint_eq(fake_kernel.probes, 1);
     pass_until(1500);
     expect(STEWARD_HELD);
-    ck_assert_uint_eq(fake_kernel.probes, WARD_PROBES);
+    ck_assert_uint_eq(fake_kernel.probes, HOLD_PROBES);
 }
 END_TEST
 
@@ -101,10 +101,10 @@ START_TEST(what_may_only_go_on_does_not_begin_anew)
     fake_kernel.now_us += 3000 * MS;
     r.until_us += 1000 * MS;
     take(&r);
-    expect_dropped(WARD_EXPIRED);
+    expect_dropped(HOLD_EXPIRED);
     expect_failed(ESTALE);
     ck_assert(!is_there());
-    ck_assert_int_eq(slots[0].ward.state, WARD_FREE);
+    ck_assert_int_eq(addresses[0].hold.state, HOLD_FREE);
 }
 END_TEST
 
@@ -114,15 +114,15 @@ START_TEST(a_drop_is_answered_when_it_is_gone_and_not_before)
     expect(STEWARD_HELD);
     fake_kernel.delete_error = EBUSY;
     ask(STEWARD_DROP, 0);
-    ck_assert_int_eq(told().word, 0);
+    ck_assert_int_eq(told().kind, 0);
     ask(STEWARD_HOLD, 1000);
     expect_failed(EBUSY);
     fake_kernel.delete_error = 0;
     pass_until(30);
-    expect_dropped(WARD_ASKED);
+    expect_dropped(HOLD_ASKED);
     ck_assert(!is_there());
     ask(STEWARD_DROP, 0);
-    expect_dropped(WARD_ASKED);
+    expect_dropped(HOLD_ASKED);
 }
 END_TEST
 
@@ -137,11 +137,11 @@ START_TEST(an_earlier_epoch_is_refused_and_a_later_one_is_told)
     struct steward_report refused = told();
     ck_assert_int_eq(refused.error, ESTALE);
     ck_assert_uint_eq(refused.flag, 1);
-    ck_assert_int_eq(slots[0].ward.until_us, begun_us + 1000 * MS);
+    ck_assert_int_eq(addresses[0].hold.until_us, begun_us + 1000 * MS);
     r.epoch += 2;
     take(&r);
     expect(STEWARD_HELD);
-    ck_assert_int_eq(slots[0].ward.until_us, begun_us + 2000 * MS);
+    ck_assert_int_eq(addresses[0].hold.until_us, begun_us + 2000 * MS);
 }
 END_TEST
 
@@ -174,7 +174,7 @@ START_TEST(a_kernel_that_keeps_no_marks_is_found_out)
 }
 END_TEST
 
-START_TEST(an_operators_address_is_neither_taken_nor_gated_nor_deleted)
+START_TEST(an_operators_address_is_neither_taken_nor_fenced_nor_deleted)
 {
     static const int ifindexes[] = {FAKE_IFINDEX, FAKE_IFINDEX + 1};
     for (size_t i = 0; i < 2; i++) {
@@ -183,7 +183,7 @@ START_TEST(an_operators_address_is_neither_taken_nor_gated_nor_deleted)
         ask(STEWARD_HOLD, 1000);
         expect_failed(EEXIST);
         ask(STEWARD_DROP, 0);
-        expect_dropped(WARD_ASKED);
+        expect_dropped(HOLD_ASKED);
         ck_assert(fake_addr_remove(&addr));
     }
     ck_assert_uint_eq(fake_kernel.passes + fake_kernel.deletes, 0);
@@ -192,7 +192,7 @@ END_TEST
 
 START_TEST(without_frames_nothing_is_held_on_ethernet)
 {
-    hands.announce.arp_fd = -1;
+    io.announce.arp_fd = -1;
     ask(STEWARD_HOLD, 1500);
     expect_failed(EPERM);
     ck_assert_uint_eq(fake_kernel.sets, 0);
@@ -207,16 +207,16 @@ START_TEST(what_is_gone_or_not_ours_any_more_is_restored)
     struct netlink_addr addr = operators(FAKE_IFINDEX, 32);
     ask(STEWARD_HOLD, 1000);
     expect(STEWARD_HELD);
-    steward_slot_verify(&hands, &slots[0]);
+    steward_address_verify(&io, &addresses[0]);
     pass_until(60);
-    ck_assert_int_eq(told().word, 0);
+    ck_assert_int_eq(told().kind, 0);
     ck_assert(fake_addr_remove(&addr));
-    steward_slot_verify(&hands, &slots[0]);
+    steward_address_verify(&io, &addresses[0]);
     pass_until(70);
     expect(STEWARD_RESTORED);
     ck_assert(fake_addr_remove(&addr));
     fake_addr_add(&addr);
-    steward_slot_verify(&hands, &slots[0]);
+    steward_address_verify(&io, &addresses[0]);
     pass_until(200);
     expect(STEWARD_RESTORED);
     ck_assert(is_there());
@@ -230,24 +230,24 @@ START_TEST(only_another_hosts_claim_on_the_same_link_is_a_conflict)
     memcpy(claim.mac, fake_kernel.link.mac, sizeof claim.mac);
     ask(STEWARD_HOLD, 1000);
     expect(STEWARD_HELD);
-    steward_slot_hear_claim(&hands, &slots[0], &claim);
+    steward_address_apply_claim(&io, &addresses[0], &claim);
     memcpy(claim.mac, other_mac, sizeof claim.mac);
     claim.ifindex++;
-    steward_slot_hear_claim(&hands, &slots[0], &claim);
+    steward_address_apply_claim(&io, &addresses[0], &claim);
     claim.ifindex--;
     claim.ip[15]++;
-    steward_slot_hear_claim(&hands, &slots[0], &claim);
-    ck_assert_int_eq(told().word, 0);
+    steward_address_apply_claim(&io, &addresses[0], &claim);
+    ck_assert_int_eq(told().kind, 0);
     claim.ip[15]--;
     for (unsigned i = 0; i < 2; i++) {
-        steward_slot_hear_claim(&hands, &slots[0], &claim);
+        steward_address_apply_claim(&io, &addresses[0], &claim);
         struct steward_report r = told();
-        ck_assert_int_eq(r.word, STEWARD_CONFLICT);
+        ck_assert_int_eq(r.kind, STEWARD_CONFLICT);
         ck_assert_uint_eq(r.flag, i == 0);
         ck_assert_mem_eq(r.mac, other_mac, sizeof r.mac);
     }
     pass_until(10);
-    expect_dropped(WARD_CONFLICT);
+    expect_dropped(HOLD_CONFLICT);
 }
 END_TEST
 
@@ -260,28 +260,28 @@ START_TEST(this_hosts_answer_through_another_link_is_no_conflict)
     ask(STEWARD_HOLD, 1500);
     expect(STEWARD_HELD);
     for (int i = 0; i < 3; i++)
-        steward_slot_hear_claim(&hands, &slots[0], &claim);
-    ck_assert_int_eq(told().word, 0);
+        steward_address_apply_claim(&io, &addresses[0], &claim);
+    ck_assert_int_eq(told().kind, 0);
     ck_assert_uint_eq(fake_kernel.mac_finds, 1); /* remembered */
     memset(fake_kernel.other_mac, 0, sizeof fake_kernel.other_mac);
-    steward_hands_hear_link(&hands);
-    steward_slot_hear_claim(&hands, &slots[0], &claim);
+    steward_io_link_changed(&io);
+    steward_address_apply_claim(&io, &addresses[0], &claim);
     expect(STEWARD_CONFLICT);
 }
 END_TEST
 
 START_TEST(without_a_gate_everything_works_and_the_agent_is_told)
 {
-    fake_kernel.gate_fails = true;
+    fake_kernel.fence_fails = true;
     ask(STEWARD_HOLD, 1000);
     expect(STEWARD_HELD);
-    ck_assert(hands.ready_due && !hands.gate_works);
-    ck_assert(steward_hands_flush(&hands));
+    ck_assert(io.ready_due && !io.fence_works);
+    ck_assert(steward_io_flush(&io));
     struct steward_report r = told();
-    ck_assert_int_eq(r.word, STEWARD_READY);
+    ck_assert_int_eq(r.kind, STEWARD_READY);
     ck_assert_uint_eq(r.flag, 0);
     pass_until(1000);
-    expect_dropped(WARD_EXPIRED);
+    expect_dropped(HOLD_EXPIRED);
 }
 END_TEST
 
@@ -291,31 +291,31 @@ START_TEST(a_link_whose_return_was_not_told_is_looked_at_before_it_is_given_up)
     down.up = false;
     ask(STEWARD_HOLD, 5000);
     expect(STEWARD_HELD);
-    steward_slot_hear_link(&slots[0], &down, false);
+    steward_address_apply_link(&addresses[0], &down, false);
     pass_until(1000);
-    ck_assert_int_eq(slots[0].ward.state, WARD_HELD);
+    ck_assert_int_eq(addresses[0].hold.state, HOLD_HELD);
     fake_kernel.link.up = false;
-    steward_slot_hear_link(&slots[0], &down, false);
+    steward_address_apply_link(&addresses[0], &down, false);
     pass_until(2000);
-    expect_dropped(WARD_LINK);
+    expect_dropped(HOLD_LINK);
 }
 END_TEST
 
 START_TEST(an_agent_that_does_not_read_is_told_the_last_word_later)
 {
     ask(STEWARD_HOLD, 60000);
-    for (int i = 0; steward_slot_flush(&hands, &slots[0]) && i < 100000; i++) {
+    for (int i = 0; steward_address_flush(&io, &addresses[0]) && i < 100000; i++) {
         struct steward_request r = request(STEWARD_HOLD, 0);
         r.version = 0;
         take(&r);
     }
-    ck_assert(slots[0].is_due);
+    ck_assert(addresses[0].is_due);
     ask(STEWARD_DROP, 0);
-    ck_assert(!steward_slot_flush(&hands, &slots[0]));
-    while (told().word != 0)
+    ck_assert(!steward_address_flush(&io, &addresses[0]));
+    while (told().kind != 0)
         ;
-    ck_assert(steward_slot_flush(&hands, &slots[0]));
-    expect_dropped(WARD_ASKED);
+    ck_assert(steward_address_flush(&io, &addresses[0]));
+    expect_dropped(HOLD_ASKED);
 }
 END_TEST
 
@@ -324,7 +324,7 @@ int main(void)
     Suite *s = suite_create("steward");
     TCase *t = tcase_create("holding");
     tcase_add_checked_fixture(t, setup, teardown);
-    tcase_add_test(t, it_is_held_gated_and_gone_at_its_time);
+    tcase_add_test(t, it_is_held_fenced_and_gone_at_its_time);
     tcase_add_test(t, a_lifetime_is_never_shorter_than_the_time_it_is_held);
     tcase_add_test(t, renewals_move_the_gate_each_time_and_the_lifetime_when_it_is_too_short);
     tcase_add_test(t, a_stop_before_the_kernel_is_told_is_undone_at_once);
@@ -338,7 +338,7 @@ int main(void)
     tcase_add_checked_fixture(t, setup, teardown);
     tcase_add_test(t, what_cannot_be_added_fails_and_leaves_nothing);
     tcase_add_test(t, a_kernel_that_keeps_no_marks_is_found_out);
-    tcase_add_test(t, an_operators_address_is_neither_taken_nor_gated_nor_deleted);
+    tcase_add_test(t, an_operators_address_is_neither_taken_nor_fenced_nor_deleted);
     tcase_add_test(t, without_frames_nothing_is_held_on_ethernet);
     tcase_add_test(t, what_is_gone_or_not_ours_any_more_is_restored);
     tcase_add_test(t, only_another_hosts_claim_on_the_same_link_is_a_conflict);

@@ -54,24 +54,24 @@ START_TEST(a_request_with_a_field_out_of_range_is_refused)
         ck_assert_int_eq(check(&r, sizeof r), EPROTO);
         r.zero[i] = 0;
     }
-    for (unsigned order = 0; order < 256; order++) {
-        r.order = (uint8_t)order;
-        ck_assert_int_eq(check(&r, sizeof r), order >= 1 && order <= 4 ? 0 : EPROTO);
+    for (unsigned kind = 0; kind < 256; kind++) {
+        r.kind = (uint8_t)kind;
+        ck_assert_int_eq(check(&r, sizeof r), kind >= 1 && kind <= 4 ? 0 : EPROTO);
     }
 }
 END_TEST
 
 START_TEST(a_report_with_a_field_out_of_range_is_refused)
 {
-    struct steward_report r = {.version = STEWARD_VERSION, .word = STEWARD_HELD, .vip = 1}, copy;
+    struct steward_report r = {.version = STEWARD_VERSION, .kind = STEWARD_HELD, .vip = 1}, copy;
     ck_assert_int_eq(steward_report_check(&r, sizeof r, &copy), 0);
     ck_assert_int_eq(steward_report_check(&r, sizeof r - 1, &copy), EMSGSIZE);
-    r.word = STEWARD_RESTORED + 1;
+    r.kind = STEWARD_RESTORED + 1;
     ck_assert_int_eq(steward_report_check(&r, sizeof r, &copy), EPROTO);
-    r.word = STEWARD_READY;
-    r.why = WARD_WHYS_COUNT;
+    r.kind = STEWARD_READY;
+    r.reason = HOLD_REASONS_COUNT;
     ck_assert_int_eq(steward_report_check(&r, sizeof r, &copy), EPROTO);
-    r.why = 0;
+    r.reason = 0;
     r.zero[1] = 1;
     ck_assert_int_eq(steward_report_check(&r, sizeof r, &copy), EPROTO);
 }
@@ -83,14 +83,14 @@ START_TEST(a_request_that_is_refused_changes_nothing)
     r.flags = 64;
     take(&r);
     expect_failed(EPROTO);
-    steward_table_take(&table, &hands, &r, 3);
+    steward_table_apply(&table, &io, &r, 3);
     expect_failed(EMSGSIZE);
     r.flags = 0;
     r.vip++;
     take(&r);
     expect_failed(ENXIO);
     ck_assert_uint_eq(fake_kernel.sets, 0);
-    ck_assert_int_eq(slots[0].ward.state, WARD_FREE);
+    ck_assert_int_eq(addresses[0].hold.state, HOLD_FREE);
 }
 END_TEST
 
@@ -117,7 +117,7 @@ START_TEST(what_stays_in_the_table_goes_on)
     expect(STEWARD_HELD);
     struct steward_vip others[] = {{"new", {[15] = 7}, 128, "vip0"}, vips[0]};
     ck_assert(steward_table_set(&table, others, 2));
-    steward_table_settle(&table, &hands);
+    steward_table_settle(&table, &io);
     ck_assert_uint_eq(table.count, 2);
     ck_assert(is_there());
     ck_assert_uint_eq(fake_kernel.sets, 1);
@@ -132,15 +132,15 @@ START_TEST(what_is_in_the_table_no_more_is_dropped_and_cannot_be_held)
     expect(STEWARD_HELD);
     fake_kernel.delete_error = EBUSY;
     ck_assert(steward_table_set(&table, &vips[1], 1));
-    steward_table_settle(&table, &hands);
+    steward_table_settle(&table, &io);
     ck_assert_uint_eq(table.count, 2); /* it is still there */
     ask(STEWARD_HOLD, 2500);
     struct steward_report r = told();
     ck_assert_int_eq(r.error, ENXIO);
     fake_kernel.delete_error = 0;
     fake_kernel.now_us += 50 * MS;
-    steward_table_settle(&table, &hands);
-    expect_dropped(WARD_ASKED);
+    steward_table_settle(&table, &io);
+    expect_dropped(HOLD_ASKED);
     ck_assert(!is_there());
     ck_assert_uint_eq(table.count, 1);
     ask(STEWARD_HOLD, 2500);
@@ -154,8 +154,8 @@ START_TEST(what_returns_to_the_table_can_be_held_again)
     expect(STEWARD_HELD);
     ck_assert(steward_table_set(&table, NULL, 0));
     ck_assert(steward_table_set(&table, vips, VIPS));
-    steward_table_settle(&table, &hands);
-    expect_dropped(WARD_ASKED);
+    steward_table_settle(&table, &io);
+    expect_dropped(HOLD_ASKED);
     ask(STEWARD_HOLD, 2500);
     expect(STEWARD_HELD);
     ck_assert_uint_eq(table.count, VIPS);
@@ -164,7 +164,7 @@ END_TEST
 
 int main(void)
 {
-    Suite *s = suite_create("steward_table");
+    Suite *a = suite_create("steward_table");
     TCase *t = tcase_create("records");
     tcase_add_checked_fixture(t, setup, teardown);
     tcase_add_test(t, a_request_in_order_is_copied);
@@ -172,13 +172,13 @@ int main(void)
     tcase_add_test(t, a_request_with_a_field_out_of_range_is_refused);
     tcase_add_test(t, a_report_with_a_field_out_of_range_is_refused);
     tcase_add_test(t, a_request_that_is_refused_changes_nothing);
-    suite_add_tcase(s, t);
+    suite_add_tcase(a, t);
     t = tcase_create("table");
     tcase_add_checked_fixture(t, setup, teardown);
     tcase_add_test(t, keys_tell_apart_what_is_not_the_same_address);
     tcase_add_test(t, what_stays_in_the_table_goes_on);
     tcase_add_test(t, what_is_in_the_table_no_more_is_dropped_and_cannot_be_held);
     tcase_add_test(t, what_returns_to_the_table_can_be_held_again);
-    suite_add_tcase(s, t);
-    return unit_run(s);
+    suite_add_tcase(a, t);
+    return unit_run(a);
 }

@@ -61,7 +61,7 @@ START_TEST(a_report_of_an_earlier_epoch_means_nothing)
     win();
     expect_hold(STEWARD_PROBE);
     fake_leases_asked();
-    say((struct steward_report){.word = STEWARD_DROPPED, .epoch = lease.epoch - 1});
+    say((struct steward_report){.kind = STEWARD_DROPPED, .epoch = lease.epoch - 1});
     assert_state(VIP_STARTING);
     ck_assert_str_eq(fake_leases_asked(), "");
     say_word(STEWARD_DROPPED);
@@ -109,7 +109,7 @@ static void assert_left_to_others_for(int64_t rest_us)
     expect_not_asked();
     for (int64_t end_us = fake.now_us + rest_us - 1; fake.now_us < end_us;) {
         fake.now_us = fake.now_us + 900 * MS < end_us ? fake.now_us + 900 * MS : end_us;
-        say((struct steward_report){.word = STEWARD_READY, .flag = 1});
+        say((struct steward_report){.kind = STEWARD_READY, .flag = 1});
         tick();
         ck_assert_str_eq(fake_leases_asked(), "");
     }
@@ -122,7 +122,7 @@ static void assert_left_to_others_for(int64_t rest_us)
 START_TEST(what_could_not_be_held_is_given_back_and_left_to_others_for_a_while)
 {
     win();
-    say((struct steward_report){.word = STEWARD_FAILED, .epoch = 7, .error = ENODEV});
+    say((struct steward_report){.kind = STEWARD_FAILED, .epoch = 7, .error = ENODEV});
     ck_assert_str_eq(fake_leases_asked(), "release vip/web\nwatch vip/web\n");
     ck_assert_str_eq(fake_leases_told(), "");
     ck_assert(vips_are_down(v));
@@ -135,7 +135,7 @@ static void rest(void)
 {
     fake_leases_asked();
     pass_ms(VIP_REST_US_MIN / MS);
-    say((struct steward_report){.word = STEWARD_READY, .flag = 1});
+    say((struct steward_report){.kind = STEWARD_READY, .flag = 1});
     tick();
 }
 
@@ -145,7 +145,7 @@ START_TEST(who_could_not_hold_it_takes_it_from_nobody_until_it_was_up)
     vips_configure(v, &spec, 1);
     ck_assert_str_eq(fake_leases_asked(), "want vip/web 90 preempting\n");
     win();
-    say((struct steward_report){.word = STEWARD_FAILED, .epoch = 7, .error = ENODEV});
+    say((struct steward_report){.kind = STEWARD_FAILED, .epoch = 7, .error = ENODEV});
     rest();
     ck_assert_str_eq(fake_leases_asked(), "want vip/web 90\n");
     win();
@@ -158,7 +158,7 @@ END_TEST
 START_TEST(an_operators_address_is_a_conflict_and_goes_to_no_heir)
 {
     win();
-    say((struct steward_report){.word = STEWARD_FAILED, .epoch = 7, .error = EEXIST});
+    say((struct steward_report){.kind = STEWARD_FAILED, .epoch = 7, .error = EEXIST});
     ck_assert_str_eq(fake_leases_asked(), "release vip/web to nobody\nwatch vip/web\n");
     ck_assert_str_eq(fake_leases_told(), "vip-conflict web - 7 here\n");
     assert_state(VIP_OUT);
@@ -168,7 +168,7 @@ END_TEST
 START_TEST(a_refused_request_that_changes_nothing_changes_nothing)
 {
     hold();
-    say((struct steward_report){.word = STEWARD_FAILED, .epoch = 7, .error = ESTALE, .flag = 1});
+    say((struct steward_report){.kind = STEWARD_FAILED, .epoch = 7, .error = ESTALE, .flag = 1});
     assert_state(VIP_HOLDING);
     ck_assert_str_eq(fake_leases_asked(), "");
     ck_assert_str_eq(fake_leases_told(), "");
@@ -178,10 +178,10 @@ END_TEST
 START_TEST(what_another_host_has_is_given_back_to_no_heir_and_told_once)
 {
     hold();
-    say((struct steward_report){.word = STEWARD_CONFLICT, .epoch = 7, .mac = {2}});
+    say((struct steward_report){.kind = STEWARD_CONFLICT, .epoch = 7, .mac = {2}});
     ck_assert_str_eq(fake_leases_told(), "vip-conflict web a 7 here\n");
     ck_assert_str_eq(fake_leases_asked(), ""); /* it is not gone yet */
-    say((struct steward_report){.word = STEWARD_DROPPED, .why = WARD_CONFLICT, .epoch = 7});
+    say((struct steward_report){.kind = STEWARD_DROPPED, .reason = HOLD_CONFLICT, .epoch = 7});
     ck_assert_str_eq(fake_leases_asked(), "release vip/web to nobody\nwatch vip/web\n");
     ck_assert_str_eq(fake_leases_told(), "vip-released web - 7 here\n");
     assert_left_to_others_for(VIP_RETRY_US);
@@ -192,7 +192,7 @@ END_TEST
 START_TEST(a_conflict_that_is_defended_is_told_and_the_address_kept)
 {
     hold();
-    say((struct steward_report){.word = STEWARD_CONFLICT, .epoch = 7, .mac = {2}, .flag = 1});
+    say((struct steward_report){.kind = STEWARD_CONFLICT, .epoch = 7, .mac = {2}, .flag = 1});
     ck_assert_str_eq(fake_leases_told(), "vip-conflict web a 7 here\n");
     ck_assert_str_eq(fake_leases_asked(), "");
     assert_state(VIP_HOLDING);
@@ -205,7 +205,7 @@ END_TEST
 START_TEST(what_the_steward_has_dropped_by_itself_is_given_back)
 {
     hold();
-    say((struct steward_report){.word = STEWARD_DROPPED, .why = WARD_LINK, .epoch = 7});
+    say((struct steward_report){.kind = STEWARD_DROPPED, .reason = HOLD_LINK, .epoch = 7});
     ck_assert_str_eq(fake_leases_asked(), "release vip/web\nwatch vip/web\n");
     ck_assert_str_eq(fake_leases_told(), "vip-released web - 7 here\n");
     assert_left_to_others_for(VIP_REST_US_MIN);
@@ -263,7 +263,7 @@ START_TEST(a_silent_steward_loses_the_lease_and_gets_it_back_when_it_speaks)
     ck_assert_str_eq(fake_leases_told(), "vip-released web - 7 here\n");
     tick();
     ck_assert_str_eq(fake_leases_asked(), "");
-    say((struct steward_report){.word = STEWARD_DROPPED, .why = WARD_EXPIRED, .epoch = 7});
+    say((struct steward_report){.kind = STEWARD_DROPPED, .reason = HOLD_EXPIRED, .epoch = 7});
     tick();
     ck_assert_str_eq(fake_leases_asked(), "want vip/web 90\n");
     assert_state(VIP_WAITING);

@@ -36,7 +36,7 @@ static inline uint64_t key_of(const struct vip_spec *of)
     return steward_vip_key(&vip);
 }
 
-/* What it was asked, pings passed over; order 0: nothing. */
+/* What it was asked, pings passed over; kind 0: nothing. */
 static inline struct steward_request asked(void)
 {
     struct steward_request r = {0};
@@ -44,16 +44,16 @@ static inline struct steward_request asked(void)
     ssize_t n;
     while ((n = recv(steward_fd, bytes, sizeof bytes, MSG_DONTWAIT)) > 0) {
         ck_assert_int_eq(steward_request_check(bytes, (size_t)n, fake.now_us, &r), 0);
-        if (r.order != STEWARD_PING)
+        if (r.kind != STEWARD_PING)
             return r;
     }
     return (struct steward_request){0};
 }
 
-static inline void expect_asked(enum steward_order order, uint64_t epoch)
+static inline void expect_asked(enum steward_request_kind kind, uint64_t epoch)
 {
     struct steward_request r = asked();
-    ck_assert_int_eq(r.order, order);
+    ck_assert_int_eq(r.kind, kind);
     ck_assert_uint_eq(r.vip, key_of(&spec));
     ck_assert_uint_eq(r.epoch, epoch);
 }
@@ -62,7 +62,7 @@ static inline void expect_asked(enum steward_order order, uint64_t epoch)
 static inline void expect_hold(unsigned flags)
 {
     struct steward_request r = asked();
-    ck_assert_int_eq(r.order, STEWARD_HOLD);
+    ck_assert_int_eq(r.kind, STEWARD_HOLD);
     ck_assert_uint_eq(r.flags, flags);
     ck_assert_uint_eq(r.epoch, lease.epoch);
     ck_assert_int_eq(r.until_us, lease.until_us - LEASE_MS * MS / 50);
@@ -70,7 +70,7 @@ static inline void expect_hold(unsigned flags)
 
 static inline void expect_not_asked(void)
 {
-    ck_assert_int_eq(asked().order, 0);
+    ck_assert_int_eq(asked().kind, 0);
 }
 
 static inline void turn(void)
@@ -81,14 +81,14 @@ static inline void turn(void)
 static inline void say(struct steward_report r)
 {
     r.version = STEWARD_VERSION;
-    r.vip = r.word == STEWARD_READY ? 0 : key_of(&spec);
+    r.vip = r.kind == STEWARD_READY ? 0 : key_of(&spec);
     ck_assert_int_eq(send(steward_fd, &r, sizeof r, MSG_NOSIGNAL), sizeof r);
     turn();
 }
 
-static inline void say_word(enum steward_word word)
+static inline void say_word(enum steward_report_kind kind)
 {
-    say((struct steward_report){.word = (uint8_t)word, .epoch = lease.epoch});
+    say((struct steward_report){.kind = (uint8_t)kind, .epoch = lease.epoch});
 }
 
 /* Lets the addresses look after themselves once, which they do by themselves now and then. */
@@ -109,7 +109,7 @@ static inline void pass_ms(int ms)
 /* So that nothing more is taken. */
 static inline void fill_socket(void)
 {
-    while (steward_link_send(vips_fd, &(struct steward_request){.order = STEWARD_PING}))
+    while (steward_link_send(vips_fd, &(struct steward_request){.kind = STEWARD_PING}))
         continue;
 }
 
@@ -178,7 +178,7 @@ static inline void setup(void)
     v = vips_new(&fake.agent, vips_fd);
     vips_configure(v, &spec, 1);
     ck_assert_str_eq(fake_leases_asked(), "watch vip/web\n");
-    say((struct steward_report){.word = STEWARD_READY, .flag = 1});
+    say((struct steward_report){.kind = STEWARD_READY, .flag = 1});
     tick();
     ck_assert_str_eq(fake_leases_asked(), "want vip/web 90\n");
 }

@@ -1,4 +1,4 @@
-#include "agent/steward/gate.h"
+#include "agent/steward/fence.h"
 
 #include "agent/base/clock.h"
 #include "agent/base/ip.h"
@@ -21,7 +21,7 @@
 #include <unistd.h>
 
 #define TABLE "muster"
-/* Whoever waits for longer has no gate; while addresses are held, no more than they can stand. */
+/* Whoever waits for longer has no fence; while addresses are held, no more than they can stand. */
 #define NFT_MS_AT_START 2000
 #define NFT_MS_LATER 300
 #define BATCH_BYTES 2048
@@ -94,10 +94,10 @@ static bool make_tables(int limit_ms)
     return written && pid > 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 
-bool gate_open(struct gate *g)
+bool fence_start(struct fence *g)
 {
-    struct timeval wait = {.tv_usec = GATE_WAIT_MS * 1000};
-    *g = (struct gate){.remade_us = -GATE_REMAKE_US};
+    struct timeval wait = {.tv_usec = FENCE_WAIT_MS * 1000};
+    *g = (struct fence){.remade_us = -FENCE_REMAKE_US};
     if (!make_tables(NFT_MS_AT_START))
         return false;
     g->socket = mnl_socket_open2(NETLINK_NETFILTER, SOCK_CLOEXEC);
@@ -106,11 +106,11 @@ bool gate_open(struct gate *g)
     if (mnl_socket_bind(g->socket, 0, MNL_SOCKET_AUTOPID) == 0 &&
         setsockopt(mnl_socket_get_fd(g->socket), SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof wait) == 0)
         return true;
-    gate_abandon(g);
+    fence_abandon(g);
     return false;
 }
 
-void gate_abandon(struct gate *g)
+void fence_abandon(struct fence *g)
 {
     if (g->socket)
         mnl_socket_close(g->socket);
@@ -170,7 +170,7 @@ static void put_element(struct batch *b, int message, uint8_t family, const char
     struct nlattr *list = mnl_attr_nest_start(h, NFTA_SET_ELEM_LIST_ELEMENTS);
     struct nlattr *element = mnl_attr_nest_start(h, NFTA_LIST_ELEM);
     struct nlattr *key = mnl_attr_nest_start(h, NFTA_SET_ELEM_KEY);
-    mnl_attr_put(h, NFTA_DATA_VALUE, ipv4 ? GATE_IP_BYTES - IP_IPV4_AT : GATE_IP_BYTES,
+    mnl_attr_put(h, NFTA_DATA_VALUE, ipv4 ? FENCE_IP_BYTES - IP_IPV4_AT : FENCE_IP_BYTES,
                  ipv4 ? ip + IP_IPV4_AT : ip);
     mnl_attr_nest_end(h, key);
     if (ms > 0)
@@ -199,7 +199,7 @@ static void take_answer(const struct batch *b, const struct nlmsghdr *h, struct 
 
 /* What the kernel says of a batch: an error for each message that has one, and for the last one
  * always something; if the batch was not even begun, something of the first. */
-static bool hear(const struct gate *g, const struct batch *b)
+static bool hear(const struct fence *g, const struct batch *b)
 {
     char bytes[ANSWER_BYTES] __attribute__((aligned(8)));
     struct answer answer = {0};
@@ -219,7 +219,7 @@ static bool hear(const struct gate *g, const struct batch *b)
 }
 
 /* The last message before the end of the batch asks to be answered. */
-static bool commit(struct gate *g, struct batch *b)
+static bool commit(struct fence *g, struct batch *b)
 {
     struct nlmsghdr *last = (void *)(b->bytes + b->last);
     last->nlmsg_flags |= NLM_F_ACK;
@@ -235,7 +235,7 @@ static void put_delete_table(struct batch *b, uint8_t family)
     end_message(b, h);
 }
 
-void gate_close(struct gate *g)
+void fence_remove(struct fence *g)
 {
     struct batch b;
     if (!g->socket)
@@ -244,7 +244,7 @@ void gate_close(struct gate *g)
     put_delete_table(&b, NFPROTO_INET);
     put_delete_table(&b, NFPROTO_ARP);
     commit(g, &b);
-    gate_abandon(g);
+    fence_abandon(g);
 }
 
 /* ---- addresses ---- */
@@ -273,7 +273,7 @@ static void put_forget(struct batch *b, uint8_t family, const char *ours, const 
     put_gone(b, family, ours, ip);
 }
 
-static bool pass(struct gate *g, const uint8_t *ip, int64_t ms)
+static bool pass(struct fence *g, const uint8_t *ip, int64_t ms)
 {
     struct batch b;
     bool ipv4 = ip_is_ipv4(ip);
@@ -284,14 +284,14 @@ static bool pass(struct gate *g, const uint8_t *ip, int64_t ms)
     return commit(g, &b);
 }
 
-bool gate_pass(struct gate *g, const uint8_t ip[GATE_IP_BYTES], int64_t ms)
+bool fence_arm(struct fence *g, const uint8_t ip[FENCE_IP_BYTES], int64_t ms)
 {
     if (!g->socket)
         return false;
     if (pass(g, ip, ms))
         return true;
     int64_t begun_us = clock_us(CLOCK_BOOTTIME);
-    if (errno != ENOENT || begun_us - g->remade_us < GATE_REMAKE_US)
+    if (errno != ENOENT || begun_us - g->remade_us < FENCE_REMAKE_US)
         return false;
     g->remade_us = begun_us;
     errno = ENOENT;
@@ -299,7 +299,7 @@ bool gate_pass(struct gate *g, const uint8_t ip[GATE_IP_BYTES], int64_t ms)
            pass(g, ip, ms - (clock_us(CLOCK_BOOTTIME) - begun_us) / 1000 - 1);
 }
 
-bool gate_forget(struct gate *g, const uint8_t ip[GATE_IP_BYTES])
+bool fence_forget(struct fence *g, const uint8_t ip[FENCE_IP_BYTES])
 {
     struct batch b;
     bool ipv4 = ip_is_ipv4(ip);

@@ -1,36 +1,36 @@
-/* steward_slot: one address of the steward's table: its ward, and the hands that do what it says.
+/* steward_slot: one address of the steward's table: its hold, and the io that do what it says.
  */
-#ifndef MUSTER_AGENT_STEWARD_SLOT_H
-#define MUSTER_AGENT_STEWARD_SLOT_H
+#ifndef MUSTER_AGENT_STEWARD_ADDRESS_H
+#define MUSTER_AGENT_STEWARD_ADDRESS_H
 
 #include "agent/steward/announce.h"
-#include "agent/steward/gate.h"
+#include "agent/steward/fence.h"
 #include "agent/steward/netlink.h"
 #include "agent/steward/steward.h"
 
 #define STEWARD_OWN_MACS 16
 
 /* What all addresses share. */
-struct steward_hands {
+struct steward_io {
     int fd; /* to the agent */
     struct netlink netlink;
     struct announce announce;
-    struct gate gate;
+    struct fence fence;
     /* Of other links of this host, as far as they were heard: with Linux's defaults each answers
      * for addresses of any (arp_ignore). */
     uint8_t own_macs[STEWARD_OWN_MACS][STEWARD_MAC_BYTES];
     size_t own_macs_count;
-    bool gate_works; /* as far as the last attempt showed */
-    bool ready_due;  /* READY waits for the agent to read */
+    bool fence_works; /* as far as the last attempt showed */
+    bool ready_due;   /* READY waits for the agent to read */
 };
 
-struct steward_slot {
+struct steward_address {
     struct steward_vip vip;
     uint64_t key; /* steward_vip_key */
     bool retired; /* not in the table any more: it goes, and then its slot */
-    struct ward ward;
+    struct hold hold;
     struct netlink_link link; /* as last seen */
-    bool gated;               /* the gate knows of it */
+    bool fenced;              /* the fence knows of it */
     int error;                /* why it could not be added */
     int64_t kernel_until_us;  /* its lifetime there */
     struct steward_report due;
@@ -40,24 +40,25 @@ struct steward_slot {
 /* CLOCK_BOOTTIME; in steward.c, so that tests may have another clock. */
 int64_t steward_now_us(void);
 
-void steward_slot_init(struct steward_slot *s, const struct steward_vip *vip);
+void steward_address_init(struct steward_address *a, const struct steward_vip *vip);
 /* Does as a request says, or tells the agent why it is refused; error: why it is in any case. */
-void steward_slot_take(struct steward_hands *h, struct steward_slot *s,
-                       const struct steward_request *r, int error);
+void steward_address_apply(struct steward_io *io, struct steward_address *a,
+                           const struct steward_request *r, int error);
 /* Does all that is due, by the clock as it is after each step. */
-void steward_slot_settle(struct steward_hands *h, struct steward_slot *s);
+void steward_address_settle(struct steward_io *io, struct steward_address *a);
 /* Sends what waits, as far as there is room. False: something still waits. */
-bool steward_slot_flush(struct steward_hands *h, struct steward_slot *s);
-bool steward_hands_flush(struct steward_hands *h);
+bool steward_address_flush(struct steward_io *io, struct steward_address *a);
+bool steward_io_flush(struct steward_io *io);
 /* A link has changed, and perhaps its MAC. */
-void steward_hands_hear_link(struct steward_hands *h);
+void steward_io_link_changed(struct steward_io *io);
 
 /* ---- what has been heard; to be settled after it ---- */
 
-void steward_slot_hear_link(struct steward_slot *s, const struct netlink_link *link, bool gone);
-void steward_slot_hear_claim(struct steward_hands *h, struct steward_slot *s,
-                             const struct announce_claim *claim);
+void steward_address_apply_link(struct steward_address *a, const struct netlink_link *link,
+                                bool gone);
+void steward_address_apply_claim(struct steward_io *io, struct steward_address *a,
+                                 const struct announce_claim *claim);
 /* Something happened to the address: looks whether it is still there, and still ours. */
-void steward_slot_verify(struct steward_hands *h, struct steward_slot *s);
+void steward_address_verify(struct steward_io *io, struct steward_address *a);
 
 #endif

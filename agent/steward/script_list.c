@@ -1,4 +1,4 @@
-#include "agent/steward/scripts.h"
+#include "agent/steward/script_list.h"
 
 #include "agent/config/config.h"
 #include "agent/config/config_keys.h"
@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-uint64_t scripts_key(const char *path, const struct account *account)
+uint64_t script_key(const char *path, const struct account *account)
 {
     uint64_t hash = fnv(FNV_START, path, strlen(path) + 1);
     if (!account)
@@ -19,7 +19,7 @@ uint64_t scripts_key(const char *path, const struct account *account)
     return fnv(hash, account->groups, account->groups_count * sizeof *account->groups);
 }
 
-const struct script *scripts_find(const struct scripts *s, uint64_t key)
+const struct script *script_list_find(const struct script_list *s, uint64_t key)
 {
     for (size_t i = 0; i < s->count; i++)
         if (s->all[i].key == key)
@@ -27,12 +27,12 @@ const struct script *scripts_find(const struct scripts *s, uint64_t key)
     return NULL;
 }
 
-static bool add(struct scripts *s, const char *path, const struct account *account)
+static bool add(struct script_list *s, const char *path, const struct account *account)
 {
-    uint64_t key = scripts_key(path, account);
-    if (scripts_find(s, key))
+    uint64_t key = script_key(path, account);
+    if (script_list_find(s, key))
         return true;
-    if (s->count == SCRIPTS_MAX)
+    if (s->count == SCRIPT_LIST_MAX)
         return false;
     struct script *script = &s->all[s->count++];
     *script = (struct script){.key = key, .path = strdup(path)};
@@ -41,9 +41,9 @@ static bool add(struct scripts *s, const char *path, const struct account *accou
     return script->path && (script->account || !account);
 }
 
-bool scripts_take(struct scripts *s, const struct config *c)
+bool script_list_fill(struct script_list *s, const struct config *c)
 {
-    _Static_assert(SCRIPTS_MAX >= CONFIG_HANDLERS_MAX + CONFIG_VIPS_MAX, "room for all");
+    _Static_assert(SCRIPT_LIST_MAX >= CONFIG_HANDLERS_MAX + CONFIG_VIPS_MAX, "room for all");
     bool ok = true;
     for (size_t i = 0; ok && i < c->handlers_count; i++)
         ok = add(s, c->handlers[i].run, c->handlers[i].account);
@@ -52,7 +52,7 @@ bool scripts_take(struct scripts *s, const struct config *c)
     return ok;
 }
 
-void scripts_free(struct scripts *s)
+void script_list_free(struct script_list *s)
 {
     for (size_t i = 0; i < s->count; i++) {
         free(s->all[i].path);
@@ -96,7 +96,7 @@ static bool write_one(const struct script *s, int fd)
            (!a || write_all(fd, a->groups, a->groups_count * sizeof *a->groups));
 }
 
-bool scripts_write(const struct scripts *s, int fd)
+bool script_list_write(const struct script_list *s, int fd)
 {
     for (size_t i = 0; i < s->count; i++)
         if (!write_one(&s->all[i], fd))
@@ -120,7 +120,7 @@ static bool take(struct reader *r, void *into, size_t count)
 static bool read_account(struct reader *r, const struct head *head, struct account *a)
 {
     size_t bytes = head->groups_count * sizeof *a->groups;
-    if (head->groups_count > SCRIPTS_BYTES_MAX / sizeof *a->groups)
+    if (head->groups_count > SCRIPT_LIST_BYTES_MAX / sizeof *a->groups)
         return false;
     *a = (struct account){.uid = head->uid,
                           .gid = head->gid,
@@ -129,7 +129,7 @@ static bool read_account(struct reader *r, const struct head *head, struct accou
     return a->groups && take(r, a->groups, bytes);
 }
 
-static bool read_one(struct scripts *s, struct reader *r)
+static bool read_one(struct script_list *s, struct reader *r)
 {
     char path[CONFIG_VALUE_BYTES_MAX + 1];
     struct head head;
@@ -144,11 +144,11 @@ static bool read_one(struct scripts *s, struct reader *r)
     return ok;
 }
 
-bool scripts_read(struct scripts *s, int fd)
+bool script_list_read(struct script_list *s, int fd)
 {
     struct stat st;
-    *s = (struct scripts){.count = 0};
-    if (fstat(fd, &st) != 0 || st.st_size > SCRIPTS_BYTES_MAX)
+    *s = (struct script_list){.count = 0};
+    if (fstat(fd, &st) != 0 || st.st_size > SCRIPT_LIST_BYTES_MAX)
         return false;
     char *bytes = malloc((size_t)st.st_size + 1);
     bool ok = bytes && pread(fd, bytes, (size_t)st.st_size, 0) == st.st_size;
@@ -157,6 +157,6 @@ bool scripts_read(struct scripts *s, int fd)
         ok = read_one(s, &r);
     free(bytes);
     if (!ok)
-        scripts_free(s);
+        script_list_free(s);
     return ok;
 }

@@ -32,7 +32,7 @@ int steward_request_check(const void *bytes, size_t count, int64_t now_us,
     memcpy(r, bytes, count < sizeof *r ? count : sizeof *r);
     if (count != sizeof *r)
         return EMSGSIZE;
-    if (r->version != STEWARD_VERSION || r->order < STEWARD_HOLD || r->order > STEWARD_PING ||
+    if (r->version != STEWARD_VERSION || r->kind < STEWARD_HOLD || r->kind > STEWARD_PING ||
         r->flags & ~(STEWARD_PROBE | STEWARD_RENEW) || memcmp(r->zero, zero, sizeof zero) != 0)
         return EPROTO;
     if (r->until_us < 0 || (r->until_us > now_us && r->until_us - now_us > STEWARD_AHEAD_US_MAX))
@@ -47,18 +47,18 @@ int steward_report_check(const void *bytes, size_t count, struct steward_report 
     memcpy(r, bytes, count < sizeof *r ? count : sizeof *r);
     if (count != sizeof *r)
         return EMSGSIZE;
-    if (r->version != STEWARD_VERSION || r->word < STEWARD_READY || r->word > STEWARD_RESTORED ||
-        r->why >= WARD_WHYS_COUNT || r->flag > 1 || memcmp(r->zero, zero, sizeof zero) != 0)
+    if (r->version != STEWARD_VERSION || r->kind < STEWARD_READY || r->kind > STEWARD_RESTORED ||
+        r->reason >= HOLD_REASONS_COUNT || r->flag > 1 || memcmp(r->zero, zero, sizeof zero) != 0)
         return EPROTO;
     return 0;
 }
 
-const char *steward_word_text(enum steward_word word)
+const char *steward_report_text(enum steward_report_kind kind)
 {
     static const char *const texts[] = {
         [STEWARD_READY] = "ready",       [STEWARD_HELD] = "held",
         [STEWARD_DROPPED] = "dropped",   [STEWARD_FAILED] = "failed",
         [STEWARD_CONFLICT] = "conflict", [STEWARD_RESTORED] = "restored",
     };
-    return word >= STEWARD_READY && word <= STEWARD_RESTORED ? texts[word] : "unknown";
+    return kind >= STEWARD_READY && kind <= STEWARD_RESTORED ? texts[kind] : "unknown";
 }
