@@ -4,7 +4,7 @@
 # Debian's names. libc6-dev and libclang-rt-14-dev only come along by themselves with recommends.
 # shellcheck disable=SC2034  # read by those who source this
 BUILD_PACKAGES=(gcc libc6-dev make autoconf automake pkg-config
-    libevent-dev libmsgpack-dev libconfuse-dev libmnl-dev)
+    libevent-dev libmsgpack-dev libconfuse-dev libpcre2-dev libmnl-dev)
 # shellcheck disable=SC2034
 TEST_PACKAGES=(check clang libclang-rt-14-dev clang-format clang-tidy cppcheck shellcheck valgrind
     serf socat jq perl iproute2 iputils-ping nftables util-linux procps e2fsprogs)

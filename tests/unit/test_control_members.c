@@ -110,13 +110,15 @@ START_TEST(a_bad_expression_is_an_error_and_the_connection_goes_on)
 {
     peer_ask(&p, 1, "members-filtered");
     peer_say(&p, "m1 ss", "Name", "we[b\n");
-    peer_expect_answer(&p, 1, "invalid regular expression: \"we[b\\n\": a [ without its ]");
+    peer_expect_answer(&p, 1,
+                       "invalid regular expression: \"we[b\\n\": missing terminating ] "
+                       "for character class at byte 5");
     peer_expect(&p, "{}");
     peer_ask(&p, 2, "members-filtered");
-    peer_say(&p, "m2 ss sm1ss", "Name", "a", "Tags", "role", "(a*)*");
+    peer_say(&p, "m2 ss sm1ss", "Name", "a", "Tags", "role", "a**");
     peer_expect_answer(&p, 2,
-                       "invalid regular expression: \"(a*)*\": a repetition of what can match "
-                       "nothing");
+                       "invalid regular expression: \"a**\": quantifier does not follow a "
+                       "repeatable item at byte 2");
     peer_expect(&p, "{}");
     char longest[PATTERN_BYTES_MAX + 2];
     memset(longest, 'a', sizeof longest - 1);
@@ -177,6 +179,17 @@ START_TEST(a_filter_that_takes_too_long_is_given_up)
 }
 END_TEST
 
+START_TEST(a_filter_that_backtracks_without_end_is_given_up)
+{
+    ADD("db1", GOSSIP_ALIVE,
+        "role\0aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab");
+    peer_ask(&p, 1, "members-filtered");
+    peer_say(&p, "m1 sm1ss", "Tags", "role", "(a+)+$");
+    peer_expect_answer(&p, 1, "invalid regular expression: it takes too long");
+    peer_expect(&p, "{}");
+}
+END_TEST
+
 START_TEST(a_view_larger_than_what_may_be_pending_is_answered)
 {
     char name[16];
@@ -211,6 +224,7 @@ int main(void)
     tcase_add_test(t, filters_of_wrong_types_are_refused);
     tcase_add_test(t, filters_by_too_many_tags_are_refused);
     tcase_add_test(t, a_filter_that_takes_too_long_is_given_up);
+    tcase_add_test(t, a_filter_that_backtracks_without_end_is_given_up);
     tcase_add_test(t, a_view_larger_than_what_may_be_pending_is_answered);
     suite_add_tcase(s, t);
     return unit_run(s);
