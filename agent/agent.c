@@ -1,5 +1,6 @@
 #include "agent/agent.h"
 
+#include "agent/base/address.h"
 #include "agent/base/clock.h"
 #include "agent/base/notify.h"
 #include "agent/control/control.h"
@@ -56,11 +57,12 @@ static void say(enum event_kind kind, const struct gossip_member *member,
     static const char remark[] = "; it lives, but not all who watch it can reach it: is a link cut "
                                  "one way, or losing packets?";
     bool is_trouble = kind == EVENT_MEMBER_UNREACHABLE; /* which no agent can do anything about */
-    char addr[CONFIG_ADDR_TEXT_BYTES];
+    char addr[ADDRESS_TEXT_BYTES];
     if (event_kind_is_of_member(kind))
         log_write(is_trouble ? LOG_LEVEL_WARN : LOG_LEVEL_INFO, "%s: %s %s%s",
                   event_kind_text(kind), member->profile->name,
-                  config_addr_text(&member->profile->addr, addr), is_trouble ? remark : "");
+                  address_text(member->profile->addr.ip, member->profile->addr.port, addr),
+                  is_trouble ? remark : "");
     else if (vip)
         log_write(kind == EVENT_VIP_CONFLICT ? LOG_LEVEL_ERROR : LOG_LEVEL_INFO,
                   "%s: %s, %s on %s: held by %s, epoch %" PRIu64, event_kind_text(kind), vip->name,
@@ -90,16 +92,17 @@ void agent_publish(struct agent *a, enum event_kind kind, const struct gossip_me
 /* The name is taken, or the id: who came later stops, so that the first is not disturbed. */
 static void yield(struct agent *a, const struct gossip_event *event)
 {
-    char addr[CONFIG_ADDR_TEXT_BYTES];
+    char addr[ADDRESS_TEXT_BYTES];
     if (event->kind == GOSSIP_EVENT_NAME_TAKEN)
-        log_error("the name \"%s\" is taken by a member at %s; give this one another name (-n, or "
-                  "name in the configuration), or stop that one first",
-                  event->member.profile->name,
-                  config_addr_text(&event->member.profile->addr, addr));
+        log_error(
+            "the name \"%s\" is taken by a member at %s; give this one another name (-n, or "
+            "name in the configuration), or stop that one first",
+            event->member.profile->name,
+            address_text(event->member.profile->addr.ip, event->member.profile->addr.port, addr));
     else
         log_error("an agent at %s runs with this one's identity; if %s was copied from another "
                   "host, empty it and start again",
-                  config_addr_text(&event->addr, addr), a->config->state_dir);
+                  address_text(event->addr.ip, event->addr.port, addr), a->config->state_dir);
     a->exit_status = STATUS_TAKEN;
     event_base_loopbreak(a->base);
 }
@@ -393,10 +396,11 @@ void agent_unwatch(struct agent *a)
 
 int agent_run(struct agent *a)
 {
-    char addr[CONFIG_ADDR_TEXT_BYTES];
+    char addr[ADDRESS_TEXT_BYTES];
     struct gossip_member self = gossip_self(a->gossip);
     log_info("%s of cluster \"%s\" at %s, notices a death in %u ms", self.profile->name,
-             a->config->cluster, config_addr_text(&self.profile->addr, addr), a->config->detect_ms);
+             a->config->cluster, address_text(self.profile->addr.ip, self.profile->addr.port, addr),
+             a->config->detect_ms);
     agent_publish(a, EVENT_MEMBER_JOIN, &self, NULL);
     agent_settle(a);
     notify_send("READY=1");

@@ -1,5 +1,6 @@
 #include "agent/agent.h"
 
+#include "agent/base/address.h"
 #include "agent/base/folder.h"
 #include "agent/control/control.h"
 #include "agent/net/dial.h"
@@ -38,11 +39,11 @@ _Static_assert(AGENT_ERROR_BYTES >= CONFIG_ERROR_BYTES && AGENT_ERROR_BYTES >= S
 /* An address that moves, and is perhaps still here from an earlier life, is nobody's own. */
 static struct gossip_addr own_addr(const struct config *c)
 {
-    struct gossip_addr addr = net_is_any(&c->advertise) ? c->bind : c->advertise;
+    struct gossip_addr addr = address_is_any(c->advertise.ip) ? c->bind : c->advertise;
     struct gossip_addr vips[CONFIG_VIPS_MAX];
     for (size_t i = 0; i < c->vips_count; i++)
         vips[i] = c->vips[i].address;
-    if (net_is_any(&addr))
+    if (address_is_any(addr.ip))
         net_own_addr(c->bind_ipv6, vips, c->vips_count, &addr);
     return addr;
 }
@@ -69,9 +70,10 @@ static bool start_core(struct agent *a, char *error)
     enum gossip_error why;
     a->gossip = gossip_new(&core, agent_now_us(), &why);
     if (!a->gossip) {
-        char addr[CONFIG_ADDR_TEXT_BYTES];
+        char addr[ADDRESS_TEXT_BYTES];
         snprintf(error, AGENT_ERROR_BYTES, "name \"%s\", address %s: %s", c->name,
-                 config_addr_text(&core.self.addr, addr), gossip_error_text(why));
+                 address_text(core.self.addr.ip, core.self.addr.port, addr),
+                 gossip_error_text(why));
         return false;
     }
     return true;

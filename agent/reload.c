@@ -1,5 +1,6 @@
 #include "agent/reload.h"
 
+#include "agent/base/address.h"
 #include "agent/net/dial.h"
 #include "agent/scripts/hooks.h"
 #include "agent/scripts/runner_link.h"
@@ -39,7 +40,7 @@ static const char *text_or_none(const char *text)
 /* The settings that a running agent keeps, as text. */
 static void fixed_value(const struct config *c, size_t which, char *into)
 {
-    char addr[CONFIG_ADDR_TEXT_BYTES];
+    char addr[ADDRESS_TEXT_BYTES];
     const char *texts[] = {
         c->name,
         c->cluster,
@@ -56,7 +57,8 @@ static void fixed_value(const struct config *c, size_t which, char *into)
     which -= sizeof texts / sizeof *texts;
     if (which < sizeof addrs / sizeof *addrs)
         snprintf(into, VALUE_BYTES, "%s",
-                 addrs[which]->port ? config_addr_text(addrs[which], addr) : "(none)");
+                 addrs[which]->port ? address_text(addrs[which]->ip, addrs[which]->port, addr)
+                                    : "(none)");
     else
         snprintf(into, VALUE_BYTES, "%" PRIu32 "ms", c->detect_ms);
 }

@@ -1,5 +1,5 @@
 #include "agent/base/clock.h"
-#include "agent/config/config.h"
+#include "agent/base/duration.h"
 #include "cli/cli.h"
 #include "cli/fields.h"
 #include "cli/guard.h"
@@ -245,7 +245,7 @@ static int run(const struct cli *cli, struct client *client, const char *name, c
 static int64_t read_deadline(const struct cli *cli, const char *text)
 {
     uint32_t timeout_ms;
-    if (!config_duration_parse(text, &timeout_ms) || timeout_ms == 0)
+    if (!duration_parse(text, &timeout_ms) || timeout_ms == 0)
         cli_wrong(cli, "--timeout \"%s\": not a time of up to 30 days, such as \"5s\"", text);
     return client_now_ms() + timeout_ms;
 }

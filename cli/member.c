@@ -31,18 +31,12 @@ static const struct fields_entry fields[] = {
 
 static bool read_addr(const msgpack_object *addr, struct member *member)
 {
-    if (!addr || addr->type != MSGPACK_OBJECT_BIN || addr->via.bin.size != 16 ||
+    if (!addr || addr->type != MSGPACK_OBJECT_BIN || addr->via.bin.size != ADDRESS_IP_BYTES ||
         member->port > UINT16_MAX)
         return false;
-    struct in6_addr ip;
-    memcpy(&ip, addr->via.bin.ptr, sizeof ip);
-    bool v4 = IN6_IS_ADDR_V4MAPPED(&ip);
-    if (v4)
-        inet_ntop(AF_INET, &ip.s6_addr[12], member->addr, sizeof member->addr);
-    else
-        inet_ntop(AF_INET6, &ip, member->addr, sizeof member->addr);
-    snprintf(member->address, sizeof member->address, v4 ? "%s:%u" : "[%s]:%u", member->addr,
-             (unsigned)member->port);
+    const uint8_t *ip = (const uint8_t *)addr->via.bin.ptr;
+    address_ip_text(ip, member->addr);
+    address_text(ip, (uint16_t)member->port, member->address);
     return true;
 }
 

@@ -2,11 +2,11 @@
 #ifndef MUSTER_MEMBER_H
 #define MUSTER_MEMBER_H
 
+#include "agent/base/address.h"
 #include "agent/base/json.h"
 #include "cli/client.h"
 
 #include <msgpack.h>
-#include <netinet/in.h>
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -21,9 +21,9 @@ struct member {
     const char *name, *id, *status;
     bool unreachable; /* it lives, and not all who watch it can reach it */
     uint64_t port, incarnation, generation;
-    char addr[INET6_ADDRSTRLEN];
-    char address[INET6_ADDRSTRLEN + 8]; /* "10.0.0.1:7949" or "[2001:db8::1]:7949" */
-    const struct member_tag *tags;      /* sorted by key */
+    char addr[ADDRESS_TEXT_BYTES];
+    char address[ADDRESS_TEXT_BYTES]; /* with the port */
+    const struct member_tag *tags;    /* sorted by key */
     size_t tags_count;
     const char *tags_text; /* "rack=r7,role=db" */
 };

@@ -1,4 +1,4 @@
-#include "agent/config/config.h"
+#include "agent/base/duration.h"
 #include "cli/cli.h"
 #include "cli/fields.h"
 #include "cli/member.h"
@@ -35,7 +35,7 @@ static unsigned long read_alive(const struct cli *cli, const char *text)
 static int64_t read_deadline(const struct cli *cli, const char *text)
 {
     uint32_t timeout_ms;
-    if (!config_duration_parse(text, &timeout_ms) || timeout_ms == 0)
+    if (!duration_parse(text, &timeout_ms) || timeout_ms == 0)
         cli_wrong(cli,
                   "--timeout \"%s\": not a time of up to 30 days, such as \"250ms\", \"5s\" or "
                   "\"2m\"",

@@ -91,3 +91,19 @@ size_t text_escape(char *into, size_t bytes, const char *text)
     into[len] = '\0';
     return len;
 }
+
+bool text_parse_number(const char *text, uint32_t max, uint32_t *value)
+{
+    uint64_t parsed = 0;
+    if (text[0] == '\0')
+        return false;
+    for (size_t i = 0; text[i] != '\0'; i++) {
+        if (text[i] < '0' || text[i] > '9')
+            return false;
+        parsed = parsed * 10 + (uint64_t)(text[i] - '0');
+        if (parsed > max)
+            return false;
+    }
+    *value = (uint32_t)parsed;
+    return true;
+}

@@ -1,5 +1,6 @@
 #include "agent/config/config.h"
 
+#include "agent/base/address.h"
 #include "agent/config/config_file.h"
 #include "agent/config/config_keys.h"
 
@@ -106,12 +107,12 @@ static bool finish_advertise(struct config_draft *d)
 {
     static const uint8_t unset[sizeof d->config->advertise.ip];
     struct config *c = d->config;
-    char text[CONFIG_ADDR_TEXT_BYTES];
+    char text[ADDRESS_TEXT_BYTES];
 
     if (memcmp(c->advertise.ip, unset, sizeof unset) == 0)
         return true;
-    if (config_addr_is_ipv4(&c->advertise) == c->bind_ipv6) {
-        d->advertise_at.value = config_ip_text(&c->advertise, text);
+    if (address_is_ipv4(c->advertise.ip) == c->bind_ipv6) {
+        d->advertise_at.value = address_ip_text(c->advertise.ip, text);
         return config_refuse(&d->advertise_at,
                              "nothing listens there, as bind is an %s address; "
                              "use one of the same family",

@@ -2,7 +2,10 @@
 #ifndef MUSTER_CONFIG_H
 #define MUSTER_CONFIG_H
 
+#include "agent/base/address.h"
+#include "agent/base/duration.h"
 #include "agent/base/log.h"
+#include "agent/base/text.h"
 #include "agent/config/event_kind.h"
 #include "agent/config/handler_spec.h"
 #include "agent/config/quorum_spec.h"
@@ -80,30 +83,5 @@ void config_print(const struct config *c, FILE *out);
 /* Says that detect cannot be kept where answers take rtt_us (a round trip; 0: unmeasured), and what
  * can, into CONFIG_ERROR_BYTES. False: it can be kept, and nothing is to be said. */
 bool config_detect_advice(uint32_t detect_ms, uint64_t rtt_us, char *into);
-
-/* "ADDR", "ADDR:PORT", "[V6]:PORT", "V6" as numbers only, no look-up; port is kept if none given.
- * False: not one. */
-bool config_addr_parse(const char *text, struct gossip_addr *addr);
-/* True for an IPv4 address (mapped, as they all are), 0.0.0.0 included. */
-bool config_addr_is_ipv4(const struct gossip_addr *addr);
-/* Splits HOST[:PORT] for look-ups; the same forms, host into host_bytes. False: not one. */
-bool config_host_parse(const char *text, char *host, size_t host_bytes, uint16_t *port);
-/* "10.0.0.1:7949" or "[2001:db8::1]:7949" into at least 56 bytes; returns into. */
-#define CONFIG_ADDR_TEXT_BYTES 56
-char *config_addr_text(const struct gossip_addr *addr, char *into);
-/* The address alone, without port or brackets. Same size. */
-char *config_ip_text(const struct gossip_addr *addr, char *into);
-/* "10.0.0.30/32", "2001:db8::30/64", as numbers only; *bits from 1; port untouched. False: not one,
- * and nothing changed. */
-bool config_prefix_parse(const char *text, struct gossip_addr *addr, uint8_t *bits);
-#define CONFIG_PREFIX_TEXT_BYTES (CONFIG_ADDR_TEXT_BYTES + 4)
-char *config_prefix_text(const struct gossip_addr *addr, uint8_t bits, char *into);
-/* A whole number, digits only. False: not one, or above max. */
-bool config_number_parse(const char *text, uint32_t max, uint32_t *value);
-/* "250ms", "1.5s", "2m", "24h" to milliseconds. False: not one, or over 30 days. */
-bool config_duration_parse(const char *text, uint32_t *ms);
-/* The shortest of these forms; returns into. */
-#define CONFIG_DURATION_TEXT_BYTES 16
-char *config_duration_text(uint32_t ms, char *into);
 
 #endif

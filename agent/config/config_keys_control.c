@@ -1,3 +1,4 @@
+#include "agent/base/address.h"
 #include "agent/config/config_keys.h"
 #include "agent/config/config_value.h"
 
@@ -31,12 +32,12 @@ static bool take_rpc_auth(struct config_draft *d, const char *value, const struc
 static bool end(struct config_draft *d, const struct config_place *at)
 {
     const struct config *c = d->config;
-    char addr[CONFIG_ADDR_TEXT_BYTES];
+    char addr[ADDRESS_TEXT_BYTES];
 
     (void)at;
-    if (c->rpc.port == 0 || c->rpc_auth != NULL || config_value_is_loopback(&c->rpc))
+    if (c->rpc.port == 0 || c->rpc_auth != NULL || address_is_loopback(c->rpc.ip))
         return true;
-    d->rpc_at.value = config_addr_text(&c->rpc, addr);
+    d->rpc_at.value = address_text(c->rpc.ip, c->rpc.port, addr);
     return config_refuse(&d->rpc_at,
                          "other hosts could reach it, so clients must prove themselves; "
                          "set rpc_auth too, or use \"127.0.0.1:7373\"");

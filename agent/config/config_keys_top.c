@@ -1,3 +1,4 @@
+#include "agent/base/address.h"
 #include "agent/config/config_keys.h"
 #include "agent/config/config_value.h"
 
@@ -36,8 +37,8 @@ static bool take_bind(struct config_draft *d, const char *value, const struct co
 
     if (!config_value_addr(&addr, value, at))
         return false;
-    d->config->bind_ipv6 = !config_addr_is_ipv4(&addr);
-    if (config_value_is_any(&addr))
+    d->config->bind_ipv6 = !address_is_ipv4(addr.ip);
+    if (address_is_any(addr.ip))
         memset(addr.ip, 0, sizeof addr.ip);
     d->config->bind = addr;
     return true;
@@ -49,7 +50,7 @@ static bool take_advertise(struct config_draft *d, const char *value, const stru
 
     if (!config_value_addr(&addr, value, at))
         return false;
-    if (config_value_is_any(&addr))
+    if (address_is_any(addr.ip))
         return config_refuse(at, "not an address that others could reach; use one of this host's, "
                                  "or leave it out to have it found from the interfaces");
     d->config->advertise = addr;
@@ -63,12 +64,12 @@ static bool take_join(struct config_draft *d, const char *value, const struct co
     uint16_t port = CONFIG_DEFAULT_PORT;
     struct gossip_addr addr = {.port = 0};
 
-    if (!config_host_parse(value, host, sizeof host, &port))
+    if (!address_parse_host(value, host, sizeof host, &port))
         return config_refuse(at, "not a host's name or address, with or without a port; use one "
                                  "such as \"10.0.0.12\", \"db2.example.org:7949\" or "
                                  "\"[2001:db8::12]:7949\"");
-    if (config_addr_parse(value, &addr) &&
-        (config_value_is_any(&addr) || config_value_is_multicast(&addr)))
+    if (address_parse(value, addr.ip, &addr.port) &&
+        (address_is_any(addr.ip) || address_is_multicast(addr.ip)))
         return config_refuse(at, "not one host's address; use one that a member listens on");
     if (d->config->join_count == CONFIG_JOINS_MAX)
         return config_refuse(at,

@@ -1,3 +1,4 @@
+#include "agent/base/address.h"
 #include "agent/base/text.h"
 #include "agent/config/config_keys.h"
 #include "agent/config/config_value.h"
@@ -50,7 +51,7 @@ static bool begin(struct config_draft *d, const struct config_place *at)
 /* Are all bits behind the prefix ones, or all zeros? */
 static bool ends_in(const struct vip_spec *spec, bool ones)
 {
-    unsigned bit = spec->prefix_bits + (config_addr_is_ipv4(&spec->address) ? 96 : 0);
+    unsigned bit = spec->prefix_bits + (address_is_ipv4(spec->address.ip) ? 96 : 0);
 
     for (; bit < 128; bit++) {
         if ((spec->address.ip[bit / 8] >> (7 - bit % 8) & 1) != ones)
@@ -63,14 +64,14 @@ static bool ends_in(const struct vip_spec *spec, bool ones)
 static bool check_address(const struct vip_spec *spec, const struct config_place *at)
 {
     const struct gossip_addr *addr = &spec->address;
-    bool ipv4 = config_addr_is_ipv4(addr);
+    bool ipv4 = address_is_ipv4(addr->ip);
 
-    if (config_value_is_any(addr) || (ipv4 && addr->ip[12] == 0))
+    if (address_is_any(addr->ip) || (ipv4 && addr->ip[12] == 0))
         return config_refuse(at, "no host's address; use one that a host can have, " SUCH_AS);
-    if (config_value_is_loopback(addr))
+    if (address_is_loopback(addr->ip))
         return config_refuse(at, "a loopback address, which others could not reach; use one of "
                                  "a network, " SUCH_AS);
-    if (config_value_is_multicast(addr))
+    if (address_is_multicast(addr->ip))
         return config_refuse(at, "a multicast or reserved address; use one that a host can "
                                  "have, " SUCH_AS);
     if (spec->prefix_bits > (ipv4 ? 30 : 126)) /* too small for any but hosts */
@@ -91,7 +92,7 @@ static bool take_address(struct config_draft *d, const char *value, const struct
 {
     struct vip_spec *spec = current(d);
 
-    if (!config_prefix_parse(value, &spec->address, &spec->prefix_bits))
+    if (!address_parse_prefix(value, spec->address.ip, &spec->prefix_bits))
         return config_refuse(at, "not an IPv4 or IPv6 address with a prefix, " SUCH_AS);
     for (const struct vip_spec *other = d->config->vips; other < spec; other++) {
         if (same_ip(&other->address, &spec->address))
@@ -252,9 +253,9 @@ static bool check_hook(struct config_draft *d, struct vip_spec *spec,
 static bool check_not_own(const struct config_draft *d, const struct vip_spec *spec, int line)
 {
     const struct config *c = d->config;
-    char text[CONFIG_PREFIX_TEXT_BYTES];
+    char text[ADDRESS_PREFIX_TEXT_BYTES];
     struct config_place at = place(d, spec, line, "address",
-                                   config_prefix_text(&spec->address, spec->prefix_bits, text));
+                                   address_prefix_text(spec->address.ip, spec->prefix_bits, text));
 
     if (same_ip(&c->bind, &spec->address))
         return config_refuse(&at, "the agent's own, by bind; use one that no host has to itself");

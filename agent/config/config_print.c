@@ -1,3 +1,5 @@
+#include "agent/base/address.h"
+#include "agent/base/duration.h"
 #include "agent/config/config.h"
 
 #include "gossip/lease/leases.h"
@@ -7,9 +9,9 @@
 
 static void print_addr(FILE *out, const char *key, const struct gossip_addr *addr)
 {
-    char text[CONFIG_ADDR_TEXT_BYTES];
+    char text[ADDRESS_TEXT_BYTES];
 
-    fprintf(out, "%s = %s\n", key, config_addr_text(addr, text));
+    fprintf(out, "%s = %s\n", key, address_text(addr->ip, addr->port, text));
 }
 
 static void print_optional(FILE *out, const char *key, const char *value, const char *otherwise)
@@ -19,9 +21,9 @@ static void print_optional(FILE *out, const char *key, const char *value, const 
 
 static void print_duration(FILE *out, const char *key, uint32_t ms)
 {
-    char text[CONFIG_DURATION_TEXT_BYTES];
+    char text[DURATION_TEXT_BYTES];
 
-    fprintf(out, "%s = %s\n", key, config_duration_text(ms, text));
+    fprintf(out, "%s = %s\n", key, duration_text(ms, text));
 }
 
 /* True for the 16 bytes of no address at all. */
@@ -82,7 +84,7 @@ static void print_match(const struct tag_match *match, FILE *out)
 static void print_handler(const struct handler_spec *spec, FILE *out)
 {
     const char *comma = "";
-    char text[CONFIG_DURATION_TEXT_BYTES];
+    char text[DURATION_TEXT_BYTES];
 
     fprintf(out, "handler.%s.on =", spec->name);
     for (unsigned kind = 0; kind < EVENT_KINDS_COUNT; kind++) {
@@ -94,8 +96,7 @@ static void print_handler(const struct handler_spec *spec, FILE *out)
     fprintf(out, "\nhandler.%s.match =", spec->name);
     print_match(&spec->match, out);
     fprintf(out, "handler.%s.run = %s\n", spec->name, spec->run);
-    fprintf(out, "handler.%s.timeout = %s\n", spec->name,
-            config_duration_text(spec->timeout_ms, text));
+    fprintf(out, "handler.%s.timeout = %s\n", spec->name, duration_text(spec->timeout_ms, text));
     fprintf(out, "handler.%s.user = %s\n", spec->name,
             spec->user != NULL ? spec->user : "(who started musterd)");
 }
@@ -165,12 +166,12 @@ static void print_requires(const struct vip_spec *spec, FILE *out)
 
 static void print_hook(const struct vip_spec *spec, FILE *out)
 {
-    char text[CONFIG_DURATION_TEXT_BYTES];
+    char text[DURATION_TEXT_BYTES];
 
     fprintf(out, "vip.%s.hook = %s\n", spec->name, spec->hook != NULL ? spec->hook : "(none)");
     if (spec->hook == NULL)
         return;
-    fprintf(out, "vip.%s.timeout = %s\n", spec->name, config_duration_text(spec->timeout_ms, text));
+    fprintf(out, "vip.%s.timeout = %s\n", spec->name, duration_text(spec->timeout_ms, text));
     fprintf(out, "vip.%s.user = %s\n", spec->name,
             spec->user != NULL ? spec->user : "(who started musterd)");
 }
@@ -178,22 +179,22 @@ static void print_hook(const struct vip_spec *spec, FILE *out)
 /* What its lease's length means; rounded down to milliseconds. */
 static void print_lease(const struct vip_spec *spec, FILE *out)
 {
-    char text[CONFIG_DURATION_TEXT_BYTES];
+    char text[DURATION_TEXT_BYTES];
     uint32_t hold_ms = (uint32_t)(lease_hold_us(spec->lease_ms * INT64_C(1000)) / 1000);
 
-    fprintf(out, "vip.%s.lease = %s\n", spec->name, config_duration_text(spec->lease_ms, text));
+    fprintf(out, "vip.%s.lease = %s\n", spec->name, duration_text(spec->lease_ms, text));
     fprintf(out, "vip.%s.renewed_every = %s\n", spec->name,
-            config_duration_text(spec->lease_ms / LEASES_RENEW_PARTS, text));
+            duration_text(spec->lease_ms / LEASES_RENEW_PARTS, text));
     fprintf(out, "vip.%s.given_up_unless_renewed_within = %s\n", spec->name,
-            config_duration_text(hold_ms, text));
+            duration_text(hold_ms, text));
 }
 
 static void print_vip(const struct vip_spec *spec, FILE *out)
 {
-    char text[CONFIG_PREFIX_TEXT_BYTES];
+    char text[ADDRESS_PREFIX_TEXT_BYTES];
 
     fprintf(out, "vip.%s.address = %s\n", spec->name,
-            config_prefix_text(&spec->address, spec->prefix_bits, text));
+            address_prefix_text(spec->address.ip, spec->prefix_bits, text));
     fprintf(out, "vip.%s.interface = %s\n", spec->name, spec->interface);
     fprintf(out, "vip.%s.match =", spec->name);
     print_match(&spec->match, out);
@@ -230,7 +231,7 @@ static void print_timing(uint32_t detect_ms, FILE *out)
 
 bool config_detect_advice(uint32_t detect_ms, uint64_t rtt_us, char *into)
 {
-    char detect[CONFIG_DURATION_TEXT_BYTES], least[CONFIG_DURATION_TEXT_BYTES];
+    char detect[DURATION_TEXT_BYTES], least[DURATION_TEXT_BYTES];
     uint32_t least_ms = gossip_detect_ms_min((int64_t)rtt_us);
 
     if (detect_ms >= least_ms)
@@ -239,8 +240,8 @@ bool config_detect_advice(uint32_t detect_ms, uint64_t rtt_us, char *into)
         into, CONFIG_ERROR_BYTES,
         "detect \"%s\": below the smallest possible %s where answers take %.1f ms, and members "
         "that live may be suspected; use at least \"%s\", on all members",
-        config_duration_text(detect_ms, detect), config_duration_text(least_ms, least),
-        (double)rtt_us / 1000, least);
+        duration_text(detect_ms, detect), duration_text(least_ms, least), (double)rtt_us / 1000,
+        least);
     return true;
 }
 

@@ -1,5 +1,8 @@
 #include "agent/config/config_value.h"
 
+#include "agent/base/address.h"
+#include "agent/base/duration.h"
+#include "agent/base/text.h"
 #include "agent/config/trust.h"
 
 #include <confuse.h>
@@ -21,33 +24,12 @@ bool config_value_keep(char **into, const char *value, const struct config_place
     return true;
 }
 
-bool config_value_is_any(const struct gossip_addr *addr)
-{
-    static const uint8_t zero[16];
-    size_t from = config_addr_is_ipv4(addr) ? 12 : 0;
-
-    return memcmp(addr->ip + from, zero, sizeof zero - from) == 0;
-}
-
-bool config_value_is_multicast(const struct gossip_addr *addr)
-{
-    return config_addr_is_ipv4(addr) ? addr->ip[12] >= 224 : addr->ip[0] == 0xff;
-}
-
-bool config_value_is_loopback(const struct gossip_addr *addr)
-{
-    static const uint8_t ipv6[16] = {[15] = 1};
-
-    return config_addr_is_ipv4(addr) ? addr->ip[12] == 127
-                                     : memcmp(addr->ip, ipv6, sizeof ipv6) == 0;
-}
-
 bool config_value_addr(struct gossip_addr *addr, const char *value, const struct config_place *at)
 {
-    if (!config_addr_parse(value, addr))
+    if (!address_parse(value, addr->ip, &addr->port))
         return config_refuse(at, "not an IPv4 or IPv6 address with or without a port; use one such "
                                  "as \"10.0.0.11\", \"10.0.0.11:7949\" or \"[2001:db8::11]:7949\"");
-    if (config_value_is_multicast(addr))
+    if (address_is_multicast(addr->ip))
         return config_refuse(at, "a multicast or reserved address; use one of this host's");
     return true;
 }
@@ -87,17 +69,17 @@ bool config_value_match(struct tag_match *match, const char *value, const struct
 bool config_value_duration(uint32_t *ms, uint32_t ms_min, uint32_t ms_max, const char *value,
                            const struct config_place *at)
 {
-    char limit[CONFIG_DURATION_TEXT_BYTES];
+    char limit[DURATION_TEXT_BYTES];
     uint32_t parsed;
 
-    if (!config_duration_parse(value, &parsed))
+    if (!duration_parse(value, &parsed))
         return config_refuse(at, "not a duration; use one such as \"1.5s\" or \"800ms\"");
     if (parsed < ms_min)
         return config_refuse(at, "below the smallest possible %s; use a duration such as \"1.5s\"",
-                             config_duration_text(ms_min, limit));
+                             duration_text(ms_min, limit));
     if (parsed > ms_max)
         return config_refuse(at, "above the largest possible %s; use a duration such as \"1.5s\"",
-                             config_duration_text(ms_max, limit));
+                             duration_text(ms_max, limit));
     *ms = parsed;
     return true;
 }
@@ -107,7 +89,7 @@ bool config_value_number(uint32_t *number, uint32_t min, uint32_t max, const cha
 {
     uint32_t parsed;
 
-    if (!config_number_parse(value, max, &parsed) || parsed < min)
+    if (!text_parse_number(value, max, &parsed) || parsed < min)
         return config_refuse(at, "not a whole number from %" PRIu32 " to %" PRIu32, min, max);
     *number = parsed;
     return true;
@@ -162,7 +144,7 @@ bool config_value_timeout(uint32_t *ms, const char *value, const struct config_p
 {
     uint32_t parsed;
 
-    if (!config_duration_parse(value, &parsed))
+    if (!duration_parse(value, &parsed))
         return config_refuse(at, "not a duration of at most 30 days; use one such as \"30s\"");
     if (parsed == 0)
         return config_refuse(at, "too short for anything to run; use a duration such as \"30s\"");

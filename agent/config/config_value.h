@@ -10,11 +10,6 @@
 /* Puts a copy in the place of what was there. */
 bool config_value_keep(char **into, const char *value, const struct config_place *at);
 
-/* 0.0.0.0 or :: */
-bool config_value_is_any(const struct gossip_addr *addr);
-/* Reserved ones, the broadcast address among them, too. */
-bool config_value_is_multicast(const struct gossip_addr *addr);
-bool config_value_is_loopback(const struct gossip_addr *addr);
 /* An address of this host; addr->port is what it is without one. */
 bool config_value_addr(struct gossip_addr *addr, const char *value, const struct config_place *at);
 

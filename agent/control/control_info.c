@@ -1,3 +1,4 @@
+#include "agent/base/address.h"
 #include "agent/control/control_command.h"
 #include "agent/vip/quorum.h"
 #include "agent/vip/vips.h"
@@ -124,12 +125,12 @@ static void put_agent(struct rpc_out *out, const struct control *c)
 {
     const struct agent *a = c->agent;
     struct gossip_member self = gossip_self(a->gossip);
-    char addr[CONFIG_ADDR_TEXT_BYTES], id[CONTROL_ID_TEXT_BYTES];
+    char addr[ADDRESS_TEXT_BYTES], id[CONTROL_ID_TEXT_BYTES];
     struct section s = section_begin(out, "agent");
     put_text(&s, "name", self.profile->name);
     put_text(&s, "version", PACKAGE_VERSION);
     put_text(&s, "cluster", a->config->cluster);
-    put_text(&s, "addr", config_addr_text(&self.profile->addr, addr));
+    put_text(&s, "addr", address_text(self.profile->addr.ip, self.profile->addr.port, addr));
     put_text(&s, "status", gossip_status_text(self.status));
     put_text(&s, "id", control_members_id_text(self.profile, id));
     put_unsigned(&s, "generation", self.profile->generation);

@@ -1,5 +1,6 @@
 #include "agent/events/journal.h"
 
+#include "agent/base/address.h"
 #include "agent/base/json.h"
 #include "agent/config/config.h"
 
@@ -90,12 +91,12 @@ static void id_text(const uint8_t *id, char *into)
 void journal_member_json(struct json *j, const char *key, const struct gossip_member *member)
 {
     const struct gossip_profile *p = member->profile;
-    char id[2 * GOSSIP_ID_BYTES + 1], ip[CONFIG_ADDR_TEXT_BYTES];
+    char id[2 * GOSSIP_ID_BYTES + 1], ip[ADDRESS_TEXT_BYTES];
     id_text(p->id, id);
     json_object_begin(j, key);
     json_string(j, "name", p->name);
     json_string(j, "id", id);
-    json_string(j, "addr", config_ip_text(&p->addr, ip));
+    json_string(j, "addr", address_ip_text(p->addr.ip, ip));
     json_unsigned(j, "port", p->addr.port);
     json_string(j, "status", gossip_status_text(member->status));
     json_boolean(j, "unreachable", member->partly);

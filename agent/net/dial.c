@@ -1,5 +1,6 @@
 #include "agent/net/dial.h"
 
+#include "agent/base/address.h"
 #include "agent/net/net.h"
 
 #include <assert.h>
@@ -106,7 +107,7 @@ static void resolve(struct lookup *l, int flags)
     for (struct addrinfo *i = found; i && l->count < DIAL_ADDRESSES_MAX; i = i->ai_next) {
         struct sockaddr_storage sa = {0};
         memcpy(&sa, i->ai_addr, i->ai_addrlen);
-        l->count += net_addr(&sa, &l->addrs[l->count]);
+        l->count += address_from_socket(&sa, l->addrs[l->count].ip, &l->addrs[l->count].port);
     }
     if (found)
         freeaddrinfo(found);
@@ -208,7 +209,7 @@ static bool begin_lookup(struct dial *d)
     assert(l);
     l->dial = d;
     l->port = CONFIG_DEFAULT_PORT;
-    config_host_parse(d->host, l->host, sizeof l->host, &l->port); /* as begin() has seen */
+    address_parse_host(d->host, l->host, sizeof l->host, &l->port); /* as begin() has seen */
     resolve(l, AI_NUMERICHOST);
     if (l->count > 0) {
         on_found(l);
@@ -275,7 +276,7 @@ static struct dial *begin(struct dials *all, const char *host, bool persistent)
 {
     char name[HOST_BYTES];
     uint16_t port = CONFIG_DEFAULT_PORT;
-    if (all->count == DIAL_MAX || !config_host_parse(host, name, sizeof name, &port))
+    if (all->count == DIAL_MAX || !address_parse_host(host, name, sizeof name, &port))
         return NULL;
     struct dial *d = calloc(1, sizeof *d);
     assert(d);

@@ -9,16 +9,6 @@
 
 #define NET_ERROR_BYTES 512
 
-/* The kernel's form of addr, for a socket of `family` (AF_INET or AF_INET6, where IPv4 is mapped).
- * Returns its length; 0: an IPv6 address has no form on an AF_INET socket. */
-socklen_t net_sockaddr(const struct gossip_addr *addr, int family, struct sockaddr_storage *into);
-/* And back. False: neither IPv4 nor IPv6. */
-bool net_addr(const struct sockaddr_storage *from, struct gossip_addr *addr);
-
-/* True for 0.0.0.0 and ::, mapped or not. */
-bool net_is_any(const struct gossip_addr *addr);
-bool net_is_ipv4(const struct gossip_addr *addr);
-
 /* A non-blocking socket of `type` (SOCK_DGRAM, SOCK_STREAM; streams listening) bound to addr; the
  * family is AF_INET6, for both families, if `ipv6` or addr needs it. -1 with `error` filled
  * (NET_ERROR_BYTES), naming the address and what would do. */

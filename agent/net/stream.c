@@ -1,6 +1,7 @@
 #include "agent/net/stream.h"
 
 #include "agent/agent.h"
+#include "agent/base/address.h"
 #include "agent/net/net.h"
 
 #include <assert.h>
@@ -117,7 +118,7 @@ static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struc
     struct gossip_addr addr;
     (void)listener;
     memcpy(&from, sa, (size_t)len);
-    if (!net_addr(&from, &addr)) {
+    if (!address_from_socket(&from, addr.ip, &addr.port)) {
         close(fd);
         return;
     }
@@ -134,7 +135,7 @@ struct stream *stream_new(struct agent *a, const struct gossip_addr *addr, bool 
     s->agent = a;
     s->source = *addr;
     s->source.port = 0;
-    s->family = ipv6 || !net_is_ipv4(addr) ? AF_INET6 : AF_INET;
+    s->family = ipv6 || !address_is_ipv4(addr->ip) ? AF_INET6 : AF_INET;
     s->listener = evconnlistener_new(a->base, on_accept, s,
                                      LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 0, fd);
     assert(s->listener);
@@ -155,10 +156,10 @@ void stream_free(struct stream *s)
 static bool bind_source(const struct stream *s, int fd)
 {
     int on = 1;
-    if (net_is_any(&s->source))
+    if (address_is_any(s->source.ip))
         return true;
     struct sockaddr_storage sa;
-    socklen_t len = net_sockaddr(&s->source, s->family, &sa);
+    socklen_t len = address_to_socket(s->source.ip, s->source.port, s->family, &sa);
     setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
     return bind(fd, (struct sockaddr *)&sa, len) == 0;
 }
@@ -167,7 +168,7 @@ static bool bind_source(const struct stream *s, int fd)
 static struct connection *dial(struct stream *s, const struct gossip_addr *addr)
 {
     struct sockaddr_storage sa;
-    socklen_t len = net_sockaddr(addr, s->family, &sa);
+    socklen_t len = address_to_socket(addr->ip, addr->port, s->family, &sa);
     int fd = len ? socket(s->family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0) : -1;
     if (fd < 0)
         return NULL;

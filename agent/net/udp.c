@@ -1,6 +1,7 @@
 #include "agent/net/udp.h"
 
 #include "agent/agent.h"
+#include "agent/base/address.h"
 #include "agent/net/net.h"
 
 #include <assert.h>
@@ -61,7 +62,7 @@ struct udp *udp_new(struct agent *a, const struct gossip_addr *addr, bool ipv6, 
     assert(u);
     u->agent = a;
     u->fd = fd;
-    u->family = ipv6 || !net_is_ipv4(addr) ? AF_INET6 : AF_INET;
+    u->family = ipv6 || !address_is_ipv4(addr->ip) ? AF_INET6 : AF_INET;
     wire_batch(&u->in);
     wire_batch(&u->out);
     u->readable = event_new(a->base, fd, EV_READ | EV_PERSIST, on_readable, u);
@@ -83,7 +84,7 @@ static void take_in(struct udp *u, int count)
 {
     for (int i = 0; i < count; i++) {
         struct gossip_route from = {.via = GOSSIP_DATAGRAM};
-        if (net_addr(&u->in.addrs[i], &from.addr))
+        if (address_from_socket(&u->in.addrs[i], from.addr.ip, &from.addr.port))
             gossip_receive(u->agent->gossip, agent_now_us(), &from, u->in.bytes[i],
                            u->in.headers[i].msg_len);
         u->in.headers[i].msg_hdr.msg_namelen = sizeof u->in.addrs[i];
@@ -107,7 +108,8 @@ void udp_send(struct udp *u, const struct gossip_packet *packet)
         udp_flush(u);
     unsigned at = u->out_count;
     struct mmsghdr *header = &u->out.headers[at];
-    header->msg_hdr.msg_namelen = net_sockaddr(&packet->route.addr, u->family, &u->out.addrs[at]);
+    header->msg_hdr.msg_namelen = address_to_socket(packet->route.addr.ip, packet->route.addr.port,
+                                                    u->family, &u->out.addrs[at]);
     /* An IPv6 member seen from an IPv4-only agent is out of reach, like one behind a cut. */
     if (header->msg_hdr.msg_namelen == 0)
         return;

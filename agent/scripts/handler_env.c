@@ -1,5 +1,6 @@
 #include "agent/scripts/handler_env.h"
 
+#include "agent/base/address.h"
 #include "agent/config/config.h"
 #include "agent/steward/runner.h"
 
@@ -70,9 +71,9 @@ static void env_add_tag(struct env *env, const char *key, const char *value)
 static void env_add_member(struct env *env, const struct gossip_member *member)
 {
     const struct gossip_profile *p = member->profile;
-    char ip[CONFIG_ADDR_TEXT_BYTES];
+    char ip[ADDRESS_TEXT_BYTES];
     env_add(env, "MUSTER_MEMBER_NAME=%s", p->name);
-    env_add(env, "MUSTER_MEMBER_ADDR=%s", config_ip_text(&p->addr, ip));
+    env_add(env, "MUSTER_MEMBER_ADDR=%s", address_ip_text(p->addr.ip, ip));
     env_add(env, "MUSTER_MEMBER_PORT=%u", p->addr.port);
     env_add(env, "MUSTER_MEMBER_STATUS=%s", gossip_status_text(member->status));
     env_add(env, "MUSTER_MEMBER_UNREACHABLE=%s", member->partly ? "yes" : "no");

@@ -1,5 +1,6 @@
 #include "agent/state/store.h"
 
+#include "agent/base/address.h"
 #include "agent/base/folder.h"
 #include "agent/base/log.h"
 #include "agent/config/config.h"
@@ -25,7 +26,7 @@
 
 #define NAME_BYTES (GOSSIP_NAME_BYTES_MAX + 1)
 #define ID_TEXT_BYTES (2 * GOSSIP_ID_BYTES + 1)
-#define PEER_LINE_BYTES_MAX (sizeof "peer \n" + CONFIG_ADDR_TEXT_BYTES)
+#define PEER_LINE_BYTES_MAX (sizeof "peer \n" + ADDRESS_TEXT_BYTES)
 
 /* A voter is a line of "voter NAME". */
 _Static_assert(
@@ -56,12 +57,12 @@ static void identity_write(const struct store_identity *identity, struct statefi
 
 static void peers_write(const struct gossip_addr *peers, size_t count, struct statefile *f)
 {
-    char addr[CONFIG_ADDR_TEXT_BYTES];
+    char addr[ADDRESS_TEXT_BYTES];
 
     f->len = 0;
     statefile_add(f, PEERS_HEADING " %d\n", FORMAT_VERSION);
     for (size_t i = 0; i < count; i++)
-        statefile_add(f, "peer %s\n", config_addr_text(&peers[i], addr));
+        statefile_add(f, "peer %s\n", address_text(peers[i].ip, peers[i].port, addr));
     statefile_seal(f);
 }
 
@@ -101,12 +102,13 @@ static bool identity_parse(const struct statefile *f, struct store_identity *ide
 static bool peers_parse(const struct statefile *f, struct gossip_addr *peers, size_t *count)
 {
     struct statefile again;
-    char addr[CONFIG_ADDR_TEXT_BYTES];
+    char addr[ADDRESS_TEXT_BYTES];
     const char *line = strchr(f->bytes, '\n');
 
     for (*count = 0; line != NULL && *count < STORE_PEERS_MAX; ++*count) {
         peers[*count] = (struct gossip_addr){0};
-        if (sscanf(line, "\npeer %55s", addr) != 1 || !config_addr_parse(addr, &peers[*count]))
+        if (sscanf(line, "\npeer %55s", addr) != 1 ||
+            !address_parse(addr, peers[*count].ip, &peers[*count].port))
             break;
         line = strchr(line + 1, '\n');
     }

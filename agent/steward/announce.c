@@ -1,6 +1,6 @@
 #include "agent/steward/announce.h"
 
-#include "agent/base/ip.h"
+#include "agent/base/address.h"
 
 #include <arpa/inet.h>
 #include <assert.h>
@@ -70,10 +70,10 @@ static size_t build_arp(enum announce_kind kind, const uint8_t *mac, const uint8
     frame[ARP_OPERATION_AT] = kind == ANNOUNCE_ARP_REPLY ? 2 : 1;
     memcpy(frame + ARP_SENDER_MAC_AT, mac, ANNOUNCE_MAC_BYTES);
     if (kind != ANNOUNCE_ARP_PROBE)
-        memcpy(frame + ARP_SENDER_IP_AT, ip + IP_IPV4_AT, IPV4_BYTES);
+        memcpy(frame + ARP_SENDER_IP_AT, ip + ADDRESS_IPV4_AT, IPV4_BYTES);
     if (kind == ANNOUNCE_ARP_REPLY)
         memcpy(frame + ARP_TARGET_MAC_AT, mac, ANNOUNCE_MAC_BYTES);
-    memcpy(frame + ARP_TARGET_IP_AT, ip + IP_IPV4_AT, IPV4_BYTES);
+    memcpy(frame + ARP_TARGET_IP_AT, ip + ADDRESS_IPV4_AT, IPV4_BYTES);
     return ARP_END;
 }
 
@@ -137,7 +137,7 @@ size_t announce_build(enum announce_kind kind, const uint8_t mac[ANNOUNCE_MAC_BY
                       const uint8_t ip[ANNOUNCE_IP_BYTES], uint8_t frame[ANNOUNCE_FRAME_BYTES_MAX])
 {
     memset(frame, 0, ANNOUNCE_FRAME_BYTES_MAX);
-    assert(ip_is_ipv4(ip) == (kind <= ANNOUNCE_ARP_PROBE));
+    assert(address_is_ipv4(ip) == (kind <= ANNOUNCE_ARP_PROBE));
     if (kind == ANNOUNCE_NA)
         return build_na(mac, ip, frame);
     if (kind == ANNOUNCE_NS)
@@ -152,8 +152,7 @@ static bool parse_arp(const uint8_t *frame, size_t bytes, struct announce_claim 
         memcmp(frame + ARP_SENDER_IP_AT, nobody, sizeof nobody) == 0)
         return false;
     unsigned operation = get16(frame + ARP_OPERATION_AT - 1);
-    memcpy(claim->ip, ip_mapped, sizeof ip_mapped);
-    memcpy(claim->ip + IP_IPV4_AT, frame + ARP_SENDER_IP_AT, IPV4_BYTES);
+    address_from_ipv4(frame + ARP_SENDER_IP_AT, claim->ip);
     memcpy(claim->mac, frame + ARP_SENDER_MAC_AT, ANNOUNCE_MAC_BYTES);
     return operation == 1 || operation == 2;
 }
@@ -268,7 +267,7 @@ static bool send_frame(const struct announce *a, enum announce_kind kind, int if
 bool announce_send(const struct announce *a, int ifindex, const uint8_t mac[ANNOUNCE_MAC_BYTES],
                    const uint8_t ip[ANNOUNCE_IP_BYTES])
 {
-    if (!ip_is_ipv4(ip))
+    if (!address_is_ipv4(ip))
         return send_frame(a, ANNOUNCE_NA, ifindex, mac, ip);
     return send_frame(a, ANNOUNCE_ARP_REQUEST, ifindex, mac, ip) &&
            send_frame(a, ANNOUNCE_ARP_REPLY, ifindex, mac, ip);
@@ -277,7 +276,7 @@ bool announce_send(const struct announce *a, int ifindex, const uint8_t mac[ANNO
 bool announce_probe(const struct announce *a, int ifindex, const uint8_t mac[ANNOUNCE_MAC_BYTES],
                     const uint8_t ip[ANNOUNCE_IP_BYTES])
 {
-    enum announce_kind kind = ip_is_ipv4(ip) ? ANNOUNCE_ARP_PROBE : ANNOUNCE_NS;
+    enum announce_kind kind = address_is_ipv4(ip) ? ANNOUNCE_ARP_PROBE : ANNOUNCE_NS;
     return send_frame(a, kind, ifindex, mac, ip);
 }
 

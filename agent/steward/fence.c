@@ -1,7 +1,7 @@
 #include "agent/steward/fence.h"
 
+#include "agent/base/address.h"
 #include "agent/base/clock.h"
-#include "agent/base/ip.h"
 
 #include <arpa/inet.h>
 #include <assert.h>
@@ -170,8 +170,8 @@ static void put_element(struct batch *b, int message, uint8_t family, const char
     struct nlattr *list = mnl_attr_nest_start(h, NFTA_SET_ELEM_LIST_ELEMENTS);
     struct nlattr *element = mnl_attr_nest_start(h, NFTA_LIST_ELEM);
     struct nlattr *key = mnl_attr_nest_start(h, NFTA_SET_ELEM_KEY);
-    mnl_attr_put(h, NFTA_DATA_VALUE, ipv4 ? FENCE_IP_BYTES - IP_IPV4_AT : FENCE_IP_BYTES,
-                 ipv4 ? ip + IP_IPV4_AT : ip);
+    mnl_attr_put(h, NFTA_DATA_VALUE, ipv4 ? FENCE_IP_BYTES - ADDRESS_IPV4_AT : FENCE_IP_BYTES,
+                 ipv4 ? ip + ADDRESS_IPV4_AT : ip);
     mnl_attr_nest_end(h, key);
     if (ms > 0)
         mnl_attr_put_u64(h, NFTA_SET_ELEM_TIMEOUT, htobe64(ms));
@@ -276,7 +276,7 @@ static void put_forget(struct batch *b, uint8_t family, const char *ours, const 
 static bool pass(struct fence *g, const uint8_t *ip, int64_t ms)
 {
     struct batch b;
-    bool ipv4 = ip_is_ipv4(ip);
+    bool ipv4 = address_is_ipv4(ip);
     begin(&b, g->seq);
     if (ipv4)
         put_pass(&b, NFPROTO_ARP, "ours4", "held4", ip, ms);
@@ -302,7 +302,7 @@ bool fence_arm(struct fence *g, const uint8_t ip[FENCE_IP_BYTES], int64_t ms)
 bool fence_forget(struct fence *g, const uint8_t ip[FENCE_IP_BYTES])
 {
     struct batch b;
-    bool ipv4 = ip_is_ipv4(ip);
+    bool ipv4 = address_is_ipv4(ip);
     if (!g->socket)
         return false;
     begin(&b, g->seq);

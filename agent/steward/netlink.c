@@ -1,6 +1,6 @@
 #include "agent/steward/netlink.h"
 
-#include "agent/base/ip.h"
+#include "agent/base/address.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -93,9 +93,9 @@ static struct nlmsghdr *start(char *bytes, int type, int flags)
 static struct nlmsghdr *start_addr(char *bytes, int type, int flags,
                                    const struct netlink_addr *addr)
 {
-    bool ipv4 = ip_is_ipv4(addr->ip);
-    const uint8_t *ip = ipv4 ? addr->ip + IP_IPV4_AT : addr->ip;
-    size_t ip_bytes = ipv4 ? sizeof addr->ip - IP_IPV4_AT : sizeof addr->ip;
+    bool ipv4 = address_is_ipv4(addr->ip);
+    const uint8_t *ip = ipv4 ? addr->ip + ADDRESS_IPV4_AT : addr->ip;
+    size_t ip_bytes = ipv4 ? sizeof addr->ip - ADDRESS_IPV4_AT : sizeof addr->ip;
     struct nlmsghdr *h = start(bytes, type, NLM_F_ACK | flags);
     struct ifaddrmsg *m = mnl_nlmsg_put_extra_header(h, sizeof *m);
     m->ifa_family = ipv4 ? AF_INET : AF_INET6;
@@ -111,7 +111,7 @@ bool netlink_addr_set(struct netlink *n, const struct netlink_addr *addr, uint32
                       bool replace)
 {
     char bytes[REQUEST_BYTES];
-    bool ipv4 = ip_is_ipv4(addr->ip);
+    bool ipv4 = address_is_ipv4(addr->ip);
     bool routeless = !ipv4 || addr->prefix == IPV4_BITS;
     struct ifa_cacheinfo lifetime = {.ifa_prefered = ipv4 ? valid_s : 0, .ifa_valid = valid_s};
     struct nlmsghdr *h =
@@ -135,11 +135,13 @@ struct addr_attrs {
 
 static void take_ip(struct addr_attrs *a, const struct nlattr *attr)
 {
-    size_t ip_bytes = a->ipv4 ? sizeof a->addr->ip - IP_IPV4_AT : sizeof a->addr->ip;
+    size_t ip_bytes = a->ipv4 ? sizeof a->addr->ip - ADDRESS_IPV4_AT : sizeof a->addr->ip;
     if (mnl_attr_get_payload_len(attr) != ip_bytes)
         return;
-    memcpy(a->addr->ip, ip_mapped, sizeof ip_mapped);
-    memcpy(a->addr->ip + sizeof a->addr->ip - ip_bytes, mnl_attr_get_payload(attr), ip_bytes);
+    if (a->ipv4)
+        address_from_ipv4(mnl_attr_get_payload(attr), a->addr->ip);
+    else
+        memcpy(a->addr->ip, mnl_attr_get_payload(attr), sizeof a->addr->ip);
     a->has_ip = true;
 }
 

@@ -1,6 +1,7 @@
 #include "agent/vip/vips.h"
 
 #include "agent/agent.h"
+#include "agent/base/address.h"
 #include "agent/vip/quorum.h"
 #include "agent/vip/steward_link.h"
 
@@ -82,10 +83,10 @@ static const char *obstacle(const struct vips *v, const struct one *o)
 
 void vips_describe(const struct vip_spec *spec, const struct vip *vip, struct journal_vip *into)
 {
-    char ip[CONFIG_ADDR_TEXT_BYTES];
+    char ip[ADDRESS_TEXT_BYTES];
     *into = (struct journal_vip){.epoch = vip->epoch, .here = vip->here};
     snprintf(into->name, sizeof into->name, "%s", spec->name);
-    snprintf(into->address, sizeof into->address, "%s/%u", config_ip_text(&spec->address, ip),
+    snprintf(into->address, sizeof into->address, "%s/%u", address_ip_text(spec->address.ip, ip),
              spec->prefix_bits);
     snprintf(into->interface, sizeof into->interface, "%s", spec->interface);
     snprintf(into->holder, sizeof into->holder, "%s", vip->holder);

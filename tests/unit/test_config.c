@@ -1,3 +1,5 @@
+#include "agent/base/address.h"
+#include "agent/base/duration.h"
 #include "tests/unit/config_fixture.h"
 
 #include <sys/stat.h>
@@ -13,9 +15,9 @@ int gethostname(char *name, size_t bytes)
 
 static void assert_addr(const struct gossip_addr *addr, const char *expected)
 {
-    char text[CONFIG_ADDR_TEXT_BYTES];
+    char text[ADDRESS_TEXT_BYTES];
 
-    ck_assert_str_eq(config_addr_text(addr, text), expected);
+    ck_assert_str_eq(address_text(addr->ip, addr->port, text), expected);
 }
 
 static void assert_tags(const struct config *c, const char *tags, size_t bytes)
@@ -428,6 +430,25 @@ START_TEST(printed_values_are_all_there_but_for_the_secret)
 }
 END_TEST
 
+START_TEST(a_detect_that_the_network_cannot_keep_is_named_with_the_smallest_that_it_can)
+{
+    char advice[CONFIG_ERROR_BYTES] = "untouched";
+
+    ck_assert(!config_detect_advice(GOSSIP_DETECT_MS_MIN, 0, advice)); /* nothing measured yet */
+    ck_assert(!config_detect_advice(gossip_detect_ms_min(400000), 400000, advice));
+    ck_assert_str_eq(advice, "untouched");
+    ck_assert(config_detect_advice(gossip_detect_ms_min(400000) - 1, 400000, advice));
+    char least[DURATION_TEXT_BYTES], expected[CONFIG_ERROR_BYTES];
+    ck_assert(config_detect_advice(GOSSIP_DETECT_MS_MIN, 400000, advice));
+    duration_text(gossip_detect_ms_min(400000), least);
+    snprintf(expected, sizeof expected,
+             "detect \"200ms\": below the smallest possible %s where answers take 400.0 ms, and "
+             "members that live may be suspected; use at least \"%s\", on all members",
+             least, least);
+    ck_assert_str_eq(advice, expected);
+}
+END_TEST
+
 static TCase *values(void)
 {
     TCase *t = tcase_create("values");
@@ -446,6 +467,7 @@ static TCase *values(void)
     tcase_add_test(t, host_with_an_impossible_name_needs_one_given);
     tcase_add_test(t, printed_defaults_say_where_they_come_from);
     tcase_add_test(t, printed_values_are_all_there_but_for_the_secret);
+    tcase_add_test(t, a_detect_that_the_network_cannot_keep_is_named_with_the_smallest_that_it_can);
     return t;
 }
 

@@ -1,3 +1,4 @@
+#include "agent/base/address.h"
 #include "tests/unit/config_vip_fixture.h"
 
 #include <errno.h>
@@ -90,19 +91,19 @@ static void uncomment(void)
 
 START_TEST(example_is_right_with_all_that_is_commented_out)
 {
-    char text[CONFIG_ADDR_TEXT_BYTES];
+    char text[ADDRESS_TEXT_BYTES];
 
     uncomment();
     struct config *c = must_load(example);
     ck_assert_str_eq(c->name, "db1");
-    ck_assert_str_eq(config_addr_text(&c->advertise, text), "10.0.0.11:7949");
+    ck_assert_str_eq(address_text(c->advertise.ip, c->advertise.port, text), "10.0.0.11:7949");
     ck_assert_uint_eq(c->join_count, 3);
     ck_assert_uint_eq(c->handlers_count, 1);
     ck_assert_uint_eq(c->handlers[0].match.count, 1);
     ck_assert_uint_eq(c->handlers[0].timeout_ms, 30000);
     ck_assert_str_eq(c->handlers[0].user, "root");
     ck_assert_str_eq(c->control_group, "root");
-    ck_assert_str_eq(config_addr_text(&c->rpc, text), "127.0.0.1:7373");
+    ck_assert_str_eq(address_text(c->rpc.ip, c->rpc.port, text), "127.0.0.1:7373");
     ck_assert_ptr_nonnull(c->rpc_auth);
     ck_assert_uint_eq(c->quorum.count, 3);
     ck_assert_uint_eq(c->vips_count, 1);

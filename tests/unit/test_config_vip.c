@@ -1,10 +1,11 @@
+#include "agent/base/address.h"
 #include "tests/unit/config_vip_fixture.h"
 
 static void assert_address(const struct vip_spec *spec, const char *expected)
 {
-    char text[CONFIG_PREFIX_TEXT_BYTES];
+    char text[ADDRESS_PREFIX_TEXT_BYTES];
 
-    ck_assert_str_eq(config_prefix_text(&spec->address, spec->prefix_bits, text), expected);
+    ck_assert_str_eq(address_prefix_text(spec->address.ip, spec->prefix_bits, text), expected);
 }
 
 /* ---- what is taken ---- */

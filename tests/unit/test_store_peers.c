@@ -1,3 +1,4 @@
+#include "agent/base/address.h"
 #include "tests/unit/store_fixture.h"
 
 #include "agent/config/config.h"
@@ -43,15 +44,15 @@ static struct gossip_addr addr_of(const char *text)
 {
     struct gossip_addr addr = {.port = 7949};
 
-    ck_assert(config_addr_parse(text, &addr));
+    ck_assert(address_parse(text, addr.ip, &addr.port));
     return addr;
 }
 
 static void assert_peer(size_t index, const char *expected)
 {
-    char text[CONFIG_ADDR_TEXT_BYTES];
+    char text[ADDRESS_TEXT_BYTES];
 
-    ck_assert_str_eq(config_addr_text(&peers[index], text), expected);
+    ck_assert_str_eq(address_text(peers[index].ip, peers[index].port, text), expected);
 }
 
 static const char *const some[] = {"10.0.0.1:7949", "[2001:db8::1]:1", "255.255.255.254:65535"};
