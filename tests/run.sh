@@ -1,9 +1,11 @@
 #!/usr/bin/env bash
 # Builds and runs every test; ends with "N passed, N failed", exit 1 if any failed.
 # usage: tests/run.sh [--quick | --all]
-#   --quick  one build, unit tests, lint, the shortest real-process tests
+#   --quick  one build, unit tests, the checks of the sources that take seconds, the shortest tests
+#            with real processes and in network namespaces: under three minutes
 #   --all    fuzzers for a minute each, 128 agents, valgrind for simulated clusters too, the slow
 #            faults of addresses, and 1,000,000 schedules of leases
+# tests/README.md says what runs where, and why.
 set -u
 cd "$(dirname "$0")/.." || exit
 # shellcheck source=tests/setup.sh
@@ -19,18 +21,19 @@ case $mode in
     exit 2
     ;;
 esac
+# A step that takes longer hangs. No step needs a tenth of it, but machines are shared.
+STEP_LIMIT_S=3600
+
 need_packages "${BUILD_PACKAGES[@]}" "${TEST_PACKAGES[@]}"
 prepare_tree || exit 1
-
 logs=build/logs
 rm -rf "$logs"
 mkdir -p "$logs"
-passed=0 failed=0
 jobs=$(nproc)
-trap 'kill "${pid[@]}" 2>/dev/null; exit 130' INT TERM
+trap 'kill $(jobs -pr) 2>/dev/null; exit 130' INT TERM
 
-# Counts a log's tests: "ok - " and "not ok - " lines, automake's results of scripts, and
-# Check's "100%: Checks: 12, Failures: 0, Errors: 0" in what make check leaves behind.
+# count LOG...: "PASSED FAILED" of its tests: "ok - " and "not ok - " lines, and Check's
+# "100%: Checks: 12, Failures: 0, Errors: 0" in what make check leaves behind.
 count() {
     cat "$@" 2>/dev/null | awk '
         /^ok - / { good++ }
@@ -39,121 +42,112 @@ count() {
         END { print good + 0, bad + 0 }'
 }
 
-# begin NAME SECONDS COMMAND...: starts it, with what it says in a log; end NAME waits for it, and shows
-# the log if it failed. A step that names no tests of its own is one. also_count: more logs to count.
-declare -A pid=() began=() limit=() more_logs=()
-begin() {
-    local name=$1 seconds=$2
-    shift 2
-    timeout -k 20 "$seconds" "$@" >"$logs/$name.log" 2>&1 </dev/null &
-    pid[$name]=$! began[$name]=$SECONDS limit[$name]=$seconds more_logs[$name]=${also_count-}
-}
-end() {
-    local name=$1 log=$logs/$1.log good bad status
-    wait "${pid[$name]}"
+# step NAME COMMAND...: runs it, with what it says in a log that is shown if it failed. A step that
+# names no tests of its own is one. more_logs: patterns of files whose tests count too.
+step() {
+    local name=$1 log=$logs/$1.log begun=$SECONDS good bad status
+    shift
+    timeout -k 20 "$STEP_LIMIT_S" "$@" >"$log" 2>&1 </dev/null
     status=$?
-    unset "pid[$name]"
     # shellcheck disable=SC2086  # patterns of files
-    read -r good bad < <(count "$log" ${more_logs[$name]})
+    read -r good bad < <(count "$log" ${more_logs-})
     if [ "$status" -ne 0 ] && [ "$bad" -eq 0 ]; then bad=1; fi
     if [ "$status" -eq 0 ] && [ "$((good + bad))" -eq 0 ]; then good=1; fi
-    passed=$((passed + good)) failed=$((failed + bad))
+    echo "$good $bad" >"$logs/$name.count"
+    [ "$status" -ne 124 ] || echo "stopped after $STEP_LIMIT_S s" >>"$log"
     if [ "$bad" -eq 0 ]; then
-        echo "$name: ok ($good passed, $((SECONDS - began[$name])) s)"
+        echo "$name: ok ($good passed, $((SECONDS - begun)) s)"
         grep -h '^\(skipped - \|# [^A-Z]\)' "$log" | sed 's/^/    /'
         return 0
     fi
-    [ "$status" -ne 124 ] || echo "stopped after ${limit[$name]} s" >>"$log"
-    echo "$name: FAILED ($good passed, $bad failed, exit $status); the end of $log:"
+    echo "$name: FAILED ($good passed, $bad failed, exit $status, $((SECONDS - begun)) s); the end of $log:"
     tail -n 100 "$log" | sed 's/^/    | /'
     return 1
 }
-step() {
-    begin "$@"
-    end "$1"
-}
 
-# real FOLDER SCRIPT [ARGUMENT...]: a test with real processes against that build.
-real() {
-    local folder=$1 script=$2
-    shift 2
-    MUSTER_BUILD=build/$folder step "real-$folder-$script" 180 "tests/real/$script.sh" "$@"
-}
-
-# The same for what runs in network namespaces, as root: netns FOLDER SECONDS SCRIPT [ARGUMENT...]
-netns() {
-    local folder=$1 seconds=$2 script=$3
-    shift 3
-    MUSTER_BUILD=build/$folder step "netns-$folder-$script" "$seconds" "tests/netns/$script.sh" "$@"
-}
-
-build_and_check() {
+# build FOLDER OPTION...: all programs, tests included; the others may begin once it is there.
+build() {
     local folder=$1
     shift
-    step "configure-$folder" 60 bash -c '. tests/setup.sh; configure_in "$@"' - "build/$folder" "$@" &&
-        step "build-$folder" 300 make -C "build/$folder" -j"$jobs" all &&
-        also_count="build/$folder/tests/unit/*.log build/$folder/tests/sim/*.log" step "check-$folder" 600 make -C "build/$folder" -j"$jobs" check
+    step "configure-$folder" bash -c '. tests/setup.sh; configure_in "$@"' - "build/$folder" "$@" &&
+        step "build-$folder" make -C "build/$folder" -j"$jobs" all check TESTS= &&
+        touch "$logs/$folder.built"
+}
+# built FOLDER: waits for another lane's build. No: it failed.
+built() {
+    until [ -e "$logs/$1.built" ]; do
+        [ ! -e "$logs/compute.ended" ] || return 1
+        sleep 0.2
+    done
+}
+check() {
+    more_logs="build/$1/tests/unit/*.log build/$1/tests/sim/*.log" \
+        step "check-$1" make -C "build/$1" -j"$jobs" check
+}
+# real FOLDER SCRIPT [ARGUMENT...]: a test with real processes against that build; netns: the same
+# for what runs in network namespaces, as root.
+real() { MUSTER_BUILD=build/$1 step "real-$1-$2" "tests/real/$2.sh" "${@:3}"; }
+netns() { MUSTER_BUILD=build/$1 step "netns-$1-$2" "tests/netns/$2.sh" "${@:3}"; }
+
+# ---- lanes: each runs its steps one after the other, beside the others ----
+
+# What only computes stays out of the way of what mostly waits.
+compute() {
+    renice -n 19 "$BASHPID" >/dev/null
+    build asan CC=clang --enable-werror --enable-sanitizers
+    check gcc
+    [ ! -e "$logs/asan.built" ] || check asan
+    step lint tests/lint/lint.sh build/gcc
+    rm -f build/gcc/tests/unit/*.log build/gcc/tests/sim/*.log
+    more_logs='build/gcc/tests/unit/*.log build/gcc/tests/sim/*.log' \
+        step valgrind make -C build/gcc -j"$jobs" check-valgrind \
+        ${valgrind_tests:+"VALGRIND_TESTS=$valgrind_tests"}
+    step configure-fuzz bash -c '. tests/setup.sh; configure_in "$@"' - build/fuzz CC=clang --enable-fuzzers &&
+        step fuzz make -C build/fuzz -j"$jobs" fuzz "FUZZ_SECONDS=$fuzz_s"
+    step distcheck make -C build/gcc -j"$jobs" distcheck
+    [ "$mode" != --all ] || step schedules env MUSTER_SEEDS=1000000 build/gcc/tests/sim/test_lease
 }
 
-have_gcc=false have_asan=false
-build_and_check gcc --enable-werror && have_gcc=true
-[ -x build/gcc/musterd ] && [ -x build/gcc/muster ] && have_gcc=true
-if [ "$mode" != --quick ]; then
-    build_and_check asan CC=clang --enable-werror --enable-sanitizers
-    [ -x build/asan/musterd ] && [ -x build/asan/muster ] && have_asan=true
-fi
-# What only computes runs beside what mostly waits, and out of its way.
-if [ "$mode" = --quick ]; then
-    step lint 300 tests/lint/lint.sh
-else
-    begin lint 1800 nice -n 19 tests/lint/lint.sh
-    rm -f build/gcc/tests/unit/*.log build/gcc/tests/sim/*.log
-    also_count='build/gcc/tests/unit/*.log build/gcc/tests/sim/*.log' \
-        begin valgrind 1800 nice -n 19 make -C build/gcc check-valgrind \
-        ${valgrind_tests:+"VALGRIND_TESTS=$valgrind_tests"}
-fi
-
-real_tests='two_agents restart bad_input reload handlers user lock serf_cli ipv6 embed'
-if $have_gcc; then
-    if [ "$mode" = --quick ]; then real_tests='two_agents restart'; fi
-    for script in $real_tests; do real gcc "$script"; done
+real_both='two_agents restart bad_input reload handlers user lock serf_cli ipv6 embed'
+real_once='rejoin watchers hooks aws_eip readme sim slow unreachable'
+processes() {
+    local script
+    for script in $real_both $real_once; do real gcc "$script"; done
     real gcc many "$agents" "$partition_s"
-    if [ "$mode" != --quick ]; then
-        real gcc rejoin
-        real gcc watchers
-        real gcc hooks
-        real gcc aws_eip
-        real gcc readme
-        real gcc sim
-        real gcc slow
-        real gcc unreachable
-        netns gcc 300 steward
-        MUSTER_BUILD=build/gcc step failover-demo 180 examples/failover-demo.sh
+    built asan || return
+    for script in $real_both; do real asan "$script"; done
+    real asan many 6 5
+}
+
+namespaces() {
+    netns gcc steward
+    MUSTER_BUILD=build/gcc step failover-demo examples/failover-demo.sh
+    if [ "$mode" = --all ]; then netns gcc faults --all; else netns gcc faults; fi
+    built asan || return
+    netns asan faults link_cut move kill_both stop_both_long one_way_out vips_differ ipv6 forged
+    netns asan steward
+}
+
+quick() {
+    step lint tests/lint/lint.sh --quick build/gcc &
+    check gcc
+    real gcc two_agents
+    real gcc restart
+    real gcc many "$agents" "$partition_s"
+    netns gcc faults two_holders link_cut move sigterm kill_agent
+    wait
+}
+
+lane() {
+    "$1"
+    touch "$logs/$1.ended"
+}
+
+if build gcc --enable-werror; then
+    if [ "$mode" = --quick ]; then quick; else
+        for name in compute processes namespaces; do lane "$name" & done
+        wait
     fi
 fi
-if $have_gcc; then
-    case $mode in
-    --quick) netns gcc 120 faults two_holders link_cut move sigterm kill_agent ;;
-    --full) netns gcc 600 faults ;;
-    --all) netns gcc 1200 faults --all ;;
-    esac
-fi
-if [ "$mode" = --all ]; then
-    step schedules 3600 env MUSTER_SEEDS=1000000 build/gcc/tests/sim/test_lease
-fi
-if $have_asan; then
-    netns asan 180 faults link_cut move kill_both stop_both_long one_way_out vips_differ ipv6 forged
-    for script in $real_tests; do real asan "$script"; done
-    real asan many 6 5
-    netns asan 300 steward
-fi
-if [ "$mode" != --quick ]; then
-    end lint
-    end valgrind
-    step configure-fuzz 60 bash -c '. tests/setup.sh; configure_in "$@"' - build/fuzz CC=clang --enable-fuzzers &&
-        step fuzz $((fuzz_s * 4 + 200)) make -C build/fuzz -j"$jobs" fuzz "FUZZ_SECONDS=$fuzz_s"
-    step distcheck 400 make -C build/gcc -j"$jobs" distcheck
-fi
-
-echo "$passed passed, $failed failed"
-[ "$failed" -eq 0 ]
+cat "$logs"/*.count | awk '{ good += $1; bad += $2 }
+    END { print good + 0 " passed, " bad + 0 " failed"; exit bad > 0 }'

@@ -1,6 +1,14 @@
 #!/usr/bin/env bash
-# Looks at the sources without running them; each check can fail. From the top of the tree.
+# Looks at the sources without running them; each check can fail.
+# usage: lint.sh [--quick] [BUILD_FOLDER]     (--quick: without cppcheck and clang-tidy, which take
+# minutes; BUILD_FOLDER: whose objects are held to the rooms)
 set -u
+quick=false
+if [ "${1-}" = --quick ]; then
+    quick=true
+    shift
+fi
+build=${1:-build/gcc}
 cd "$(dirname "$0")/../.." || exit
 mapfile -t files < <(find agent cli gossip examples tests -name '*.[ch]' | sort)
 mapfile -t sources < <(printf '%s\n' "${files[@]}" | grep '\.c$')
@@ -51,9 +59,12 @@ check 'the checks on length and format can fail' self_test
 check 'functions have at most 70 lines' function_lines "${files[@]}"
 check 'files have at most 600 lines' file_lines "${files[@]}"
 check 'clang-format' clang-format --dry-run -Werror "${files[@]}"
-check 'cppcheck' cppcheck --quiet --std=c11 --enable=warning,performance,portability --inline-suppr \
-    --error-exitcode=1 --suppressions-list=tests/lint/cppcheck.txt -j "$(nproc)" "${flags[@]}" \
-    --include="$queue" "${sources[@]}"
-check 'clang-tidy' tidy 2>/dev/null
 check 'shellcheck' shellcheck "${scripts[@]}"
+tests/lint/layers.sh "$build" || failed=1
+if ! $quick; then
+    check 'cppcheck' cppcheck --quiet --std=c11 --enable=warning,performance,portability --inline-suppr \
+        --error-exitcode=1 --suppressions-list=tests/lint/cppcheck.txt -j "$(nproc)" "${flags[@]}" \
+        --include="$queue" "${sources[@]}"
+    check 'clang-tidy' tidy 2>/dev/null
+fi
 exit $failed

@@ -16,7 +16,7 @@ if [ -z "${MUSTER_IN_RIG:-}" ]; then
         exit 0
     fi
     # Not the first process, for which the kernel ignores what it does not handle.
-    MUSTER_IN_RIG=1 exec "${rig_unshare[@]}" bash -c '"$@"; exit $?' - "$0" "$@"
+    MUSTER_IN_RIG=1 MUSTER_ALONE=1 exec "${rig_unshare[@]}" bash -c '"$@"; exit $?' - "$0" "$@"
 fi
 # shellcheck source=tests/real/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../real/lib.sh"

@@ -15,7 +15,7 @@ for block in "$T"/block-*.sh; do
     sed -i '/^\.\/tests\/run\.sh/d' "$block" # it would run this again
     what="README: $(head -n 1 "$block") ..."
     sed -i '1i trap '\''kill -9 $(jobs -pr) 2>/dev/null || true'\'' EXIT' "$block"
-    if timeout 150 bash -eu "$block" >"$block.log" 2>&1 </dev/null; then t_pass "$what"; else
+    if timeout 1500 bash -eu "$block" >"$block.log" 2>&1 </dev/null; then t_pass "$what"; else
         t_fail "$what"
         tail -n 20 "$block.log" | sed 's/^/  /'
     fi
