@@ -123,11 +123,11 @@ static bool finish_advertise(struct config_draft *d)
     return true;
 }
 
-/* Whoever is not root can become nobody else, and what is said for root is not for them with -k. */
+/* Only root can switch user; -k disables switching. */
 static bool finish_user(struct config_draft *d, const struct config_options *o)
 {
     struct config *c = d->config;
-    bool may_change = geteuid() == 0 || o->divided;
+    bool may_change = geteuid() == 0 || o->divided || d->for_root;
     const char *why;
 
     if (o->keep_user) {
@@ -163,7 +163,11 @@ static bool load(struct config_draft *d, const struct config_options *o, char *e
 struct config *config_load(const struct config_options *options, char *error)
 {
     struct config_draft draft = {
-        .config = calloc(1, sizeof *draft.config), .error = error, .divided = options->divided};
+        .config = calloc(1, sizeof *draft.config),
+        .error = error,
+        .divided = options->divided,
+        .for_root = options->check && !options->keep_user && geteuid() != 0,
+    };
     struct config_place at = {.error = error};
 
     error[0] = '\0';
@@ -202,5 +206,6 @@ void config_free(struct config *c)
     account_free(c->account);
     free(c->control_group);
     free(c->rpc_auth);
+    free(c->notes);
     free(c);
 }

@@ -53,6 +53,7 @@ struct config {
     struct quorum_spec quorum;
     struct vip_spec *vips; /* none without a quorum */
     size_t vips_count;
+    char *notes; /* what -t could not judge, a line each; NULL: nothing */
 };
 
 /* What the command line says, over the file. Strings borrowed from argv; NULL or 0: not given. */

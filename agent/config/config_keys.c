@@ -5,6 +5,7 @@
 #include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define SHOWN_BYTES 100 /* of a value in a message; longer ones are cut */
@@ -62,6 +63,25 @@ bool config_refuse(const struct config_place *at, const char *format, ...)
     add_place(at);
     add(at->error, "%s", text);
     return false;
+}
+
+bool config_note(struct config_draft *d, const struct config_place *at, const char *format, ...)
+{
+    char text[CONFIG_ERROR_BYTES], line[CONFIG_ERROR_BYTES] = "";
+    struct config_place place = *at;
+    size_t before = d->config->notes ? strlen(d->config->notes) : 0;
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    place.error = line;
+    config_refuse(&place, "%s", text);
+    char *notes = realloc(d->config->notes, before + strlen(line) + sizeof "\n");
+    if (!notes)
+        return config_refuse(at, "out of memory");
+    sprintf(notes + before, "%s\n", line);
+    d->config->notes = notes;
+    return true;
 }
 
 /* ---- keys ---- */

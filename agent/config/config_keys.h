@@ -21,9 +21,15 @@ struct config_place {
     const char *value;   /* as shown; NULL: none */
 };
 
+struct config_draft;
+
 /* Writes `FILE:LINE: section "title": key "value": ` and the text. Returns false, always. */
 bool config_refuse(const struct config_place *at, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+
+/* The same into config->notes. Returns true unless memory is out. */
+bool config_note(struct config_draft *d, const struct config_place *at, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 
 /* Where a vip's keys stand, for what can only be checked once the whole configuration is known. */
 struct config_vip_lines {
@@ -35,6 +41,9 @@ struct config_draft {
     struct config *config;
     char *error;  /* of CONFIG_ERROR_BYTES */
     bool divided; /* config_options */
+    /* An ordinary user checks what root is going to start (-t without -k): the file is judged as at
+     * that start. What only root can look at is noted, and no error. */
+    bool for_root;
     struct config_place advertise_at, rpc_at, user_at;
     struct config_place script_at; /* of the handler that is being read */
     struct config_place voters_at, both_at;

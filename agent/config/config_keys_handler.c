@@ -78,7 +78,7 @@ static bool end(struct config_draft *d, const struct config_place *at)
         return config_refuse(at, "run is missing; name the script, such as "
                                  "run = \"/etc/muster/hooks/page.sh\"");
     d->script_at.value = spec->run;
-    return config_value_trusted(spec->run, spec->account, &d->script_at);
+    return config_value_trusted(d, spec->run, spec->account, &d->script_at);
 }
 
 static const struct config_key keys[] = {

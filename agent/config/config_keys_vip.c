@@ -246,7 +246,7 @@ static bool check_hook(struct config_draft *d, struct vip_spec *spec,
     if (spec->user != NULL && !config_value_account(&spec->account, spec->user, &user_at))
         return false;
     return spec->hook == NULL || (config_value_script(d, spec->hook, &hook_at) &&
-                                  config_value_trusted(spec->hook, spec->account, &hook_at));
+                                  config_value_trusted(d, spec->hook, spec->account, &hook_at));
 }
 
 /* Agents must reach one another whoever holds it. */

@@ -6,6 +6,7 @@
 
 #include <assert.h>
 #include <inttypes.h>
+#include <string.h>
 
 static void print_addr(FILE *out, const char *key, const struct gossip_addr *addr)
 {
@@ -245,6 +246,12 @@ bool config_detect_advice(uint32_t detect_ms, uint64_t rtt_us, char *into)
     return true;
 }
 
+static void print_notes(const struct config *c, FILE *out)
+{
+    for (const char *note = c->notes ? c->notes : ""; *note; note = strchr(note, '\n') + 1)
+        fprintf(out, "note = %.*s\n", (int)strcspn(note, "\n"), note);
+}
+
 void config_print(const struct config *c, FILE *out)
 {
     print_optional(out, "file", c->file, "(none)");
@@ -261,4 +268,5 @@ void config_print(const struct config *c, FILE *out)
     for (size_t i = 0; i < c->vips_count; i++)
         print_vip(&c->vips[i], out);
     print_timing(c->detect_ms, out);
+    print_notes(c, out);
 }

@@ -113,31 +113,43 @@ bool config_value_path(const char *path, const struct config_place *at)
                                                "\"/etc/muster/hooks/page.sh\", without arguments");
 }
 
-bool config_value_script(const struct config_draft *d, const char *path,
-                         const struct config_place *at)
+bool config_value_script(struct config_draft *d, const char *path, const struct config_place *at)
 {
     struct stat st;
-
     if (!config_value_path(path, at))
         return false;
     if (d->divided)
         return true;
+    if (stat(path, &st) != 0 && errno == EACCES && d->for_root)
+        return config_note(d, at, "only root can look at it; check that with -t as root");
     if (stat(path, &st) != 0)
         return config_refuse(at, "%s; name a script that is there, without arguments",
                              strerror(errno));
     if (!S_ISREG(st.st_mode))
         return config_refuse(at, "not a file; name a script");
-    return access(path, X_OK) == 0 || config_refuse(at, "not executable; chmod +x it");
+    /* Root may execute what has any of these bits. */
+    bool executable =
+        access(path, X_OK) == 0 || (d->for_root && st.st_mode & (S_IXUSR | S_IXGRP | S_IXOTH));
+    return executable || config_refuse(at, "not executable; chmod +x it");
 }
 
-bool config_value_trusted(const char *path, const struct account *account,
+bool config_value_trusted(struct config_draft *d, const char *path, const struct account *account,
                           const struct config_place *at)
 {
-    uid_t uid = account != NULL ? account->uid : geteuid();
     char reason[TRUST_REASON_BYTES];
-
-    return geteuid() != 0 || trust_check(path, uid, reason) ||
-           config_refuse(at, "others could change what is run: %s", reason);
+    struct stat st;
+    if (geteuid() != 0 && !d->for_root)
+        return true;
+    if (stat(path, &st) != 0 && errno == EACCES && d->for_root)
+        return true; /* which is noted */
+    if (trust_check(path, account ? account->uid : 0, reason))
+        return true;
+    /* Without a user of its own the script is fine where the caller, and not root, starts musterd.
+     */
+    if (d->for_root && (!account || account->uid == geteuid()))
+        return config_note(d, at, "others could change what is run, and root would not run it: %s",
+                           reason);
+    return config_refuse(at, "others could change what is run: %s", reason);
 }
 
 bool config_value_timeout(uint32_t *ms, const char *value, const struct config_place *at)

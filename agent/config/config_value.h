@@ -32,11 +32,10 @@ bool config_value_bool(bool *into, const char *value, const struct config_place 
 /* An absolute path, whether it is there or not. */
 bool config_value_path(const char *path, const struct config_place *at);
 /* The absolute path of an executable file, as far as we are to look. */
-bool config_value_script(const struct config_draft *d, const char *path,
-                         const struct config_place *at);
-/* Nobody but root and whom it runs as (NULL: us) can change it. Only asked by root: another user's
- * scripts can do no more than that user. */
-bool config_value_trusted(const char *path, const struct account *account,
+bool config_value_script(struct config_draft *d, const char *path, const struct config_place *at);
+/* Only root and the user that it runs as (NULL: the one that starts musterd) can change the script.
+ * Asked where root starts it: another user's scripts can do no more than that user. */
+bool config_value_trusted(struct config_draft *d, const char *path, const struct account *account,
                           const struct config_place *at);
 /* How long a script may run. */
 bool config_value_timeout(uint32_t *ms, const char *value, const struct config_place *at);

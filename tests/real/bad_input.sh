@@ -124,9 +124,38 @@ t_check 'kill -9 leaves a stale socket' test -S "$T/a/run/control.sock"
 start_agent a 127.1.3.1
 t_wait 'a stale socket is replaced' 10 m a info
 
-# Folders that may not be written: needs a user who may not.
+# musterd -t judges the file, whoever runs it; folders that may not be written: both need root, and a
+# user who may less.
 if [ "$(id -u)" -eq 0 ]; then
     cp "$BUILD/musterd" "$T/musterd"
+    mkdir -m 755 "$T/hooks"
+    mkdir -m 700 "$T/hooks/secret"
+    for script in page vip secret/page; do
+        printf '#!/bin/sh\n' >"$T/hooks/$script.sh"
+        chmod 700 "$T/hooks/$script.sh"
+    done
+    cat >"$T/root.conf" <<-END
+	user = "daemon"
+	tags = {"role=db"}
+	handler "page" { on = {"member-failed"} run = "$T/hooks/page.sh" user = "daemon" }
+	quorum { voters = {"db1", "db2", "witness1"} }
+	vip "web" { address = "10.0.0.30/32" interface = "lo" hook = "$T/hooks/vip.sh" user = "daemon" }
+	control { group = "daemon" rpc = "127.0.0.1:7373" rpc_auth = "secret" }
+	END
+    check_as_nobody() {
+        setpriv --reuid=65534 --regid=65534 --clear-groups "$T/musterd" -t -c "$T/root.conf"
+    }
+    t_check '-t by nobody takes a file with users' eval 'check_as_nobody >"$T/nobody.said" 2>&1'
+    "$T/musterd" -t -c "$T/root.conf" >"$T/root.said" 2>&1
+    t_check 'and says what root is told' cmp "$T/root.said" "$T/nobody.said"
+    sed -i "s|hooks/page.sh|hooks/secret/page.sh|" "$T/root.conf"
+    t_check '-t by nobody notes a script that only root can look at' \
+        eval 'check_as_nobody 2>&1 | grep -q "^note = .*root.conf:3: .*only root can look at it"'
+    t_check 'which is no error' eval 'check_as_nobody >/dev/null 2>&1'
+    chmod o+w "$T/hooks/vip.sh"
+    check_as_nobody >"$T/nobody.said" 2>&1
+    t_check '-t by nobody refuses a script that root would refuse' [ $? -eq 2 ]
+    t_check 'with its line' grep -q 'root.conf:5: .*others could change' "$T/nobody.said"
     mkdir -m 700 "$T/closed"
     mkdir -m 777 "$T/open"
     as_nobody() { setpriv --reuid=65534 --regid=65534 --clear-groups "$@"; }

@@ -84,6 +84,126 @@ START_TEST(agent_without_rights_reads_what_the_steward_judges)
 }
 END_TEST
 
+/* ---- what an ordinary user's -t says of root's file ---- */
+
+/* A script of root's in the folder of the test. */
+static void make_script(const char *name, mode_t mode)
+{
+    FILE *f = fopen(name, "w");
+    ck_assert_ptr_nonnull(f);
+    fclose(f);
+    ck_assert_int_eq(chmod(name, mode), 0);
+}
+
+/* Nobody checks what root has written. Each file is that of a handler. */
+static void check_as_nobody(void)
+{
+    options.check = true;
+    write_bytes("", 0);
+    ck_assert_int_eq(chmod("muster.conf", 0666), 0);
+    ck_assert_int_eq(chmod(dir, 0755), 0);
+    ck_assert_int_eq(seteuid(getpwnam("nobody")->pw_uid), 0);
+}
+
+static const char *handler_of(const char *script, const char *more)
+{
+    static char text[256];
+    snprintf(text, sizeof text, "handler h { on = {\"member-join\"} run = \"%s/%s\" %s }", dir,
+             script, more);
+    return text;
+}
+
+static char *printed(const struct config *c)
+{
+    char *text = NULL;
+    size_t len;
+    FILE *out = open_memstream(&text, &len);
+    config_print(c, out);
+    fclose(out);
+    return text;
+}
+
+static void remove_scripts(void)
+{
+    ck_assert_int_eq(seteuid(0), 0);
+    unlink("page.sh");
+    unlink("closed/page.sh");
+    rmdir("closed");
+}
+
+START_TEST(check_takes_users_that_only_root_can_become)
+{
+    if (geteuid() != 0)
+        return;
+    check_as_nobody();
+    struct config *c = must_load("user = daemon");
+    ck_assert_str_eq(c->user, "daemon");
+    config_free(c);
+    options.check = false; /* a start is refused all the same */
+    assert_refused_like("user = daemon", "muster.conf:1: user \"daemon\": only root can", "");
+    ck_assert_int_eq(seteuid(0), 0);
+}
+END_TEST
+
+START_TEST(check_says_the_same_to_root_and_to_others)
+{
+    if (geteuid() != 0)
+        return;
+    make_script("page.sh", 0700);
+    const char *text = handler_of("page.sh", "user = daemon");
+    options.check = true;
+    struct config *c = must_load(text);
+    char *to_root = printed(c);
+    config_free(c);
+    check_as_nobody();
+    c = must_load(text);
+    char *to_nobody = printed(c);
+    config_free(c);
+    ck_assert_str_eq(to_root, to_nobody);
+    free(to_root);
+    free(to_nobody);
+    remove_scripts();
+}
+END_TEST
+
+START_TEST(check_refuses_what_root_would_refuse)
+{
+    if (geteuid() != 0)
+        return;
+    make_script("page.sh", 0757);
+    check_as_nobody();
+    assert_refused_like(handler_of("page.sh", "user = daemon"),
+                        "muster.conf:1: handler \"h\": run \"", "others could change what is run");
+    struct config *c = must_load(handler_of("page.sh", "")); /* fine if nobody starts it */
+    ck_assert_ptr_nonnull(strstr(c->notes, "root would not run it"));
+    config_free(c);
+    ck_assert_int_eq(seteuid(0), 0);
+    make_script("page.sh", 0644);
+    ck_assert_int_eq(seteuid(getpwnam("nobody")->pw_uid), 0);
+    assert_refused_like(handler_of("page.sh", ""), "muster.conf:1: ", "not executable");
+    remove_scripts();
+}
+END_TEST
+
+START_TEST(check_notes_what_only_root_can_look_at)
+{
+    if (geteuid() != 0)
+        return;
+    ck_assert_int_eq(mkdir("closed", 0700), 0);
+    make_script("closed/page.sh", 0755);
+    check_as_nobody();
+    struct config *c = must_load(handler_of("closed/page.sh", "user = daemon"));
+    char *text = printed(c);
+    ck_assert_ptr_nonnull(strstr(text, "\nnote = muster.conf:1: handler \"h\": run \"/"));
+    ck_assert_ptr_nonnull(strstr(text, "/page.sh\": only root can look at it"));
+    free(text);
+    config_free(c);
+    options.keep_user = true; /* nobody is to start it */
+    assert_refused_like(handler_of("closed/page.sh", ""), "muster.conf:1: ", "Permission denied");
+    remove_scripts();
+}
+END_TEST
+
 /* ---- the folders ---- */
 
 static void make_file(const char *path)
@@ -199,6 +319,10 @@ int main(void)
     tcase_add_test(t, option_keeps_who_started_it_whatever_the_file_says);
     tcase_add_test(t, who_is_not_root_can_only_stay);
     tcase_add_test(t, agent_without_rights_reads_what_the_steward_judges);
+    tcase_add_test(t, check_takes_users_that_only_root_can_become);
+    tcase_add_test(t, check_says_the_same_to_root_and_to_others);
+    tcase_add_test(t, check_refuses_what_root_would_refuse);
+    tcase_add_test(t, check_notes_what_only_root_can_look_at);
     tcase_add_test(t, folder_is_made_and_handed_over_with_its_files);
     tcase_add_test(t, folder_that_holds_anything_else_is_left_alone);
     tcase_add_test(t, folder_of_another_user_is_left_alone);
