@@ -2,7 +2,7 @@
 
 #include "agent/base/address.h"
 #include "agent/config/config.h"
-#include "agent/steward/runner.h"
+#include "agent/steward/steward_protocol.h"
 
 #include <assert.h>
 #include <ctype.h>

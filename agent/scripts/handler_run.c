@@ -4,6 +4,7 @@
 #include "agent/base/log.h"
 #include "agent/scripts/handler_output.h"
 #include "agent/scripts/runner_link.h"
+#include "agent/steward/script_list.h"
 
 #include <errno.h>
 #include <event2/event.h>

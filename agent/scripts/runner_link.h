@@ -2,7 +2,7 @@
 #ifndef MUSTER_RUNNER_LINK_H
 #define MUSTER_RUNNER_LINK_H
 
-#include "agent/steward/runner.h"
+#include "agent/steward/steward_protocol.h"
 
 struct event_base;
 struct runner_link;

@@ -7,17 +7,6 @@
 static const int64_t announcements_us[] = {0, 100000, 500000, 1500000, 3000000};
 #define ANNOUNCEMENTS (sizeof announcements_us / sizeof announcements_us[0])
 
-const char *hold_reason_text(enum hold_reason reason)
-{
-    static const char *const texts[] = {
-#define HOLD_REASON(name, text) text,
-        HOLD_REASONS(HOLD_REASON)
-#undef HOLD_REASON
-    };
-    assert(reason < HOLD_REASONS_COUNT);
-    return texts[reason];
-}
-
 static int64_t min(int64_t a, int64_t b)
 {
     return a < b ? a : b;
@@ -42,9 +31,9 @@ bool hold_is_active(const struct hold *h)
 static void end_what_is_over(struct hold *h, int64_t now_us)
 {
     if (hold_is_active(h) && now_us >= h->until_us)
-        hold_drop(h, now_us, HOLD_EXPIRED);
+        hold_drop(h, now_us, DROP_EXPIRED);
     if (hold_is_active(h) && now_us >= h->link_until_us)
-        hold_drop(h, now_us, HOLD_LINK);
+        hold_drop(h, now_us, DROP_LINK);
 }
 
 static void start(struct hold *h, int64_t now_us, uint64_t epoch, int64_t until_us, bool probe)
@@ -73,7 +62,7 @@ bool hold_until(struct hold *h, int64_t now_us, uint64_t epoch, int64_t until_us
     return true;
 }
 
-void hold_drop(struct hold *h, int64_t now_us, enum hold_reason reason)
+void hold_drop(struct hold *h, int64_t now_us, enum drop_reason reason)
 {
     if (!hold_is_active(h))
         return;
@@ -92,7 +81,7 @@ void hold_added(struct hold *h, int64_t now_us, bool there)
 {
     assert(h->state == HOLD_ADDING);
     if (!there) {
-        hold_drop(h, now_us, HOLD_FAILED);
+        hold_drop(h, now_us, DROP_FAILED);
         return;
     }
     h->state = HOLD_HELD;
@@ -126,7 +115,7 @@ bool hold_conflict(struct hold *h, int64_t now_us)
         return false;
     bool defended = h->defended_us != INT64_MIN && now_us - h->defended_us < HOLD_DEFEND_US;
     if (h->state == HOLD_PROBING || defended) {
-        hold_drop(h, now_us, HOLD_CONFLICT);
+        hold_drop(h, now_us, DROP_CONFLICT);
         return true;
     }
     h->defended_us = now_us;

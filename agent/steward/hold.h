@@ -14,6 +14,8 @@
 #ifndef MUSTER_AGENT_HOLD_H
 #define MUSTER_AGENT_HOLD_H
 
+#include "agent/steward/steward_protocol.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -32,23 +34,6 @@
 
 enum hold_state { HOLD_FREE, HOLD_PROBING, HOLD_ADDING, HOLD_HELD, HOLD_DROPPING };
 
-/* Why an address was dropped. */
-#define HOLD_REASONS(X)                                                                            \
-    X(ASKED, "asked")                                                                              \
-    X(EXPIRED, "expired")                                                                          \
-    X(LINK, "link")                                                                                \
-    X(CONFLICT, "conflict")                                                                        \
-    X(FAILED, "failed")
-
-enum hold_reason {
-#define HOLD_REASON(name, text) HOLD_##name,
-    HOLD_REASONS(HOLD_REASON)
-#undef HOLD_REASON
-        HOLD_REASONS_COUNT
-};
-/* Static text. */
-const char *hold_reason_text(enum hold_reason reason);
-
 enum hold_step {
     HOLD_WAIT,     /* nothing, until hold_deadline or until something is heard */
     HOLD_PROBE,    /* ask the link whether somebody else has it */
@@ -60,7 +45,7 @@ enum hold_step {
 
 struct hold {
     enum hold_state state;
-    enum hold_reason reason; /* DROPPING, and FREE again after it: because of what */
+    enum drop_reason reason; /* DROPPING, and FREE again after it: because of what */
     uint64_t epoch;
     int64_t until_us;
     int64_t next_us;       /* the next probe, addition or removal is not before that */
@@ -81,7 +66,7 @@ void hold_init(struct hold *h);
  * but that; it may be tried again once it is gone. */
 bool hold_until(struct hold *h, int64_t now_us, uint64_t epoch, int64_t until_us, bool probe);
 /* To be removed now; nothing if it is free. */
-void hold_drop(struct hold *h, int64_t now_us, enum hold_reason reason);
+void hold_drop(struct hold *h, int64_t now_us, enum drop_reason reason);
 /* Says again that it is here, several times; nothing if it is not held. */
 void hold_announce(struct hold *h, int64_t now_us);
 

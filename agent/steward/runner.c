@@ -15,6 +15,8 @@
 
 enum { TURN_REQUESTS = 64 }; /* so that addresses are not kept waiting */
 
+_Static_assert(RUNNER_RUNS_MAX == SCRIPT_LIST_MAX, "each script of the list can run");
+
 /* A script that runs, or our reading of the configuration. */
 struct run {
     uint32_t id;
@@ -34,30 +36,7 @@ struct runner {
     bool has_reloaded, is_over;
 };
 
-/* ---- records ---- */
-
-int runner_request_check(const void *bytes, size_t count, struct runner_request *r)
-{
-    *r = (struct runner_request){0};
-    if (count != sizeof *r)
-        return EMSGSIZE;
-    memcpy(r, bytes, sizeof *r);
-    bool known = r->kind >= RUNNER_RUN && r->kind <= RUNNER_RELOAD;
-    return r->version == RUNNER_VERSION && known && r->zero[0] == 0 && r->zero[1] == 0 ? 0 : EPROTO;
-}
-
-int runner_report_check(const void *bytes, size_t count, struct runner_report *r)
-{
-    static const uint8_t zero[sizeof r->spare];
-    *r = (struct runner_report){0};
-    if (count != sizeof *r)
-        return EMSGSIZE;
-    memcpy(r, bytes, sizeof *r);
-    bool known = r->kind >= RUNNER_ENDED && r->kind <= RUNNER_RELOADED;
-    bool unused =
-        memcmp(r->zero, zero, sizeof r->zero) == 0 && memcmp(r->spare, zero, sizeof r->spare) == 0;
-    return r->version == RUNNER_VERSION && known && unused ? 0 : EPROTO;
-}
+/* ---- reports ---- */
 
 /* An agent that reads nothing for so long that there is no room is told nothing more: it is
  * stopped, or as good as. */

@@ -1,6 +1,5 @@
 #include "agent/steward/steward.h"
 
-#include "agent/base/clock.h"
 #include "agent/steward/steward_table.h"
 
 #include <assert.h>
@@ -38,11 +37,6 @@ struct steward {
     struct runner *runner; /* NULL: its other end is gone */
     bool ended;            /* the agent has */
 };
-
-int64_t steward_now_us(void)
-{
-    return clock_us(CLOCK_BOOTTIME);
-}
 
 /* ---- beginning ---- */
 

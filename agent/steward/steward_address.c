@@ -37,7 +37,7 @@ static void report(struct steward_io *io, struct steward_address *a, struct stew
 
 static void report_end(struct steward_io *io, struct steward_address *a)
 {
-    bool failed = a->hold.reason == HOLD_FAILED;
+    bool failed = a->hold.reason == DROP_FAILED;
     report(io, a,
            (struct steward_report){.kind = failed ? STEWARD_FAILED : STEWARD_DROPPED,
                                    .reason = (uint8_t)a->hold.reason,
@@ -49,7 +49,7 @@ static void report_end(struct steward_io *io, struct steward_address *a)
 static void refuse(struct steward_io *io, struct steward_address *a, uint64_t epoch, int error)
 {
     struct steward_report r = {
-        .kind = STEWARD_FAILED, .reason = HOLD_FAILED, .error = error, .epoch = epoch};
+        .kind = STEWARD_FAILED, .reason = DROP_FAILED, .error = error, .epoch = epoch};
     r.flag = hold_is_active(&a->hold);
     report(io, a, r);
 }
@@ -278,10 +278,10 @@ static void take_hold(struct steward_io *io, struct steward_address *a,
 static void take_drop(struct steward_io *io, struct steward_address *a)
 {
     if (a->hold.state == HOLD_FREE) {
-        a->hold.reason = HOLD_ASKED;
+        a->hold.reason = DROP_ASKED;
         report_end(io, a);
     }
-    hold_drop(&a->hold, steward_now_us(), HOLD_ASKED);
+    hold_drop(&a->hold, steward_now_us(), DROP_ASKED);
 }
 
 /* What is over ends first, so that a renewal which comes too late finds it gone. */

@@ -5,8 +5,10 @@
 
 #include "agent/steward/announce.h"
 #include "agent/steward/fence.h"
+#include "agent/steward/hold.h"
 #include "agent/steward/netlink.h"
-#include "agent/steward/steward.h"
+#include "agent/steward/steward_clock.h"
+#include "agent/steward/steward_protocol.h"
 
 #define STEWARD_OWN_MACS 16
 
@@ -36,9 +38,6 @@ struct steward_address {
     struct steward_report due;
     bool is_due; /* a report waits for the agent to read; a newer one takes its place */
 };
-
-/* CLOCK_BOOTTIME; in steward.c, so that tests may have another clock. */
-int64_t steward_now_us(void);
 
 void steward_address_init(struct steward_address *a, const struct steward_vip *vip);
 /* Does as a request says, or tells the agent why it is refused; error: why it is in any case. */

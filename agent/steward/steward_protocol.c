@@ -1,8 +1,9 @@
-#include "agent/steward/steward.h"
+#include "agent/steward/steward_protocol.h"
 
 #include "agent/config/vip_spec.h"
 #include "gossip/fnv.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -48,7 +49,7 @@ int steward_report_check(const void *bytes, size_t count, struct steward_report 
     if (count != sizeof *r)
         return EMSGSIZE;
     if (r->version != STEWARD_VERSION || r->kind < STEWARD_READY || r->kind > STEWARD_RESTORED ||
-        r->reason >= HOLD_REASONS_COUNT || r->flag > 1 || memcmp(r->zero, zero, sizeof zero) != 0)
+        r->reason >= DROP_REASONS_COUNT || r->flag > 1 || memcmp(r->zero, zero, sizeof zero) != 0)
         return EPROTO;
     return 0;
 }
@@ -61,4 +62,40 @@ const char *steward_report_text(enum steward_report_kind kind)
         [STEWARD_CONFLICT] = "conflict", [STEWARD_RESTORED] = "restored",
     };
     return kind >= STEWARD_READY && kind <= STEWARD_RESTORED ? texts[kind] : "unknown";
+}
+
+const char *drop_reason_text(enum drop_reason reason)
+{
+    static const char *const texts[] = {
+#define DROP_REASON(name, text) text,
+        DROP_REASONS(DROP_REASON)
+#undef DROP_REASON
+    };
+    assert(reason < DROP_REASONS_COUNT);
+    return texts[reason];
+}
+
+/* ---- scripts ---- */
+
+int runner_request_check(const void *bytes, size_t count, struct runner_request *r)
+{
+    *r = (struct runner_request){0};
+    if (count != sizeof *r)
+        return EMSGSIZE;
+    memcpy(r, bytes, sizeof *r);
+    bool known = r->kind >= RUNNER_RUN && r->kind <= RUNNER_RELOAD;
+    return r->version == RUNNER_VERSION && known && r->zero[0] == 0 && r->zero[1] == 0 ? 0 : EPROTO;
+}
+
+int runner_report_check(const void *bytes, size_t count, struct runner_report *r)
+{
+    static const uint8_t zero[sizeof r->spare];
+    *r = (struct runner_report){0};
+    if (count != sizeof *r)
+        return EMSGSIZE;
+    memcpy(r, bytes, sizeof *r);
+    bool known = r->kind >= RUNNER_ENDED && r->kind <= RUNNER_RELOADED;
+    bool unused =
+        memcmp(r->zero, zero, sizeof r->zero) == 0 && memcmp(r->spare, zero, sizeof r->spare) == 0;
+    return r->version == RUNNER_VERSION && known && unused ? 0 : EPROTO;
 }

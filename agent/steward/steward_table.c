@@ -31,7 +31,7 @@ bool steward_table_set(struct steward_table *t, const struct steward_vip *vips, 
     }
     for (size_t i = 0; i < t->count; i++)
         if (t->addresses[i].retired)
-            hold_drop(&t->addresses[i].hold, steward_now_us(), HOLD_ASKED);
+            hold_drop(&t->addresses[i].hold, steward_now_us(), DROP_ASKED);
     return true;
 }
 
@@ -46,7 +46,7 @@ static void refuse(const struct steward_io *io, const struct steward_request *r,
 {
     struct steward_report out = {.version = STEWARD_VERSION,
                                  .kind = STEWARD_FAILED,
-                                 .reason = HOLD_FAILED,
+                                 .reason = DROP_FAILED,
                                  .error = error,
                                  .vip = r->vip,
                                  .epoch = r->epoch};

@@ -59,9 +59,9 @@ void steward_link_say(const struct steward_report *r, const char *name)
         log_warn("vip \"%s\": the address had been removed; it is back, and announced", name);
         return;
     case STEWARD_DROPPED:
-        if (r->reason != HOLD_ASKED)
+        if (r->reason != DROP_ASKED)
             log_warn("vip \"%s\": dropped: %s", name,
-                     hold_reason_text((enum hold_reason)r->reason));
+                     drop_reason_text((enum drop_reason)r->reason));
         return;
     case STEWARD_HELD:
         return;

@@ -2,7 +2,7 @@
 #ifndef MUSTER_STEWARD_LINK_H
 #define MUSTER_STEWARD_LINK_H
 
-#include "agent/steward/steward.h"
+#include "agent/steward/steward_protocol.h"
 
 #include <stdbool.h>
 

@@ -110,7 +110,7 @@ static void hear(void)
         leases[vip].held = r.kind == STEWARD_HELD;
     printf("%" PRId64 " %s %zu epoch %" PRIu64 " why %s flag %u error %s mac "
            "%02x:%02x:%02x:%02x:%02x:%02x\n",
-           now_us(), steward_report_text(r.kind), vip, r.epoch, hold_reason_text(r.reason), r.flag,
+           now_us(), steward_report_text(r.kind), vip, r.epoch, drop_reason_text(r.reason), r.flag,
            r.error ? strerrorname_np(r.error) : "none", r.mac[0], r.mac[1], r.mac[2], r.mac[3],
            r.mac[4], r.mac[5]);
 }

@@ -2,6 +2,7 @@
 
 #include "agent/config/config.h"
 #include "agent/scripts/runner_link.h"
+#include "agent/steward/runner.h"
 #include "tests/unit/fake_gossip.h"
 #include "tests/unit/fake_log.h"
 

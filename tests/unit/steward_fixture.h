@@ -93,11 +93,11 @@ static inline void expect(enum steward_report_kind kind)
                   steward_report_text(kind));
 }
 
-static inline void expect_dropped(enum hold_reason why)
+static inline void expect_dropped(enum drop_reason why)
 {
     struct steward_report r = told();
     ck_assert_int_eq(r.kind, STEWARD_DROPPED);
-    ck_assert_str_eq(hold_reason_text(r.reason), hold_reason_text(why));
+    ck_assert_str_eq(drop_reason_text(r.reason), drop_reason_text(why));
 }
 
 static inline void expect_failed(int error)

@@ -91,7 +91,7 @@ START_TEST(it_is_probed_added_announced_and_removed_at_its_time)
     expect("probe 0, probe 40, probe 80, add 120, announce 120, announce 220, announce 620, "
            "remove 1000, ");
     ck_assert_int_eq(tested.state, HOLD_FREE);
-    ck_assert_int_eq(tested.reason, HOLD_EXPIRED);
+    ck_assert_int_eq(tested.reason, DROP_EXPIRED);
 }
 END_TEST
 
@@ -191,14 +191,14 @@ START_TEST(removal_is_tried_until_it_is_gone)
     pass_until(50);
     said[0] = '\0';
     removal_works = false;
-    hold_drop(&tested, now_us, HOLD_ASKED);
+    hold_drop(&tested, now_us, DROP_ASKED);
     pass_until(85);
     expect("remove 50, remove 70, ");
     ck_assert(!hold(1000, false));
     removal_works = true;
     pass_until(2000);
     expect("remove 90, ");
-    ck_assert_int_eq(tested.reason, HOLD_ASKED);
+    ck_assert_int_eq(tested.reason, DROP_ASKED);
     ck_assert_int_eq(tested.state, HOLD_FREE);
 }
 END_TEST
@@ -209,7 +209,7 @@ START_TEST(what_could_not_be_added_is_cleared_away)
     ck_assert(hold(1000, false));
     pass_until(2000);
     expect("add 0, remove 0, ");
-    ck_assert_int_eq(tested.reason, HOLD_FAILED);
+    ck_assert_int_eq(tested.reason, DROP_FAILED);
 }
 END_TEST
 
@@ -220,7 +220,7 @@ START_TEST(a_conflict_while_probing_ends_it_before_it_is_added)
     ck_assert(hold_conflict(&tested, now_us));
     pass_until(2000);
     expect("probe 0, probe 40, remove 50, ");
-    ck_assert_int_eq(tested.reason, HOLD_CONFLICT);
+    ck_assert_int_eq(tested.reason, DROP_CONFLICT);
 }
 END_TEST
 
@@ -282,7 +282,7 @@ START_TEST(a_link_that_is_lost_takes_it_along)
     hold_link(&tested, now_us, false);
     pass_until(6000);
     expect("remove 5250, ");
-    ck_assert_int_eq(tested.reason, HOLD_LINK);
+    ck_assert_int_eq(tested.reason, DROP_LINK);
 }
 END_TEST
 
@@ -368,7 +368,7 @@ END_TEST
 
 START_TEST(what_is_free_has_nothing_to_do)
 {
-    hold_drop(&tested, now_us, HOLD_ASKED);
+    hold_drop(&tested, now_us, DROP_ASKED);
     hold_missing(&tested, now_us);
     hold_announce(&tested, now_us);
     hold_link(&tested, now_us, false);
@@ -385,7 +385,7 @@ START_TEST(it_takes_on_another_epoch_and_a_new_life_starts_afresh)
     ck_assert(!hold_conflict(&tested, now_us));
     ck_assert(hold_until(&tested, now_us, 5, begun_us + LEASE_US, false));
     ck_assert_uint_eq(tested.epoch, 5);
-    hold_drop(&tested, now_us, HOLD_ASKED);
+    hold_drop(&tested, now_us, DROP_ASKED);
     pass_until(20);
     ck_assert(hold(1000, false));
     pass_until(30);

@@ -14,7 +14,7 @@ START_TEST(it_is_held_fenced_and_gone_at_its_time)
     pass_until(1499);
     ck_assert(is_there());
     pass_until(1500);
-    expect_dropped(HOLD_EXPIRED);
+    expect_dropped(DROP_EXPIRED);
     ck_assert(!is_there());
     ck_assert_int_eq(fake_kernel.fence_ms, 0);
     ck_assert_uint_eq(fake_kernel.forgets, 1);
@@ -56,7 +56,7 @@ START_TEST(a_stop_before_the_kernel_is_told_is_undone_at_once)
     pass_until(500);
     fake_kernel.call_us = 2000 * MS; /* each call ends long after the time */
     ask(STEWARD_HOLD, 1500);
-    expect_dropped(HOLD_EXPIRED);
+    expect_dropped(DROP_EXPIRED);
     ck_assert(!is_there());
     ck_assert_uint_eq(fake_kernel.announcements, 3);
 }
@@ -66,7 +66,7 @@ START_TEST(a_stop_while_it_is_added_leaves_nothing_and_says_nothing_on_the_link)
 {
     fake_kernel.call_us = 300 * MS;
     ask(STEWARD_HOLD, 1000);
-    expect_dropped(HOLD_EXPIRED);
+    expect_dropped(DROP_EXPIRED);
     ck_assert_int_eq(told().kind, 0);
     ck_assert(!is_there());
     ck_assert_uint_eq(fake_kernel.announcements, 0);
@@ -81,7 +81,7 @@ START_TEST(a_renewal_that_comes_too_late_goes_through_everything_again)
     struct steward_request r = request(STEWARD_HOLD, 3000);
     r.flags = STEWARD_PROBE;
     take(&r);
-    expect_dropped(HOLD_EXPIRED);
+    expect_dropped(DROP_EXPIRED);
     ck_assert(!is_there());
     ck_assert_uint_eq(fake_kernel.probes, 1);
     pass_until(1500);
@@ -101,7 +101,7 @@ START_TEST(what_may_only_go_on_does_not_begin_anew)
     fake_kernel.now_us += 3000 * MS;
     r.until_us += 1000 * MS;
     take(&r);
-    expect_dropped(HOLD_EXPIRED);
+    expect_dropped(DROP_EXPIRED);
     expect_failed(ESTALE);
     ck_assert(!is_there());
     ck_assert_int_eq(addresses[0].hold.state, HOLD_FREE);
@@ -119,10 +119,10 @@ START_TEST(a_drop_is_answered_when_it_is_gone_and_not_before)
     expect_failed(EBUSY);
     fake_kernel.delete_error = 0;
     pass_until(30);
-    expect_dropped(HOLD_ASKED);
+    expect_dropped(DROP_ASKED);
     ck_assert(!is_there());
     ask(STEWARD_DROP, 0);
-    expect_dropped(HOLD_ASKED);
+    expect_dropped(DROP_ASKED);
 }
 END_TEST
 
@@ -183,7 +183,7 @@ START_TEST(an_operators_address_is_neither_taken_nor_fenced_nor_deleted)
         ask(STEWARD_HOLD, 1000);
         expect_failed(EEXIST);
         ask(STEWARD_DROP, 0);
-        expect_dropped(HOLD_ASKED);
+        expect_dropped(DROP_ASKED);
         ck_assert(fake_addr_remove(&addr));
     }
     ck_assert_uint_eq(fake_kernel.passes + fake_kernel.deletes, 0);
@@ -247,7 +247,7 @@ START_TEST(only_another_hosts_claim_on_the_same_link_is_a_conflict)
         ck_assert_mem_eq(r.mac, other_mac, sizeof r.mac);
     }
     pass_until(10);
-    expect_dropped(HOLD_CONFLICT);
+    expect_dropped(DROP_CONFLICT);
 }
 END_TEST
 
@@ -281,7 +281,7 @@ START_TEST(without_a_gate_everything_works_and_the_agent_is_told)
     ck_assert_int_eq(r.kind, STEWARD_READY);
     ck_assert_uint_eq(r.flag, 0);
     pass_until(1000);
-    expect_dropped(HOLD_EXPIRED);
+    expect_dropped(DROP_EXPIRED);
 }
 END_TEST
 
@@ -297,7 +297,7 @@ START_TEST(a_link_whose_return_was_not_told_is_looked_at_before_it_is_given_up)
     fake_kernel.link.up = false;
     steward_address_apply_link(&addresses[0], &down, false);
     pass_until(2000);
-    expect_dropped(HOLD_LINK);
+    expect_dropped(DROP_LINK);
 }
 END_TEST
 
@@ -315,7 +315,7 @@ START_TEST(an_agent_that_does_not_read_is_told_the_last_word_later)
     while (told().kind != 0)
         ;
     ck_assert(steward_address_flush(&io, &addresses[0]));
-    expect_dropped(HOLD_ASKED);
+    expect_dropped(DROP_ASKED);
 }
 END_TEST
 

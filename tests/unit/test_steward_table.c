@@ -69,7 +69,7 @@ START_TEST(a_report_with_a_field_out_of_range_is_refused)
     r.kind = STEWARD_RESTORED + 1;
     ck_assert_int_eq(steward_report_check(&r, sizeof r, &copy), EPROTO);
     r.kind = STEWARD_READY;
-    r.reason = HOLD_REASONS_COUNT;
+    r.reason = DROP_REASONS_COUNT;
     ck_assert_int_eq(steward_report_check(&r, sizeof r, &copy), EPROTO);
     r.reason = 0;
     r.zero[1] = 1;
@@ -140,7 +140,7 @@ START_TEST(what_is_in_the_table_no_more_is_dropped_and_cannot_be_held)
     fake_kernel.delete_error = 0;
     fake_kernel.now_us += 50 * MS;
     steward_table_settle(&table, &io);
-    expect_dropped(HOLD_ASKED);
+    expect_dropped(DROP_ASKED);
     ck_assert(!is_there());
     ck_assert_uint_eq(table.count, 1);
     ask(STEWARD_HOLD, 2500);
@@ -155,7 +155,7 @@ START_TEST(what_returns_to_the_table_can_be_held_again)
     ck_assert(steward_table_set(&table, NULL, 0));
     ck_assert(steward_table_set(&table, vips, VIPS));
     steward_table_settle(&table, &io);
-    expect_dropped(HOLD_ASKED);
+    expect_dropped(DROP_ASKED);
     ask(STEWARD_HOLD, 2500);
     expect(STEWARD_HELD);
     ck_assert_uint_eq(table.count, VIPS);

@@ -181,7 +181,7 @@ START_TEST(what_another_host_has_is_given_back_to_no_heir_and_told_once)
     say((struct steward_report){.kind = STEWARD_CONFLICT, .epoch = 7, .mac = {2}});
     ck_assert_str_eq(fake_leases_told(), "vip-conflict web a 7 here\n");
     ck_assert_str_eq(fake_leases_asked(), ""); /* it is not gone yet */
-    say((struct steward_report){.kind = STEWARD_DROPPED, .reason = HOLD_CONFLICT, .epoch = 7});
+    say((struct steward_report){.kind = STEWARD_DROPPED, .reason = DROP_CONFLICT, .epoch = 7});
     ck_assert_str_eq(fake_leases_asked(), "release vip/web to nobody\nwatch vip/web\n");
     ck_assert_str_eq(fake_leases_told(), "vip-released web - 7 here\n");
     assert_left_to_others_for(VIP_RETRY_US);
@@ -205,7 +205,7 @@ END_TEST
 START_TEST(what_the_steward_has_dropped_by_itself_is_given_back)
 {
     hold();
-    say((struct steward_report){.kind = STEWARD_DROPPED, .reason = HOLD_LINK, .epoch = 7});
+    say((struct steward_report){.kind = STEWARD_DROPPED, .reason = DROP_LINK, .epoch = 7});
     ck_assert_str_eq(fake_leases_asked(), "release vip/web\nwatch vip/web\n");
     ck_assert_str_eq(fake_leases_told(), "vip-released web - 7 here\n");
     assert_left_to_others_for(VIP_REST_US_MIN);
@@ -263,7 +263,7 @@ START_TEST(a_silent_steward_loses_the_lease_and_gets_it_back_when_it_speaks)
     ck_assert_str_eq(fake_leases_told(), "vip-released web - 7 here\n");
     tick();
     ck_assert_str_eq(fake_leases_asked(), "");
-    say((struct steward_report){.kind = STEWARD_DROPPED, .reason = HOLD_EXPIRED, .epoch = 7});
+    say((struct steward_report){.kind = STEWARD_DROPPED, .reason = DROP_EXPIRED, .epoch = 7});
     tick();
     ck_assert_str_eq(fake_leases_asked(), "want vip/web 90\n");
     assert_state(VIP_WAITING);

@@ -23,7 +23,7 @@ START_TEST(what_is_taken_out_is_down_before_its_lease_goes)
     assert_state(VIP_STOPPING);
     ck_assert(!vips_are_retained(v));
     ck_assert_str_eq(fake_leases_asked(), "");
-    say((struct steward_report){.kind = STEWARD_DROPPED, .reason = HOLD_ASKED, .epoch = 7});
+    say((struct steward_report){.kind = STEWARD_DROPPED, .reason = DROP_ASKED, .epoch = 7});
     ck_assert_str_eq(fake_leases_asked(), "release vip/web\nwatch vip/web\n");
     ck_assert_str_eq(fake_leases_told(), "vip-released web - 7 here\n");
     ck_assert(vips_are_retained(v));
@@ -40,7 +40,7 @@ START_TEST(what_is_taken_out_and_back_is_wanted_again)
 {
     hold();
     vips_retain(v, NULL, 0);
-    say((struct steward_report){.kind = STEWARD_DROPPED, .reason = HOLD_ASKED, .epoch = 7});
+    say((struct steward_report){.kind = STEWARD_DROPPED, .reason = DROP_ASKED, .epoch = 7});
     fake_leases_asked();
     vips_retain(v, &spec, 1);
     ck_assert_str_eq(fake_leases_asked(), "want vip/web 90\n");
@@ -71,7 +71,7 @@ START_TEST(the_same_name_elsewhere_is_another_address)
     hold();
     vips_retain(v, &moved, 1);
     expect_asked(STEWARD_DROP, 7);
-    say((struct steward_report){.kind = STEWARD_DROPPED, .reason = HOLD_ASKED, .epoch = 7});
+    say((struct steward_report){.kind = STEWARD_DROPPED, .reason = DROP_ASKED, .epoch = 7});
     fake_leases_asked();
     fake_leases_told();
     vips_configure(v, &moved, 1);
