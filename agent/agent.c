@@ -285,7 +285,7 @@ void agent_leave(struct agent *a)
 
 void agent_lost_steward(struct agent *a)
 {
-    if (!notify_is_heard())
+    if (!notify_has_supervisor())
         return;
     a->exit_status = EXIT_FAILURE;
     agent_leave(a);

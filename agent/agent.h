@@ -47,6 +47,7 @@ struct agent {
     struct store *store;
     struct worker *worker;   /* for files */
     struct worker *resolver; /* for name look-ups, which take as long as they take */
+    struct event *worker_ran, *resolver_ran; /* each has jobs to hand back */
     struct udp *udp;
     struct stream *stream;
     struct event *deadline;   /* a timerfd, set to deadline_us */

@@ -1,7 +1,8 @@
 #include "agent/agent.h"
 
 #include "agent/base/address.h"
-#include "agent/base/folder.h"
+#include "agent/base/directory.h"
+#include "agent/base/error.h"
 #include "agent/control/control.h"
 #include "agent/net/dial.h"
 #include "agent/net/net.h"
@@ -33,7 +34,7 @@ enum {
 };
 
 _Static_assert(AGENT_ERROR_BYTES >= CONFIG_ERROR_BYTES && AGENT_ERROR_BYTES >= STORE_ERROR_BYTES &&
-                   AGENT_ERROR_BYTES >= NET_ERROR_BYTES && AGENT_ERROR_BYTES >= FOLDER_ERROR_BYTES,
+                   AGENT_ERROR_BYTES >= NET_ERROR_BYTES && AGENT_ERROR_BYTES >= ERROR_BYTES,
                "one buffer serves all");
 
 /* An address that moves, and is perhaps still here from an earlier life, is nobody's own. */
@@ -94,14 +95,14 @@ static bool find_group(const char *name, gid_t *group, char *error)
 static bool start_local(struct agent *a, char *error)
 {
     enum { SOCKET_MODE = 0660 };
-    struct folder run;
+    struct directory run;
     gid_t group;
     if (!find_group(a->config->control_group, &group, error) ||
-        !folder_open(&run, a->config->run_dir, FOLDER_RUN_MODE, "-r", error))
+        !directory_open(&run, a->config->run_dir, DIRECTORY_RUN_MODE, "-r", error))
         return false;
-    int control_fd = folder_listen(&run, "control.sock", SOCKET_MODE, group, error);
+    int control_fd = directory_listen(&run, "control.sock", SOCKET_MODE, group, error);
     int events_fd =
-        control_fd < 0 ? -1 : folder_listen(&run, "events.sock", SOCKET_MODE, group, error);
+        control_fd < 0 ? -1 : directory_listen(&run, "events.sock", SOCKET_MODE, group, error);
     int rpc_fd = -1;
     bool wants_rpc = a->config->rpc.port != 0;
     if (events_fd >= 0 && wants_rpc)
@@ -173,6 +174,19 @@ static void start_joins(struct agent *a)
     dial_peers(a->dials, peers, count);
 }
 
+static void on_ran(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd, (void)what;
+    worker_deliver(arg);
+}
+
+static struct event *watch_worker(struct agent *a, struct worker *w)
+{
+    struct event *ran = event_new(a->base, worker_fd(w), EV_READ | EV_PERSIST, on_ran, w);
+    assert(ran && event_add(ran, NULL) == 0);
+    return ran;
+}
+
 bool agent_start(struct agent *a, struct config *config, const struct config_options *options,
                  const struct steward_ends *steward, char *error)
 {
@@ -184,10 +198,12 @@ bool agent_start(struct agent *a, struct config *config, const struct config_opt
     signal(SIGPIPE, SIG_IGN);
     a->base = event_base_new();
     a->journal = journal_new();
-    a->worker = worker_new(a->base);
-    a->resolver = worker_new(a->base);
+    a->worker = worker_new();
+    a->resolver = worker_new();
     a->runner = runner_link_new(a->base, steward->scripts);
     assert(a->base && a->journal && a->worker && a->resolver && a->runner);
+    a->worker_ran = watch_worker(a, a->worker);
+    a->resolver_ran = watch_worker(a, a->resolver);
     a->store = store_open(config->state_dir, error);
     if (!a->store || !start_core(a, error))
         return false;
@@ -223,6 +239,8 @@ void agent_stop(struct agent *a)
     stream_free(a->stream);
     udp_free(a->udp);
     agent_unwatch(a);
+    event_free(a->resolver_ran);
+    event_free(a->worker_ran);
     worker_free(a->resolver, LOOK_UP_TIMEOUT_MS);
     worker_free(a->worker, SAVE_TIMEOUT_MS);
     store_free(a->store);

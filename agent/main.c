@@ -1,6 +1,7 @@
 /* musterd: reads its options, and runs an agent. */
 #include "agent/agent.h"
-#include "agent/base/folder.h"
+#include "agent/base/directory.h"
+#include "agent/base/error.h"
 #include "agent/privilege.h"
 #include "agent/steward/steward.h"
 
@@ -70,13 +71,13 @@ static void say_user(const struct config *c, const struct config_options *o)
 static bool prepare(const struct config *config, struct config_options *options,
                     struct steward_ends *ends, pid_t *steward)
 {
-    _Static_assert(PRIVILEGE_ERROR_BYTES >= FOLDER_ERROR_BYTES, "one buffer serves both");
+    _Static_assert(PRIVILEGE_ERROR_BYTES >= ERROR_BYTES, "one buffer serves both");
     char error[PRIVILEGE_ERROR_BYTES];
     *steward = 0;
     *ends = (struct steward_ends){-1, -1};
     /* First, as the steward removes what another's may hold. */
-    if (!folder_is_free(config->run_dir, "-r", error) ||
-        !folder_is_free(config->state_dir, "-s", error)) {
+    if (!directory_is_free(config->run_dir, "-r", error) ||
+        !directory_is_free(config->state_dir, "-s", error)) {
         fprintf(stderr, "musterd: %s\n", error);
         return false;
     }

@@ -1,6 +1,6 @@
 #include "agent/privilege.h"
 
-#include "agent/base/folder.h"
+#include "agent/base/directory.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -75,7 +75,7 @@ static bool give_open(DIR *dir, uid_t uid, gid_t gid)
 
 bool privilege_give(const char *path, mode_t mode, uid_t uid, gid_t gid)
 {
-    if (!folder_make(path, mode))
+    if (!directory_make(path, mode))
         return false;
     DIR *dir = opendir(path);
     /* Root itself may not look into the user's folder where it is not all-powerful: then it is. */
@@ -117,9 +117,9 @@ bool privilege_drop(const struct config *config, char *error)
     const struct account *a = config->account;
     if (!a || a->uid == geteuid())
         return true;
-    if (!privilege_give(config->run_dir, FOLDER_RUN_MODE, a->uid, a->gid))
+    if (!privilege_give(config->run_dir, DIRECTORY_RUN_MODE, a->uid, a->gid))
         return fail(error, "run folder", config->run_dir, strerror(errno));
-    if (!privilege_give(config->state_dir, FOLDER_STATE_MODE, a->uid, a->gid))
+    if (!privilege_give(config->state_dir, DIRECTORY_STATE_MODE, a->uid, a->gid))
         return fail(error, "state folder", config->state_dir, strerror(errno));
     if (!become(a, config->control_group) || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
         return fail(error, "cannot become user", config->user, strerror(errno));

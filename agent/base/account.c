@@ -10,7 +10,7 @@
 #define RECORD_BYTES 16384 /* one passwd record with all its strings */
 #define GROUPS_MAX 65536   /* what Linux allows a process (NGROUPS_MAX) */
 
-static bool find_groups(const char *user, struct account *a)
+static bool account_find_groups(const char *user, struct account *a)
 {
     int count = 0;
     getgrouplist(user, a->gid, NULL, &count);
@@ -38,7 +38,7 @@ struct account *account_find(const char *user, const char **error)
     }
     a->uid = record.pw_uid;
     a->gid = record.pw_gid;
-    if (find_groups(user, a))
+    if (account_find_groups(user, a))
         return a;
     *error = "its groups cannot be read";
     account_free(a);

@@ -9,13 +9,13 @@
 
 #define HOST_BYTES_MAX 253 /* a domain name written out (RFC 1035 2.3.4) */
 
-static const uint8_t mapped[ADDRESS_IPV4_AT] = {[10] = 0xff, [11] = 0xff};
+static const uint8_t address_mapped[ADDRESS_IPV4_AT] = {[10] = 0xff, [11] = 0xff};
 
 /* ---- kinds ---- */
 
 bool address_is_ipv4(const uint8_t ip[ADDRESS_IP_BYTES])
 {
-    return memcmp(ip, mapped, sizeof mapped) == 0;
+    return memcmp(ip, address_mapped, sizeof address_mapped) == 0;
 }
 
 bool address_is_any(const uint8_t ip[ADDRESS_IP_BYTES])
@@ -40,7 +40,7 @@ bool address_is_multicast(const uint8_t ip[ADDRESS_IP_BYTES])
 
 void address_from_ipv4(const void *ipv4, uint8_t ip[ADDRESS_IP_BYTES])
 {
-    memcpy(ip, mapped, sizeof mapped);
+    memcpy(ip, address_mapped, sizeof address_mapped);
     memcpy(ip + ADDRESS_IPV4_AT, ipv4, ADDRESS_IP_BYTES - ADDRESS_IPV4_AT);
 }
 
@@ -110,7 +110,7 @@ static bool address_split(const char *text, struct address_parts *parts)
     return true;
 }
 
-static bool port_parse(const char *text, uint16_t *port)
+static bool address_port_parse(const char *text, uint16_t *port)
 {
     uint32_t value;
     if (!text_parse_number(text, UINT16_MAX, &value) || value == 0)
@@ -119,7 +119,7 @@ static bool port_parse(const char *text, uint16_t *port)
     return true;
 }
 
-static bool ip_parse(const char *text, uint8_t ip[ADDRESS_IP_BYTES])
+static bool address_ip_parse(const char *text, uint8_t ip[ADDRESS_IP_BYTES])
 {
     struct in_addr ipv4;
     if (inet_pton(AF_INET6, text, ip) == 1)
@@ -131,7 +131,7 @@ static bool ip_parse(const char *text, uint8_t ip[ADDRESS_IP_BYTES])
 }
 
 /* True if the last label is a number: an IPv4 address or a slip, never a host's name. */
-static bool ends_in_number(const char *host)
+static bool address_ends_in_number(const char *host)
 {
     const char *dot = strrchr(host, '.');
     const char *label = dot ? dot + 1 : host;
@@ -139,12 +139,12 @@ static bool ends_in_number(const char *host)
 }
 
 /* Letters, digits, '-', '.', and the '_' that many networks have. */
-static bool host_name_valid(const char *host)
+static bool address_host_valid(const char *host)
 {
     static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
                                   "0123456789._-";
     return host[0] != '\0' && host[0] != '.' && host[0] != '-' &&
-           strspn(host, allowed) == strlen(host) && !ends_in_number(host);
+           strspn(host, allowed) == strlen(host) && !address_ends_in_number(host);
 }
 
 bool address_parse_host(const char *text, char *host, size_t host_bytes, uint16_t *port)
@@ -157,8 +157,8 @@ bool address_parse_host(const char *text, char *host, size_t host_bytes, uint16_
     memcpy(host, parts.host, parts.host_bytes);
     host[parts.host_bytes] = '\0';
     bool valid = text[0] == '[' ? inet_pton(AF_INET6, host, ip) == 1
-                                : ip_parse(host, ip) || host_name_valid(host);
-    return valid && (!parts.port || port_parse(parts.port, port));
+                                : address_ip_parse(host, ip) || address_host_valid(host);
+    return valid && (!parts.port || address_port_parse(parts.port, port));
 }
 
 bool address_parse(const char *text, uint8_t ip[ADDRESS_IP_BYTES], uint16_t *port)
@@ -166,7 +166,8 @@ bool address_parse(const char *text, uint8_t ip[ADDRESS_IP_BYTES], uint16_t *por
     char host[INET6_ADDRSTRLEN];
     uint8_t parsed_ip[ADDRESS_IP_BYTES];
     uint16_t parsed_port = *port;
-    if (!address_parse_host(text, host, sizeof host, &parsed_port) || !ip_parse(host, parsed_ip))
+    if (!address_parse_host(text, host, sizeof host, &parsed_port) ||
+        !address_ip_parse(host, parsed_ip))
         return false;
     memcpy(ip, parsed_ip, sizeof parsed_ip);
     *port = parsed_port;
@@ -184,7 +185,7 @@ bool address_parse_prefix(const char *text, uint8_t ip[ADDRESS_IP_BYTES], uint8_
         return false;
     memcpy(host, text, bytes);
     host[bytes] = '\0';
-    if (!ip_parse(host, parsed) || address_is_ipv4(parsed) == ipv6 ||
+    if (!address_ip_parse(host, parsed) || address_is_ipv4(parsed) == ipv6 ||
         !text_parse_number(text + bytes + 1, ipv6 ? 128 : 32, &value) || value == 0)
         return false;
     memcpy(ip, parsed, sizeof parsed);

@@ -27,7 +27,7 @@ void json_reset(struct json *j)
 }
 
 /* Room for `bytes` more and the NUL. */
-static bool reserve(struct json *j, size_t bytes)
+static bool json_reserve(struct json *j, size_t bytes)
 {
     if (j->failed)
         return false;
@@ -47,18 +47,18 @@ static bool reserve(struct json *j, size_t bytes)
     return true;
 }
 
-static void put(struct json *j, const char *bytes, size_t len)
+static void json_put(struct json *j, const char *bytes, size_t len)
 {
-    if (!reserve(j, len))
+    if (!json_reserve(j, len))
         return;
     memcpy(j->text + j->len, bytes, len);
     j->len += len;
     j->text[j->len] = '\0';
 }
 
-static void put_text(struct json *j, const char *text)
+static void json_put_text(struct json *j, const char *text)
 {
-    put(j, text, strlen(text));
+    json_put(j, text, strlen(text));
 }
 
 /* How many bytes the well-formed UTF-8 character at `at` has (RFC 3629: no overlong forms, no
@@ -89,13 +89,13 @@ static size_t utf8_bytes(const unsigned char *at)
 }
 
 /* C0, DEL and C1: JSON itself asks for the first only, a terminal that shows the text for all. */
-static bool is_control(const unsigned char *at)
+static bool json_is_control(const unsigned char *at)
 {
     return at[0] < 0x20 || at[0] == 0x7F || (at[0] == 0xC2 && at[1] < 0xA0);
 }
 
 /* How many characters from `at` on stand for themselves: nearly always all of them. */
-static size_t plain_bytes(const unsigned char *at)
+static size_t json_plain_bytes(const unsigned char *at)
 {
     size_t bytes = 0;
     while (at[bytes] >= 0x20 && at[bytes] < 0x7F && at[bytes] != '"' && at[bytes] != '\\')
@@ -104,91 +104,91 @@ static size_t plain_bytes(const unsigned char *at)
 }
 
 /* One character that is not plain; returns how many bytes of the value it took. */
-static size_t put_character(struct json *j, const unsigned char *at)
+static size_t json_put_character(struct json *j, const unsigned char *at)
 {
     size_t bytes = utf8_bytes(at);
     if (bytes == 0) {
-        put_text(j, replacement);
-    } else if (is_control(at)) {
+        json_put_text(j, replacement);
+    } else if (json_is_control(at)) {
         char escape[sizeof "\\u0000"];
         snprintf(escape, sizeof escape, "\\u%04x", (unsigned)at[bytes - 1]);
-        put_text(j, escape);
+        json_put_text(j, escape);
     } else {
         if (at[0] == '"' || at[0] == '\\')
-            put(j, "\\", 1);
-        put(j, (const char *)at, bytes);
+            json_put(j, "\\", 1);
+        json_put(j, (const char *)at, bytes);
     }
     return bytes ? bytes : 1;
 }
 
-static void put_string(struct json *j, const char *value)
+static void json_put_string(struct json *j, const char *value)
 {
-    put(j, "\"", 1);
+    json_put(j, "\"", 1);
     for (const unsigned char *at = (const unsigned char *)value; *at;) {
-        size_t plain = plain_bytes(at);
-        put(j, (const char *)at, plain);
+        size_t plain = json_plain_bytes(at);
+        json_put(j, (const char *)at, plain);
         at += plain;
         if (*at)
-            at += put_character(j, at);
+            at += json_put_character(j, at);
     }
-    put(j, "\"", 1);
+    json_put(j, "\"", 1);
 }
 
 /* What stands before a value: the comma, and its key in an object. */
-static void put_key(struct json *j, const char *key)
+static void json_put_key(struct json *j, const char *key)
 {
     if (j->comma)
-        put(j, ",", 1);
+        json_put(j, ",", 1);
     j->comma = true;
     if (key) {
-        put_string(j, key);
-        put(j, ":", 1);
+        json_put_string(j, key);
+        json_put(j, ":", 1);
     }
 }
 
-static void begin(struct json *j, const char *key, const char *bracket)
+static void json_begin(struct json *j, const char *key, const char *bracket)
 {
-    put_key(j, key);
-    put(j, bracket, 1);
+    json_put_key(j, key);
+    json_put(j, bracket, 1);
     j->comma = false;
 }
 
-static void end(struct json *j, const char *bracket)
+static void json_end(struct json *j, const char *bracket)
 {
-    put(j, bracket, 1);
+    json_put(j, bracket, 1);
     j->comma = true;
 }
 
 void json_object_begin(struct json *j, const char *key)
 {
-    begin(j, key, "{");
+    json_begin(j, key, "{");
 }
 
 void json_object_end(struct json *j)
 {
-    end(j, "}");
+    json_end(j, "}");
 }
 
 void json_array_begin(struct json *j, const char *key)
 {
-    begin(j, key, "[");
+    json_begin(j, key, "[");
 }
 
 void json_array_end(struct json *j)
 {
-    end(j, "]");
+    json_end(j, "]");
 }
 
 void json_raw(struct json *j, const char *key, const char *text)
 {
-    put_key(j, key);
-    put_text(j, text);
+    json_put_key(j, key);
+    json_put_text(j, text);
 }
 
 void json_string(struct json *j, const char *key, const char *value)
 {
-    put_key(j, key);
-    put_string(j, value);
+    json_put_key(j, key);
+    json_put_string(j, value);
 }
 
 void json_unsigned(struct json *j, const char *key, uint64_t value)

@@ -62,7 +62,7 @@ static const char *const level_tags[] = {"ERROR", "WARN", "INFO", "DEBUG"};
 
 /* Writes what it can of `bytes`; blocks as long as the reader stalls. Returns how many are done
  * with: all of them once nobody can ever read them. */
-static size_t write_some(const char *bytes, size_t len)
+static size_t log_write_some(const char *bytes, size_t len)
 {
     for (;;) {
         ssize_t n = write(STDERR_FILENO, bytes, len);
@@ -79,7 +79,6 @@ static size_t write_some(const char *bytes, size_t len)
 static void *writer_run(void *arg)
 {
     struct writer *w = arg;
-
     pthread_mutex_lock(&w->lock);
     for (;;) {
         while (w->queued == w->written && !w->stop)
@@ -91,7 +90,7 @@ static void *writer_run(void *arg)
         if (len > LOG_QUEUE_BYTES_MAX - at)
             len = LOG_QUEUE_BYTES_MAX - at;
         pthread_mutex_unlock(&w->lock);
-        len = write_some(w->bytes + at, len);
+        len = log_write_some(w->bytes + at, len);
         pthread_mutex_lock(&w->lock);
         w->written += len;
         if (w->written == w->queued)
@@ -110,7 +109,6 @@ static void writer_push(struct writer *w, const char *bytes, size_t len)
 {
     size_t at = w->queued % LOG_QUEUE_BYTES_MAX;
     size_t first = len < LOG_QUEUE_BYTES_MAX - at ? len : LOG_QUEUE_BYTES_MAX - at;
-
     memcpy(w->bytes + at, bytes, first);
     memcpy(w->bytes, bytes + first, len - first);
     w->queued += len;
@@ -118,10 +116,10 @@ static void writer_push(struct writer *w, const char *bytes, size_t len)
 
 bool log_open(enum log_level level)
 {
-    assert(writer == NULL);
+    assert(!writer);
     level_shown = level;
     struct writer *w = calloc(1, sizeof *w);
-    if (w == NULL)
+    if (!w)
         return false;
     pthread_mutex_init(&w->lock, NULL);
     pthread_cond_init(&w->wake, NULL);
@@ -135,11 +133,10 @@ bool log_open(enum log_level level)
 
 /* ---- one line ---- */
 
-static void time_text(char *into)
+static void log_time_text(char *into)
 {
     struct timespec now;
     struct tm tm;
-
     clock_gettime(CLOCK_REALTIME, &now);
     gmtime_r(&now.tv_sec, &tm);
     size_t len = strftime(into, TIME_BYTES, "%Y-%m-%dT%H:%M:%S", &tm);
@@ -147,24 +144,22 @@ static void time_text(char *into)
 }
 
 /* "TIME [LEVEL] text" into `line` of LOG_LINE_BYTES_MAX bytes. Returns its length. */
-static size_t line_make(char *line, enum log_level level, const char *text)
+static size_t log_line_make(char *line, enum log_level level, const char *text)
 {
     char now[TIME_BYTES];
-
-    time_text(now);
+    log_time_text(now);
     size_t len = (size_t)snprintf(line, LOG_LINE_BYTES_MAX, "%s [%s] ", now, level_tags[level]);
     return len + text_escape(line + len, LOG_LINE_BYTES_MAX - len, text);
 }
 
 /* The journal puts its own time on every line (systemd.exec(5), $JOURNAL_STREAM: DEVICE:INODE of
  * the stream, which may have been replaced since). */
-static bool stderr_is_journal(void)
+static bool log_stderr_is_journal(void)
 {
     const char *stream = getenv("JOURNAL_STREAM");
     struct stat st;
     char ours[48];
-
-    if (stream == NULL || fstat(STDERR_FILENO, &st) != 0)
+    if (!stream || fstat(STDERR_FILENO, &st) != 0)
         return false;
     snprintf(ours, sizeof ours, "%ju:%ju", (uintmax_t)st.st_dev, (uintmax_t)st.st_ino);
     return strcmp(ours, stream) == 0;
@@ -172,26 +167,24 @@ static bool stderr_is_journal(void)
 
 /* The same line as stderr gets it, its newline in place of the NUL. Returns its bytes, *from where
  * they start. */
-static size_t line_for_stderr(char *line, size_t len, const char **from)
+static size_t log_line_for_stderr(char *line, size_t len, const char **from)
 {
-    size_t skip = stderr_is_journal() ? TIME_BYTES : 0;
-
+    size_t skip = log_stderr_is_journal() ? TIME_BYTES : 0;
     line[len] = '\n';
     *from = line + skip;
     return len + 1 - skip;
 }
 
 /* Tells how many lines were dropped. False: there is no room for that and `len` bytes more. */
-static bool push_dropped(struct writer *w, size_t len)
+static bool writer_push_dropped(struct writer *w, size_t len)
 {
     char text[48], line[LOG_LINE_BYTES_MAX];
     const char *from;
-
     if (lines_dropped == 0)
         return writer_has_room(w, len);
     snprintf(text, sizeof text, "%" PRIu64 " lines dropped", lines_dropped);
-    size_t line_len = line_make(line, LOG_LEVEL_WARN, text);
-    size_t notice_len = line_for_stderr(line, line_len, &from);
+    size_t line_len = log_line_make(line, LOG_LEVEL_WARN, text);
+    size_t notice_len = log_line_for_stderr(line, line_len, &from);
     if (!writer_has_room(w, notice_len + len))
         return false;
     writer_push(w, from, notice_len);
@@ -199,17 +192,16 @@ static bool push_dropped(struct writer *w, size_t len)
     return true;
 }
 
-static void show(char *line, size_t len)
+static void log_show(char *line, size_t len)
 {
     const char *from;
-
-    len = line_for_stderr(line, len, &from);
-    if (writer == NULL) { /* before log_open and after log_close nothing is there to be delayed */
-        write_some(from, len);
+    len = log_line_for_stderr(line, len, &from);
+    if (!writer) { /* before log_open and after log_close nothing is there to be delayed */
+        log_write_some(from, len);
         return;
     }
     pthread_mutex_lock(&writer->lock);
-    if (push_dropped(writer, len))
+    if (writer_push_dropped(writer, len))
         writer_push(writer, from, len);
     else
         lines_dropped++;
@@ -220,11 +212,10 @@ static void show(char *line, size_t len)
 void log_close(void)
 {
     struct writer *w = writer;
-
-    if (w == NULL)
+    if (!w)
         return;
     pthread_mutex_lock(&w->lock);
-    push_dropped(w, 0);
+    writer_push_dropped(w, 0);
     w->stop = true;
     pthread_cond_signal(&w->wake);
     pthread_mutex_unlock(&w->lock);
@@ -238,7 +229,7 @@ void log_close(void)
 
 /* ---- the history ---- */
 
-static uint32_t line_at(uint64_t number)
+static uint32_t history_line_at(uint64_t number)
 {
     return history.lines[number % LOG_HISTORY_LINES].at;
 }
@@ -246,8 +237,8 @@ static uint32_t line_at(uint64_t number)
 /* Forgets the oldest lines that start in [begin, end). */
 static void history_forget(size_t begin, size_t end)
 {
-    while (history.oldest <= history.newest && line_at(history.oldest) >= begin &&
-           line_at(history.oldest) < end)
+    while (history.oldest <= history.newest && history_line_at(history.oldest) >= begin &&
+           history_line_at(history.oldest) < end)
         history.oldest++;
 }
 
@@ -277,7 +268,7 @@ const char *log_line(uint64_t number, enum log_level *level)
     if (number < history.oldest || number > history.newest)
         return NULL;
     *level = history.lines[number % LOG_HISTORY_LINES].level;
-    return history.bytes + line_at(number);
+    return history.bytes + history_line_at(number);
 }
 
 void log_listen(void (*listener)(void *arg), void *arg)
@@ -293,15 +284,14 @@ void log_write(enum log_level level, const char *format, ...)
     char text[LOG_LINE_BYTES_MAX]; /* what is cut here would not fit the line either */
     char line[LOG_LINE_BYTES_MAX];
     va_list args;
-
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
-    size_t len = line_make(line, level, text);
+    size_t len = log_line_make(line, level, text);
     history_add(line, len, level);
     if (level <= level_shown)
-        show(line, len);
-    if (listener_call != NULL)
+        log_show(line, len);
+    if (listener_call)
         listener_call(listener_arg);
 }
 

@@ -13,8 +13,7 @@
 static socklen_t notify_addr(struct sockaddr_un *addr)
 {
     const char *path = getenv("NOTIFY_SOCKET");
-
-    if (path == NULL || (path[0] != '/' && path[0] != '@'))
+    if (!path || (path[0] != '/' && path[0] != '@'))
         return 0;
     size_t len = strlen(path);
     if (len >= sizeof addr->sun_path)
@@ -26,10 +25,9 @@ static socklen_t notify_addr(struct sockaddr_un *addr)
     return (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len);
 }
 
-bool notify_is_heard(void)
+bool notify_has_supervisor(void)
 {
     struct sockaddr_un addr;
-
     return notify_addr(&addr) > 0;
 }
 
@@ -37,7 +35,6 @@ void notify_send(const char *state)
 {
     struct sockaddr_un addr;
     socklen_t addr_bytes = notify_addr(&addr);
-
     if (addr_bytes == 0)
         return;
     int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -49,11 +46,10 @@ void notify_send(const char *state)
 }
 
 /* A positive number and nothing else; 0: it is not. */
-static int64_t positive(const char *text)
+static int64_t notify_positive(const char *text)
 {
     char *end;
-
-    if (text == NULL || text[0] < '0' || text[0] > '9')
+    if (!text || text[0] < '0' || text[0] > '9')
         return 0;
     errno = 0;
     long long value = strtoll(text, &end, 10);
@@ -63,8 +59,7 @@ static int64_t positive(const char *text)
 int64_t notify_watchdog_us(void)
 {
     const char *pid = getenv("WATCHDOG_PID");
-
-    if (pid != NULL && positive(pid) != getpid())
+    if (pid && notify_positive(pid) != getpid())
         return 0; /* inherited from a parent that was meant */
-    return positive(getenv("WATCHDOG_USEC")) / 2;
+    return notify_positive(getenv("WATCHDOG_USEC")) / 2;
 }

@@ -9,8 +9,8 @@
  * "STATUS=...". Without $NOTIFY_SOCKET it does nothing. Never blocks. */
 void notify_send(const char *state);
 
-/* Is there somebody, who started us and may start us again? */
-bool notify_is_heard(void);
+/* True if a supervisor listens: it started us, and may start us again. */
+bool notify_has_supervisor(void);
 
 /* Half of $WATCHDOG_USEC if it is meant for this process: how often to send "WATCHDOG=1"; 0: never.
  */

@@ -4,11 +4,10 @@
 #include <signal.h>
 #include <time.h>
 
-static bool start_blocked(pthread_t *thread, const pthread_attr_t *attr, void *(*run)(void *),
-                          void *arg)
+static bool thread_start_blocked(pthread_t *thread, const pthread_attr_t *attr,
+                                 void *(*run)(void *), void *arg)
 {
     sigset_t all, before;
-
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before); /* inherited by the new thread */
     bool started = pthread_create(thread, attr, run, arg) == 0;
@@ -19,14 +18,13 @@ static bool start_blocked(pthread_t *thread, const pthread_attr_t *attr, void *(
 bool thread_start(pthread_t *thread, size_t stack_bytes, void *(*run)(void *), void *arg)
 {
     pthread_attr_t attr;
-
     /* One heap for all: these threads hardly allocate, and an arena each would cost more memory
      * than they do. */
     mallopt(M_ARENA_MAX, 1);
     if (pthread_attr_init(&attr) != 0)
         return false;
     bool started = pthread_attr_setstacksize(&attr, stack_bytes) == 0 &&
-                   start_blocked(thread, &attr, run, arg);
+                   thread_start_blocked(thread, &attr, run, arg);
     pthread_attr_destroy(&attr);
     return started;
 }
@@ -34,7 +32,6 @@ bool thread_start(pthread_t *thread, size_t stack_bytes, void *(*run)(void *), v
 bool thread_join(pthread_t thread, int timeout_ms)
 {
     struct timespec until;
-
     clock_gettime(CLOCK_MONOTONIC, &until);
     until.tv_sec += timeout_ms / 1000;
     until.tv_nsec += timeout_ms % 1000 * 1000000L;

@@ -3,7 +3,6 @@
 #include "agent/base/thread.h"
 
 #include <assert.h>
-#include <event2/event.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
@@ -27,15 +26,13 @@ struct worker {
     bool stop;
     struct job jobs[WORKER_JOBS_MAX];
 
-    size_t delivered; /* the loop's alone, as what follows */
+    size_t delivered; /* the owner's alone */
     int ran_fd;       /* an eventfd, readable once a job has run */
-    struct event *ran_event;
 };
 
-static void *work(void *arg)
+static void *worker_run(void *arg)
 {
     struct worker *w = arg;
-
     pthread_mutex_lock(&w->lock);
     for (;;) {
         while (w->ran == w->submitted && !w->stop)
@@ -49,15 +46,14 @@ static void *work(void *arg)
         pthread_mutex_lock(&w->lock);
         w->running = false;
         w->ran++;
-        if (!w->stop) /* else ran_fd may be closed */
-            eventfd_write(w->ran_fd, 1);
+        eventfd_write(w->ran_fd, 1);
     }
     pthread_mutex_unlock(&w->lock);
     return NULL;
 }
 
-/* Hands the jobs before number `end` back, oldest first. */
-static void deliver(struct worker *w, size_t end)
+/* Hands back the jobs before number `end`, oldest first. */
+static void worker_deliver_until(struct worker *w, size_t end)
 {
     while (w->delivered < end) {
         struct job job = w->jobs[w->delivered % WORKER_JOBS_MAX];
@@ -66,85 +62,69 @@ static void deliver(struct worker *w, size_t end)
     }
 }
 
-static void on_ran(evutil_socket_t fd, short what, void *arg)
+static void worker_destroy(struct worker *w)
 {
-    struct worker *w = arg;
-    eventfd_t count;
-
-    (void)what;
-    eventfd_read(fd, &count);
-    pthread_mutex_lock(&w->lock);
-    size_t ran = w->ran;
-    pthread_mutex_unlock(&w->lock);
-    deliver(w, ran);
-}
-
-static bool open_event(struct worker *w, struct event_base *base)
-{
-    w->ran_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-    if (w->ran_fd < 0)
-        return false;
-    w->ran_event = event_new(base, w->ran_fd, EV_READ | EV_PERSIST, on_ran, w);
-    return w->ran_event != NULL && event_add(w->ran_event, NULL) == 0;
-}
-
-static void close_event(struct worker *w)
-{
-    if (w->ran_event != NULL)
-        event_free(w->ran_event);
     if (w->ran_fd >= 0)
         close(w->ran_fd);
-}
-
-static void destroy(struct worker *w)
-{
     pthread_cond_destroy(&w->wake);
     pthread_mutex_destroy(&w->lock);
     free(w);
 }
 
-struct worker *worker_new(struct event_base *base)
+struct worker *worker_new(void)
 {
     struct worker *w = calloc(1, sizeof *w);
-
-    if (w == NULL)
+    if (!w)
         return NULL;
     pthread_mutex_init(&w->lock, NULL);
     pthread_cond_init(&w->wake, NULL);
-    if (!open_event(w, base) || !thread_start(&w->thread, STACK_BYTES, work, w)) {
-        close_event(w);
-        destroy(w);
-        return NULL;
-    }
-    return w;
+    w->ran_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    if (w->ran_fd >= 0 && thread_start(&w->thread, STACK_BYTES, worker_run, w))
+        return w;
+    worker_destroy(w);
+    return NULL;
+}
+
+int worker_fd(const struct worker *w)
+{
+    return w->ran_fd;
+}
+
+void worker_deliver(struct worker *w)
+{
+    eventfd_t count;
+    eventfd_read(w->ran_fd, &count);
+    pthread_mutex_lock(&w->lock);
+    size_t ran = w->ran;
+    pthread_mutex_unlock(&w->lock);
+    worker_deliver_until(w, ran);
 }
 
 void worker_free(struct worker *w, int timeout_ms)
 {
-    if (w == NULL)
+    if (!w)
         return;
     pthread_mutex_lock(&w->lock);
     w->stop = true;
     pthread_cond_signal(&w->wake);
     pthread_mutex_unlock(&w->lock);
-    close_event(w);
     bool ended = thread_join(w->thread, timeout_ms);
 
     pthread_mutex_lock(&w->lock);
     size_t ran = w->ran;
     bool hangs = w->running;
     pthread_mutex_unlock(&w->lock);
-    deliver(w, ran);
+    worker_deliver_until(w, ran);
     if (hangs)
         w->delivered++; /* its arg is still in use, and so leaked */
-    deliver(w, w->submitted);
+    worker_deliver_until(w, w->submitted);
     if (ended)
-        destroy(w); /* else leaked too: the thread will look at it once more */
+        worker_destroy(w); /* else leaked too: the thread will look at it once more */
 }
 
 bool worker_submit(struct worker *w, worker_fn *run, worker_fn *done, void *arg)
 {
-    assert(run != NULL && done != NULL);
+    assert(run && done);
     if (w->stop || w->submitted - w->delivered == WORKER_JOBS_MAX)
         return false;
     pthread_mutex_lock(&w->lock);

@@ -8,8 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
-/* A text on its way to disk. Holds its own descriptor of the folder: a job that outlives its saver
- * must not write to whatever has taken its number by then. */
+/* A text on its way to disk. Holds its own descriptor of the directory: a job that outlives its
+ * saver must not write to whatever has taken its number by then. */
 struct save {
     struct saver *saver;
     struct worker *worker;

@@ -1,4 +1,4 @@
-/* saver: keeps one file of the state folder up to date, off the loop. At most one write is under
+/* saver: keeps one file of the state directory up to date, off the loop. At most one write is under
  * way; of texts that wait, the newest wins. */
 #ifndef MUSTER_SAVER_H
 #define MUSTER_SAVER_H

@@ -24,8 +24,8 @@ void statefile_seal(struct statefile *f);
  * much care, write them again, seal, compare. So each format is defined once, by its writer. */
 bool statefile_same(const struct statefile *a, const struct statefile *b);
 
-/* Reads a file of the folder. False with errno; EFBIG: too large, or no plain file at all, and then
- * the text is empty. Blocks. */
+/* Reads a file of the directory. False with errno; EFBIG: too large, or no plain file at all, and
+ * then the text is empty. Blocks. */
 bool statefile_read(int dir_fd, const char *name, struct statefile *f);
 
 /* Replaces a file so that, whenever the power goes, either the old one or the new one is there,

@@ -1,7 +1,7 @@
 #include "agent/state/store.h"
 
 #include "agent/base/address.h"
-#include "agent/base/folder.h"
+#include "agent/base/directory.h"
 #include "agent/base/log.h"
 #include "agent/config/config.h"
 
@@ -37,7 +37,7 @@ _Static_assert(STORE_PEERS_MAX *PEER_LINE_BYTES_MAX + 64 <= STATEFILE_BYTES_MAX,
 
 struct store {
     char *dir;
-    struct folder folder;
+    struct directory directory;
     struct saver *peers, *leases;
 };
 
@@ -187,13 +187,13 @@ struct store *store_open(const char *state_dir, char *error)
         return NULL;
     }
     s->dir = dir;
-    if (!folder_open(&s->folder, dir, FOLDER_STATE_MODE, "-s", error)) {
+    if (!directory_open(&s->directory, dir, DIRECTORY_STATE_MODE, "-s", error)) {
         store_free(s);
         return NULL;
     }
-    s->peers =
-        saver_new(dir, s->folder.dir_fd, PEERS_FILE, "a restart may not find the others by itself");
-    s->leases = saver_new(dir, s->folder.dir_fd, LEASES_FILE,
+    s->peers = saver_new(dir, s->directory.dir_fd, PEERS_FILE,
+                         "a restart may not find the others by itself");
+    s->leases = saver_new(dir, s->directory.dir_fd, LEASES_FILE,
                           "leases are as long as they were, and voters do not change");
     if (s->peers != NULL && s->leases != NULL)
         return s;
@@ -208,7 +208,7 @@ void store_free(struct store *s)
         return;
     saver_free(s->peers);
     saver_free(s->leases);
-    folder_close(&s->folder);
+    directory_close(&s->directory);
     free(s->dir);
     free(s);
 }
@@ -220,7 +220,7 @@ enum found { MISSING, UNREADABLE, FOUND };
 /* UNREADABLE: errno says why. Where something lies that is no file of ours, FOUND with no text. */
 static enum found find(const struct store *s, const char *name, struct statefile *f)
 {
-    if (statefile_read(s->folder.dir_fd, name, f) || errno == EFBIG)
+    if (statefile_read(s->directory.dir_fd, name, f) || errno == EFBIG)
         return FOUND;
     return errno == ENOENT ? MISSING : UNREADABLE;
 }
@@ -239,7 +239,7 @@ static const char *diagnose(const struct statefile *f, const char *heading)
 /* False with errno. */
 static bool set_aside(const struct store *s, const char *name, const char *why)
 {
-    if (!statefile_set_aside(s->folder.dir_fd, name))
+    if (!statefile_set_aside(s->directory.dir_fd, name))
         return false;
     log_warn("%s/%s: %s; set aside as %s.bad", s->dir, name, why, name);
     return true;
@@ -296,11 +296,11 @@ bool store_identity(struct store *s, struct store_identity *identity, char *erro
     uint64_t now = wall_clock_ms();
     identity->generation = identity->generation < now ? now : identity->generation + 1;
     identity_write(identity, &f);
-    if (statefile_write(s->folder.dir_fd, IDENTITY_FILE, &f))
+    if (statefile_write(s->directory.dir_fd, IDENTITY_FILE, &f))
         return true;
     fail(error,
          "%s/" IDENTITY_FILE ": cannot be written: %s; make room and let the agent's user write "
-         "there, or choose another folder with -s",
+         "there, or choose another directory with -s",
          s->dir, strerror(errno));
     return false;
 }
@@ -353,11 +353,11 @@ bool store_write_leases(struct store *s, const struct store_leases *leases, char
     struct statefile f;
 
     leases_write(leases, &f);
-    if (statefile_write(s->folder.dir_fd, LEASES_FILE, &f))
+    if (statefile_write(s->directory.dir_fd, LEASES_FILE, &f))
         return true;
     fail(error,
          "%s/" LEASES_FILE ": cannot be written: %s; make room and let the agent's user "
-         "write there, or choose another folder with -s",
+         "write there, or choose another directory with -s",
          s->dir, strerror(errno));
     return false;
 }

@@ -1,5 +1,5 @@
-/* store: the state folder: who we are, and whom we knew. Text files, written whole, off the loop:
- * write to a new file, fsync, rename, fsync the folder. */
+/* store: the state directory: who we are, and whom we knew. Text files, written whole, off the
+ * loop: write to a new file, fsync, rename, fsync the directory. */
 #ifndef MUSTER_STORE_H
 #define MUSTER_STORE_H
 
@@ -21,14 +21,14 @@ struct store_identity {
     uint64_t generation;
 };
 
-/* Opens the folder (made if missing, 0700; parents too) and locks it against a second agent.
+/* Opens the directory (made if missing, 0700; parents too) and locks it against a second agent.
  * NULL with `error` filled, naming the path and what would do. */
 struct store *store_open(const char *state_dir, char *error);
 void store_free(struct store *s);
 
 /* The identity to run with, and already on disk when this returns: the id found or a new random
  * one, the generation above every earlier one (the larger of last + 1 and the wall clock in ms, so
- * that it also grows over a folder restored from a backup). A file that is truncated, flipped or
+ * that it also grows over a directory restored from a backup). A file that is truncated, flipped or
  * from a later version is set aside as FILE.bad, with a warning in the log, and a new one is made.
  * Blocks; for start-up. False with `error` filled: nothing could be written. */
 bool store_identity(struct store *s, struct store_identity *identity, char *error);

@@ -1,4 +1,4 @@
-/* store_fixture: a state folder for each test, and what lies in it. */
+/* store_fixture: a state directory for each test, and what lies in it. */
 #ifndef MUSTER_STORE_FIXTURE_H
 #define MUSTER_STORE_FIXTURE_H
 
@@ -8,6 +8,7 @@
 #include "tests/unit/unit.h"
 
 #include <ftw.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -15,7 +16,7 @@
 
 #define FILE_BYTES 4096
 
-static char dir[32]; /* the state folder is DIR/state */
+static char dir[32]; /* the state directory is DIR/state */
 static char state[64];
 static char error[STORE_ERROR_BYTES];
 static struct store_identity identity;
@@ -86,6 +87,15 @@ static inline struct store *must_open(void)
 
     ck_assert_msg(s != NULL, "%s", error);
     return s;
+}
+
+/* Hands back what the worker has run, as the agent's loop does; waits for it. */
+static inline void deliver(struct worker *w)
+{
+    struct pollfd ran = {.fd = worker_fd(w), .events = POLLIN};
+
+    poll(&ran, 1, -1);
+    worker_deliver(w);
 }
 
 /* One start of an agent: its identity, and its peers' count. */

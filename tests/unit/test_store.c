@@ -2,9 +2,9 @@
 
 #include <inttypes.h>
 
-/* ---- the folder ---- */
+/* ---- the directory ---- */
 
-START_TEST(folder_is_made_with_its_parents_for_its_owner_only)
+START_TEST(directory_is_made_with_its_parents_for_its_owner_only)
 {
     struct stat st;
 
@@ -15,7 +15,7 @@ START_TEST(folder_is_made_with_its_parents_for_its_owner_only)
 }
 END_TEST
 
-START_TEST(second_agent_on_a_folder_is_told_of_the_first)
+START_TEST(second_agent_on_a_directory_is_told_of_the_first)
 {
     struct store *s = must_open();
     char pid[32];
@@ -39,7 +39,7 @@ START_TEST(lock_without_a_readable_pid_still_holds)
 }
 END_TEST
 
-START_TEST(folder_that_is_a_file_is_refused)
+START_TEST(directory_that_is_a_file_is_refused)
 {
     snprintf(state, sizeof state, "%s", dir);
     write_file("state", "x", 1);
@@ -52,7 +52,7 @@ START_TEST(folder_that_is_a_file_is_refused)
 }
 END_TEST
 
-START_TEST(folder_without_permission_is_refused)
+START_TEST(directory_without_permission_is_refused)
 {
     if (geteuid() == 0)
         ck_assert_int_eq(seteuid(65534), 0);
@@ -81,7 +81,7 @@ START_TEST(identity_stays_and_its_generation_grows)
 }
 END_TEST
 
-START_TEST(identities_of_two_folders_differ)
+START_TEST(identities_of_two_directories_differ)
 {
     start();
     struct store_identity first = identity;
@@ -276,17 +276,17 @@ END_TEST
 int main(void)
 {
     Suite *s = suite_create("store");
-    TCase *t = tcase_create("folder and identity");
+    TCase *t = tcase_create("directory and identity");
 
     tcase_add_checked_fixture(t, setup, teardown);
     tcase_set_timeout(t, 60);
-    tcase_add_test(t, folder_is_made_with_its_parents_for_its_owner_only);
-    tcase_add_test(t, second_agent_on_a_folder_is_told_of_the_first);
+    tcase_add_test(t, directory_is_made_with_its_parents_for_its_owner_only);
+    tcase_add_test(t, second_agent_on_a_directory_is_told_of_the_first);
     tcase_add_test(t, lock_without_a_readable_pid_still_holds);
-    tcase_add_test(t, folder_that_is_a_file_is_refused);
-    tcase_add_test(t, folder_without_permission_is_refused);
+    tcase_add_test(t, directory_that_is_a_file_is_refused);
+    tcase_add_test(t, directory_without_permission_is_refused);
     tcase_add_test(t, identity_stays_and_its_generation_grows);
-    tcase_add_test(t, identities_of_two_folders_differ);
+    tcase_add_test(t, identities_of_two_directories_differ);
     tcase_add_test(t, identity_is_read_as_written);
     tcase_add_test(t, generation_grows_though_the_clock_is_behind);
     tcase_add_test(t, generation_that_could_not_grow_is_damage);

@@ -1,25 +1,18 @@
 #include "agent/base/address.h"
 #include "tests/unit/store_fixture.h"
 
-#include "agent/config/config.h"
-
-#include <event2/event.h>
-
-static struct event_base *base;
 static struct worker *worker;
 
 static void setup_worker(void)
 {
     setup();
-    base = event_base_new();
-    worker = worker_new(base);
+    worker = worker_new();
     ck_assert_ptr_nonnull(worker);
 }
 
 static void teardown_worker(void)
 {
     worker_free(worker, 2000);
-    event_base_free(base);
     teardown();
 }
 
@@ -28,16 +21,18 @@ static void nothing(void *arg)
     (void)arg;
 }
 
-static void stop_loop(void *arg)
+static void note_done(void *arg)
 {
-    event_base_loopbreak(arg);
+    *(bool *)arg = true;
 }
 
-/* Runs the loop until the worker has done all it has been given so far. */
+/* Hands jobs back until the worker has done all it has been given so far. */
 static void settle(void)
 {
-    ck_assert(worker_submit(worker, nothing, stop_loop, base));
-    event_base_loop(base, EVLOOP_NO_EXIT_ON_EMPTY);
+    bool done = false;
+    ck_assert(worker_submit(worker, nothing, note_done, &done));
+    while (!done)
+        deliver(worker);
 }
 
 static struct gossip_addr addr_of(const char *text)

@@ -1,14 +1,13 @@
 #include "agent/base/worker.h"
 #include "tests/unit/unit.h"
 
-#include <event2/event.h>
+#include <poll.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <signal.h>
 
 #define JOBS 100
 
-static struct event_base *base;
 static struct worker *worker;
 
 /* What happened to one job. The test's own: nothing is freed in `done`. */
@@ -20,7 +19,7 @@ struct probe {
     sem_t *started, *gate; /* `run` posts the one and waits for the other; NULL: neither */
     struct probe *next;    /* `done` submits it; NULL: nothing */
     bool next_taken;
-    int *left; /* jobs not done; the last one ends the loop */
+    int *left; /* jobs not done yet; NULL: nobody counts */
 };
 
 static int ran_so_far; /* the worker's thread's alone */
@@ -60,23 +59,30 @@ static void done(void *arg)
     p->done_thread = pthread_self();
     if (p->next != NULL)
         p->next_taken = worker_submit(worker, run, done, p->next);
-    if (p->left != NULL && --*p->left == 0)
-        event_base_loopbreak(base);
+    if (p->left)
+        --*p->left;
 }
 
 static void setup(void)
 {
     ran_so_far = 0;
-    base = event_base_new();
-    ck_assert_ptr_nonnull(base);
-    worker = worker_new(base);
+    worker = worker_new();
     ck_assert_ptr_nonnull(worker);
 }
 
 static void teardown(void)
 {
     worker_free(worker, 2000);
-    event_base_free(base);
+}
+
+/* Hands jobs back as a loop would, until none is left. */
+static void loop(const int *left)
+{
+    while (*left > 0) {
+        struct pollfd ran = {.fd = worker_fd(worker), .events = POLLIN};
+        poll(&ran, 1, -1);
+        worker_deliver(worker);
+    }
 }
 
 START_TEST(jobs_run_in_order_off_the_loop_and_are_handed_back_on_it)
@@ -88,7 +94,7 @@ START_TEST(jobs_run_in_order_off_the_loop_and_are_handed_back_on_it)
         probes[i].left = &left;
         ck_assert(worker_submit(worker, run, done, &probes[i]));
     }
-    event_base_loop(base, EVLOOP_NO_EXIT_ON_EMPTY);
+    loop(&left);
     for (int i = 0; i < JOBS; i++) {
         ck_assert_int_eq(probes[i].runs, 1);
         ck_assert_int_eq(probes[i].dones, 1);
@@ -105,7 +111,7 @@ START_TEST(signals_stay_with_the_loop)
     struct probe p = {.left = &left};
 
     ck_assert(worker_submit(worker, run, done, &p));
-    event_base_loop(base, EVLOOP_NO_EXIT_ON_EMPTY);
+    loop(&left);
     ck_assert(p.signals_blocked);
     ck_assert(!all_signals_blocked());
 }
@@ -117,7 +123,7 @@ START_TEST(job_may_follow_another_from_done)
     struct probe second = {.left = &left}, first = {.left = &left, .next = &second};
 
     ck_assert(worker_submit(worker, run, done, &first));
-    event_base_loop(base, EVLOOP_NO_EXIT_ON_EMPTY);
+    loop(&left);
     ck_assert(first.next_taken);
     ck_assert_int_eq(second.runs, 1);
     ck_assert_int_eq(second.dones, 1);
@@ -143,14 +149,14 @@ START_TEST(full_queue_refuses_and_loses_nothing)
     more = (struct probe){.left = &left};
     ck_assert(!worker_submit(worker, run, done, &more));
     sem_post(&gate);
-    event_base_loop(base, EVLOOP_NO_EXIT_ON_EMPTY);
+    loop(&left);
     for (int i = 0; i < WORKER_JOBS_MAX; i++)
         ck_assert_int_eq(probes[i].dones, 1);
     ck_assert_int_eq(more.runs + more.dones, 0);
 
     left = 1; /* and there is room again */
     ck_assert(worker_submit(worker, run, done, &more));
-    event_base_loop(base, EVLOOP_NO_EXIT_ON_EMPTY);
+    loop(&left);
     ck_assert_int_eq(more.dones, 1);
 }
 END_TEST
