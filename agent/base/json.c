@@ -1,5 +1,7 @@
 #include "agent/base/json.h"
 
+#include "agent/base/utf8.h"
+
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
@@ -9,7 +11,7 @@
 #define CAPACITY_FIRST 256
 #define NUMBER_BYTES 32 /* a double in 17 digits, a 64-bit integer: 25 at the most */
 
-static const char replacement[] = "\xEF\xBF\xBD"; /* U+FFFD */
+static const char json_replacement[] = "\xEF\xBF\xBD"; /* U+FFFD */
 
 void json_free(struct json *j)
 {
@@ -61,62 +63,31 @@ static void json_put_text(struct json *j, const char *text)
     json_put(j, text, strlen(text));
 }
 
-/* How many bytes the well-formed UTF-8 character at `at` has (RFC 3629: no overlong forms, no
- * surrogates, nothing over U+10FFFF); 0 if there is none. Never reads past a NUL. */
-static size_t utf8_bytes(const unsigned char *at)
-{
-    static const struct {
-        unsigned char lead_min, lead_max, second_min, second_max;
-        size_t bytes;
-    } forms[] = {
-        {0xC2, 0xDF, 0x80, 0xBF, 2}, {0xE0, 0xE0, 0xA0, 0xBF, 3}, {0xE1, 0xEC, 0x80, 0xBF, 3},
-        {0xED, 0xED, 0x80, 0x9F, 3}, {0xEE, 0xEF, 0x80, 0xBF, 3}, {0xF0, 0xF0, 0x90, 0xBF, 4},
-        {0xF1, 0xF3, 0x80, 0xBF, 4}, {0xF4, 0xF4, 0x80, 0x8F, 4},
-    };
-    if (at[0] < 0x80)
-        return 1;
-    for (size_t i = 0; i < sizeof forms / sizeof forms[0]; i++) {
-        if (at[0] < forms[i].lead_min || at[0] > forms[i].lead_max)
-            continue;
-        if (at[1] < forms[i].second_min || at[1] > forms[i].second_max)
-            return 0;
-        for (size_t n = 2; n < forms[i].bytes; n++)
-            if ((at[n] & 0xC0) != 0x80)
-                return 0;
-        return forms[i].bytes;
-    }
-    return 0;
-}
-
-/* C0, DEL and C1: JSON itself asks for the first only, a terminal that shows the text for all. */
-static bool json_is_control(const unsigned char *at)
-{
-    return at[0] < 0x20 || at[0] == 0x7F || (at[0] == 0xC2 && at[1] < 0xA0);
-}
-
-/* How many characters from `at` on stand for themselves: nearly always all of them. */
-static size_t json_plain_bytes(const unsigned char *at)
+/* How many bytes from `at` on stand for themselves: nearly always all of them. */
+static size_t json_plain_bytes(const char *at)
 {
     size_t bytes = 0;
-    while (at[bytes] >= 0x20 && at[bytes] < 0x7F && at[bytes] != '"' && at[bytes] != '\\')
+    while (at[bytes] >= 0x20 && at[bytes] < 0x7f && at[bytes] != '"' && at[bytes] != '\\')
         bytes++;
     return bytes;
 }
 
-/* One character that is not plain; returns how many bytes of the value it took. */
-static size_t json_put_character(struct json *j, const unsigned char *at)
+/* One character that is not plain; returns how many bytes of the value it took. JSON itself asks
+ * for C0 to be escaped, a terminal that shows the text for all control characters. */
+static size_t json_put_character(struct json *j, const char *at)
 {
-    size_t bytes = utf8_bytes(at);
+    uint32_t point;
+    size_t bytes = utf8_decode(at, SIZE_MAX, &point);
     if (bytes == 0) {
-        json_put_text(j, replacement);
-    } else if (json_is_control(at)) {
+        json_put_text(j, json_replacement);
+    } else if (utf8_is_control(point)) {
         char escape[sizeof "\\u0000"];
-        snprintf(escape, sizeof escape, "\\u%04x", (unsigned)at[bytes - 1]);
+        snprintf(escape, sizeof escape, "\\u%04x", (unsigned)point & 0xffff);
         json_put_text(j, escape);
     } else {
         if (at[0] == '"' || at[0] == '\\')
             json_put(j, "\\", 1);
-        json_put(j, (const char *)at, bytes);
+        json_put(j, at, bytes);
     }
     return bytes ? bytes : 1;
 }
@@ -124,12 +95,12 @@ static size_t json_put_character(struct json *j, const unsigned char *at)
 static void json_put_string(struct json *j, const char *value)
 {
     json_put(j, "\"", 1);
-    for (const unsigned char *at = (const unsigned char *)value; *at;) {
-        size_t plain = json_plain_bytes(at);
-        json_put(j, (const char *)at, plain);
-        at += plain;
-        if (*at)
-            at += json_put_character(j, at);
+    while (*value) {
+        size_t plain = json_plain_bytes(value);
+        json_put(j, value, plain);
+        value += plain;
+        if (*value)
+            value += json_put_character(j, value);
     }
     json_put(j, "\"", 1);
 }

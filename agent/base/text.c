@@ -1,5 +1,7 @@
 #include "agent/base/text.h"
 
+#include "agent/base/utf8.h"
+
 #include <assert.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -7,74 +9,61 @@
 
 /* Marks that break a line or turn the direction of what follows, and could make one text look like
  * another (Unicode TR 36, 2.10). */
-static bool text_rearranges(uint32_t code)
+static bool text_rearranges(uint32_t point)
 {
-    return code == 0x061c || code == 0x200e || code == 0x200f ||
-           (code >= 0x2028 && code <= 0x202e) || (code >= 0x2066 && code <= 0x2069);
+    return point == 0x061c || point == 0x200e || point == 0x200f ||
+           (point >= 0x2028 && point <= 0x202e) || (point >= 0x2066 && point <= 0x2069);
 }
 
-/* Bytes of the character that `s` starts with; 0: it is a control character, or not UTF-8. */
-static size_t text_character_bytes(const unsigned char *s)
+/* Bytes of the printable character that `text` starts with; 0: it is none. */
+static size_t text_printable_bytes(const char *text)
 {
-    /* The lowest code of each length: below it an encoding is overlong, or a C1 control. */
-    static const uint32_t lowest[] = {0, 0, 0xa0, 0x800, 0x10000};
-
-    if (s[0] < 0x80)
-        return s[0] >= 0x20 && s[0] != 0x7f;
-    if (s[0] < 0xc2 || s[0] > 0xf4)
-        return 0;
-    size_t bytes = s[0] >= 0xf0 ? 4 : s[0] >= 0xe0 ? 3 : 2;
-    uint32_t code = s[0] & (0xffu >> (bytes + 1));
-    for (size_t i = 1; i < bytes; i++) {
-        if ((s[i] & 0xc0) != 0x80)
-            return 0;
-        code = code << 6 | (s[i] & 0x3fu);
-    }
-    bool surrogate = code >= 0xd800 && code <= 0xdfff;
-    bool valid = code >= lowest[bytes] && code <= 0x10ffff && !surrogate;
-    return valid && !text_rearranges(code) ? bytes : 0;
+    uint32_t point;
+    size_t bytes = utf8_decode(text, SIZE_MAX, &point);
+    return utf8_is_control(point) || text_rearranges(point) ? 0 : bytes;
 }
 
 bool text_printable(const char *text)
 {
-    const unsigned char *s = (const unsigned char *)text;
-    while (*s != '\0') {
-        size_t bytes = text_character_bytes(s);
+    while (*text) {
+        size_t bytes = text_printable_bytes(text);
         if (bytes == 0)
             return false;
-        s += bytes;
+        text += bytes;
     }
     return true;
 }
 
 #define PIECE_BYTES_MAX 5 /* "\x1b" and its NUL; a UTF-8 character has 4 bytes */
 
-/* How the character at `s` is shown, into `piece`; returns the bytes of `s` it stands for. */
-static size_t text_show(const unsigned char *s, char *piece)
+/* How the character at `text` is shown, into `piece`; returns the bytes that it stands for. */
+static size_t text_show(const char *text, char *piece)
 {
-    size_t bytes = text_character_bytes(s);
+    size_t bytes = text_printable_bytes(text);
     if (bytes > 0) {
-        memcpy(piece, s, bytes);
+        memcpy(piece, text, bytes);
         piece[bytes] = '\0';
         return bytes;
     }
-    const char *named = *s == '\n' ? "\\n" : *s == '\r' ? "\\r" : *s == '\t' ? "\\t" : NULL;
+    const char *named = *text == '\n'   ? "\\n"
+                        : *text == '\r' ? "\\r"
+                        : *text == '\t' ? "\\t"
+                                        : NULL;
     if (named)
         snprintf(piece, PIECE_BYTES_MAX, "%s", named);
     else
-        snprintf(piece, PIECE_BYTES_MAX, "\\x%02x", *s);
+        snprintf(piece, PIECE_BYTES_MAX, "\\x%02x", (unsigned char)*text);
     return 1;
 }
 
 size_t text_escape(char *into, size_t bytes, const char *text)
 {
     static const char dots[] = "...";
-    const unsigned char *s = (const unsigned char *)text;
     size_t len = 0, cut = 0; /* cut: how much can stay if the dots must follow */
     assert(bytes >= sizeof dots);
-    while (*s != '\0') {
+    while (*text) {
         char piece[PIECE_BYTES_MAX];
-        s += text_show(s, piece);
+        text += text_show(text, piece);
         size_t piece_bytes = strlen(piece);
         if (len + piece_bytes >= bytes) {
             memcpy(into + cut, dots, sizeof dots);

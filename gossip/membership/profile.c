@@ -1,5 +1,7 @@
 #include "gossip/membership/profile.h"
 
+#include "agent/base/utf8.h"
+
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
@@ -74,46 +76,16 @@ bool gossip_name_valid(const char *name, size_t bytes)
     return is_label(name, bytes, GOSSIP_NAME_BYTES_MAX);
 }
 
-/* How many continuation bytes follow a lead byte, and the least value they must reach (RFC 3629:
- * no overlong forms); -1 for what cannot lead. */
-static int utf8_tail(unsigned char lead, uint32_t *bits, uint32_t *least)
-{
-    static const struct {
-        unsigned char mask, value;
-        int tail;
-        uint32_t least;
-    } forms[] = {{0x80, 0x00, 0, 0},
-                 {0xe0, 0xc0, 1, 0x80},
-                 {0xf0, 0xe0, 2, 0x800},
-                 {0xf8, 0xf0, 3, 0x10000}};
-    for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
-        if ((lead & forms[i].mask) == forms[i].value) {
-            *bits = lead & (unsigned char)~forms[i].mask;
-            *least = forms[i].least;
-            return forms[i].tail;
-        }
-    }
-    return -1;
-}
-
 /* Printable UTF-8: well-formed, and no control characters (C0, DEL, C1). */
 static bool is_printable_utf8(const char *text, size_t bytes)
 {
-    const unsigned char *at = (const unsigned char *)text, *end = at + bytes;
-    while (at < end) {
-        uint32_t point, least;
-        int tail = utf8_tail(*at++, &point, &least);
-        if (tail < 0 || end - at < tail)
+    while (bytes > 0) {
+        uint32_t point;
+        size_t taken = utf8_decode(text, bytes, &point);
+        if (taken == 0 || utf8_is_control(point))
             return false;
-        for (; tail > 0; tail--, at++) {
-            if ((*at & 0xc0) != 0x80)
-                return false;
-            point = point << 6 | (*at & 0x3fu);
-        }
-        bool surrogate = point >= 0xd800 && point <= 0xdfff;
-        bool control = point < 0x20 || (point >= 0x7f && point < 0xa0);
-        if (point < least || point > 0x10ffff || surrogate || control)
-            return false;
+        text += taken;
+        bytes -= taken;
     }
     return true;
 }

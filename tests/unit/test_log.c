@@ -404,84 +404,6 @@ START_TEST(listener_hears_of_each_line_kept)
 }
 END_TEST
 
-/* ---- text ---- */
-
-START_TEST(printable_is_utf8_without_control_characters)
-{
-    static const char *const good[] = {"",
-                                       " ~",
-                                       "\xc2\xa0",
-                                       "\xdf\xbf",
-                                       "\xe0\xa0\x80",
-                                       "\xed\x9f\xbf",
-                                       "\xee\x80\x80",
-                                       "\u200d",
-                                       "\u2027",
-                                       "\u202f",
-                                       "\u2065",
-                                       "\u206a",
-                                       "\xf0\x90\x80\x80",
-                                       "\xf4\x8f\xbf\xbf"};
-    static const char *const bad[] = {
-        "\x01",
-        "\x1f",
-        "\x7f",
-        "\n", /* C0 and DEL */
-        "\xc2\x80",
-        "\xc2\x9f", /* C1 */
-        "\x80",
-        "\xbf",
-        "\xc2",
-        "\xe2\x82",
-        "\xf0\x9f\xa6", /* torn */
-        "\xc2z",
-        "\xe2\x82z", /* torn by another */
-        "\xc0\x80",
-        "\xc1\xbf",
-        "\xe0\x9f\xbf",
-        "\xf0\x8f\xbf\xbf", /* overlong */
-        "\xed\xa0\x80",
-        "\xed\xbf\xbf", /* surrogates */
-        "\xf4\x90\x80\x80",
-        "\xf5\x80\x80\x80",
-        "\xff", /* beyond Unicode */
-        "\u061c",
-        "\u200e",
-        "\u200f",
-        "\u2028",
-        "\u202e",
-        "\u2066",
-        "\u2069", /* turn the direction, or break a line */
-    };
-
-    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++)
-        ck_assert_msg(text_printable(good[i]), "good %zu", i);
-    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
-        ck_assert_msg(!text_printable(bad[i]), "bad %zu", i);
-}
-END_TEST
-
-START_TEST(escaping_fills_what_there_is_and_no_more)
-{
-    char into[9] = "........";
-
-    ck_assert_uint_eq(text_escape(into, sizeof into, "12345678"), 8);
-    ck_assert_str_eq(into, "12345678");
-    ck_assert_uint_eq(text_escape(into, sizeof into, "123456789"), 8);
-    ck_assert_str_eq(into, "12345...");
-    ck_assert_uint_eq(text_escape(into, sizeof into, "123\x1b"), 7);
-    ck_assert_str_eq(into, "123\\x1b");
-    ck_assert_uint_eq(text_escape(into, sizeof into, "12345\x1b"), 8);
-    ck_assert_str_eq(into, "12345...");
-    ck_assert_uint_eq(text_escape(into, sizeof into, "1234\u6771\u4eac"), 7); /* none is torn */
-    ck_assert_str_eq(into, "1234...");
-    ck_assert_uint_eq(text_escape(into, 4, "\n\n"), 3);
-    ck_assert_str_eq(into, "...");
-    ck_assert_uint_eq(text_escape(into, 4, ""), 0);
-    ck_assert_str_eq(into, "");
-}
-END_TEST
-
 int main(void)
 {
     Suite *s = suite_create("log");
@@ -504,8 +426,6 @@ int main(void)
     tcase_add_test(t, history_holds_512_lines_of_usual_length);
     tcase_add_test(t, history_keeps_whole_lines_of_any_length_in_order);
     tcase_add_test(t, listener_hears_of_each_line_kept);
-    tcase_add_test(t, printable_is_utf8_without_control_characters);
-    tcase_add_test(t, escaping_fills_what_there_is_and_no_more);
     tcase_add_test(t, reader_that_never_reads_does_not_hold_up_the_end); /* last: its log stays */
     suite_add_tcase(s, t);
     return unit_run(s);
