@@ -2,13 +2,13 @@
 
 #include "agent/base/address.h"
 #include "agent/base/clock.h"
+#include "agent/base/log.h"
 #include "agent/base/notify.h"
 #include "agent/control/control.h"
 #include "agent/net/dial.h"
-#include "agent/net/net.h"
-#include "agent/net/stream.h"
-#include "agent/net/udp.h"
 #include "agent/reload.h"
+#include "agent/scripts/handler.h"
+#include "agent/state/store.h"
 #include "agent/vip/locks.h"
 #include "agent/vip/quorum.h"
 #include "agent/vip/vips.h"
@@ -20,7 +20,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/timerfd.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -33,23 +32,6 @@ enum {
     ADVICE_PERIOD_S = 3600, /* and so often at most it is said that it cannot */
     STATUS_TAKEN = 3,       /* the name, or the identity: starting again would not help */
 };
-
-int64_t agent_now_us(void)
-{
-    return clock_us(CLOCK_BOOTTIME);
-}
-
-static void send_packets(struct agent *a)
-{
-    struct gossip_packet packet;
-    while (gossip_next_packet(a->gossip, &packet)) {
-        if (packet.route.via == GOSSIP_STREAM)
-            stream_send(a->stream, &packet);
-        else
-            udp_send(a->udp, &packet);
-    }
-    udp_flush(a->udp);
-}
 
 static void say(enum event_kind kind, const struct gossip_member *member,
                 const struct journal_vip *vip)
@@ -75,23 +57,10 @@ static void say(enum event_kind kind, const struct gossip_member *member,
                       : "enough voters are alive and agree");
 }
 
-void agent_publish(struct agent *a, enum event_kind kind, const struct gossip_member *member,
-                   const struct journal_vip *vip)
-{
-    say(kind, member, vip);
-    const struct journal_entry *entry =
-        journal_append(a->journal, clock_us(CLOCK_REALTIME) / 1000, kind, member, vip);
-    if (vip)
-        events_set_vip(a->events, vip);
-    events_notify(a->events);
-    control_notify(a->control);
-    if (entry)
-        handlers_publish(a->handlers, entry);
-}
-
 /* The name is taken, or the id: who came later stops, so that the first is not disturbed. */
-static void yield(struct agent *a, const struct gossip_event *event)
+static void on_taken(void *arg, const struct gossip_event *event)
 {
+    struct agent *a = arg;
     char addr[ADDRESS_TEXT_BYTES];
     if (event->kind == GOSSIP_EVENT_NAME_TAKEN)
         log_error(
@@ -104,7 +73,7 @@ static void yield(struct agent *a, const struct gossip_event *event)
                   "host, empty it and start again",
                   address_text(event->addr.ip, event->addr.port, addr), a->config->state_dir);
     a->exit_status = STATUS_TAKEN;
-    event_base_loopbreak(a->base);
+    event_base_loopbreak(host_base(a->host));
 }
 
 /* The addresses to rejoin by: a random few if there are more than are kept. Alone, or the only one
@@ -124,9 +93,9 @@ static void save_peers(struct agent *a)
         if (at < STORE_PEERS_MAX)
             peers[at] = m.profile->addr;
     }
-    a->saved_us = agent_now_us();
+    a->saved_us = host_now_us();
     if (seen > 0)
-        store_save_peers(a->store, a->worker, peers,
+        store_save_peers(a->store, a->files, peers,
                          seen < STORE_PEERS_MAX ? seen : STORE_PEERS_MAX);
 }
 
@@ -140,52 +109,56 @@ static void on_save(int fd, short what, void *arg)
  * seldom, for a large cluster changes all the time. */
 static void save_soon(struct agent *a)
 {
-    bool lately = a->saved_us && agent_now_us() - a->saved_us < SAVE_PERIOD_S * 1000000;
+    bool lately = a->saved_us && host_now_us() - a->saved_us < SAVE_PERIOD_S * 1000000;
     struct timeval delay = {.tv_sec = lately ? SAVE_PERIOD_S : 0,
                             .tv_usec = lately ? 0 : SAVE_DELAY_US};
     if (!event_pending(a->save, EV_TIMEOUT, NULL))
         event_add(a->save, &delay);
 }
 
-static void tell(struct agent *a, const struct gossip_event *event)
+static void on_change(void *arg, const struct journal_entry *entry)
 {
-    static const enum event_kind kinds[] = {
-        [GOSSIP_EVENT_JOIN] = EVENT_MEMBER_JOIN,
-        [GOSSIP_EVENT_SUSPECT] = EVENT_MEMBER_SUSPECT,
-        [GOSSIP_EVENT_FAILED] = EVENT_MEMBER_FAILED,
-        [GOSSIP_EVENT_LEAVE] = EVENT_MEMBER_LEAVE,
-        [GOSSIP_EVENT_UPDATE] = EVENT_MEMBER_UPDATE,
-        [GOSSIP_EVENT_UNREACHABLE] = EVENT_MEMBER_UNREACHABLE,
-        [GOSSIP_EVENT_REACHABLE] = EVENT_MEMBER_REACHABLE,
-        [GOSSIP_EVENT_REAP] = EVENT_MEMBER_REAP,
-    };
-    switch (event->kind) {
-    case GOSSIP_EVENT_JOINED:
-        dial_answered(a->dials, &event->addr, event->member.profile != NULL);
-        return;
-    case GOSSIP_EVENT_NAME_TAKEN:
-    case GOSSIP_EVENT_ID_TAKEN:
-        yield(a, event);
-        return;
-    case GOSSIP_EVENT_DATAGRAMS_LOST:
-        log_warn("%s: answers on TCP, not on UDP; is UDP port %u blocked on the way?",
-                 event->member.profile->name, event->member.profile->addr.port);
-        return;
-    case GOSSIP_EVENT_DATAGRAMS_PASS:
-        log_info("%s: answers on UDP again", event->member.profile->name);
-        return;
-    case GOSSIP_EVENT_GONE:
-        event_base_loopexit(a->base, &(struct timeval){.tv_usec = FLUSH_MS * 1000});
-        return;
-    default:
-        agent_publish(a, kinds[event->kind], &event->member, NULL);
-        if (a->quorum)
-            quorum_hear(a->quorum, kinds[event->kind], &event->member);
-        if (a->vips && (event->kind == GOSSIP_EVENT_JOIN || event->kind == GOSSIP_EVENT_REACHABLE))
-            vips_announce(a->vips);
-        save_soon(a);
-        return;
-    }
+    if (entry && event_kind_is_of_member(entry->kind))
+        save_soon(arg);
+}
+
+static void on_log(void *arg, const struct journal_entry *entry)
+{
+    (void)arg;
+    if (entry)
+        say(entry->kind, &entry->member, entry->vip);
+    else
+        log_error("a change is lost: out of memory");
+}
+
+static void on_events(void *arg, const struct journal_entry *entry)
+{
+    (void)entry;
+    events_notify(arg);
+}
+
+static void on_scripts(void *arg, const struct journal_entry *entry)
+{
+    if (entry)
+        handlers_publish(arg, entry);
+}
+
+static void on_datagrams(void *arg, const struct gossip_event *event)
+{
+    const struct gossip_profile *p = event->member.profile;
+    (void)arg;
+    if (event->kind == GOSSIP_EVENT_DATAGRAMS_LOST)
+        log_warn("%s: answers on TCP, not on UDP; is UDP port %u blocked on the way?", p->name,
+                 p->addr.port);
+    else
+        log_info("%s: answers on UDP again", p->name);
+}
+
+static void on_gone(void *arg, const struct gossip_event *event)
+{
+    const struct agent *a = arg;
+    (void)event;
+    event_base_loopexit(host_base(a->host), &(struct timeval){.tv_usec = FLUSH_MS * 1000});
 }
 
 /* A last moment for the heirs to be told. */
@@ -193,98 +166,33 @@ static void leave_now(struct agent *a)
 {
     a->left = true;
     handlers_stop(a->handlers);
-    gossip_leave(a->gossip, agent_now_us());
-    send_packets(a);
+    gossip_leave(host_core(a->host), host_now_us());
 }
 
-/* An absolute time on our own clock: neither early nor late, and set only when it has changed. */
-static void arm(struct agent *a)
-{
-    int64_t deadline_us = gossip_deadline(a->gossip);
-    if (deadline_us == a->deadline_us)
-        return;
-    a->deadline_us = deadline_us;
-    struct itimerspec when = {.it_value = {deadline_us / 1000000, deadline_us % 1000000 * 1000}};
-    if (deadline_us <= 0)
-        when.it_value.tv_nsec = 1; /* zero would disarm it */
-    timerfd_settime(event_get_fd(a->deadline), TFD_TIMER_ABSTIME, &when, NULL);
-}
-
-/* True: the core may have something to say again. */
-static bool take_leases(struct agent *a)
-{
-    struct leases_state lease;
-    bool any = false;
-    while (leases_next_change(a->gossip, agent_now_us(), &lease)) {
-        any = true;
-        if (!locks_hear(a->locks, &lease))
-            vips_hear(a->vips, &lease);
-    }
-    return any;
-}
-
-void agent_settle(struct agent *a)
-{
-    struct gossip_event event;
-    do {
-        send_packets(a);
-        while (gossip_next_event(a->gossip, &event))
-            tell(a, &event);
-    } while (a->vips && take_leases(a));
-    if (a->quorum)
-        quorum_settle(a->quorum);
-    reload_settle(a);
-    if (a->leaving && a->vips && !a->left && vips_are_down(a->vips))
-        leave_now(a);
-    arm(a);
-}
-
-static void on_deadline(int fd, short what, void *arg)
+static void on_settle(void *arg)
 {
     struct agent *a = arg;
-    uint64_t expirations;
-    (void)what;
-    (void)!read(fd, &expirations, sizeof expirations);
-    a->deadline_us = 0;
-    /* Answers that have come in time must not be counted as missing because we were late. */
-    udp_drain(a->udp);
-    gossip_tick(a->gossip, agent_now_us());
-    agent_settle(a);
-}
-
-void agent_join(struct agent *a, const char *host, agent_done_fn *done, void *arg)
-{
-    dial_once(a->dials, host, done, arg);
-}
-
-void agent_reload(struct agent *a, agent_done_fn *done, void *arg)
-{
-    reload_begin(a, done, arg);
-}
-
-void agent_forget(struct agent *a, const void *arg)
-{
-    dial_forget(a->dials, arg);
-    reload_forget(a, arg);
+    if (host_is_leaving(a->host) && !a->left && vips_are_down(a->vips))
+        leave_now(a);
 }
 
 /* The addresses go on to others first. A steward that does not let go of them is not waited for
  * longer than they last anyway. */
 void agent_leave(struct agent *a)
 {
-    if (a->leaving)
+    if (host_is_leaving(a->host))
         return;
-    a->leaving = true;
+    host_set_leaving(a->host);
     log_info("leaving");
     notify_send("STOPPING=1");
     save_peers(a);
     vips_stop(a->vips);
     event_add(a->hand_over, &(struct timeval){.tv_sec = HAND_OVER_S});
-    agent_settle(a);
 }
 
-void agent_lost_steward(struct agent *a)
+void agent_lost_steward(void *arg)
 {
+    struct agent *a = arg;
     if (!notify_has_supervisor())
         return;
     a->exit_status = EXIT_FAILURE;
@@ -297,7 +205,6 @@ static void on_hand_over(int fd, short what, void *arg)
     (void)fd, (void)what;
     if (!a->left)
         leave_now(a);
-    arm(a);
 }
 
 static void on_stop_signal(int signal, short what, void *arg)
@@ -315,8 +222,9 @@ static void on_reloaded(void *arg, bool ok, const char *error)
 
 static void on_hangup(int signal, short what, void *arg)
 {
+    const struct agent *a = arg;
     (void)signal, (void)what;
-    agent_reload(arg, on_reloaded, arg);
+    reload_begin(a->reloads, on_reloaded, NULL);
 }
 
 /* What detect can be is known only once answers are measured, and changes with the network. */
@@ -325,7 +233,7 @@ static void on_look(int fd, short what, void *arg)
     struct agent *a = arg;
     char advice[CONFIG_ERROR_BYTES];
     struct gossip_stats stats;
-    int64_t now_us = agent_now_us();
+    int64_t now_us = host_now_us();
     (void)fd, (void)what;
     if (a->advised_us && now_us - a->advised_us < ADVICE_PERIOD_S * INT64_C(1000000))
         return;
@@ -342,19 +250,65 @@ static void on_watchdog(int fd, short what, void *arg)
     notify_send("WATCHDOG=1");
 }
 
+static void request_join(void *arg, const char *host, host_done_fn *done, void *done_arg)
+{
+    const struct agent *a = arg;
+    dial_once(a->dials, host, done, done_arg);
+}
+
+static void request_reload(void *arg, host_done_fn *done, void *done_arg)
+{
+    const struct agent *a = arg;
+    reload_begin(a->reloads, done, done_arg);
+}
+
+static void request_leave(void *arg)
+{
+    agent_leave(arg);
+}
+
+static void forget_request(void *arg, const void *done_arg)
+{
+    const struct agent *a = arg;
+    dial_forget(a->dials, done_arg);
+    reload_forget(a->reloads, done_arg);
+}
+
+const struct control_requests agent_requests = {
+    .join = request_join,
+    .reload = request_reload,
+    .leave = request_leave,
+    .forget = forget_request,
+};
+
 static void add_event(struct agent *a, struct event **event, int fd, short what,
                       event_callback_fn callback)
 {
-    *event = event_new(a->base, fd, what, callback, a);
+    *event = event_new(host_base(a->host), fd, what, callback, a);
     assert(*event);
 }
 
-void agent_watch(struct agent *a)
+static void listen_to_core(struct agent *a)
 {
-    int fd = timerfd_create(CLOCK_BOOTTIME, TFD_NONBLOCK | TFD_CLOEXEC);
-    assert(fd >= 0);
-    add_event(a, &a->deadline, fd, EV_READ | EV_PERSIST, on_deadline);
-    event_add(a->deadline, NULL);
+    static const enum gossip_event_kind taken[] = {GOSSIP_EVENT_NAME_TAKEN, GOSSIP_EVENT_ID_TAKEN},
+                                        datagrams[] = {GOSSIP_EVENT_DATAGRAMS_LOST,
+                                                       GOSSIP_EVENT_DATAGRAMS_PASS};
+    for (size_t i = 0; i < 2; i++) {
+        host_on_event(a->host, taken[i], on_taken, a);
+        host_on_event(a->host, datagrams[i], on_datagrams, a);
+    }
+    host_on_event(a->host, GOSSIP_EVENT_GONE, on_gone, a);
+    host_subscribe(a->host, HOST_LOG, on_log, a);
+    host_subscribe(a->host, HOST_EVENTS, on_events, a->events);
+    host_subscribe(a->host, HOST_SCRIPTS, on_scripts, a->handlers);
+    host_subscribe(a->host, HOST_AGENT, on_change, a);
+    host_on_settle(a->host, HOST_AGENT, on_settle, a);
+}
+
+bool agent_watch(struct agent *a, char *error)
+{
+    (void)error;
+    listen_to_core(a);
     add_event(a, &a->save, -1, EV_TIMEOUT, on_save);
     add_event(a, &a->hand_over, -1, EV_TIMEOUT, on_hand_over);
     add_event(a, &a->look, -1, EV_PERSIST, on_look);
@@ -373,6 +327,7 @@ void agent_watch(struct agent *a)
         add_event(a, &a->watchdog, -1, EV_PERSIST, on_watchdog);
         event_add(a->watchdog, &(struct timeval){watchdog_us / 1000000, watchdog_us % 1000000});
     }
+    return true;
 }
 
 static void free_event(struct event *event)
@@ -385,9 +340,6 @@ void agent_unwatch(struct agent *a)
 {
     for (size_t i = 0; i < sizeof a->signals / sizeof *a->signals; i++)
         free_event(a->signals[i]);
-    if (a->deadline)
-        close(event_get_fd(a->deadline));
-    free_event(a->deadline);
     free_event(a->save);
     free_event(a->hand_over);
     free_event(a->look);
@@ -401,9 +353,9 @@ int agent_run(struct agent *a)
     log_info("%s of cluster \"%s\" at %s, notices a death in %u ms", self.profile->name,
              a->config->cluster, address_text(self.profile->addr.ip, self.profile->addr.port, addr),
              a->config->detect_ms);
-    agent_publish(a, EVENT_MEMBER_JOIN, &self, NULL);
-    agent_settle(a);
+    host_publish(a->host, EVENT_MEMBER_JOIN, &self, NULL);
+    host_dirty(a->host);
     notify_send("READY=1");
-    event_base_dispatch(a->base);
+    event_base_dispatch(host_base(a->host));
     return a->exit_status;
 }

@@ -3,19 +3,21 @@
 #include "agent/base/address.h"
 #include "agent/base/directory.h"
 #include "agent/base/error.h"
+#include "agent/base/worker.h"
 #include "agent/control/control.h"
 #include "agent/net/dial.h"
 #include "agent/net/net.h"
 #include "agent/net/stream.h"
 #include "agent/net/udp.h"
+#include "agent/reload.h"
 #include "agent/scripts/hooks.h"
 #include "agent/scripts/runner_link.h"
+#include "agent/state/store.h"
 #include "agent/steward/steward.h"
 #include "agent/vip/locks.h"
 #include "agent/vip/quorum.h"
 #include "agent/vip/vips.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <event2/event.h>
 #include <grp.h>
@@ -33,9 +35,14 @@ enum {
     DESCRIPTORS_MAX = 16384,
 };
 
-_Static_assert(AGENT_ERROR_BYTES >= CONFIG_ERROR_BYTES && AGENT_ERROR_BYTES >= STORE_ERROR_BYTES &&
-                   AGENT_ERROR_BYTES >= NET_ERROR_BYTES && AGENT_ERROR_BYTES >= ERROR_BYTES,
+_Static_assert(HOST_ERROR_BYTES >= CONFIG_ERROR_BYTES && HOST_ERROR_BYTES >= STORE_ERROR_BYTES &&
+                   HOST_ERROR_BYTES >= NET_ERROR_BYTES && HOST_ERROR_BYTES >= ERROR_BYTES,
                "one buffer serves all");
+
+static bool next_vip(const void *arg, size_t *cursor, struct journal_vip *into)
+{
+    return vips_next_told(arg, cursor, into);
+}
 
 /* An address that moves, and is perhaps still here from an earlier life, is nobody's own. */
 static struct gossip_addr own_addr(const struct config *c)
@@ -47,6 +54,87 @@ static struct gossip_addr own_addr(const struct config *c)
     if (address_is_any(addr.ip))
         net_own_addr(c->bind_ipv6, vips, c->vips_count, &addr);
     return addr;
+}
+
+static bool no_memory(char *error)
+{
+    snprintf(error, HOST_ERROR_BYTES, "out of memory");
+    return false;
+}
+
+static bool start_host(struct agent *a, char *error)
+{
+    a->host = host_new();
+    if (!a->host) {
+        snprintf(error, HOST_ERROR_BYTES, "cannot make an event loop: %s", strerror(errno));
+        return false;
+    }
+    host_set_config(a->host, a->config);
+    return true;
+}
+
+static void stop_host(struct agent *a)
+{
+    host_free(a->host);
+}
+
+static bool start_store(struct agent *a, char *error)
+{
+    a->store = store_open(a->config->state_dir, error);
+    return a->store;
+}
+
+static void stop_store(struct agent *a)
+{
+    store_free(a->store);
+}
+
+static void on_ran(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd, (void)what;
+    worker_deliver(arg);
+}
+
+static bool start_worker(const struct agent *a, struct worker **w, struct event **ran)
+{
+    *w = worker_new();
+    if (*w)
+        *ran = event_new(host_base(a->host), worker_fd(*w), EV_READ | EV_PERSIST, on_ran, *w);
+    return *ran && event_add(*ran, NULL) == 0;
+}
+
+static bool start_workers(struct agent *a, char *error)
+{
+    bool ok = start_worker(a, &a->files, &a->files_ran) &&
+              start_worker(a, &a->resolver, &a->resolver_ran);
+    if (!ok)
+        snprintf(error, HOST_ERROR_BYTES, "cannot start a thread: %s", strerror(errno));
+    return ok;
+}
+
+static void stop_worker(struct worker *w, struct event *ran, int timeout_ms)
+{
+    if (ran)
+        event_free(ran);
+    worker_free(w, timeout_ms);
+}
+
+static void stop_workers(struct agent *a)
+{
+    stop_worker(a->resolver, a->resolver_ran, LOOK_UP_TIMEOUT_MS);
+    stop_worker(a->files, a->files_ran, SAVE_TIMEOUT_MS);
+}
+
+static bool start_runner(struct agent *a, char *error)
+{
+    a->runner = runner_link_new(host_base(a->host), a->runner_fd);
+    a->runner_fd = -1;
+    return a->runner || no_memory(error);
+}
+
+static void stop_runner(struct agent *a)
+{
+    runner_link_free(a->runner);
 }
 
 static bool start_core(struct agent *a, char *error)
@@ -69,15 +157,37 @@ static bool start_core(struct agent *a, char *error)
         core.seed = identity.generation;
     srandom((unsigned)core.seed);
     enum gossip_error why;
-    a->gossip = gossip_new(&core, agent_now_us(), &why);
+    a->gossip = gossip_new(&core, host_now_us(), &why);
     if (!a->gossip) {
         char addr[ADDRESS_TEXT_BYTES];
-        snprintf(error, AGENT_ERROR_BYTES, "name \"%s\", address %s: %s", c->name,
+        snprintf(error, HOST_ERROR_BYTES, "name \"%s\", address %s: %s", c->name,
                  address_text(core.self.addr.ip, core.self.addr.port, addr),
                  gossip_error_text(why));
         return false;
     }
+    host_set_core(a->host, a->gossip);
     return true;
+}
+
+static void stop_core(struct agent *a)
+{
+    if (a->host)
+        host_set_core(a->host, NULL);
+    gossip_free(a->gossip);
+}
+
+static bool start_sockets(struct agent *a, char *error)
+{
+    const struct config *c = a->config;
+    a->udp = udp_new(a->host, &c->bind, c->bind_ipv6, error);
+    a->stream = a->udp ? stream_new(a->host, &c->bind, c->bind_ipv6, error) : NULL;
+    return a->stream;
+}
+
+static void stop_sockets(struct agent *a)
+{
+    stream_free(a->stream);
+    udp_free(a->udp);
 }
 
 static bool find_group(const char *name, gid_t *group, char *error)
@@ -87,32 +197,74 @@ static bool find_group(const char *name, gid_t *group, char *error)
     if (g)
         *group = g->gr_gid;
     else if (name)
-        snprintf(error, AGENT_ERROR_BYTES, "control group \"%s\": there is no such group", name);
+        snprintf(error, HOST_ERROR_BYTES, "control group \"%s\": there is no such group", name);
     return !name || g;
 }
 
 /* The sockets for scripts and people. The folder stays locked until the process ends. */
-static bool start_local(struct agent *a, char *error)
+static bool start_listeners(struct agent *a, char *error)
 {
     enum { SOCKET_MODE = 0660 };
     struct directory run;
     gid_t group;
+    bool wants_rpc = a->config->rpc.port != 0;
     if (!find_group(a->config->control_group, &group, error) ||
         !directory_open(&run, a->config->run_dir, DIRECTORY_RUN_MODE, "-r", error))
         return false;
-    int control_fd = directory_listen(&run, "control.sock", SOCKET_MODE, group, error);
-    int events_fd =
-        control_fd < 0 ? -1 : directory_listen(&run, "events.sock", SOCKET_MODE, group, error);
-    int rpc_fd = -1;
-    bool wants_rpc = a->config->rpc.port != 0;
-    if (events_fd >= 0 && wants_rpc)
-        rpc_fd = net_bind(&a->config->rpc, SOCK_STREAM, false, error);
-    if (events_fd < 0 || (wants_rpc && rpc_fd < 0))
-        return false;
-    a->events = events_new(a->base, events_fd, a->journal, a->gossip);
-    a->control = control_new(a, control_fd, rpc_fd);
-    assert(a->events && a->control);
+    a->control_fd = directory_listen(&run, "control.sock", SOCKET_MODE, group, error);
+    if (a->control_fd >= 0)
+        a->events_fd = directory_listen(&run, "events.sock", SOCKET_MODE, group, error);
+    if (a->events_fd >= 0 && wants_rpc)
+        a->rpc_fd = net_bind(&a->config->rpc, SOCK_STREAM, false, error);
+    return a->events_fd >= 0 && (!wants_rpc || a->rpc_fd >= 0);
+}
+
+/* Those that no server has taken, and our ends of the sockets to the steward likewise. */
+static void stop_listeners(struct agent *a)
+{
+    int *fds[] = {&a->control_fd, &a->events_fd, &a->rpc_fd};
+    for (size_t i = 0; i < sizeof fds / sizeof *fds; i++)
+        if (*fds[i] >= 0)
+            close(*fds[i]);
+}
+
+static bool start_events(struct agent *a, char *error)
+{
+    a->events = events_new(host_base(a->host), a->events_fd, host_journal(a->host), a->gossip);
+    a->events_fd = -1;
+    if (!a->events)
+        return no_memory(error);
+    events_list_vips(a->events, next_vip, a->vips);
     return true;
+}
+
+static void stop_events(struct agent *a)
+{
+    if (a->events)
+        events_free(a->events);
+}
+
+static bool start_control(struct agent *a, char *error)
+{
+    struct control_parts parts = {
+        .host = a->host,
+        .vips = a->vips,
+        .locks = a->locks,
+        .quorum = a->quorum,
+        .events = a->events,
+        .handlers = a->handlers,
+        .requests = &agent_requests,
+        .requests_arg = a,
+    };
+    a->control = control_new(&parts, a->control_fd, a->rpc_fd);
+    a->control_fd = a->rpc_fd = -1;
+    return a->control || no_memory(error);
+}
+
+static void stop_control(struct agent *a)
+{
+    if (a->control)
+        control_free(a->control);
 }
 
 /* Every reader of events and client of the control socket has one, and the limits on those are
@@ -136,13 +288,19 @@ static bool start_handlers(struct agent *a, char *error)
 {
     char *run_dir = realpath(a->config->run_dir, NULL);
     if (!run_dir) {
-        snprintf(error, AGENT_ERROR_BYTES, "%s: %s", a->config->run_dir, strerror(errno));
+        snprintf(error, HOST_ERROR_BYTES, "%s: %s", a->config->run_dir, strerror(errno));
         return false;
     }
-    a->handlers = handlers_new(a->base, a->runner, a->config->name, run_dir, allow_descriptors());
-    assert(a->handlers);
+    a->handlers =
+        handlers_new(host_base(a->host), a->runner, a->config->name, run_dir, allow_descriptors());
     free(run_dir);
-    return hooks_configure(a->handlers, a->config);
+    return (a->handlers && hooks_configure(a->handlers, a->config)) || no_memory(error);
+}
+
+static void stop_handlers(struct agent *a)
+{
+    if (a->handlers)
+        handlers_free(a->handlers);
 }
 
 static uint32_t longest_lease_ms(const struct config *c)
@@ -153,99 +311,135 @@ static uint32_t longest_lease_ms(const struct config *c)
     return ms;
 }
 
+static bool start_locks(struct agent *a, char *error)
+{
+    a->locks = locks_new(a->host);
+    return a->locks || no_memory(error);
+}
+
+static void stop_locks(struct agent *a)
+{
+    locks_free(a->locks);
+}
+
 static bool start_vips(struct agent *a, char *error)
 {
-    const struct config *c = a->config;
-    a->locks = locks_new(a);
-    a->vips = vips_new(a, a->steward_fd);
+    a->vips = vips_new(a->host, a->steward_fd, agent_lost_steward, a);
     a->steward_fd = -1;
-    a->quorum = quorum_start(a, &c->quorum, longest_lease_ms(c), error);
+    return a->vips || no_memory(error);
+}
+
+static void stop_vips(struct agent *a)
+{
+    vips_free(a->vips);
+}
+
+/* Leases can be claimed once the voters are known. */
+static bool start_quorum(struct agent *a, char *error)
+{
+    const struct config *c = a->config;
+    a->quorum = quorum_start(a->host, a->store, a->files, &c->quorum, longest_lease_ms(c), error);
     if (a->quorum)
         vips_configure(a->vips, c->vips, c->vips_count);
     return a->quorum;
 }
 
-static void start_joins(struct agent *a)
+static void stop_quorum(struct agent *a)
+{
+    quorum_free(a->quorum);
+}
+
+static bool start_dials(struct agent *a, char *error)
 {
     struct gossip_addr peers[STORE_PEERS_MAX];
     size_t count = store_peers(a->store, peers);
-    a->dials = dial_new(a);
+    a->dials = dial_new(a->host, a->resolver);
+    if (!a->dials)
+        return no_memory(error);
     dial_configure(a->dials, a->config->join, a->config->join_count);
     dial_peers(a->dials, peers, count);
-}
-
-static void on_ran(evutil_socket_t fd, short what, void *arg)
-{
-    (void)fd, (void)what;
-    worker_deliver(arg);
-}
-
-static struct event *watch_worker(struct agent *a, struct worker *w)
-{
-    struct event *ran = event_new(a->base, worker_fd(w), EV_READ | EV_PERSIST, on_ran, w);
-    assert(ran && event_add(ran, NULL) == 0);
-    return ran;
-}
-
-bool agent_start(struct agent *a, struct config *config, const struct config_options *options,
-                 const struct steward_ends *steward, char *error)
-{
-    *a = (struct agent){.config = config,
-                        .options = *options,
-                        .steward_fd = steward->vips,
-                        .started_us = agent_now_us()};
-    TAILQ_INIT(&a->reloads);
-    signal(SIGPIPE, SIG_IGN);
-    a->base = event_base_new();
-    a->journal = journal_new();
-    a->worker = worker_new();
-    a->resolver = worker_new();
-    a->runner = runner_link_new(a->base, steward->scripts);
-    assert(a->base && a->journal && a->worker && a->resolver && a->runner);
-    a->worker_ran = watch_worker(a, a->worker);
-    a->resolver_ran = watch_worker(a, a->resolver);
-    a->store = store_open(config->state_dir, error);
-    if (!a->store || !start_core(a, error))
-        return false;
-    a->udp = udp_new(a, &config->bind, config->bind_ipv6, error);
-    a->stream = a->udp ? stream_new(a, &config->bind, config->bind_ipv6, error) : NULL;
-    if (!a->stream)
-        return false;
-    if (!start_local(a, error) || !start_handlers(a, error))
-        return false;
-    agent_watch(a);
-    if (!start_vips(a, error))
-        return false;
-    start_joins(a);
     return true;
 }
 
-void agent_stop(struct agent *a)
+static void stop_dials(struct agent *a)
 {
-    a->leaving = true; /* also if it was not asked to: nothing is taken on any more */
-    if (a->control)
-        control_free(a->control);
-    if (a->events)
-        events_free(a->events);
-    if (a->handlers)
-        handlers_free(a->handlers);
-    runner_link_free(a->runner);
-    locks_free(a->locks);
-    vips_free(a->vips);
+    dial_free(a->dials);
+}
+
+static bool start_reloads(struct agent *a, char *error)
+{
+    struct reload_parts parts = {
+        .host = a->host,
+        .options = a->options,
+        .config = &a->config,
+        .worker = a->files,
+        .runner = a->runner,
+        .handlers = a->handlers,
+        .dials = a->dials,
+        .vips = a->vips,
+        .quorum = a->quorum,
+    };
+    a->reloads = reload_new(&parts);
+    return a->reloads || no_memory(error);
+}
+
+static void stop_reloads(struct agent *a)
+{
+    reload_free(a->reloads);
+}
+
+/* Each row may use those above it. The workers are above all that give them jobs, and must have
+ * ended before any of that is freed: hence the row "jobs". What is started below it takes back,
+ * when it stops, what it still waits for. */
+const struct agent_row agent_rows[] = {
+    {"host", start_host, stop_host},
+    {"workers", start_workers, NULL},
+    {"runner", start_runner, stop_runner},
+    {"store", start_store, stop_store},
+    {"core", start_core, stop_core},
+    {"sockets", start_sockets, stop_sockets},
+    {"listeners", start_listeners, stop_listeners},
+    {"handlers", start_handlers, stop_handlers},
+    {"locks", start_locks, stop_locks},
+    {"vips", start_vips, stop_vips},
+    {"quorum", start_quorum, stop_quorum},
+    {"dials", start_dials, stop_dials},
+    {"reloads", start_reloads, stop_reloads},
+    {"jobs", NULL, stop_workers},
+    {"events", start_events, stop_events},
+    {"control", start_control, stop_control},
+    {"watch", agent_watch, agent_unwatch},
+};
+const size_t agent_rows_count = sizeof agent_rows / sizeof *agent_rows;
+
+bool agent_start(struct agent *a, const struct agent_row *rows, size_t count, struct config *config,
+                 const struct config_options *options, const struct steward_ends *steward,
+                 char *error)
+{
+    *a = (struct agent){.config = config,
+                        .options = options,
+                        .steward_fd = steward->vips,
+                        .runner_fd = steward->scripts,
+                        .control_fd = -1,
+                        .events_fd = -1,
+                        .rpc_fd = -1};
+    signal(SIGPIPE, SIG_IGN);
+    for (size_t i = 0; i < count; i++)
+        if (rows[i].start && !rows[i].start(a, error))
+            return false;
+    return true;
+}
+
+void agent_stop(struct agent *a, const struct agent_row *rows, size_t count)
+{
+    if (a->host)
+        host_set_leaving(a->host); /* also if it was not asked to: nothing is taken on any more */
+    for (size_t i = count; i-- > 0;)
+        if (rows[i].stop)
+            rows[i].stop(a);
     if (a->steward_fd >= 0)
         close(a->steward_fd);
-    quorum_free(a->quorum);
-    dial_free(a->dials);
-    stream_free(a->stream);
-    udp_free(a->udp);
-    agent_unwatch(a);
-    event_free(a->resolver_ran);
-    event_free(a->worker_ran);
-    worker_free(a->resolver, LOOK_UP_TIMEOUT_MS);
-    worker_free(a->worker, SAVE_TIMEOUT_MS);
-    store_free(a->store);
-    gossip_free(a->gossip);
-    journal_free(a->journal);
-    event_base_free(a->base);
+    if (a->runner_fd >= 0)
+        close(a->runner_fd);
     config_free(a->config);
 }

@@ -2,6 +2,7 @@
 #include "agent/agent.h"
 #include "agent/base/directory.h"
 #include "agent/base/error.h"
+#include "agent/base/log.h"
 #include "agent/privilege.h"
 #include "agent/steward/steward.h"
 
@@ -97,15 +98,15 @@ static int serve(struct config *config, struct config_options *options,
                  const struct steward_ends *ends)
 {
     struct agent agent;
-    char error[AGENT_ERROR_BYTES] = "";
+    char error[HOST_ERROR_BYTES] = "";
     int status = EXIT_FAILURE;
     say_user(config, options);
     options->divided = config->account;
-    if (agent_start(&agent, config, options, ends, error))
+    if (agent_start(&agent, agent_rows, agent_rows_count, config, options, ends, error))
         status = agent_run(&agent);
     else
         log_error("%s", error);
-    agent_stop(&agent);
+    agent_stop(&agent, agent_rows, agent_rows_count);
     return status;
 }
 

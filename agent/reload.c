@@ -1,6 +1,8 @@
 #include "agent/reload.h"
 
 #include "agent/base/address.h"
+#include "agent/base/log.h"
+#include "agent/base/worker.h"
 #include "agent/net/dial.h"
 #include "agent/scripts/hooks.h"
 #include "agent/scripts/runner_link.h"
@@ -13,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/queue.h>
 
 enum {
     VALUE_BYTES = 256,
@@ -23,13 +26,18 @@ enum {
 /* One reading of the file: it is read here, then by the steward; then what is to go has gone. */
 struct reload {
     TAILQ_ENTRY(reload) entry;
-    struct agent *agent;
-    agent_done_fn *done; /* NULL: nobody waits any more */
+    struct reloads *owner;
+    host_done_fn *done; /* NULL: nobody waits any more */
     void *arg;
     struct config *config; /* NULL: `error` says why */
     bool lets_go;
     struct event *patience; /* with what it waits for */
     char error[CONFIG_ERROR_BYTES];
+};
+
+struct reloads {
+    struct reload_parts parts;
+    TAILQ_HEAD(reload_list, reload) all; /* the first is under way, others wait for it */
 };
 
 static const char *text_or_none(const char *text)
@@ -110,9 +118,9 @@ static void keep_what_cannot(struct config *old, struct config *new)
     new->detect_ms = old->detect_ms;
 }
 
-static void take_on(struct agent *a, struct config *new)
+static void take_on(const struct reload_parts *a, struct config *new)
 {
-    struct config *old = a->config;
+    struct config *old = *a->config;
     name_what_cannot(old, new);
     keep_what_cannot(old, new);
     log_set_level(new->log_level);
@@ -124,9 +132,9 @@ static void take_on(struct agent *a, struct config *new)
     if (why)
         log_error("reload: %s", why);
     if (new->tags_bytes != old->tags_bytes || memcmp(new->tags, old->tags, old->tags_bytes) != 0)
-        gossip_set_tags(a->gossip, agent_now_us(), new->tags, new->tags_bytes);
-    agent_settle(a);
-    a->config = new;
+        gossip_set_tags(host_core(a->host), host_now_us(), new->tags, new->tags_bytes);
+    host_set_config(a->host, new);
+    *a->config = new;
     config_free(old);
     log_info("reloaded %s", text_or_none(new->file));
 }
@@ -135,29 +143,29 @@ static void take_on(struct agent *a, struct config *new)
 static void read_file(void *arg)
 {
     struct reload *r = arg;
-    r->config = config_load(&r->agent->options, r->error);
+    r->config = config_load(r->owner->parts.options, r->error);
 }
 
 static void start(struct reload *r);
 
 static void finish(struct reload *r)
 {
-    struct agent *a = r->agent;
-    TAILQ_REMOVE(&a->reloads, r, entry);
-    if (r->config && a->leaving) {
+    struct reloads *rs = r->owner;
+    TAILQ_REMOVE(&rs->all, r, entry);
+    if (r->config && host_is_leaving(rs->parts.host)) {
         config_free(r->config);
         r->config = NULL;
         snprintf(r->error, sizeof r->error, "the agent is leaving");
     }
     if (r->config)
-        take_on(a, r->config);
+        take_on(&rs->parts, r->config);
     if (r->done)
         r->done(r->arg, r->config != NULL, r->error);
     if (r->patience)
         event_free(r->patience);
     free(r);
-    if (!TAILQ_EMPTY(&a->reloads))
-        start(TAILQ_FIRST(&a->reloads));
+    if (!TAILQ_EMPTY(&rs->all))
+        start(TAILQ_FIRST(&rs->all));
 }
 
 static void refuse(struct reload *r)
@@ -171,7 +179,7 @@ static void on_impatient(int fd, short what, void *arg)
 {
     struct reload *r = arg;
     (void)fd, (void)what;
-    runner_link_forget_reload(r->agent->runner);
+    runner_link_forget_reload(r->owner->parts.runner);
     snprintf(r->error, sizeof r->error, "%s",
              r->lets_go ? "an address that is not configured any more cannot be removed; the log "
                           "says why"
@@ -179,10 +187,12 @@ static void on_impatient(int fd, short what, void *arg)
     refuse(r);
 }
 
-void reload_settle(struct agent *a)
+static void on_settle(void *arg)
 {
-    struct reload *r = TAILQ_FIRST(&a->reloads);
-    if (!r || !r->lets_go || !(a->leaving || vips_are_retained(a->vips)))
+    const struct reloads *rs = arg;
+    struct reload *r = TAILQ_FIRST(&rs->all);
+    if (!r || !r->lets_go ||
+        !(host_is_leaving(rs->parts.host) || vips_are_retained(rs->parts.vips)))
         return;
     r->lets_go = false;
     finish(r);
@@ -190,10 +200,10 @@ void reload_settle(struct agent *a)
 
 static void let_go(struct reload *r)
 {
-    struct agent *a = r->agent;
+    const struct reload_parts *parts = &r->owner->parts;
     r->lets_go = true;
-    vips_retain(a->vips, r->config->vips, r->config->vips_count);
-    agent_settle(a);
+    vips_retain(parts->vips, r->config->vips, r->config->vips_count);
+    host_dirty(parts->host);
 }
 
 /* The steward has read it, too, and may have seen what we cannot. Without a steward nothing is run
@@ -201,7 +211,7 @@ static void let_go(struct reload *r)
 static void on_steward(void *arg, int error, const char *text)
 {
     struct reload *r = arg;
-    if (r->agent->leaving) {
+    if (host_is_leaving(r->owner->parts.host)) {
         finish(r);
         return;
     }
@@ -218,45 +228,65 @@ static void on_steward(void *arg, int error, const char *text)
 static void on_read(void *arg)
 {
     struct reload *r = arg;
-    r->patience = event_new(r->agent->base, -1, EV_TIMEOUT, on_impatient, r);
+    const struct reload_parts *parts = &r->owner->parts;
+    r->patience = event_new(host_base(parts->host), -1, EV_TIMEOUT, on_impatient, r);
     if (r->patience)
         event_add(r->patience, &(struct timeval){.tv_sec = PATIENCE_S});
-    if (!r->config || r->agent->leaving)
+    if (!r->config || host_is_leaving(parts->host))
         finish(r);
-    else if (!runner_link_reload(r->agent->runner, on_steward, r))
+    else if (!runner_link_reload(parts->runner, on_steward, r))
         on_steward(r, errno, NULL);
 }
 
 static void start(struct reload *r)
 {
-    if (worker_submit(r->agent->worker, read_file, on_read, r))
+    if (worker_submit(r->owner->parts.worker, read_file, on_read, r))
         return;
     snprintf(r->error, sizeof r->error, "too much is waiting to be read or written");
     finish(r);
 }
 
 /* One after the other, so that what was written last is what counts. */
-void reload_begin(struct agent *a, agent_done_fn *done, void *arg)
+void reload_begin(struct reloads *rs, host_done_fn *done, void *arg)
 {
     size_t waiting = 0;
     struct reload *r;
-    TAILQ_FOREACH (r, &a->reloads, entry)
+    TAILQ_FOREACH (r, &rs->all, entry)
         waiting++;
     r = waiting < RELOADS_MAX ? calloc(1, sizeof *r) : NULL;
     if (!r) {
         done(arg, false, waiting < RELOADS_MAX ? "out of memory" : "too many reloads at one time");
         return;
     }
-    *r = (struct reload){.agent = a, .done = done, .arg = arg};
-    TAILQ_INSERT_TAIL(&a->reloads, r, entry);
+    *r = (struct reload){.owner = rs, .done = done, .arg = arg};
+    TAILQ_INSERT_TAIL(&rs->all, r, entry);
     if (waiting == 0)
         start(r);
 }
 
-void reload_forget(struct agent *a, const void *arg)
+void reload_forget(struct reloads *rs, const void *arg)
 {
     struct reload *r;
-    TAILQ_FOREACH (r, &a->reloads, entry)
+    TAILQ_FOREACH (r, &rs->all, entry)
         if (r->arg == arg)
             r->done = NULL;
+}
+
+struct reloads *reload_new(const struct reload_parts *parts)
+{
+    struct reloads *rs = calloc(1, sizeof *rs);
+    if (!rs)
+        return NULL;
+    rs->parts = *parts;
+    TAILQ_INIT(&rs->all);
+    host_on_settle(parts->host, HOST_RELOAD, on_settle, rs);
+    return rs;
+}
+
+void reload_free(struct reloads *rs)
+{
+    if (!rs)
+        return;
+    host_on_settle(rs->parts.host, HOST_RELOAD, NULL, NULL);
+    free(rs);
 }

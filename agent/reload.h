@@ -3,12 +3,39 @@
 #ifndef MUSTER_RELOAD_H
 #define MUSTER_RELOAD_H
 
-#include "agent/agent.h"
+#include "agent/config/config.h"
+#include "agent/host.h"
 
-/* As agent_reload. */
-void reload_begin(struct agent *a, agent_done_fn *done, void *arg);
-/* After each call of the core: an address that had to be let go of first may be gone. */
-void reload_settle(struct agent *a);
-void reload_forget(struct agent *a, const void *arg);
+struct dials;
+struct handlers;
+struct quorum;
+struct reloads;
+struct runner_link;
+struct vips;
+struct worker;
+
+/* Whom a new configuration concerns; all borrowed. */
+struct reload_parts {
+    struct host *host;
+    const struct config_options *options; /* where the configuration is read from, and what
+                                           * overrides it */
+    struct config **config;               /* in force; replaced, and the old one freed */
+    struct worker *worker;                /* reads the file off the loop */
+    struct runner_link *runner;           /* the steward reads it too */
+    struct handlers *handlers;
+    struct dials *dials;
+    struct vips *vips;
+    struct quorum *quorum;
+};
+
+/* parts: copied. NULL: out of memory. */
+struct reloads *reload_new(const struct reload_parts *parts);
+/* After the worker: reloads that are under way end without an answer. NULL: nothing. */
+void reload_free(struct reloads *rs);
+
+/* As SIGHUP: reads the configuration off the loop and takes it on. Not ok: the old one stays. */
+void reload_begin(struct reloads *rs, host_done_fn *done, void *arg);
+/* Those that wait with this arg are not told. */
+void reload_forget(struct reloads *rs, const void *arg);
 
 #endif

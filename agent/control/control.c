@@ -29,7 +29,7 @@ static bool is_full(const struct control *c, bool tcp)
 
 static void refuse(struct control *c, int fd)
 {
-    int64_t now_us = agent_now_us();
+    int64_t now_us = host_now_us();
     evutil_closesocket(fd);
     c->clients_refused++;
     if (c->refused_said_us != 0 && now_us - c->refused_said_us < REFUSED_SAY_US)
@@ -119,6 +119,12 @@ void control_notify(struct control *c)
         control_wake(c);
 }
 
+static void on_change(void *arg, const struct journal_entry *entry)
+{
+    (void)entry;
+    control_notify(arg);
+}
+
 static void on_log(void *arg)
 {
     control_notify(arg);
@@ -131,7 +137,7 @@ static bool listen_on(struct control *c, struct control_listener *l, int fd, boo
     l->control = c;
     l->tcp = tcp;
     /* backlog 0: it listens already */
-    l->listener = evconnlistener_new(c->agent->base, on_accept, l,
+    l->listener = evconnlistener_new(host_base(c->parts.host), on_accept, l,
                                      LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 0, fd);
     if (l->listener)
         evconnlistener_set_error_cb(l->listener, on_accept_error);
@@ -149,21 +155,23 @@ static struct control *fail(struct control *c, int listen_fd, int tcp_fd)
     return NULL;
 }
 
-struct control *control_new(struct agent *a, int listen_fd, int tcp_fd)
+struct control *control_new(const struct control_parts *parts, int listen_fd, int tcp_fd)
 {
     struct control *c = calloc(1, sizeof *c);
     if (!c)
         return fail(c, listen_fd, tcp_fd);
-    c->agent = a;
+    c->parts = *parts;
+    c->started_us = host_now_us();
     LIST_INIT(&c->clients);
     rpc_out_init(&c->out);
     c->zone = msgpack_zone_new(ZONE_BYTES);
-    c->wake = evtimer_new(a->base, on_wake, c);
-    c->resume = evtimer_new(a->base, on_resume, c);
+    c->wake = evtimer_new(host_base(parts->host), on_wake, c);
+    c->resume = evtimer_new(host_base(parts->host), on_resume, c);
     if (!c->zone || !c->wake || !c->resume || !listen_on(c, &c->listeners[0], listen_fd, false) ||
         (tcp_fd >= 0 && !listen_on(c, &c->listeners[1], tcp_fd, true)))
         return fail(c, listen_fd, tcp_fd);
     log_listen(on_log, c);
+    host_subscribe(parts->host, HOST_CONTROL, on_change, c);
     return c;
 }
 
@@ -172,6 +180,7 @@ void control_free(struct control *c)
     if (!c)
         return;
     log_listen(NULL, NULL);
+    host_subscribe(c->parts.host, HOST_CONTROL, NULL, NULL);
     for (size_t i = 0; i < sizeof c->listeners / sizeof c->listeners[0]; i++)
         if (c->listeners[i].listener)
             evconnlistener_free(c->listeners[i].listener);

@@ -3,7 +3,8 @@
 #ifndef MUSTER_CONTROL_H
 #define MUSTER_CONTROL_H
 
-#include "agent/agent.h"
+#include "agent/events/events.h"
+#include "agent/host.h"
 
 #include <stddef.h>
 
@@ -19,14 +20,42 @@
                * are told as a gap */
 
 struct control;
+struct handlers;
+struct locks;
+struct quorum;
+struct vips;
+
+/* What control may ask of the agent. Each is called with control_parts.requests_arg. */
+struct control_requests {
+    /* Joins HOST[:PORT]; done is called once, with done_arg, also if it fails at once. */
+    void (*join)(void *arg, const char *host, host_done_fn *done, void *done_arg);
+    /* As SIGHUP: reads the configuration and takes it on. Not ok: the old one stays. */
+    void (*reload)(void *arg, host_done_fn *done, void *done_arg);
+    /* Begins the graceful leave. */
+    void (*leave)(void *arg);
+    /* Whoever asked with done_arg waits no longer: done is not called. */
+    void (*forget)(void *arg, const void *done_arg);
+};
+
+/* What control shows and changes; all borrowed. */
+struct control_parts {
+    struct host *host;
+    struct vips *vips;
+    struct locks *locks;
+    const struct quorum *quorum;
+    const struct events *events;
+    const struct handlers *handlers;
+    const struct control_requests *requests;
+    void *requests_arg;
+};
 
 /* Serves listen_fd (Unix, listening, non-blocking; taken), and tcp_fd unless -1 (likewise), where
- * clients must send `auth` first if the configuration has rpc_auth. NULL: out of memory, both are
- * closed. */
-struct control *control_new(struct agent *a, int listen_fd, int tcp_fd);
+ * clients must send `auth` first if the configuration has rpc_auth. parts: copied. Subscribes to
+ * the host's changes. NULL: out of memory, both are closed. */
+struct control *control_new(const struct control_parts *parts, int listen_fd, int tcp_fd);
 void control_free(struct control *c);
 
-/* Call after each journal_append: the streams go on, soon, from the loop. */
+/* There is more to tell: the streams go on, soon, from the loop. */
 void control_notify(struct control *c);
 
 size_t control_clients(const struct control *c);

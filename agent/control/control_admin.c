@@ -44,9 +44,10 @@ static void pending_free(struct control_pending *p)
 
 void control_admin_forget_pending(struct control_client *c)
 {
+    const struct control_parts *parts = &c->control->parts;
     for (struct control_pending *p = LIST_FIRST(&c->pending), *next; p; p = next) {
         next = LIST_NEXT(p, link);
-        agent_forget(c->control->agent, p);
+        parts->requests->forget(parts->requests_arg, p);
         pending_free(p);
     }
 }
@@ -103,7 +104,7 @@ const char *control_admin_join(struct control_request *r)
     if (!p)
         return "out of memory";
     for (uint32_t i = 0; i < list.size; i++)
-        agent_join(r->agent, hosts[i], on_done, p);
+        r->parts->requests->join(r->parts->requests_arg, hosts[i], on_done, p);
     if (--p->waiting == 0)
         answer(p);
     return CONTROL_ANSWERED;
@@ -126,8 +127,7 @@ const char *control_admin_force_leave(struct control_request *r)
     /* A name too long to be one is nobody's. */
     if (!rpc_get_string(r->body, "Node", name, sizeof name))
         return gossip_error_text(GOSSIP_ERROR_UNKNOWN);
-    enum gossip_error error = gossip_forget(r->agent->gossip, agent_now_us(), name, prune);
-    agent_settle(r->agent);
+    enum gossip_error error = gossip_forget(host_core(r->parts->host), host_now_us(), name, prune);
     return error == GOSSIP_OK ? CONTROL_OK : gossip_error_text(error);
 }
 
@@ -178,7 +178,7 @@ static const char *set_tags(struct control_request *r, struct tags *tags,
 /* All or nothing; what is both deleted and set is set. */
 const char *control_admin_tags(struct control_request *r)
 {
-    const struct gossip_profile *self = gossip_self(r->agent->gossip).profile;
+    const struct gossip_profile *self = gossip_self(host_view(r->parts->host)).profile;
     msgpack_object_map pairs = {0};
     msgpack_object_array keys = {0};
     struct tags tags = {.bytes = self->tags_bytes};
@@ -191,8 +191,7 @@ const char *control_admin_tags(struct control_request *r)
     if (wrong)
         return wrong;
     enum gossip_error error =
-        gossip_set_tags(r->agent->gossip, agent_now_us(), tags.encoded, tags.bytes);
-    agent_settle(r->agent);
+        gossip_set_tags(host_core(r->parts->host), host_now_us(), tags.encoded, tags.bytes);
     return error == GOSSIP_OK ? CONTROL_OK : gossip_error_text(error);
 }
 
@@ -204,6 +203,6 @@ const char *control_admin_reload(struct control_request *r)
     struct control_pending *p = pending_new(r, false, 1);
     if (!p)
         return "out of memory";
-    agent_reload(r->agent, on_done, p);
+    r->parts->requests->reload(r->parts->requests_arg, on_done, p);
     return CONTROL_ANSWERED;
 }

@@ -119,14 +119,14 @@ static void end_of_input(struct control_client *c)
 
 static void take_requests(struct control_client *c)
 {
-    int64_t until_us = agent_now_us() + TURN_US;
+    int64_t until_us = host_now_us() + TURN_US;
     while (!c->ending && !c->unusable && control_client_has_room(c)) {
         if (!take_object(c)) {
             if (c->eof && !c->ending)
                 end_of_input(c);
             return;
         }
-        if (agent_now_us() >= until_us) {
+        if (host_now_us() >= until_us) {
             control_wake(c->control);
             return;
         }
@@ -140,7 +140,8 @@ static void leave_if_asked(struct control_client *c)
     if (!c->leave)
         return;
     c->leave = false;
-    agent_leave(c->control->agent);
+    const struct control_parts *parts = &c->control->parts;
+    parts->requests->leave(parts->requests_arg);
 }
 
 /* Closes it now, whatever waits. */
@@ -227,7 +228,8 @@ bool control_client_new(struct control *control, int fd, bool tcp)
 {
     struct control_client *c = calloc(1, sizeof *c);
     struct bufferevent *bev =
-        c ? bufferevent_socket_new(control->agent->base, fd, BEV_OPT_CLOSE_ON_FREE) : NULL;
+        c ? bufferevent_socket_new(host_base(control->parts.host), fd, BEV_OPT_CLOSE_ON_FREE)
+          : NULL;
     if (!bev) {
         evutil_closesocket(fd);
         free(c);

@@ -58,7 +58,8 @@ struct control_listener {
 };
 
 struct control {
-    struct agent *agent;
+    struct control_parts parts;
+    int64_t started_us;
     struct control_listener listeners[2]; /* Unix, TCP */
     struct control_clients clients;
     size_t clients_count, tcp_clients_count;

@@ -66,7 +66,7 @@ static const struct control_command *find(struct rpc_text name)
 /* On the Unix socket, the permissions have seen to it. */
 static bool must_authenticate(const struct control_client *c)
 {
-    return c->tcp && !c->authenticated && c->control->agent->config->rpc_auth;
+    return c->tcp && !c->authenticated && host_config(c->control->parts.host)->rpc_auth;
 }
 
 static const char *handshake(struct control_request *r)
@@ -98,7 +98,7 @@ static bool is_key(const char *key, struct rpc_text given)
 static const char *authenticate(struct control_request *r)
 {
     struct rpc_text given = {"", 0};
-    const char *key = r->agent->config->rpc_auth;
+    const char *key = host_config(r->parts->host)->rpc_auth;
     if (!rpc_get_text(r->body, "AuthKey", &given))
         return CONTROL_MALFORMED;
     if (!is_key(key ? key : "", given))
@@ -134,7 +134,7 @@ static void answer(struct control_client *c, const struct control_command *comma
 static void run(struct control_client *c, const struct control_command *command, uint64_t seq,
                 const msgpack_object *body)
 {
-    struct control_request r = {.client = c, .agent = c->control->agent, .seq = seq, .body = body};
+    struct control_request r = {.client = c, .parts = &c->control->parts, .seq = seq, .body = body};
     const char *error = CONTROL_MALFORMED;
     if (body && body->type == MSGPACK_OBJECT_NIL)
         r.body = NULL;

@@ -2,6 +2,7 @@
 #ifndef MUSTER_CONTROL_COMMAND_H
 #define MUSTER_CONTROL_COMMAND_H
 
+#include "agent/config/config.h"
 #include "agent/control/control_client.h"
 
 #define CONTROL_ERROR_BYTES CONFIG_ERROR_BYTES /* the longest is that of `reload` */
@@ -14,7 +15,7 @@
 
 struct control_request {
     struct control_client *client;
-    struct agent *agent;
+    const struct control_parts *parts;
     uint64_t seq;
     const msgpack_object *body;      /* a map; NULL if there is none, which reads as an empty one */
     char error[CONTROL_ERROR_BYTES]; /* room for a text to return */

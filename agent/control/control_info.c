@@ -1,5 +1,6 @@
 #include "agent/base/address.h"
 #include "agent/control/control_command.h"
+#include "agent/scripts/handler.h"
 #include "agent/vip/quorum.h"
 #include "agent/vip/vips.h"
 
@@ -75,18 +76,18 @@ static void put_runtime(struct rpc_out *out)
     section_end(&s);
 }
 
-static void put_serf(struct rpc_out *out, const struct agent *a)
+static void put_serf(struct rpc_out *out, const struct host *host)
 {
     /* What Serf counts and we have nothing of, at Serf's value for nothing. */
     static const char *const nothing[] = {"health_score", "event_time", "query_time", "event_queue",
                                           "query_queue"};
     struct gossip_stats stats;
     struct section s = section_begin(out, "serf");
-    gossip_get_stats(a->gossip, &stats);
+    gossip_get_stats(host_view(host), &stats);
     put(&s, "members", "%" PRIu64, stats.members_alive + stats.members_failed + stats.members_left);
     put(&s, "failed", "%" PRIu64, stats.members_failed);
     put(&s, "left", "%" PRIu64, stats.members_left);
-    put(&s, "member_time", "%" PRIu64, journal_newest(a->journal));
+    put(&s, "member_time", "%" PRIu64, journal_newest(host_journal(host)));
     put(&s, "intent_queue", "%" PRIu64, stats.news_waiting);
     for (size_t i = 0; i < sizeof nothing / sizeof nothing[0]; i++)
         put_text(&s, nothing[i], "0");
@@ -104,17 +105,17 @@ static void put_event_handlers(struct rpc_out *out, const struct config *config)
 
 const char *control_info_stats(struct control_request *r)
 {
-    const struct agent *a = r->agent;
-    const struct gossip_profile *self = gossip_self(a->gossip).profile;
+    const struct host *host = r->parts->host;
+    const struct gossip_profile *self = gossip_self(host_view(host)).profile;
     struct rpc_out *out = control_client_begin(r->client, r->seq, "");
     rpc_put_map(out, NULL, 5);
     struct section s = section_begin(out, "agent");
     put_text(&s, "name", self->name);
     section_end(&s);
     put_runtime(out);
-    put_serf(out, a);
+    put_serf(out, host);
     control_members_put_tags(out, "tags", self);
-    put_event_handlers(out, a->config);
+    put_event_handlers(out, host_config(host));
     control_client_send(r->client);
     return CONTROL_ANSWERED;
 }
@@ -123,25 +124,26 @@ const char *control_info_stats(struct control_request *r)
 
 static void put_agent(struct rpc_out *out, const struct control *c)
 {
-    const struct agent *a = c->agent;
-    struct gossip_member self = gossip_self(a->gossip);
+    const struct host *host = c->parts.host;
+    const struct config *config = host_config(host);
+    struct gossip_member self = gossip_self(host_view(host));
     char addr[ADDRESS_TEXT_BYTES], id[CONTROL_ID_TEXT_BYTES];
     struct section s = section_begin(out, "agent");
     put_text(&s, "name", self.profile->name);
     put_text(&s, "version", PACKAGE_VERSION);
-    put_text(&s, "cluster", a->config->cluster);
+    put_text(&s, "cluster", config->cluster);
     put_text(&s, "addr", address_text(self.profile->addr.ip, self.profile->addr.port, addr));
     put_text(&s, "status", gossip_status_text(self.status));
     put_text(&s, "id", control_members_id_text(self.profile, id));
     put_unsigned(&s, "generation", self.profile->generation);
     put_unsigned(&s, "incarnation", self.incarnation);
     put_unsigned(&s, "pid", (uint64_t)getpid());
-    put_unsigned(&s, "uptime_s", (uint64_t)(agent_now_us() - a->started_us) / 1000000);
-    put_text(&s, "config", a->config->file ? a->config->file : "");
-    put_text(&s, "run_dir", a->config->run_dir);
-    put_text(&s, "state_dir", a->config->state_dir);
-    put_unsigned(&s, "last_event", journal_newest(a->journal));
-    put_unsigned(&s, "event_readers", events_readers(a->events));
+    put_unsigned(&s, "uptime_s", (uint64_t)(host_now_us() - c->started_us) / 1000000);
+    put_text(&s, "config", config->file ? config->file : "");
+    put_text(&s, "run_dir", config->run_dir);
+    put_text(&s, "state_dir", config->state_dir);
+    put_unsigned(&s, "last_event", journal_newest(host_journal(host)));
+    put_unsigned(&s, "event_readers", events_readers(c->parts.events));
     put_unsigned(&s, "control_clients", control_clients(c));
     section_end(&s);
 }
@@ -208,20 +210,20 @@ static void put_handlers(struct rpc_out *out, const struct handlers *handlers)
     section_end(&s);
 }
 
-static void put_vips(struct rpc_out *out, const struct agent *a)
+static void put_vips(struct rpc_out *out, const struct control_parts *parts)
 {
     struct section s = section_begin(out, "vips");
     size_t held = 0, cursor = 0;
     struct vips_view view;
-    while (vips_next(a->vips, &cursor, &view))
+    while (vips_next(parts->vips, &cursor, &view))
         held += view.vip->state == VIP_HOLDING;
     put_unsigned(&s, "configured", cursor);
     if (cursor > 0) {
         put_unsigned(&s, "held", held);
-        put_text(&s, "drained", vips_is_drained(a->vips) ? "yes" : "no");
-        put_text(&s, "quorum", quorum_is_there(a->quorum) ? "yes" : "no");
+        put_text(&s, "drained", vips_is_drained(parts->vips) ? "yes" : "no");
+        put_text(&s, "quorum", quorum_is_there(parts->quorum) ? "yes" : "no");
         put_text(&s, "gate",
-                 vips_has_gate(a->vips)
+                 vips_has_gate(parts->vips)
                      ? "nftables: the kernel ends what is held by itself, to the millisecond"
                      : "none: should agent and steward both be stopped, an address can outlast its "
                        "lease by up to two seconds");
@@ -234,10 +236,10 @@ const char *control_info_info(struct control_request *r)
     struct rpc_out *out = control_client_begin(r->client, r->seq, "");
     rpc_put_map(out, NULL, 5);
     put_agent(out, r->client->control);
-    put_timing(out, r->agent->gossip);
-    put_counters(out, r->agent->gossip);
-    put_handlers(out, r->agent->handlers);
-    put_vips(out, r->agent);
+    put_timing(out, host_view(r->parts->host));
+    put_counters(out, host_view(r->parts->host));
+    put_handlers(out, r->parts->handlers);
+    put_vips(out, r->parts);
     control_client_send(r->client);
     return CONTROL_ANSWERED;
 }
@@ -251,7 +253,7 @@ const char *control_info_explain(struct control_request *r)
     /* A name too long to be one is nobody's. */
     enum gossip_error error = GOSSIP_ERROR_UNKNOWN;
     if (rpc_get_string(r->body, "Node", name, sizeof name))
-        error = gossip_explain(r->agent->gossip, agent_now_us(), name, &e);
+        error = gossip_explain(host_view(r->parts->host), host_now_us(), name, &e);
     if (error != GOSSIP_OK)
         return gossip_error_text(error);
     struct rpc_out *out = control_client_begin(r->client, r->seq, "");

@@ -38,7 +38,7 @@ const char *control_lock_take(struct control_request *r)
     if (l)
         *l = (struct control_lock){.client = c, .seq = r->seq};
     if (l)
-        l->lock = locks_take(r->agent->locks, name, on_changed, l, &error);
+        l->lock = locks_take(r->parts->locks, name, on_changed, l, &error);
     if (!l || !l->lock) {
         free(l);
         return error;
@@ -49,7 +49,6 @@ const char *control_lock_take(struct control_request *r)
     /* The answer goes before the first record. */
     control_client_begin(c, r->seq, "");
     control_client_send(c);
-    agent_settle(r->agent);
     return CONTROL_ANSWERED;
 }
 
@@ -68,7 +67,6 @@ const char *control_lock_give_back(struct control_request *r)
     r->client->locks_count--;
     locks_drop(l->lock);
     free(l);
-    agent_settle(r->agent);
     return CONTROL_OK;
 }
 
@@ -76,13 +74,10 @@ const char *control_lock_give_back(struct control_request *r)
 void control_lock_abandon_all(struct control_client *c)
 {
     struct control_lock *l;
-    bool any = !LIST_EMPTY(&c->locks);
     while ((l = LIST_FIRST(&c->locks))) {
         LIST_REMOVE(l, link);
         locks_abandon(l->lock);
         free(l);
     }
     c->locks_count = 0;
-    if (any && !c->control->agent->leaving)
-        agent_settle(c->control->agent);
 }

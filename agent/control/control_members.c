@@ -162,7 +162,7 @@ static enum pattern_result filter_match(const struct filter *f, const struct gos
     enum pattern_result result = PATTERN_MATCHES;
     for (size_t i = 0; i < f->count && result == PATTERN_MATCHES; i++) {
         const struct condition *condition = &f->conditions[i];
-        if (agent_now_us() > until_us)
+        if (host_now_us() > until_us)
             return PATTERN_TOO_COSTLY;
         result = pattern_match(&condition->pattern, subject_text(condition, member));
     }
@@ -173,12 +173,12 @@ static enum pattern_result filter_match(const struct filter *f, const struct gos
 
 static const char *answer(struct control_request *r, const struct filter *f)
 {
-    int64_t until_us = agent_now_us() + FILTER_US_MAX;
+    int64_t until_us = host_now_us() + FILTER_US_MAX;
     struct rpc_out *out = control_client_begin(r->client, r->seq, "");
     rpc_put_map(out, NULL, 1);
     size_t place = rpc_array_begin(out, "Members"), cursor = 0, count = 0;
     struct gossip_member member;
-    while (gossip_next_member(r->agent->gossip, &cursor, &member)) {
+    while (gossip_next_member(host_view(r->parts->host), &cursor, &member)) {
         enum pattern_result result = filter_match(f, &member, until_us);
         if (result == PATTERN_TOO_COSTLY)
             return "invalid regular expression: it takes too long";

@@ -76,7 +76,7 @@ static const struct journal_entry *take_entry(struct control_stream *s, const st
 
 static bool tell_entry(struct control_client *c, struct control_stream *s)
 {
-    const struct journal *j = c->control->agent->journal;
+    const struct journal *j = host_journal(c->control->parts.host);
     const struct journal_entry *entry = NULL;
     uint64_t oldest = journal_oldest(j), lost = s->next < oldest ? oldest - s->next : 0;
     bool gap = lost > 0 || s->of_earlier_run;
@@ -252,7 +252,7 @@ static const char *begin_entries(struct control_request *r, struct control_strea
 
 const char *control_stream_stream(struct control_request *r)
 {
-    struct control_stream wanted = {.next = journal_newest(r->agent->journal) + 1};
+    struct control_stream wanted = {.next = journal_newest(host_journal(r->parts->host)) + 1};
     return begin_entries(r, &wanted, SERF_KINDS);
 }
 
@@ -260,7 +260,7 @@ const char *control_stream_stream(struct control_request *r)
  * has happened in this one is news. */
 const char *control_stream_watch(struct control_request *r)
 {
-    const struct journal *j = r->agent->journal;
+    const struct journal *j = host_journal(r->parts->host);
     struct control_stream wanted = {.watch = true};
     uint64_t from = 0, upcoming = journal_newest(j) + 1;
     if (!rpc_get_unsigned(r->body, "From", &from))

@@ -30,15 +30,15 @@ static size_t count_vips(const struct vips *vips)
 
 const char *control_vips_list(struct control_request *r)
 {
-    const struct agent *a = r->agent;
+    const struct control_parts *parts = r->parts;
     struct rpc_out *out = control_client_begin(r->client, r->seq, "");
     struct vips_view view;
     size_t cursor = 0;
     rpc_put_map(out, NULL, 3);
-    rpc_put_boolean(out, "Quorum", quorum_is_there(a->quorum));
-    rpc_put_boolean(out, "Drained", vips_is_drained(a->vips));
-    rpc_put_array(out, "Vips", count_vips(a->vips));
-    while (vips_next(a->vips, &cursor, &view)) {
+    rpc_put_boolean(out, "Quorum", quorum_is_there(parts->quorum));
+    rpc_put_boolean(out, "Drained", vips_is_drained(parts->vips));
+    rpc_put_array(out, "Vips", count_vips(parts->vips));
+    while (vips_next(parts->vips, &cursor, &view)) {
         rpc_put_map(out, NULL, SUMMARY_FIELDS);
         put_summary(out, &view);
     }
@@ -102,23 +102,23 @@ static bool get_name(struct control_request *r, const char *key, char *name)
 const char *control_vips_explain(struct control_request *r)
 {
     char name[GOSSIP_NAME_BYTES_MAX + 1];
-    const struct agent *a = r->agent;
+    const struct control_parts *parts = r->parts;
     struct vips_view view;
-    if (!get_name(r, "Name", name) || !vips_find(a->vips, name, &view))
+    if (!get_name(r, "Name", name) || !vips_find(parts->vips, name, &view))
         return "no such vip";
     struct rpc_out *out = control_client_begin(r->client, r->seq, "");
-    int64_t left_us = view.lease.held ? view.lease.until_us - agent_now_us() : 0;
+    int64_t left_us = view.lease.held ? view.lease.until_us - host_now_us() : 0;
     rpc_put_map(out, NULL, SUMMARY_FIELDS + 9);
     put_summary(out, &view);
-    rpc_put_boolean(out, "Quorum", quorum_is_there(a->quorum));
-    rpc_put_unsigned(out, "Version", voters_range(leases_voters(a->gossip)).high);
+    rpc_put_boolean(out, "Quorum", quorum_is_there(parts->quorum));
+    rpc_put_unsigned(out, "Version", voters_range(leases_voters(host_view(parts->host))).high);
     rpc_put_text(out, "Obstacle", view.obstacle ? view.obstacle : "");
     rpc_put_unsigned(out, "Priority", view.spec->priority);
     rpc_put_unsigned(out, "LeaseMs", view.spec->lease_ms);
     rpc_put_unsigned(out, "LeftMs", left_us > 0 ? (uint64_t)left_us / 1000 : 0);
-    rpc_put_boolean(out, "Gate", vips_has_gate(a->vips));
+    rpc_put_boolean(out, "Gate", vips_has_gate(parts->vips));
     put_heirs(out, &view.lease);
-    put_voters(out, a->gossip);
+    put_voters(out, host_view(parts->host));
     control_client_send(r->client);
     return CONTROL_ANSWERED;
 }
@@ -132,8 +132,7 @@ const char *control_vips_move(struct control_request *r)
         return "no such vip";
     if (!get_name(r, "Host", host))
         return "no such member";
-    const char *error = vips_move(r->agent->vips, name, host);
-    agent_settle(r->agent);
+    const char *error = vips_move(r->parts->vips, name, host);
     return error ? error : CONTROL_OK;
 }
 
@@ -142,21 +141,18 @@ const char *control_vips_release(struct control_request *r)
     char name[GOSSIP_NAME_BYTES_MAX + 1];
     if (!get_name(r, "Name", name))
         return "no such vip";
-    const char *error = vips_release(r->agent->vips, name);
-    agent_settle(r->agent);
+    const char *error = vips_release(r->parts->vips, name);
     return error ? error : CONTROL_OK;
 }
 
 const char *control_vips_drain(struct control_request *r)
 {
-    vips_drain(r->agent->vips, true);
-    agent_settle(r->agent);
+    vips_drain(r->parts->vips, true);
     return CONTROL_OK;
 }
 
 const char *control_vips_undrain(struct control_request *r)
 {
-    vips_drain(r->agent->vips, false);
-    agent_settle(r->agent);
+    vips_drain(r->parts->vips, false);
     return CONTROL_OK;
 }

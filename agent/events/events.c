@@ -60,8 +60,8 @@ struct events {
     struct reader_list idle; /* up to date */
     struct reader_list busy; /* with something to send, and `writable` armed */
     size_t readers;
-    struct journal_vip *vips;
-    size_t vips_count;
+    events_vip_fn *next_vip;
+    const void *vips;
     struct snapshot *snapshots[SNAPSHOTS_MAX]; /* being sent, oldest first */
     size_t snapshots_count;
 };
@@ -80,8 +80,10 @@ static void write_snapshot(struct json *j, const struct events *e, uint64_t seq)
         journal_member_json(j, NULL, &member);
     json_array_end(j);
     json_array_begin(j, "vips");
-    for (size_t i = 0; i < e->vips_count; i++)
-        journal_vip_json(j, NULL, &e->vips[i]);
+    struct journal_vip vip;
+    cursor = 0;
+    while (e->next_vip && e->next_vip(e->vips, &cursor, &vip))
+        journal_vip_json(j, NULL, &vip);
     json_array_end(j);
     json_object_end(j);
 }
@@ -351,36 +353,10 @@ static void on_connection(evutil_socket_t listen_fd, short what, void *arg)
     }
 }
 
-/* vips_count: it is not there. */
-static size_t find_vip(const struct events *e, const char *name)
+void events_list_vips(struct events *e, events_vip_fn *next, const void *arg)
 {
-    size_t at = 0;
-    while (at < e->vips_count && strcmp(e->vips[at].name, name) != 0)
-        at++;
-    return at;
-}
-
-void events_drop_vip(struct events *e, const char *name)
-{
-    size_t at = find_vip(e, name);
-    if (at == e->vips_count)
-        return;
-    e->vips_count--;
-    memmove(&e->vips[at], &e->vips[at + 1], (e->vips_count - at) * sizeof *e->vips);
-}
-
-bool events_set_vip(struct events *e, const struct journal_vip *vip)
-{
-    size_t at = find_vip(e, vip->name);
-    if (at == e->vips_count) {
-        struct journal_vip *more = reallocarray(e->vips, at + 1, sizeof *more);
-        if (!more)
-            return false;
-        e->vips = more;
-        e->vips_count++;
-    }
-    e->vips[at] = *vip;
-    return true;
+    e->next_vip = next;
+    e->vips = arg;
 }
 
 struct events *events_new(struct event_base *base, int listen_fd, const struct journal *journal,
@@ -426,7 +402,6 @@ void events_free(struct events *e)
     if (e->resume)
         event_free(e->resume);
     close(e->listen_fd);
-    free(e->vips);
     free(e);
 }
 

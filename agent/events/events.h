@@ -20,11 +20,10 @@ struct events *events_new(struct event_base *base, int listen_fd, const struct j
                           const struct gossip *gossip);
 void events_free(struct events *e);
 
-/* What snapshots say of an address from now on: of one that is known by its name, or of one more.
- * Copied. False: out of memory, and nothing has changed. */
-bool events_set_vip(struct events *e, const struct journal_vip *vip);
-/* They say nothing of it any more. */
-void events_drop_vip(struct events *e, const char *name);
+/* The next address, as it was last published. *cursor starts 0. False: there are no more. */
+typedef bool events_vip_fn(const void *arg, size_t *cursor, struct journal_vip *into);
+/* Where snapshots have the addresses from (arg borrowed); NULL, as at first: there are none. */
+void events_list_vips(struct events *e, events_vip_fn *next, const void *arg);
 
 /* Call after each journal_append: wakes the readers. */
 void events_notify(struct events *e);

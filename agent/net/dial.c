@@ -1,7 +1,11 @@
 #include "agent/net/dial.h"
 
 #include "agent/base/address.h"
+#include "agent/base/log.h"
+#include "agent/base/worker.h"
+#include "agent/config/config.h"
 #include "agent/net/net.h"
+#include "agent/state/store.h"
 
 #include <assert.h>
 #include <event2/event.h>
@@ -22,7 +26,7 @@ struct dial {
     bool dialling;   /* else it rests, having been answered */
     bool answered;   /* at some time */
     bool complained;
-    agent_done_fn *done; /* NULL: nobody waits */
+    host_done_fn *done; /* NULL: nobody waits */
     void *arg;
     struct lookup *lookup; /* under way; it outlives the dial if need be */
     struct gossip_addr addrs[DIAL_ADDRESSES_MAX];
@@ -41,19 +45,27 @@ struct lookup {
 };
 
 struct dials {
-    struct agent *agent;
+    struct host *host;
+    struct worker *resolver; /* for name look-ups, which take as long as they take */
     size_t count;
     LIST_HEAD(dial_list, dial) all;
     struct gossip_addr peers[STORE_PEERS_MAX];
     size_t peers_count;
 };
 
-struct dials *dial_new(struct agent *a)
+static void on_joined(void *arg, const struct gossip_event *event)
+{
+    dial_answered(arg, &event->addr, event->member.profile != NULL);
+}
+
+struct dials *dial_new(struct host *host, struct worker *resolver)
 {
     struct dials *d = calloc(1, sizeof *d);
     assert(d);
-    d->agent = a;
+    d->host = host;
+    d->resolver = resolver;
     LIST_INIT(&d->all);
+    host_on_event(host, GOSSIP_EVENT_JOINED, on_joined, d);
     return d;
 }
 
@@ -71,6 +83,7 @@ void dial_free(struct dials *d)
 {
     if (!d)
         return;
+    host_on_event(d->host, GOSSIP_EVENT_JOINED, NULL, NULL);
     while (!LIST_EMPTY(&d->all))
         drop(LIST_FIRST(&d->all));
     free(d);
@@ -83,7 +96,7 @@ static void wait_s(struct dial *d, int s)
 
 static void finish(struct dial *d, bool ok, const char *error)
 {
-    agent_done_fn *done = d->done;
+    host_done_fn *done = d->done;
     void *arg = d->arg;
     drop(d);
     if (done)
@@ -135,15 +148,14 @@ static bool has_addr(const struct dial *d, const struct gossip_addr *addr)
 /* False: nothing to dial, with `error` set. */
 static bool dial_addresses(struct dial *d, enum gossip_error *error)
 {
-    struct agent *a = d->dials->agent;
+    struct host *host = d->dials->host;
     size_t dialled = 0;
     for (size_t i = 0; i < d->count; i++) {
-        enum gossip_error one = gossip_join(a->gossip, agent_now_us(), &d->addrs[i]);
+        enum gossip_error one = gossip_join(host_core(host), host_now_us(), &d->addrs[i]);
         dialled += one == GOSSIP_OK;
         if (one != GOSSIP_OK)
             *error = one;
     }
-    agent_settle(a);
     return dialled > 0;
 }
 
@@ -165,7 +177,7 @@ static void stop_dialling(struct dial *d)
 {
     for (size_t i = 0; i < d->count; i++)
         if (!is_wanted(d->dials, d, &d->addrs[i]))
-            gossip_join_stop(d->dials->agent->gossip, &d->addrs[i]);
+            gossip_join_stop(host_core(d->dials->host), &d->addrs[i]);
 }
 
 /* Ends a dial that has failed, or says so of one that goes on. */
@@ -215,7 +227,7 @@ static bool begin_lookup(struct dial *d)
         on_found(l);
         return true;
     }
-    if (worker_submit(d->dials->agent->resolver, look_up, on_found, l)) {
+    if (worker_submit(d->dials->resolver, look_up, on_found, l)) {
         d->lookup = l;
         return true;
     }
@@ -223,11 +235,11 @@ static bool begin_lookup(struct dial *d)
     return false;
 }
 
-static bool is_member(const struct agent *a, const struct gossip_addr *addr)
+static bool is_member(const struct gossip *g, const struct gossip_addr *addr)
 {
     size_t cursor = 0;
     struct gossip_member m;
-    while (gossip_next_member(a->gossip, &cursor, &m))
+    while (gossip_next_member(g, &cursor, &m))
         if (m.status <= GOSSIP_SUSPECT && same_addr(&m.profile->addr, addr))
             return true;
     return false;
@@ -237,7 +249,7 @@ static bool is_member(const struct agent *a, const struct gossip_addr *addr)
 static bool are_members(const struct dial *d)
 {
     for (size_t i = 0; i < d->count; i++)
-        if (!is_member(d->dials->agent, &d->addrs[i]))
+        if (!is_member(host_view(d->dials->host), &d->addrs[i]))
             return false;
     return true;
 }
@@ -283,7 +295,7 @@ static struct dial *begin(struct dials *all, const char *host, bool persistent)
     d->dials = all;
     d->persistent = persistent;
     snprintf(d->host, sizeof d->host, "%s", host);
-    d->timer = evtimer_new(all->agent->base, on_timer, d);
+    d->timer = evtimer_new(host_base(all->host), on_timer, d);
     assert(d->timer);
     LIST_INSERT_HEAD(&all->all, d, entry);
     all->count++;
@@ -328,7 +340,7 @@ void dial_configure(struct dials *all, char *const *hosts, size_t count)
     }
 }
 
-void dial_once(struct dials *all, const char *host, agent_done_fn *done, void *arg)
+void dial_once(struct dials *all, const char *host, host_done_fn *done, void *arg)
 {
     struct dial *d = begin(all, host, false);
     if (!d) {
@@ -340,7 +352,7 @@ void dial_once(struct dials *all, const char *host, agent_done_fn *done, void *a
     d->done = done;
     d->arg = arg;
     d->dialling = true;
-    wait_s(d, AGENT_JOIN_TIMEOUT_MS / 1000);
+    wait_s(d, DIAL_ONCE_S);
     if (!begin_lookup(d))
         finish(d, false, "too many look-ups at one time");
 }
@@ -363,7 +375,7 @@ void dial_peers(struct dials *all, const struct gossip_addr *peers, size_t count
     memcpy(all->peers, peers, count * sizeof *peers);
     all->peers_count = count;
     for (size_t i = 0; i < count; i++)
-        gossip_join(all->agent->gossip, agent_now_us(), &peers[i]);
+        gossip_join(host_core(all->host), host_now_us(), &peers[i]);
 }
 
 static struct dial *find_dialling(const struct dials *all, const struct gossip_addr *addr)
@@ -380,7 +392,7 @@ static void stop_peers(struct dials *all)
     while (all->peers_count > 0) {
         const struct gossip_addr *addr = &all->peers[--all->peers_count];
         if (!is_wanted(all, NULL, addr))
-            gossip_join_stop(all->agent->gossip, addr);
+            gossip_join_stop(host_core(all->host), addr);
     }
 }
 

@@ -1,7 +1,7 @@
 #include "agent/net/stream.h"
 
-#include "agent/agent.h"
 #include "agent/base/address.h"
+#include "agent/host.h"
 #include "agent/net/net.h"
 
 #include <assert.h>
@@ -27,7 +27,7 @@ struct connection {
 };
 
 struct stream {
-    struct agent *agent;
+    struct host *host;
     int family;
     struct gossip_addr source; /* what we dial from: the address that others know */
     struct evconnlistener *listener;
@@ -67,15 +67,14 @@ static int take_frame(struct evbuffer *input, uint8_t *into)
 static void on_read(struct bufferevent *io, void *arg)
 {
     struct connection *c = arg;
-    struct agent *a = c->stream->agent;
+    struct host *host = c->stream->host;
     struct gossip_route from = {c->addr, GOSSIP_STREAM, c->id};
     uint8_t frame[GOSSIP_FRAME_BYTES_MAX];
     int len;
     while ((len = take_frame(bufferevent_get_input(io), frame)) > 0)
-        gossip_receive(a->gossip, agent_now_us(), &from, frame, (size_t)len);
+        gossip_receive(host_core(host), host_now_us(), &from, frame, (size_t)len);
     if (len < 0)
         connection_free(c);
-    agent_settle(a);
 }
 
 /* End, error, timeout: a connection has no other events. */
@@ -90,7 +89,7 @@ static struct connection *connection_new(struct stream *s, int fd, const struct 
 {
     struct connection *c = s->count < STREAM_CONNECTIONS_MAX ? calloc(1, sizeof *c) : NULL;
     struct bufferevent *io =
-        c ? bufferevent_socket_new(s->agent->base, fd, BEV_OPT_CLOSE_ON_FREE) : NULL;
+        c ? bufferevent_socket_new(host_base(s->host), fd, BEV_OPT_CLOSE_ON_FREE) : NULL;
     if (!io) {
         free(c);
         close(fd);
@@ -125,20 +124,27 @@ static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struc
     connection_new(s, fd, &addr);
 }
 
-struct stream *stream_new(struct agent *a, const struct gossip_addr *addr, bool ipv6, char *error)
+static void send_packet(void *arg, const struct gossip_packet *packet)
+{
+    stream_send(arg, packet);
+}
+
+struct stream *stream_new(struct host *host, const struct gossip_addr *addr, bool ipv6, char *error)
 {
     int fd = net_bind(addr, SOCK_STREAM, ipv6, error);
     if (fd < 0)
         return NULL;
     struct stream *s = calloc(1, sizeof *s);
     assert(s);
-    s->agent = a;
+    s->host = host;
     s->source = *addr;
     s->source.port = 0;
     s->family = ipv6 || !address_is_ipv4(addr->ip) ? AF_INET6 : AF_INET;
-    s->listener = evconnlistener_new(a->base, on_accept, s,
+    s->listener = evconnlistener_new(host_base(host), on_accept, s,
                                      LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 0, fd);
     assert(s->listener);
+    host_set_transport(host, GOSSIP_STREAM,
+                       &(struct host_transport){.send = send_packet, .arg = s});
     return s;
 }
 
@@ -146,6 +152,7 @@ void stream_free(struct stream *s)
 {
     if (!s)
         return;
+    host_set_transport(s->host, GOSSIP_STREAM, NULL);
     while (s->connections)
         connection_free(s->connections);
     evconnlistener_free(s->listener);

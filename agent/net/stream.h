@@ -12,11 +12,13 @@
 #define STREAM_PENDING_BYTES_MAX                                                                   \
     (16 << 20) /* more than any cluster's whole state; then it is cut */
 
-struct agent;
+struct host;
 struct stream;
 
-/* Listens at addr. NULL with `error` filled (NET_ERROR_BYTES). */
-struct stream *stream_new(struct agent *a, const struct gossip_addr *addr, bool ipv6, char *error);
+/* Listens at addr, and is the host's transport for streams until it is freed. NULL with `error`
+ * filled (NET_ERROR_BYTES). */
+struct stream *stream_new(struct host *host, const struct gossip_addr *addr, bool ipv6,
+                          char *error);
 void stream_free(struct stream *s);
 
 /* Sends a frame on packet->route.conn, or on a connection to its address, made if there is none. */

@@ -1,7 +1,7 @@
 #include "agent/net/udp.h"
 
-#include "agent/agent.h"
 #include "agent/base/address.h"
+#include "agent/host.h"
 #include "agent/net/net.h"
 
 #include <assert.h>
@@ -25,7 +25,7 @@ struct batch {
 };
 
 struct udp {
-    struct agent *agent;
+    struct host *host;
     int fd, family;
     struct event *readable;
     unsigned out_count;
@@ -47,27 +47,43 @@ static void wire_batch(struct batch *b)
 
 static void on_readable(int fd, short what, void *arg)
 {
-    struct udp *u = arg;
     (void)fd, (void)what;
-    udp_drain(u);
-    agent_settle(u->agent);
+    udp_drain(arg);
 }
 
-struct udp *udp_new(struct agent *a, const struct gossip_addr *addr, bool ipv6, char *error)
+static void drain(void *arg)
+{
+    udp_drain(arg);
+}
+
+static void send_packet(void *arg, const struct gossip_packet *packet)
+{
+    udp_send(arg, packet);
+}
+
+static void flush(void *arg)
+{
+    udp_flush(arg);
+}
+
+struct udp *udp_new(struct host *host, const struct gossip_addr *addr, bool ipv6, char *error)
 {
     int fd = net_bind(addr, SOCK_DGRAM, ipv6, error);
     if (fd < 0)
         return NULL;
     struct udp *u = calloc(1, sizeof *u);
     assert(u);
-    u->agent = a;
+    u->host = host;
     u->fd = fd;
     u->family = ipv6 || !address_is_ipv4(addr->ip) ? AF_INET6 : AF_INET;
     wire_batch(&u->in);
     wire_batch(&u->out);
-    u->readable = event_new(a->base, fd, EV_READ | EV_PERSIST, on_readable, u);
+    u->readable = event_new(host_base(host), fd, EV_READ | EV_PERSIST, on_readable, u);
     assert(u->readable);
     event_add(u->readable, NULL);
+    host_set_transport(
+        host, GOSSIP_DATAGRAM,
+        &(struct host_transport){.drain = drain, .send = send_packet, .flush = flush, .arg = u});
     return u;
 }
 
@@ -75,6 +91,7 @@ void udp_free(struct udp *u)
 {
     if (!u)
         return;
+    host_set_transport(u->host, GOSSIP_DATAGRAM, NULL);
     event_free(u->readable);
     close(u->fd);
     free(u);
@@ -85,7 +102,7 @@ static void take_in(struct udp *u, int count)
     for (int i = 0; i < count; i++) {
         struct gossip_route from = {.via = GOSSIP_DATAGRAM};
         if (address_from_socket(&u->in.addrs[i], from.addr.ip, &from.addr.port))
-            gossip_receive(u->agent->gossip, agent_now_us(), &from, u->in.bytes[i],
+            gossip_receive(host_core(u->host), host_now_us(), &from, u->in.bytes[i],
                            u->in.headers[i].msg_len);
         u->in.headers[i].msg_hdr.msg_namelen = sizeof u->in.addrs[i];
     }

@@ -11,15 +11,16 @@
  * or when garbage does. */
 #define UDP_BATCH 16
 
-struct agent;
+struct host;
 struct udp;
 
-/* Listens at addr. NULL with `error` filled (NET_ERROR_BYTES). */
-struct udp *udp_new(struct agent *a, const struct gossip_addr *addr, bool ipv6, char *error);
+/* Listens at addr, and is the host's transport for datagrams until it is freed. NULL with `error`
+ * filled (NET_ERROR_BYTES). */
+struct udp *udp_new(struct host *host, const struct gossip_addr *addr, bool ipv6, char *error);
 void udp_free(struct udp *u);
 
 /* Hands everything that waits to the core, up to a bound that keeps a flood from starving the rest
- * of the loop. Does not settle. */
+ * of the loop. */
 void udp_drain(struct udp *u);
 
 /* Queues a datagram; it leaves with the next flush, or earlier if the batch is full. */

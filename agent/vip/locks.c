@@ -1,8 +1,7 @@
 #include "agent/vip/locks.h"
 
-#include "agent/agent.h"
+#include "agent/host.h"
 
-#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,24 +23,16 @@ struct lock {
 };
 
 struct locks {
-    struct agent *agent;
+    struct host *host;
     struct lock_line line; /* of all names, as they came */
     size_t count;
 };
-
-struct locks *locks_new(struct agent *a)
-{
-    struct locks *l = calloc(1, sizeof *l);
-    assert(l);
-    l->agent = a;
-    TAILQ_INIT(&l->line);
-    return l;
-}
 
 void locks_free(struct locks *l)
 {
     if (!l)
         return;
+    host_on_lease(l->host, LEASE_PREFIX, NULL, NULL);
     while (!TAILQ_EMPTY(&l->line))
         locks_drop(TAILQ_FIRST(&l->line)); /* abandoned, and not over yet */
     free(l);
@@ -61,7 +52,7 @@ static enum gossip_error want(struct lock *lock)
     struct leases_options options = {
         .name = lock->lease, .length_ms = LOCKS_LENGTH_MS, .priority = LOCK_PRIORITY};
     lock->wanted = true;
-    return leases_want(lock->owner->agent->gossip, agent_now_us(), &options);
+    return leases_want(host_core(lock->owner->host), host_now_us(), &options);
 }
 
 struct lock *locks_take(struct locks *l, const char *name, lock_changed_fn *changed, void *arg,
@@ -71,7 +62,7 @@ struct lock *locks_take(struct locks *l, const char *name, lock_changed_fn *chan
         *error = "a lock's name is 1 to 128 letters, digits, '.', '_' or '-'";
         return NULL;
     }
-    if (leases_voters(l->agent->gossip)->count == 0) {
+    if (leases_voters(host_view(l->host))->count == 0) {
         *error = "there is no quorum in the configuration, which locks need";
         return NULL;
     }
@@ -97,11 +88,10 @@ struct lock *locks_take(struct locks *l, const char *name, lock_changed_fn *chan
 void locks_drop(struct lock *lock)
 {
     struct locks *l = lock->owner;
-    struct agent *a = l->agent;
     TAILQ_REMOVE(&l->line, lock, link);
     l->count--;
     if (lock->wanted) {
-        leases_release(a->gossip, agent_now_us(), lock->lease, NULL, false);
+        leases_release(host_core(l->host), host_now_us(), lock->lease, NULL, false);
         struct lock *next = first_of(l, lock->lease);
         if (next)
             want(next);
@@ -111,22 +101,21 @@ void locks_drop(struct lock *lock)
 
 void locks_abandon(struct lock *lock)
 {
-    struct agent *a = lock->owner->agent;
-    if (!lock->held || a->leaving) { /* who leaves renews nothing, and says nothing any more */
+    struct host *host = lock->owner->host;
+    if (!lock->held ||
+        host_is_leaving(host)) { /* who leaves renews nothing, and says nothing any more */
         locks_drop(lock);
         return;
     }
     lock->changed = NULL;
-    leases_keep(a->gossip, agent_now_us(), lock->lease, agent_now_us());
+    leases_keep(host_core(host), host_now_us(), lock->lease, host_now_us());
 }
 
-bool locks_hear(struct locks *l, const struct leases_state *lease)
+static void on_lease(void *arg, const struct leases_state *lease)
 {
-    if (strncmp(lease->name, LEASE_PREFIX, strlen(LEASE_PREFIX)) != 0)
-        return false;
-    struct lock *lock = first_of(l, lease->name);
+    struct lock *lock = first_of(arg, lease->name);
     if (!lock)
-        return true;
+        return;
     struct lock_state state = {.held = lease->held,
                                .until_us = lease->until_us,
                                .epoch = lease->epoch,
@@ -136,5 +125,15 @@ bool locks_hear(struct locks *l, const struct leases_state *lease)
         lock->changed(lock->arg, &state);
     else if (!lease->held)
         locks_drop(lock);
-    return true;
+}
+
+struct locks *locks_new(struct host *host)
+{
+    struct locks *l = calloc(1, sizeof *l);
+    if (!l)
+        return NULL;
+    l->host = host;
+    TAILQ_INIT(&l->line);
+    host_on_lease(host, LEASE_PREFIX, on_lease, l);
+    return l;
 }

@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-struct agent;
+struct host;
 struct lock;
 struct locks;
 
@@ -25,7 +25,8 @@ struct lock_state {
 /* From the loop, whenever that has changed. Not called from locks_take and locks_drop. */
 typedef void lock_changed_fn(void *arg, const struct lock_state *state);
 
-struct locks *locks_new(struct agent *a);
+/* NULL: out of memory. */
+struct locks *locks_new(struct host *host);
 void locks_free(struct locks *l);
 
 /* Stands in line for it. NULL with *error (static): no name for a lock, no quorum is configured, or
@@ -37,8 +38,5 @@ void locks_drop(struct lock *lock);
 /* Nobody cares for it any more, and what it was taken for may go on: it is not renewed, and others
  * can have it when it is over. changed is not called again. */
 void locks_abandon(struct lock *lock);
-
-/* Takes in a change. False: it is of no lock. */
-bool locks_hear(struct locks *l, const struct leases_state *lease);
 
 #endif

@@ -1,6 +1,9 @@
 #include "agent/vip/quorum.h"
 
-#include "agent/agent.h"
+#include "agent/base/log.h"
+#include "agent/base/worker.h"
+#include "agent/host.h"
+#include "agent/state/store.h"
 #include "gossip/lease/leases.h"
 
 #include <inttypes.h>
@@ -15,7 +18,9 @@ enum {
 };
 
 struct quorum {
-    struct agent *agent;
+    struct host *host;
+    struct store *store;
+    struct worker *worker;
     struct store_leases kept; /* what the disk has, or is about to have */
     struct store_leases next; /* being written */
     bool saving;
@@ -23,7 +28,7 @@ struct quorum {
     struct voters wanted; /* the operator's, which the disk does not have yet */
     bool has_wanted;
     bool is_there, was_there; /* as was last told; at any time before */
-    char error[AGENT_ERROR_BYTES];
+    char error[HOST_ERROR_BYTES];
 };
 
 static void configure(struct voters *voters, const struct quorum_spec *spec, const char **why)
@@ -42,48 +47,11 @@ static bool differ(const struct store_leases *a, const struct store_leases *b)
            x.high != y.high || x.hash != y.hash;
 }
 
-struct quorum *quorum_start(struct agent *a, const struct quorum_spec *spec, uint32_t lease_ms,
-                            char *error)
-{
-    struct quorum *q = calloc(1, sizeof *q);
-    if (!q) {
-        snprintf(error, AGENT_ERROR_BYTES, "out of memory");
-        return NULL;
-    }
-    q->agent = a;
-    struct store_leases found;
-    store_leases(a->store, &found);
-    q->kept = found;
-    const char *why = NULL;
-    if (spec->count > 0)
-        configure(&q->kept.voters, spec, &why);
-    if (why)
-        log_error("quorum, version %" PRIu32 ": %s; what was in force here, version %" PRIu32
-                  ", goes on",
-                  spec->version, why, voters_range(&found.voters).high);
-    uint32_t silent_ms = found.longest_ms > lease_ms ? found.longest_ms : lease_ms;
-    q->kept.longest_ms = silent_ms > GRANTS_LENGTH_MS ? silent_ms : GRANTS_LENGTH_MS;
-    q->kept.epochs += EPOCHS_AHEAD;
-    bool takes_part = spec->count > 0 && q->kept.voters.count > 0;
-    if (takes_part && differ(&q->kept, &found) && !store_write_leases(a->store, &q->kept, error)) {
-        free(q);
-        return NULL;
-    }
-    if (takes_part)
-        leases_start(a->gossip, agent_now_us(), &q->kept.voters, q->kept.longest_ms, found.epochs);
-    return q;
-}
-
-void quorum_free(struct quorum *q)
-{
-    free(q);
-}
-
 /* What is to be on disk: what the core has come to by itself (lists that are through, epochs,
  * longer leases), and the operator's next list. */
 static struct store_leases needed(const struct quorum *q)
 {
-    const struct gossip *g = q->agent->gossip;
+    const struct gossip *g = host_view(q->host);
     struct leases_needs needs = leases_needs(g);
     struct store_leases next = q->kept;
     if (leases_voters(g)->count > 0)
@@ -102,8 +70,8 @@ static struct store_leases needed(const struct quorum *q)
 /* The core goes by what the disk has. */
 static void take_on(struct quorum *q, uint32_t version_before)
 {
-    struct gossip *g = q->agent->gossip;
-    int64_t now_us = agent_now_us();
+    struct gossip *g = host_core(q->host);
+    int64_t now_us = host_now_us();
     leases_allow(g, now_us, q->kept.longest_ms);
     if (voters_range(&q->kept.voters).high == version_before)
         return;
@@ -116,30 +84,27 @@ static void take_on(struct quorum *q, uint32_t version_before)
 static void on_saved(void *arg, bool ok)
 {
     struct quorum *q = arg;
-    struct agent *a = q->agent;
     q->saving = false;
-    q->retry_us = ok ? 0 : agent_now_us() + SAVE_AGAIN_US;
-    if (!ok || a->leaving)
+    q->retry_us = ok ? 0 : host_now_us() + SAVE_AGAIN_US;
+    if (!ok || host_is_leaving(q->host))
         return;
     uint32_t before = voters_range(&q->kept.voters).high;
     q->kept = q->next;
     if (q->has_wanted && voters_range(&q->kept.voters).high == voters_range(&q->wanted).high)
         q->has_wanted = false;
     take_on(q, before);
-    agent_settle(a);
 }
 
 /* One at a time: what is being written is not changed meanwhile. */
 static void keep_up(struct quorum *q)
 {
-    struct agent *a = q->agent;
     struct store_leases next = needed(q);
-    if (q->saving || agent_now_us() < q->retry_us || !differ(&next, &q->kept))
+    if (q->saving || host_now_us() < q->retry_us || !differ(&next, &q->kept))
         return;
     q->next = next;
-    q->saving = store_save_leases(a->store, a->worker, &q->next, on_saved, q);
+    q->saving = store_save_leases(q->store, q->worker, &q->next, on_saved, q);
     if (!q->saving)
-        q->retry_us = agent_now_us() + SAVE_AGAIN_US;
+        q->retry_us = host_now_us() + SAVE_AGAIN_US;
 }
 
 const char *quorum_configure(struct quorum *q, const struct quorum_spec *spec)
@@ -167,14 +132,15 @@ const char *quorum_configure(struct quorum *q, const struct quorum_spec *spec)
     return NULL;
 }
 
-void quorum_settle(struct quorum *q)
+static void on_settle(void *arg)
 {
-    struct agent *a = q->agent;
-    bool takes_part = leases_voters(a->gossip)->count > 0;
-    bool is_there = takes_part && leases_has_quorum(a->gossip);
-    struct gossip_member self = gossip_self(a->gossip);
+    struct quorum *q = arg;
+    const struct gossip *g = host_view(q->host);
+    bool takes_part = leases_voters(g)->count > 0;
+    bool is_there = takes_part && leases_has_quorum(g);
+    struct gossip_member self = gossip_self(g);
     if (is_there != q->is_there && q->was_there)
-        agent_publish(a, is_there ? EVENT_QUORUM_REGAINED : EVENT_QUORUM_LOST, &self, NULL);
+        host_publish(q->host, is_there ? EVENT_QUORUM_REGAINED : EVENT_QUORUM_LOST, &self, NULL);
     q->is_there = is_there;
     q->was_there |= is_there;
     if (takes_part || q->has_wanted)
@@ -189,19 +155,20 @@ static bool is_voter(const struct voters *voters, const char *name)
 
 static void say_dead(const struct quorum *q, const char *name)
 {
-    const struct voters *voters = leases_voters(q->agent->gossip);
+    const struct voters *voters = leases_voters(host_view(q->host));
     unsigned cursor = 0, alive = 0, all = 0;
     for (const char *voter; (voter = voters_next(voters, &cursor)); all++) {
         struct gossip_member m;
-        alive += gossip_find(q->agent->gossip, voter, &m) && m.status <= GOSSIP_SUSPECT;
+        alive += gossip_find(host_view(q->host), voter, &m) && m.status <= GOSSIP_SUSPECT;
     }
     log_warn("voter %s is gone: %u of %u are alive; with half of them or fewer no address is held",
              name, alive, all);
 }
 
-void quorum_hear(const struct quorum *q, enum event_kind kind, const struct gossip_member *member)
+static void say_change(const struct quorum *q, enum event_kind kind,
+                       const struct gossip_member *member)
 {
-    const struct voters *voters = leases_voters(q->agent->gossip);
+    const struct voters *voters = leases_voters(host_view(q->host));
     struct gossip_voters ours = voters_range(voters);
     const struct gossip_profile *p = member->profile;
     bool is_gone = kind == EVENT_MEMBER_FAILED || kind == EVENT_MEMBER_LEAVE;
@@ -219,7 +186,60 @@ void quorum_hear(const struct quorum *q, enum event_kind kind, const struct goss
             p->name, ours.high);
 }
 
+static void on_change(void *arg, const struct journal_entry *entry)
+{
+    const struct quorum *q = arg;
+    if (entry && event_kind_is_of_member(entry->kind))
+        say_change(q, entry->kind, &entry->member);
+}
+
 bool quorum_is_there(const struct quorum *q)
 {
     return q->is_there;
+}
+
+struct quorum *quorum_start(struct host *host, struct store *store, struct worker *worker,
+                            const struct quorum_spec *spec, uint32_t lease_ms, char *error)
+{
+    struct quorum *q = calloc(1, sizeof *q);
+    if (!q) {
+        snprintf(error, HOST_ERROR_BYTES, "out of memory");
+        return NULL;
+    }
+    q->host = host;
+    q->store = store;
+    q->worker = worker;
+    struct store_leases found;
+    store_leases(store, &found);
+    q->kept = found;
+    const char *why = NULL;
+    if (spec->count > 0)
+        configure(&q->kept.voters, spec, &why);
+    if (why)
+        log_error("quorum, version %" PRIu32 ": %s; what was in force here, version %" PRIu32
+                  ", goes on",
+                  spec->version, why, voters_range(&found.voters).high);
+    uint32_t silent_ms = found.longest_ms > lease_ms ? found.longest_ms : lease_ms;
+    q->kept.longest_ms = silent_ms > GRANTS_LENGTH_MS ? silent_ms : GRANTS_LENGTH_MS;
+    q->kept.epochs += EPOCHS_AHEAD;
+    bool takes_part = spec->count > 0 && q->kept.voters.count > 0;
+    if (takes_part && differ(&q->kept, &found) && !store_write_leases(store, &q->kept, error)) {
+        free(q);
+        return NULL;
+    }
+    if (takes_part)
+        leases_start(host_core(host), host_now_us(), &q->kept.voters, q->kept.longest_ms,
+                     found.epochs);
+    host_on_settle(host, HOST_QUORUM, on_settle, q);
+    host_subscribe(host, HOST_QUORUM, on_change, q);
+    return q;
+}
+
+void quorum_free(struct quorum *q)
+{
+    if (!q)
+        return;
+    host_on_settle(q->host, HOST_QUORUM, NULL, NULL);
+    host_subscribe(q->host, HOST_QUORUM, NULL, NULL);
+    free(q);
 }

@@ -8,27 +8,21 @@
 
 #include <stdbool.h>
 
-struct agent;
+struct host;
 struct quorum;
+struct store;
+struct worker;
 
 /* Gives the core what the disk and the configuration say. What the configuration says and cannot be
  * taken on is said in the log, and what was in force goes on. lease_ms: the longest that is
- * configured here. Blocks; for start-up. NULL with `error` filled (AGENT_ERROR_BYTES). */
-struct quorum *quorum_start(struct agent *a, const struct quorum_spec *spec, uint32_t lease_ms,
-                            char *error);
+ * configured here. Blocks; for start-up. NULL with `error` filled (HOST_ERROR_BYTES). */
+struct quorum *quorum_start(struct host *host, struct store *store, struct worker *worker,
+                            const struct quorum_spec *spec, uint32_t lease_ms, char *error);
 void quorum_free(struct quorum *q);
 
 /* Takes on another list, once the disk has it. NULL, or why not (borrowed until the next call);
  * what was in force goes on. */
 const char *quorum_configure(struct quorum *q, const struct quorum_spec *spec);
-
-/* After each call of the core: tells of a quorum that is lost or regained, and has the disk keep
- * what has changed. */
-void quorum_settle(struct quorum *q);
-
-/* A member has changed: what of that an operator should look after is said in the log: a voter that
- * died, or somebody who goes by other voters. */
-void quorum_hear(const struct quorum *q, enum event_kind kind, const struct gossip_member *member);
 
 /* Is there one? False as well where none is configured. */
 bool quorum_is_there(const struct quorum *q);

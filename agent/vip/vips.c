@@ -1,8 +1,9 @@
 #include "agent/vip/vips.h"
 
-#include "agent/agent.h"
 #include "agent/base/address.h"
-#include "agent/vip/quorum.h"
+#include "agent/base/log.h"
+#include "agent/config/config.h"
+#include "agent/host.h"
 #include "agent/vip/steward_link.h"
 
 #include <assert.h>
@@ -40,7 +41,9 @@ struct one {
 };
 
 struct vips {
-    struct agent *agent;
+    struct host *host;
+    vips_lost_fn *lost;
+    void *lost_arg;
     struct one *all;
     size_t count;
     int fd;
@@ -60,7 +63,7 @@ static bool has_steward(const struct vips *v, const struct one *o)
     int64_t silent_us = (int64_t)o->spec->lease_ms * 1000;
     silent_us = silent_us > SILENT_US_MIN ? silent_us : SILENT_US_MIN;
     silent_us = silent_us < SILENT_US ? silent_us : SILENT_US;
-    bool waits = v->asked_us != 0 && agent_now_us() - v->asked_us >= silent_us;
+    bool waits = v->asked_us != 0 && host_now_us() - v->asked_us >= silent_us;
     return v->fd >= 0 && v->heard_us != 0 && !waits;
 }
 
@@ -95,15 +98,15 @@ void vips_describe(const struct vip_spec *spec, const struct vip *vip, struct jo
 static void tell(struct vips *v, const struct one *o, enum event_kind kind)
 {
     struct journal_vip vip;
-    struct gossip_member self = gossip_self(v->agent->gossip);
+    struct gossip_member self = gossip_self(host_view(v->host));
     vips_describe(o->spec, &o->vip, &vip);
-    agent_publish(v->agent, kind, &self, &vip);
+    host_publish(v->host, kind, &self, &vip);
 }
 
 static void note_asked(struct vips *v)
 {
     if (v->asked_us == 0)
-        v->asked_us = agent_now_us();
+        v->asked_us = host_now_us();
 }
 
 static bool ask_steward(struct vips *v, const struct one *o, enum steward_request_kind order,
@@ -128,7 +131,7 @@ static void want(struct vips *v, const struct one *o, bool watches)
                                      .priority = o->spec->priority,
                                      .preempts = o->spec->preempt && o->vip.rest_us == 0,
                                      .watches = watches};
-    enum gossip_error error = leases_want(v->agent->gossip, agent_now_us(), &options);
+    enum gossip_error error = leases_want(host_core(v->host), host_now_us(), &options);
     if (error != GOSSIP_OK)
         log_error("vip \"%s\": %s", o->spec->name, gossip_error_text(error));
 }
@@ -137,8 +140,8 @@ static void release(struct vips *v, const struct one *o, unsigned orders)
 {
     const char *heir = o->vip.heir[0] != '\0' ? o->vip.heir : NULL;
     bool stays = orders & VIP_WANT;
-    struct gossip *g = v->agent->gossip;
-    int64_t now_us = agent_now_us();
+    struct gossip *g = host_core(v->host);
+    int64_t now_us = host_now_us();
     if (orders & VIP_YIELD)
         heir = LEASES_NO_HEIR;
     if (leases_release(g, now_us, o->lease, heir, stays) != GOSSIP_OK && heir)
@@ -149,9 +152,9 @@ static void release(struct vips *v, const struct one *o, unsigned orders)
  * that. When it owes none, its silence means nothing: it may be us who were stopped. */
 static void await_answer(const struct vips *v, struct one *o, bool owes)
 {
-    int64_t now_us = agent_now_us(), lease_us = (int64_t)o->spec->lease_ms * 1000;
+    int64_t now_us = host_now_us(), lease_us = (int64_t)o->spec->lease_ms * 1000;
     if (owes != o->owes)
-        leases_keep(v->agent->gossip, now_us, o->lease,
+        leases_keep(host_core(v->host), now_us, o->lease,
                     owes ? now_us + lease_us / KEEP_PARTS : INT64_MAX);
     o->owes = owes;
 }
@@ -211,20 +214,19 @@ static struct one *find_key(const struct vips *v, uint64_t key)
 
 static struct one *find_lease(const struct vips *v, const char *lease)
 {
-    bool ours = strncmp(lease, LEASE_PREFIX, strlen(LEASE_PREFIX)) == 0;
-    return ours ? find(v, lease + strlen(LEASE_PREFIX)) : NULL;
+    return find(v, lease + strlen(LEASE_PREFIX));
 }
 
 /* What may have changed: tags, drain, the steward. */
 static void look(struct vips *v)
 {
-    struct gossip_member self = gossip_self(v->agent->gossip);
+    struct gossip_member self = gossip_self(host_view(v->host));
     for (size_t i = 0; i < v->count; i++) {
         struct one *o = &v->all[i];
         o->fits = tag_match_fits(&o->spec->match, self.profile->tags, self.profile->tags_bytes);
         bool eligible = !obstacle(v, o);
         if (eligible != o->vip.eligible)
-            apply(v, o, vip_set_eligible(&o->vip, agent_now_us(), eligible));
+            apply(v, o, vip_set_eligible(&o->vip, host_now_us(), eligible));
     }
 }
 
@@ -263,7 +265,7 @@ static unsigned hear(struct vips *v, struct one *o, const struct steward_report 
 
 static void note_heard(struct vips *v)
 {
-    v->heard_us = agent_now_us();
+    v->heard_us = host_now_us();
     v->asked_us = 0;
 }
 
@@ -294,7 +296,7 @@ static void lose_steward(struct vips *v)
     close(v->fd);
     v->fd = -1;
     look(v);
-    agent_lost_steward(v->agent);
+    v->lost(v->lost_arg);
 }
 
 static void hear_all(struct vips *v)
@@ -312,7 +314,7 @@ static void on_readable(int fd, short what, void *arg)
     struct vips *v = arg;
     (void)fd, (void)what;
     hear_all(v);
-    agent_settle(v->agent);
+    host_dirty(v->host);
 }
 
 /* Whether it answers, and not whether we were there to hear it, is what counts. */
@@ -327,10 +329,10 @@ static void ping(struct vips *v)
 
 static void announce(struct vips *v)
 {
-    if (!v->announces || agent_now_us() - v->announced_us < ANNOUNCE_US)
+    if (!v->announces || host_now_us() - v->announced_us < ANNOUNCE_US)
         return;
     v->announces = false;
-    v->announced_us = agent_now_us();
+    v->announced_us = host_now_us();
     for (size_t i = 0; i < v->count; i++)
         if (v->all[i].vip.state == VIP_HOLDING)
             ask_steward(v, &v->all[i], STEWARD_ANNOUNCE, 0);
@@ -345,23 +347,43 @@ static void on_timer(int fd, short what, void *arg)
     announce(v);
     for (size_t i = 0; i < v->count; i++) {
         struct one *o = &v->all[i];
-        apply(v, o, o->orders | vip_tick(&o->vip, agent_now_us()));
+        apply(v, o, o->orders | vip_tick(&o->vip, host_now_us()));
     }
-    agent_settle(v->agent);
+    host_dirty(v->host);
+}
+
+/* ---- the core ---- */
+
+static void on_lease(void *arg, const struct leases_state *lease)
+{
+    struct vips *v = arg;
+    struct one *o = find_lease(v, lease->name);
+    if (o)
+        apply(v, o, vip_lease(&o->vip, host_now_us(), lease));
+}
+
+/* A member that was cut off may know addresses by what they were. */
+static void on_change(void *arg, const struct journal_entry *entry)
+{
+    struct vips *v = arg;
+    if (entry && (entry->kind == EVENT_MEMBER_JOIN || entry->kind == EVENT_MEMBER_REACHABLE))
+        v->announces = true;
 }
 
 /* ---- the surface ---- */
 
-struct vips *vips_new(struct agent *a, int steward_fd)
+struct vips *vips_new(struct host *host, int steward_fd, vips_lost_fn *lost, void *arg)
 {
     struct vips *v = calloc(1, sizeof *v);
     assert(v);
-    *v = (struct vips){.agent = a, .fd = steward_fd};
-    v->timer = event_new(a->base, -1, EV_PERSIST, on_timer, v);
+    *v = (struct vips){.host = host, .lost = lost, .lost_arg = arg, .fd = steward_fd};
+    v->timer = event_new(host_base(host), -1, EV_PERSIST, on_timer, v);
     assert(v->timer);
+    host_on_lease(host, LEASE_PREFIX, on_lease, v);
+    host_subscribe(host, HOST_VIPS, on_change, v);
     if (steward_fd < 0)
         return v;
-    v->readable = event_new(a->base, steward_fd, EV_READ | EV_PERSIST, on_readable, v);
+    v->readable = event_new(host_base(host), steward_fd, EV_READ | EV_PERSIST, on_readable, v);
     assert(v->readable);
     event_add(v->readable, NULL);
     return v;
@@ -371,6 +393,8 @@ void vips_free(struct vips *v)
 {
     if (!v)
         return;
+    host_on_lease(v->host, LEASE_PREFIX, NULL, NULL);
+    host_subscribe(v->host, HOST_VIPS, NULL, NULL);
     if (v->readable)
         event_free(v->readable);
     event_free(v->timer);
@@ -420,19 +444,15 @@ bool vips_are_retained(const struct vips *v)
 static void forget(struct vips *v, const struct one *o)
 {
     assert(is_down(o));
-    leases_release(v->agent->gossip, agent_now_us(), o->lease, NULL, false);
-    events_drop_vip(v->agent->events, o->spec->name);
+    leases_release(host_core(v->host), host_now_us(), o->lease, NULL, false);
 }
 
 static void init(const struct vips *v, struct one *o, const struct vip_spec *spec)
 {
-    struct gossip_member self = gossip_self(v->agent->gossip);
-    struct journal_vip vip;
+    struct gossip_member self = gossip_self(host_view(v->host));
     *o = (struct one){.spec = spec, .key = key_of(spec)};
     snprintf(o->lease, sizeof o->lease, LEASE_PREFIX "%s", spec->name);
     snprintf(o->vip.self, sizeof o->vip.self, "%s", self.profile->name);
-    vips_describe(spec, &o->vip, &vip);
-    events_set_vip(v->agent->events, &vip);
 }
 
 static void set(struct vips *v, const struct vip_spec *specs, size_t count)
@@ -463,7 +483,7 @@ void vips_configure(struct vips *v, const struct vip_spec *specs, size_t count)
         struct one *o = &v->all[i];
         if (is_down(o)) {
             o->owes = false; /* what is wanted anew is kept without end, until we ask again */
-            apply(v, o, vip_set_eligible(&o->vip, agent_now_us(), o->vip.eligible));
+            apply(v, o, vip_set_eligible(&o->vip, host_now_us(), o->vip.eligible));
         } else {
             want(v, o, false);
         }
@@ -475,18 +495,6 @@ void vips_configure(struct vips *v, const struct vip_spec *specs, size_t count)
         event_del(v->timer);
 }
 
-void vips_announce(struct vips *v)
-{
-    v->announces = true;
-}
-
-void vips_hear(struct vips *v, const struct leases_state *lease)
-{
-    struct one *o = find_lease(v, lease->name);
-    if (o)
-        apply(v, o, vip_lease(&o->vip, agent_now_us(), lease));
-}
-
 const char *vips_move(struct vips *v, const char *name, const char *heir)
 {
     struct one *o = find(v, name);
@@ -494,7 +502,7 @@ const char *vips_move(struct vips *v, const char *name, const char *heir)
         return "no such vip";
     if (strcmp(o->vip.holder, heir) == 0)
         return NULL;
-    if (leases_move(v->agent->gossip, agent_now_us(), o->lease, heir) != GOSSIP_OK)
+    if (leases_move(host_core(v->host), host_now_us(), o->lease, heir) != GOSSIP_OK)
         return o->vip.holder[0] == '\0' ? "nobody holds it" : "no such member";
     return NULL;
 }
@@ -507,10 +515,10 @@ const char *vips_release(struct vips *v, const char *name)
         return "no such vip";
     if (o->vip.state != VIP_HOLDING)
         return "this host does not hold it";
-    leases_get(v->agent->gossip, agent_now_us(), o->lease, &lease);
+    leases_get(host_view(v->host), host_now_us(), o->lease, &lease);
     if (lease.waiting == 0)
         return "no other host could take it";
-    apply(v, o, vip_move(&o->vip, agent_now_us(), ""));
+    apply(v, o, vip_move(&o->vip, host_now_us(), ""));
     return NULL;
 }
 
@@ -548,7 +556,7 @@ static void fill(const struct vips *v, const struct one *o, struct vips_view *vi
 {
     *view = (struct vips_view){
         .spec = o->spec, .vip = &o->vip, .fits = o->fits, .obstacle = obstacle(v, o)};
-    leases_get(v->agent->gossip, agent_now_us(), o->lease, &view->lease);
+    leases_get(host_view(v->host), host_now_us(), o->lease, &view->lease);
 }
 
 bool vips_next(const struct vips *v, size_t *cursor, struct vips_view *view)
@@ -565,4 +573,14 @@ bool vips_find(const struct vips *v, const char *name, struct vips_view *view)
     if (o)
         fill(v, o, view);
     return o;
+}
+
+bool vips_next_told(const struct vips *v, size_t *cursor, struct journal_vip *into)
+{
+    if (*cursor >= v->count)
+        return false;
+    const struct one *o = &v->all[(*cursor)++];
+    vips_describe(o->spec, &o->vip, into);
+    into->epoch = o->vip.told_epoch;
+    return true;
 }

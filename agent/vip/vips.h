@@ -10,11 +10,13 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-struct agent;
+struct host;
 struct vips;
 
+/* Called once, from the loop: the steward is gone. */
+typedef void vips_lost_fn(void *arg);
 /* steward_fd: our end of the socket to it (taken); -1: there is none, and nothing is held here. */
-struct vips *vips_new(struct agent *a, int steward_fd);
+struct vips *vips_new(struct host *host, int steward_fd, vips_lost_fn *lost, void *arg);
 void vips_free(struct vips *v);
 
 /* Takes on these, borrowed until others are. What has the same name, address and interface goes on
@@ -24,13 +26,6 @@ void vips_configure(struct vips *v, const struct vip_spec *specs, size_t count);
 void vips_retain(struct vips *v, const struct vip_spec *specs, size_t count);
 /* ... and has done so. */
 bool vips_are_retained(const struct vips *v);
-
-/* Somebody has come, or come back: who was cut off may know addresses by what they were. Says on
- * the links again what is held here, once a second at most. */
-void vips_announce(struct vips *v);
-
-/* A lease of one has changed. */
-void vips_hear(struct vips *v, const struct leases_state *lease);
 
 /* NULL: it is under way; else why not (static). */
 const char *vips_move(struct vips *v, const char *name, const char *heir);
@@ -58,6 +53,8 @@ struct vips_view {
 /* *cursor starts 0. */
 bool vips_next(const struct vips *v, size_t *cursor, struct vips_view *view);
 bool vips_find(const struct vips *v, const char *name, struct vips_view *view);
+/* What snapshots say of each address: as was last published. *cursor starts 0. */
+bool vips_next_told(const struct vips *v, size_t *cursor, struct journal_vip *into);
 /* As the events have it. */
 void vips_describe(const struct vip_spec *spec, const struct vip *vip, struct journal_vip *into);
 

@@ -53,10 +53,10 @@ static void start(struct run *r, unsigned how)
     fake.step_us = how & PIECES ? 700 : 0;
     REQUIRE(bind(listen_fd, (struct sockaddr *)&any, sizeof any.sun_family) == 0);
     REQUIRE(listen(listen_fd, 1) == 0);
-    fake.agent.control = control_new(&fake.agent, listen_fd, -1);
-    REQUIRE(fake.agent.control);
+    fake.control = control_new(&fake.parts, listen_fd, -1);
+    REQUIRE(fake.control);
     REQUIRE(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair) == 0);
-    REQUIRE(control_client_new(fake.agent.control, pair[0], how & TCP));
+    REQUIRE(control_client_new(fake.control, pair[0], how & TCP));
     r->fd = pair[1];
     r->in = evbuffer_new();
     REQUIRE(r->in);
@@ -67,14 +67,14 @@ static void stop(struct run *r)
     if (r->fd >= 0)
         close(r->fd);
     evbuffer_free(r->in);
-    control_free(fake.agent.control);
+    control_free(fake.control);
     fake_core_stop();
 }
 
 /* What is kept for a client is bounded, whatever it says. */
 static void check_bounds(void)
 {
-    const struct control *control = fake.agent.control;
+    const struct control *control = fake.control;
     const struct control_client *c = LIST_FIRST(&control->clients);
     if (!c)
         return;
@@ -90,7 +90,7 @@ static void check_bounds(void)
 static bool turn(struct run *r, bool reads)
 {
     static char bytes[READ_BYTES];
-    REQUIRE(event_base_loop(fake.agent.base, EVLOOP_NONBLOCK) >= 0);
+    REQUIRE(event_base_loop(fake.base, EVLOOP_NONBLOCK) >= 0);
     check_bounds();
     if (!reads || r->fd < 0)
         return false;
@@ -117,7 +117,7 @@ static void send_all(struct run *r, unsigned how, const uint8_t *data, size_t si
         if (how & CHANGES) {
             size_t cursor = sent & 1;
             struct gossip_member member;
-            gossip_next_member(fake.agent.gossip, &cursor, &member);
+            gossip_next_member(host_view(fake.host), &cursor, &member);
             fake_change(&member, (enum event_kind)(sent % EVENT_KINDS_COUNT));
             log_debug("%zu sent", sent);
         }
@@ -135,8 +135,8 @@ static void end(struct run *r)
         if (fake.joins[i].done)
             fake_join_end(i, i % 2, "no answer");
     drain(r);
-    REQUIRE(control_clients(fake.agent.control) == 0);
-    REQUIRE(fake.agent.control->streams_count == 0);
+    REQUIRE(control_clients(fake.control) == 0);
+    REQUIRE(fake.control->streams_count == 0);
 }
 
 /* ---- what it was told ---- */

@@ -15,8 +15,16 @@
 struct gossip {
     struct gossip_member members[MEMBERS_MAX];
     size_t count;
-    bool changed; /* ourselves, since the last agent_settle */
 };
+
+struct host {
+    struct event_base *base;
+    struct journal *journal;
+    struct gossip *gossip;
+};
+
+static struct host host;
+static const struct control_requests requests;
 
 struct fake_core fake;
 
@@ -28,28 +36,30 @@ void fake_core_start(void)
     fake = (struct fake_core){.now_us = 1000000000};
     fake.config = (struct config){
         .name = name, .cluster = cluster, .run_dir = run_dir, .state_dir = state_dir};
-    fake.agent.base = event_base_new();
-    fake.agent.config = &fake.config;
-    fake.agent.journal = journal_new();
-    fake.agent.gossip = calloc(1, sizeof *fake.agent.gossip);
-    assert(fake.agent.base && fake.agent.journal && fake.agent.gossip);
+    host.base = event_base_new();
+    host.journal = journal_new();
+    host.gossip = calloc(1, sizeof *host.gossip);
+    assert(host.base && host.journal && host.gossip);
+    fake.host = &host;
+    fake.base = host.base;
+    fake.parts = (struct control_parts){.host = &host, .requests = &requests};
     fake_member_add("a", GOSSIP_ALIVE, "role\0web", sizeof "role\0web");
 }
 
 void fake_core_stop(void)
 {
-    struct gossip *g = fake.agent.gossip;
+    struct gossip *g = host.gossip;
     while (g->count > 0)
         gossip_profile_release(g->members[--g->count].profile);
     free(g);
-    journal_free(fake.agent.journal);
-    event_base_free(fake.agent.base);
+    journal_free(host.journal);
+    event_base_free(host.base);
 }
 
 const struct gossip_member *fake_member_add(const char *name, enum gossip_status status,
                                             const char *tags, size_t tags_bytes)
 {
-    struct gossip *g = fake.agent.gossip;
+    struct gossip *g = host.gossip;
     size_t number = g->count + 1, id_bytes = strlen(name);
     struct gossip_profile p = {
         .generation = 5,
@@ -70,73 +80,143 @@ const struct gossip_member *fake_member_add(const char *name, enum gossip_status
 const struct gossip_member *fake_member_add_partly(const char *name)
 {
     const struct gossip_member *m = fake_member_add(name, GOSSIP_ALIVE, "", 0);
-    fake.agent.gossip->members[m - fake.agent.gossip->members].partly = true;
+    host.gossip->members[m - host.gossip->members].partly = true;
     return m;
 }
 
 void fake_change(const struct gossip_member *member, enum event_kind kind)
 {
-    assert(journal_append(fake.agent.journal, TIME_MS, kind, member, NULL));
-    if (fake.agent.control)
-        control_notify(fake.agent.control);
+    assert(journal_append(host.journal, TIME_MS, kind, member, NULL));
+    if (fake.control)
+        control_notify(fake.control);
 }
 
 void fake_join_end(size_t n, bool ok, const char *error)
 {
     assert(n < fake.joins_count && fake.joins[n].done);
-    agent_done_fn *done = fake.joins[n].done;
+    host_done_fn *done = fake.joins[n].done;
     fake.joins[n].done = NULL;
     done(fake.joins[n].arg, ok, error);
 }
 
-/* ---- the agent ---- */
+/* ---- the host ---- */
 
-int64_t agent_now_us(void)
+int64_t host_now_us(void)
 {
     return fake.now_us += fake.step_us;
 }
 
-void agent_settle(struct agent *a)
+void host_dirty(struct host *h)
 {
+    (void)h;
     fake.settles++;
-    if (a->gossip->changed)
-        fake_change(&a->gossip->members[0], EVENT_MEMBER_UPDATE);
-    a->gossip->changed = false;
 }
 
-void agent_join(struct agent *a, const char *host, agent_done_fn *done, void *arg)
+struct gossip *host_core(struct host *h)
 {
-    (void)a;
+    host_dirty(h);
+    return h->gossip;
+}
+
+const struct gossip *host_view(const struct host *h)
+{
+    return h->gossip;
+}
+
+struct event_base *host_base(const struct host *h)
+{
+    return h->base;
+}
+
+const struct config *host_config(const struct host *h)
+{
+    (void)h;
+    return &fake.config;
+}
+
+const struct journal *host_journal(const struct host *h)
+{
+    return h->journal;
+}
+
+bool host_is_leaving(const struct host *h)
+{
+    (void)h;
+    return fake.leaving;
+}
+
+void host_subscribe(struct host *h, enum host_module module, host_change_fn *changed, void *arg)
+{
+    (void)h;
+    fake.changed[module] = changed;
+    fake.changed_arg[module] = arg;
+}
+
+void host_on_lease(struct host *h, const char *prefix, host_lease_fn *receive, void *arg)
+{
+    (void)h;
+    fake.lease_prefix = prefix;
+    fake.lease = receive;
+    fake.lease_arg = arg;
+}
+
+bool fake_lease_change(const struct leases_state *lease)
+{
+    if (strncmp(lease->name, fake.lease_prefix, strlen(fake.lease_prefix)) != 0)
+        return false;
+    fake.lease(fake.lease_arg, lease);
+    return true;
+}
+
+void fake_tell(enum host_module module, enum event_kind kind, const struct gossip_member *member)
+{
+    const struct journal_entry entry = {.kind = kind, .member = *member};
+    fake.changed[module](fake.changed_arg[module], &entry);
+}
+
+/* ---- what control asks of the agent ---- */
+
+static void request_join(void *arg, const char *name, host_done_fn *done, void *done_arg)
+{
+    (void)arg;
     if (fake.joins_count == FAKE_JOINS_MAX) {
-        done(arg, false, "no room");
+        done(done_arg, false, "no room");
         return;
     }
     struct fake_join *j = &fake.joins[fake.joins_count++];
-    *j = (struct fake_join){.done = done, .arg = arg};
-    snprintf(j->host, sizeof j->host, "%s", host);
-    if (strcmp(host, "at once") == 0)
+    *j = (struct fake_join){.done = done, .arg = done_arg};
+    snprintf(j->host, sizeof j->host, "%s", name);
+    if (strcmp(name, "at once") == 0)
         fake_join_end(fake.joins_count - 1, false, "not a host");
 }
 
-void agent_forget(struct agent *a, const void *arg)
+static void forget_request(void *arg, const void *done_arg)
 {
-    (void)a;
+    (void)arg;
     for (size_t i = 0; i < fake.joins_count; i++)
-        if (fake.joins[i].arg == arg)
+        if (fake.joins[i].arg == done_arg)
             fake.joins[i].done = NULL;
 }
 
-void agent_leave(struct agent *a)
+static void request_leave(void *arg)
 {
-    a->leaving = true;
+    (void)arg;
+    fake.leaving = true;
     fake.leaves++;
 }
 
-void agent_reload(struct agent *a, agent_done_fn *done, void *arg)
+static void request_reload(void *arg, host_done_fn *done, void *done_arg)
 {
-    (void)a;
-    done(arg, !fake.reload_error, fake.reload_error);
+    (void)arg;
+    done(done_arg, !fake.reload_error, fake.reload_error);
 }
+
+static const struct control_requests requests = {
+    .join = request_join,
+    .reload = request_reload,
+    .leave = request_leave,
+    .forget = forget_request,
+};
 
 size_t events_readers(const struct events *e)
 {
@@ -209,7 +289,7 @@ enum gossip_error gossip_set_tags(struct gossip *g, int64_t now_us, const char *
     assert(profile);
     gossip_profile_release(g->members[0].profile);
     g->members[0].profile = profile;
-    g->changed = true;
+    fake_change(&g->members[0], EVENT_MEMBER_UPDATE);
     return GOSSIP_OK;
 }
 
@@ -248,9 +328,4 @@ void gossip_get_stats(const struct gossip *g, struct gossip_stats *stats)
         stats->members_left +=
             g->members[i].status == GOSSIP_LEAVING || g->members[i].status == GOSSIP_LEFT;
     }
-}
-
-void agent_lost_steward(struct agent *a)
-{
-    (void)a;
 }

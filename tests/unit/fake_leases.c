@@ -1,7 +1,6 @@
 #include "tests/unit/fake_leases.h"
 
 #include "agent/control/control.h"
-#include "agent/events/events.h"
 #include "tests/unit/fake_core.h"
 
 #include <assert.h>
@@ -97,24 +96,12 @@ const struct voters *leases_voters(const struct gossip *g)
 
 /* ---- who is told ---- */
 
-void agent_publish(struct agent *a, enum event_kind kind, const struct gossip_member *member,
-                   const struct journal_vip *vip)
+void host_publish(struct host *h, enum event_kind kind, const struct gossip_member *member,
+                  const struct journal_vip *vip)
 {
-    (void)a, (void)member;
+    (void)h, (void)member;
     NOTE(told, "%s %s %s %d%s\n", event_kind_text(kind), vip->name,
          *vip->holder ? vip->holder : "-", (int)vip->epoch, vip->here ? " here" : "");
-}
-
-bool events_set_vip(struct events *e, const struct journal_vip *vip)
-{
-    (void)e, (void)vip;
-    return true;
-}
-
-void events_drop_vip(struct events *e, const char *name)
-{
-    (void)e;
-    NOTE(told, "no more %s\n", name);
 }
 
 void control_notify(struct control *c)

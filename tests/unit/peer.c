@@ -48,14 +48,14 @@ void peer_server_start(void)
     tcp_address = (struct sockaddr_in){.sin_family = AF_INET};
     tcp_address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     int tcp_fd = listen_at(AF_INET, &tcp_address, sizeof tcp_address);
-    fake.agent.control = control_new(&fake.agent, fd, tcp_fd);
-    ck_assert_ptr_nonnull(fake.agent.control);
+    fake.control = control_new(&fake.parts, fd, tcp_fd);
+    ck_assert_ptr_nonnull(fake.control);
 }
 
 void peer_server_stop(void)
 {
-    control_free(fake.agent.control);
-    fake.agent.control = NULL;
+    control_free(fake.control);
+    fake.control = NULL;
     fake_core_stop();
     unlink(unix_address.sun_path);
     rmdir(dir);
@@ -64,7 +64,7 @@ void peer_server_stop(void)
 void peer_turn(void)
 {
     for (int round = 0; round < 5; round++)
-        if (event_base_loop(fake.agent.base, EVLOOP_NONBLOCK) < 0)
+        if (event_base_loop(fake.base, EVLOOP_NONBLOCK) < 0)
             ck_abort_msg("event_base_loop");
 }
 

@@ -28,7 +28,7 @@ static void open_greeted(void)
 static void close_all(void)
 {
     peer_close(&p);
-    ck_assert_uint_eq(control_clients(fake.agent.control), 0);
+    ck_assert_uint_eq(control_clients(fake.control), 0);
     peer_server_stop();
 }
 
@@ -332,7 +332,7 @@ START_TEST(clients_over_the_limit_are_closed_at_once)
     for (size_t i = 0; i < CONTROL_CLIENTS_MAX - 1; i++)
         peer_open(&others[i]);
     peer_turn();
-    ck_assert_uint_eq(control_clients(fake.agent.control), CONTROL_CLIENTS_MAX);
+    ck_assert_uint_eq(control_clients(fake.control), CONTROL_CLIENTS_MAX);
 
     uint64_t lines = log_newest();
     for (int i = 0; i < 10; i++) {
@@ -422,8 +422,8 @@ START_TEST(the_server_ends_with_clients_connected)
     peer_ask(&other, 1, "join");
     peer_say(&other, "m1 sa1s", "Existing", "b");
     peer_ask(&other, 2, "leave");
-    control_free(fake.agent.control);
-    fake.agent.control = NULL;
+    control_free(fake.control);
+    fake.control = NULL;
     ck_assert_ptr_null(fake.joins[0].done);
     ck_assert_uint_le(fake.leaves, 1);
     peer_close(&other);

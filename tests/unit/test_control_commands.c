@@ -25,7 +25,7 @@ static void teardown(void)
 static const char *tags_of_self(void)
 {
     static char printed[GOSSIP_TAGS_BYTES_MAX + 1];
-    const struct gossip_profile *self = gossip_self(fake.agent.gossip).profile;
+    const struct gossip_profile *self = gossip_self(host_view(fake.host)).profile;
     memcpy(printed, self->tags, self->tags_bytes);
     printed[self->tags_bytes] = '\0';
     for (int i = 0; i < self->tags_bytes; i++)
@@ -113,10 +113,10 @@ START_TEST(a_client_that_hung_up_goes_with_its_last_join)
     peer_ask(&other, 1, "join");
     peer_say(&other, "m1 sa1s", "Existing", "b");
     peer_close(&other);
-    ck_assert_uint_eq(control_clients(fake.agent.control), 2);
+    ck_assert_uint_eq(control_clients(fake.control), 2);
     fake_join_end(0, true, NULL);
     peer_turn();
-    ck_assert_uint_eq(control_clients(fake.agent.control), 1);
+    ck_assert_uint_eq(control_clients(fake.control), 1);
 }
 END_TEST
 
@@ -159,7 +159,7 @@ END_TEST
 
 static size_t unsent(void)
 {
-    const struct control_client *c = LIST_FIRST(&fake.agent.control->clients);
+    const struct control_client *c = LIST_FIRST(&fake.control->clients);
     return evbuffer_get_length(bufferevent_get_output(c->bev));
 }
 
@@ -292,6 +292,7 @@ END_TEST
 
 START_TEST(info_has_its_sections)
 {
+    fake.now_us += INT64_C(1000000000);
     peer_ask(&p, 1, "info");
     peer_expect_answer(&p, 1, "");
     const char *info = peer_next(&p);
@@ -337,7 +338,7 @@ START_TEST(explain_tells_what_the_core_knows)
         .confirmations = 2,
         .suspicion_left_us = 400000,
         .observers_count = 2,
-        .observers = {b, gossip_self(fake.agent.gossip).profile},
+        .observers = {b, gossip_self(host_view(fake.host)).profile},
     };
     peer_ask(&p, 1, "explain");
     peer_say(&p, "m1 ss", "Node", "b");

@@ -302,7 +302,7 @@ START_TEST(a_watch_from_what_is_no_longer_kept_begins_with_a_gap)
 {
     for (int i = 0; i < JOURNAL_ENTRIES_MAX + 100; i++)
         fake_change(db, EVENT_MEMBER_UPDATE);
-    uint64_t oldest = journal_oldest(fake.agent.journal);
+    uint64_t oldest = journal_oldest(host_journal(fake.host));
     ck_assert_uint_gt(oldest, 2);
     ask_watch(1, "*", 2);
     peer_expect_answer(&p, 1, "");

@@ -25,7 +25,7 @@ static void setup(void)
     memset(&fake_leases, 0, sizeof fake_leases);
     memset(takers, 0, sizeof takers);
     fake_leases.voters.count = 1;
-    l = locks_new(&fake.agent);
+    l = locks_new(fake.host);
 }
 
 static void drop(int which)
@@ -70,7 +70,7 @@ static bool hear(const char *lease, bool held, const char *holder)
     struct leases_state state = {.held = held, .until_us = 1234567, .epoch = 8};
     snprintf(state.name, sizeof state.name, "%s", lease);
     snprintf(state.holder, sizeof state.holder, "%s", holder);
-    return locks_hear(l, &state);
+    return fake_lease_change(&state);
 }
 
 START_TEST(the_first_in_line_is_a_candidate_and_the_others_are_not)

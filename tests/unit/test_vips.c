@@ -84,11 +84,12 @@ END_TEST
 
 START_TEST(who_comes_back_hears_where_it_is_but_not_too_often)
 {
+    struct gossip_member b = *fake_member_add("b", GOSSIP_ALIVE, "", 0);
     hold();
-    vips_announce(v);
+    fake_tell(HOST_VIPS, EVENT_MEMBER_REACHABLE, &b);
     tick();
     expect_asked(STEWARD_ANNOUNCE, 7);
-    vips_announce(v);
+    fake_tell(HOST_VIPS, EVENT_MEMBER_JOIN, &b);
     tick();
     expect_not_asked();
     pass_ms(900);
@@ -238,7 +239,7 @@ END_TEST
 START_TEST(a_steward_that_was_never_there_holds_nothing)
 {
     vips_free(v);
-    v = vips_new(&fake.agent, -1);
+    v = vips_new(fake.host, -1, on_steward_lost, NULL);
     vips_configure(v, &spec, 1);
     ck_assert_str_eq(fake_leases_asked(), "watch vip/web\n");
     tick();
@@ -353,7 +354,7 @@ START_TEST(a_host_whose_tags_do_not_match_any_more_gives_it_up)
     expect_asked(STEWARD_DROP, 7);
     say_word(STEWARD_DROPPED);
     ck_assert_str_eq(fake_leases_asked(), "release vip/web\nwatch vip/web\n");
-    gossip_set_tags(fake.agent.gossip, fake.now_us, "role\0db", sizeof "role\0db");
+    gossip_set_tags(host_core(fake.host), fake.now_us, "role\0db", sizeof "role\0db");
     tick();
     ck_assert_str_eq(fake_leases_asked(), "want vip/web 90\n");
     tag_match_free(&spec.match);

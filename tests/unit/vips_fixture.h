@@ -75,7 +75,7 @@ static inline void expect_not_asked(void)
 
 static inline void turn(void)
 {
-    event_base_loop(fake.agent.base, EVLOOP_NONBLOCK);
+    event_base_loop(fake.base, EVLOOP_NONBLOCK);
 }
 
 static inline void say(struct steward_report r)
@@ -97,7 +97,7 @@ static inline void tick(void)
     time_t end = time(NULL) + DEADLINE_S;
     unsigned before = fake.settles;
     while (fake.settles == before && time(NULL) <= end)
-        event_base_loop(fake.agent.base, EVLOOP_ONCE);
+        event_base_loop(fake.base, EVLOOP_ONCE);
     ck_assert_uint_gt(fake.settles, before);
 }
 
@@ -118,7 +118,7 @@ static inline void fill_socket(void)
 static inline void renew(void)
 {
     lease.until_us = fake.now_us + LEASE_MS * MS;
-    vips_hear(v, &lease);
+    fake_lease_change(&lease);
 }
 
 static inline void win(void)
@@ -132,7 +132,7 @@ static inline void lose(const char *holder)
 {
     lease.held = false;
     snprintf(lease.holder, sizeof lease.holder, "%s", holder);
-    vips_hear(v, &lease);
+    fake_lease_change(&lease);
 }
 
 static inline void hold(void)
@@ -156,6 +156,26 @@ static inline void assert_state(enum vip_state state)
     ck_assert_str_eq(vip_state_text(view().vip->state), vip_state_text(state));
 }
 
+static unsigned stewards_lost;
+static inline void on_steward_lost(void *arg)
+{
+    (void)arg;
+    stewards_lost++;
+}
+
+/* What snapshots would say, "NAME HOLDER EPOCH\n" each. */
+static inline const char *snapshot(void)
+{
+    static char text[256];
+    struct journal_vip vip;
+    size_t cursor = 0, used = 0;
+    text[0] = '\0';
+    while (vips_next_told(v, &cursor, &vip))
+        used += (size_t)snprintf(text + used, sizeof text - used, "%s %s %d\n", vip.name,
+                                 *vip.holder ? vip.holder : "-", (int)vip.epoch);
+    return text;
+}
+
 /* It waits for its lease, and its steward is well. */
 static inline void setup(void)
 {
@@ -175,7 +195,7 @@ static inline void setup(void)
                      0);
     vips_fd = pair[0];
     steward_fd = pair[1];
-    v = vips_new(&fake.agent, vips_fd);
+    v = vips_new(fake.host, vips_fd, on_steward_lost, NULL);
     vips_configure(v, &spec, 1);
     ck_assert_str_eq(fake_leases_asked(), "watch vip/web\n");
     say((struct steward_report){.kind = STEWARD_READY, .flag = 1});
