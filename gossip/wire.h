@@ -28,7 +28,7 @@
  *         ACCEPT    -
  *         REFUSE    promised round 8, held: round 8, claim 8, owner 8, epoch 8, priority 1, time 4
  *         RELEASE   heir 8
- *         WAITING   priority 1, preempts 1
+ *         WAITING   priority 1, time 4 (0: waits no longer), preempts 1
  *         HANDOVER  -
  *         MOVE      heir 8
  *         QUERY     -

@@ -6,9 +6,10 @@
 #include <string.h>
 
 enum {
-    GRACE_PARTS = 8,  /* of its length, that a free lease is kept for the best that wait */
-    HEIR_PARTS = 4,   /* ... for an heir */
-    WAITING_PARTS = 1 /* ... who has asked is held to wait for it */
+    /* Parts of its length, that a free lease is kept for a candidate of higher priority after that
+     * has asked: longer than until it asks again (leases.c). */
+    GRACE_PARTS = 6,
+    KEPT_PARTS = 2, /* ... at the most: that candidate may hear nothing */
 };
 
 void grants_free(struct grants *grants)
@@ -84,42 +85,30 @@ static struct grant_slot *find_or_add(struct grants *grants, int64_t now_us, uin
     return s;
 }
 
-static void note_waiting(struct grant_slot *s, int64_t now_us, const struct lease_message *m)
+/* A holder that renews does not wait: noted, it would hide those that do until its lease is over.
+ * Nor is one favoured that has let its lease run out: it may be cut off. */
+static void note_asking(struct grant_slot *s, int64_t now_us, const struct lease_message *m)
 {
-    bool better = m->grant.priority > s->best.priority || now_us >= s->best.until_us;
+    struct heir waiting = {m->grant.owner, m->ballot.claim, m->grant.priority, now_us + m->time_us};
     s->length_us = m->time_us;
-    if (!better && m->grant.owner != s->best.owner)
-        return;
-    s->best.owner = m->grant.owner;
-    s->best.priority = m->grant.priority;
-    s->best.until_us = now_us + s->length_us / WAITING_PARTS;
+    if (s->voter.grant.ballot.claim != m->ballot.claim)
+        heirs_note(&s->waiting, now_us, &waiting);
 }
 
-/* Is what is free kept for somebody else? */
-static bool is_kept(const struct grant_slot *s, int64_t now_us, const struct lease_message *m)
+/* Is a candidate of higher priority there, that asked just now or has had no time to? The time was
+ * the successor's until open_us, which must have asked by then. */
+static bool is_better_waiting(const struct grant_slot *s, int64_t now_us, int64_t open_us,
+                              uint8_t priority)
 {
-    int64_t free_for_us = now_us - core_max(s->free_us, s->voter.until_us);
-    if (s->heir != 0 && free_for_us < s->length_us / HEIR_PARTS)
-        return m->grant.owner != s->heir;
-    return m->grant.priority < s->best.priority && now_us < s->best.until_us &&
-           free_for_us < s->length_us / GRACE_PARTS;
-}
-
-static void note_release(struct grant_slot *s, int64_t now_us, const struct lease_message *m)
-{
-    s->free_us = now_us;
-    s->heir = m->heir;
-}
-
-/* Without a trace. */
-static bool answer_query(const struct grants *grants, int64_t now_us,
-                         const struct wire_lease *heard, struct lease_message *answer)
-{
-    uint32_t at = place(grants, heard->name);
-    if (at == grants->count || grants->slots[at].name != heard->name)
-        return false;
-    lease_voter_tell(&grants->slots[at].voter, now_us, &heard->message, answer);
-    return true;
+    for (unsigned i = 0; i < s->waiting.count; i++) {
+        const struct heir *waiting = &s->waiting.all[i];
+        int64_t asked_us = waiting->until_us - s->length_us;
+        int64_t from_us = waiting->key == s->heir ? asked_us : core_max(asked_us, open_us);
+        if (waiting->priority > priority && now_us < waiting->until_us &&
+            now_us < from_us + s->length_us / GRACE_PARTS)
+            return true;
+    }
+    return false;
 }
 
 /* What was granted before the start may still be held. A disk that was lost does not know how long
@@ -129,6 +118,38 @@ static int64_t silent_until_us(const struct grants *grants, const struct grant_s
 {
     int64_t length_us = core_max(m->time_us, s->length_us);
     return core_max(grants->silent_until_us, grants->started_us + lease_quarantine_us(length_us));
+}
+
+/* Is what is free kept for somebody else? A voter that was silent does not know until when it is
+ * held, but for a lease that was renewed last just before it could answer. */
+static bool is_kept(const struct grants *grants, const struct grant_slot *s, int64_t now_us,
+                    const struct lease_message *m)
+{
+    int64_t open_us = core_max(s->free_us, s->voter.until_us) +
+                      (s->heir != 0 ? s->length_us / GRANTS_HEIR_PARTS : 0);
+    if (s->heir != 0 && now_us < open_us)
+        return m->grant.owner != s->heir;
+    int64_t over_us = core_max(open_us, silent_until_us(grants, s, m) + s->length_us);
+    return now_us < over_us + s->length_us / KEPT_PARTS &&
+           is_better_waiting(s, now_us, open_us, m->grant.priority);
+}
+
+static void note_release(struct grant_slot *s, int64_t now_us, const struct lease_message *m)
+{
+    s->free_us = now_us;
+    s->heir = m->heir;
+}
+
+/* A member that only asks is a candidate no more, if it ever was. */
+static bool answer_query(struct grants *grants, int64_t now_us, const struct wire_lease *heard,
+                         struct lease_message *answer)
+{
+    uint32_t at = place(grants, heard->name);
+    if (at == grants->count || grants->slots[at].name != heard->name)
+        return false;
+    heirs_remove(&grants->slots[at].waiting, heard->message.ballot.claim);
+    lease_voter_tell(&grants->slots[at].voter, now_us, &heard->message, answer);
+    return true;
 }
 
 bool grants_hear(struct grants *grants, int64_t now_us, const struct wire_lease *heard,
@@ -147,21 +168,23 @@ bool grants_hear(struct grants *grants, int64_t now_us, const struct wire_lease 
         return false;
     s->used_us = now_us;
     if (m->kind == LEASE_PREPARE)
-        note_waiting(s, now_us, m);
+        note_asking(s, now_us, m);
     if (now_us < silent_until_us(grants, s, m)) {
         s->free_us = silent_until_us(grants, s, m);
         return false;
     }
     const struct lease_grant *held = lease_voter_grant(&s->voter, now_us);
-    if (m->kind == LEASE_PREPARE && !held && is_kept(s, now_us, m)) {
+    if (m->kind == LEASE_PREPARE && !held && is_kept(grants, s, now_us, m)) {
         *answer = (struct lease_message){.kind = LEASE_REFUSE, .ballot = m->ballot};
         return true;
     }
     bool answers = lease_voter_hear(&s->voter, now_us, m, 0, answer);
     if (held && !lease_voter_grant(&s->voter, now_us))
         note_release(s, now_us, m);
-    if (answers && answer->kind == LEASE_ACCEPT)
+    if (answers && answer->kind == LEASE_ACCEPT) {
         s->heir = 0;
+        heirs_remove(&s->waiting, m->ballot.claim);
+    }
     if (s->voter.epoch > grants->epochs)
         grants->epochs = s->voter.epoch;
     return answers;

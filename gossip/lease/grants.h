@@ -4,11 +4,13 @@
 #ifndef GOSSIP_GRANTS_H
 #define GOSSIP_GRANTS_H
 
+#include "gossip/lease/heirs.h"
 #include "gossip/wire.h"
 
 #define GRANTS_MAX 4096 /* names; with more, the one that was used longest ago makes room */
 /* Leases that are longer must be known to the disk first, for the time after a new start. */
 #define GRANTS_LENGTH_MS 1000
+#define GRANTS_HEIR_PARTS 4 /* of its length, that a free lease is kept for the successor */
 
 struct grant_slot {
     uint64_t name;
@@ -16,11 +18,7 @@ struct grant_slot {
     int64_t used_us, free_us; /* since when it is free, once it is */
     int64_t length_us;        /* as its candidates last said */
     uint64_t heir;
-    struct {
-        uint64_t owner;
-        uint8_t priority;
-        int64_t until_us;
-    } best; /* who waits for it */
+    struct heirs waiting; /* candidates that asked recently and do not hold it, by claim */
 };
 
 struct grants {

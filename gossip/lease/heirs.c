@@ -27,6 +27,13 @@ void heirs_note(struct heirs *heirs, int64_t now_us, const struct heir *heir)
         *at = *heir;
 }
 
+void heirs_remove(struct heirs *heirs, uint64_t claim)
+{
+    for (unsigned i = 0; i < heirs->count; i++)
+        if (heirs->all[i].claim == claim)
+            heirs->all[i--] = heirs->all[--heirs->count];
+}
+
 const struct heir *heirs_choose(const struct heirs *heirs, int64_t now_us, uint64_t key)
 {
     const struct heir *best = NULL;

@@ -8,6 +8,7 @@
 
 struct heir {
     uint64_t key; /* a member's */
+    uint64_t claim;
     uint8_t priority;
     int64_t until_us; /* then it should have told again */
 };
@@ -18,6 +19,7 @@ struct heirs {
 };
 
 void heirs_note(struct heirs *heirs, int64_t now_us, const struct heir *heir);
+void heirs_remove(struct heirs *heirs, uint64_t claim);
 /* The one of that key, or for 0 the best; NULL: none. */
 const struct heir *heirs_choose(const struct heirs *heirs, int64_t now_us, uint64_t key);
 

@@ -51,7 +51,7 @@ enum lease_kind {
     LEASE_ACCEPT,
     LEASE_REFUSE,
     LEASE_RELEASE,  /* this ballot's, and those of its claim before it */
-    LEASE_WAITING,  /* to the holder: I would take it (leases.h) */
+    LEASE_WAITING,  /* to the holder: I would take it, if asked within time_us (leases.h) */
     LEASE_HANDOVER, /* to the heir: this ballot is released, it is yours to try for */
     LEASE_MOVE,     /* to the holder: hand it to this heir */
     LEASE_QUERY,    /* to a voter: who holds it? answered by REFUSE */
@@ -72,7 +72,8 @@ struct lease_message {
     /* PROPOSE: what shall be held. REFUSE: what is, round 0: nothing. PROMISE: of it only the
      * epoch, the highest that ever was. */
     struct lease_grant grant;
-    int64_t time_us; /* PREPARE, PROPOSE: for how long. REFUSE: for how long it still is. */
+    int64_t time_us; /* PREPARE, PROPOSE: for how long. REFUSE: for how long it still is.
+                      * WAITING: for how long the sender counts as waiting, 0: no longer. */
     uint64_t round;  /* REFUSE: that it was promised to */
     uint64_t heir;   /* RELEASE: who shall have it next, 0: whoever */
     bool preempts;   /* WAITING: takes it from a holder of lower priority */

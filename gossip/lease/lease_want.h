@@ -24,6 +24,7 @@ struct lease_want {
     uint32_t reporters[LEASE_LISTS_MAX]; /* seats, by list */
     uint64_t move_to;                    /* an heir that should have it from us; 0: none */
     struct heirs heirs;
+    uint64_t told; /* the holder that was told last that we wait; 0: none */
     uint64_t heir;
     struct lease_ballot released, inherited; /* by us; by another, for us */
     unsigned handovers;                      /* still to be sent */

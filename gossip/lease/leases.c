@@ -127,13 +127,24 @@ static void try_now(struct gossip *g, struct lease_want *w)
     ask(g, w, &m);
 }
 
-static void tell_waiting(struct gossip *g, const struct lease_want *w)
+/* time_us: for how long; 0: no longer. */
+static void tell_waiting(struct gossip *g, const struct lease_want *w, int64_t time_us)
 {
-    lease_out_push(g, w->c.other.owner, w->hash,
+    lease_out_push(g, w->told, w->hash,
                    &(struct lease_message){.kind = LEASE_WAITING,
                                            .ballot = {w->c.round, w->c.claim},
                                            .grant.priority = w->c.priority,
+                                           .time_us = time_us,
                                            .preempts = w->preempts});
+}
+
+/* We wait no longer: the holder shall not choose us, nor voters keep it for us. */
+static void withdraw(struct gossip *g, struct lease_want *w)
+{
+    if (w->told != 0)
+        tell_waiting(g, w, 0);
+    w->told = 0;
+    query(g, w);
 }
 
 /* Several tried at one time, and each got some voters: all let go of these, and one will be first.
@@ -152,7 +163,8 @@ static void wait_for(struct gossip *g, struct lease_want *w)
     w->next_us = g->now_us + random_part(g, w, AGAIN_PARTS);
     if (w->c.other.ballot.round == 0)
         return;
-    tell_waiting(g, w);
+    w->told = w->c.other.owner;
+    tell_waiting(g, w, w->c.length_us);
     w->next_us = core_min(w->c.other_until_us, g->now_us + part(w, ATTEMPT_PARTS)) +
                  random_part(g, w, SPREAD_PARTS);
 }
@@ -246,10 +258,24 @@ static void ask_to_move(const struct gossip *g, struct lease_want *w, uint64_t h
 static void hear_waiting(const struct gossip *g, struct lease_want *w, uint64_t key,
                          const struct lease_message *m)
 {
-    struct heir heir = {key, m->grant.priority, g->now_us + w->c.length_us};
+    struct heir heir = {key, m->ballot.claim, m->grant.priority, g->now_us + m->time_us};
+    if (m->time_us == 0) {
+        heirs_remove(&w->heirs, m->ballot.claim);
+        return;
+    }
     heirs_note(&w->heirs, g->now_us, &heir);
     if (m->preempts && heir.priority > w->c.priority)
         ask_to_move(g, w, key);
+}
+
+/* A member that is known to have failed would get it for nothing. */
+static void drop_failed(const struct gossip *g, struct heirs *heirs)
+{
+    for (unsigned i = heirs->count; i > 0; i--) {
+        uint32_t row = member_by_key(&g->members, heirs->all[i - 1].key);
+        if (row == MEMBER_NONE || !member_is_live(&g->members.rows[row]))
+            heirs_remove(heirs, heirs->all[i - 1].claim);
+    }
 }
 
 static void hand_over(struct gossip *g, struct lease_want *w)
@@ -278,6 +304,16 @@ static void inherit(struct gossip *g, struct lease_want *w, const struct lease_b
 
 /* ---- what comes in ---- */
 
+/* It has been released: to a successor, which must be given its time, or to any candidate. */
+static void hear_release(struct gossip *g, const struct wire_lease *heard)
+{
+    struct lease_want *w = lease_want_find(&g->leases, heard->name);
+    if (!w || w->held || w->watches || heard->message.heir == g->key)
+        return;
+    int64_t free_us = g->now_us + (heard->message.heir != 0 ? part(w, GRANTS_HEIR_PARTS) : 0);
+    w->next_us = core_min(w->next_us, free_us + random_part(g, w, SPREAD_PARTS));
+}
+
 /* What a voter is asked. */
 static void hear_question(struct gossip *g, const struct wire_message *m,
                           const struct wire_lease *asked)
@@ -301,6 +337,8 @@ static void hear_one(struct gossip *g, const struct wire_message *m, const struc
     if (message->kind == LEASE_PREPARE || message->kind == LEASE_PROPOSE ||
         message->kind == LEASE_RELEASE || message->kind == LEASE_QUERY) {
         hear_question(g, m, heard);
+        if (message->kind == LEASE_RELEASE)
+            hear_release(g, heard);
         return;
     }
     struct lease_want *w = lease_want_find(&g->leases, heard->name);
@@ -462,9 +500,12 @@ enum gossip_error leases_want(struct gossip *g, int64_t now_us,
     w->c.length_us = core_ms(options->length_ms);
     w->c.priority = options->priority;
     w->preempts = options->preempts;
+    bool withdraws = options->watches && !w->watches;
     w->watches = options->watches;
-    if (w->watches)
+    if (withdraws) {
         w->c.phase = LEASE_IDLE;
+        withdraw(g, w);
+    }
     if (!w->held)
         w->keep_us = INT64_MAX;
     w->next_us = core_min(w->next_us, now_us);
@@ -480,6 +521,7 @@ enum gossip_error leases_release(struct gossip *g, int64_t now_us, const char *n
     uint32_t row = named ? member_by_name(&g->members, heir) : MEMBER_NONE;
     if (!w || (named && row == MEMBER_NONE))
         return GOSSIP_ERROR_UNKNOWN;
+    drop_failed(g, &w->heirs);
     const struct heir *chosen =
         none ? NULL : heirs_choose(&w->heirs, now_us, named ? core_member(g, row)->key : 0);
     if (named && !chosen)
@@ -488,6 +530,8 @@ enum gossip_error leases_release(struct gossip *g, int64_t now_us, const char *n
     struct lease_message m;
     bool held = lease_is_held(&w->c, now_us);
     lease_release(&w->c, &m);
+    if (!held && !stays)
+        withdraw(g, w);
     m.heir = held && chosen ? chosen->key : 0;
     tell_voters(g, w, &m);
     w->held = w->changed = false;
@@ -500,6 +544,8 @@ enum gossip_error leases_release(struct gossip *g, int64_t now_us, const char *n
         w->handovers = HANDOVERS;
         hand_over(g, w);
     }
+    for (unsigned i = 0; i < w->heirs.count; i++)
+        lease_out_push(g, w->heirs.all[i].key, w->hash, &m);
     w->heirs.count = 0;
     if (w->over && w->handovers == 0)
         *w = g->leases.wants[--g->leases.count];

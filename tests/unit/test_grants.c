@@ -105,6 +105,85 @@ START_TEST(what_becomes_free_is_kept_for_the_best_that_wait_but_not_for_long)
 }
 END_TEST
 
+/* A holder (1) of priority 150, renewed halfway, and two that wait: 2 of 100 and 3 of 50. */
+static void grant_with_two_waiting(void)
+{
+    grant(1, 1, 1, 150);
+    now_us += SHORT_US;
+    ck_assert_int_eq(hear(1, LEASE_PREPARE, 2, 3, 50).kind, LEASE_REFUSE);
+    ck_assert_int_eq(hear(1, LEASE_PREPARE, 2, 2, 100).kind, LEASE_REFUSE);
+    grant(1, 2, 1, 150);
+    now_us += SHORT_US;
+    ck_assert_int_eq(hear(1, LEASE_PREPARE, 3, 3, 50).kind, LEASE_REFUSE);
+    ck_assert_int_eq(hear(1, LEASE_PREPARE, 3, 2, 100).kind, LEASE_REFUSE);
+}
+
+START_TEST(a_holder_that_renews_does_not_hide_those_that_wait)
+{
+    grant_with_two_waiting();
+    now_us += SHORT_US;
+    ck_assert_int_eq(hear(1, LEASE_PREPARE, 4, 3, 50).kind, LEASE_REFUSE);
+    ck_assert_int_eq(hear(1, LEASE_PREPARE, 4, 2, 100).kind, LEASE_PROMISE);
+}
+END_TEST
+
+START_TEST(the_best_keeps_its_place_while_it_asks_but_not_for_ever)
+{
+    grant_with_two_waiting();
+    int64_t free_us = now_us + SHORT_US;
+    for (now_us = free_us; now_us < free_us + SHORT_US; now_us += LENGTH_US / 10) {
+        ck_assert_int_eq(hear(1, LEASE_PREPARE, 4, 2, 100).kind, LEASE_PROMISE);
+        ck_assert_int_eq(hear(1, LEASE_PREPARE, 5, 3, 50).kind, LEASE_REFUSE);
+    }
+    ck_assert_int_eq(hear(1, LEASE_PREPARE, 5, 3, 50).kind, LEASE_PROMISE);
+}
+END_TEST
+
+START_TEST(after_a_best_that_died_the_next_best_comes_first)
+{
+    grant_with_two_waiting();
+    ck_assert_int_eq(hear(1, LEASE_PREPARE, 3, 4, 200).kind, LEASE_REFUSE);
+    now_us += SHORT_US;
+    ck_assert_int_eq(hear(1, LEASE_PREPARE, 4, 2, 100).kind, LEASE_REFUSE);
+    ck_assert_int_eq(hear(1, LEASE_PREPARE, 4, 3, 50).kind, LEASE_REFUSE);
+    now_us += LENGTH_US / 10;
+    ck_assert_int_eq(hear(1, LEASE_PREPARE, 4, 2, 100).kind, LEASE_REFUSE);
+    now_us += LENGTH_US / 10;
+    ck_assert_int_eq(hear(1, LEASE_PREPARE, 4, 3, 50).kind, LEASE_REFUSE);
+    ck_assert_int_eq(hear(1, LEASE_PREPARE, 4, 2, 100).kind, LEASE_PROMISE);
+}
+END_TEST
+
+START_TEST(a_candidate_that_only_observes_now_is_not_waited_for)
+{
+    grant_with_two_waiting();
+    ck_assert_int_eq(hear(1, LEASE_QUERY, 0, 2, 0).kind, LEASE_REFUSE);
+    now_us += SHORT_US;
+    ck_assert_int_eq(hear(1, LEASE_PREPARE, 4, 3, 50).kind, LEASE_PROMISE);
+}
+END_TEST
+
+START_TEST(a_holder_that_let_it_run_out_is_not_favoured)
+{
+    grant_with_two_waiting();
+    now_us += SHORT_US;
+    ck_assert_int_eq(hear(1, LEASE_PREPARE, 4, 1, 150).kind, LEASE_PROMISE);
+    ck_assert_int_eq(hear(1, LEASE_PREPARE, 5, 2, 100).kind, LEASE_PROMISE);
+}
+END_TEST
+
+START_TEST(after_a_successor_that_died_the_best_that_waits_comes_first)
+{
+    grant_with_two_waiting();
+    ck_assert_int_eq(hear(1, LEASE_PREPARE, 3, 4, 200).kind, LEASE_REFUSE);
+    release_to(1, 2, 1, 4);
+    ck_assert_int_eq(hear(1, LEASE_PREPARE, 4, 2, 100).kind, LEASE_REFUSE);
+    now_us += LENGTH_US / 4;
+    ck_assert_int_eq(hear(1, LEASE_PREPARE, 4, 3, 50).kind, LEASE_REFUSE);
+    ck_assert_int_eq(hear(1, LEASE_PREPARE, 4, 2, 100).kind, LEASE_PROMISE);
+}
+END_TEST
+
 START_TEST(what_is_handed_over_is_kept_for_the_heir_but_not_for_long)
 {
     grant(1, 1, 1, 100);
@@ -150,6 +229,12 @@ int main(void)
     tcase_add_test(t, whose_disk_knows_of_nothing_is_silent_for_as_long_as_what_is_asked_for);
     tcase_add_test(t, what_is_longer_than_the_disk_knows_is_not_granted_and_is_told_of);
     tcase_add_test(t, what_becomes_free_is_kept_for_the_best_that_wait_but_not_for_long);
+    tcase_add_test(t, a_holder_that_renews_does_not_hide_those_that_wait);
+    tcase_add_test(t, the_best_keeps_its_place_while_it_asks_but_not_for_ever);
+    tcase_add_test(t, after_a_best_that_died_the_next_best_comes_first);
+    tcase_add_test(t, a_candidate_that_only_observes_now_is_not_waited_for);
+    tcase_add_test(t, a_holder_that_let_it_run_out_is_not_favoured);
+    tcase_add_test(t, after_a_successor_that_died_the_best_that_waits_comes_first);
     tcase_add_test(t, what_is_handed_over_is_kept_for_the_heir_but_not_for_long);
     tcase_add_test(t, epochs_go_on_where_the_disk_says_and_over_all_names);
     tcase_add_test(t, of_too_many_names_the_one_used_longest_ago_makes_room_unless_it_is_held);

@@ -66,7 +66,8 @@ START_TEST(what_a_kind_says_comes_back_and_the_rest_is_nothing)
         ck_assert_uint_eq(l->grant.owner, lasts ? UINT64_MAX : 0);
         ck_assert_uint_eq(l->grant.epoch, epoch ? WIRE_ROUND_MAX : 0);
         ck_assert_uint_eq(l->grant.priority, lasts || kind == LEASE_WAITING ? UINT8_MAX : 0);
-        ck_assert_int_eq(l->time_us, lasts ? 1000 * LEASE_LENGTH_MS_MAX : 0);
+        ck_assert_int_eq(l->time_us,
+                         lasts || kind == LEASE_WAITING ? 1000 * LEASE_LENGTH_MS_MAX : 0);
         ck_assert_uint_eq(l->heir, kind == LEASE_RELEASE || kind == LEASE_MOVE ? 5 : 0);
         ck_assert_int_eq(l->preempts, kind == LEASE_WAITING);
     }
