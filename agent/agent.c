@@ -34,7 +34,7 @@ enum {
 };
 
 static void say(enum event_kind kind, const struct gossip_member *member,
-                const struct journal_vip *vip)
+                const struct vip_record *vip)
 {
     static const char remark[] = "; it lives, but not all who watch it can reach it: is a link cut "
                                  "one way, or losing packets?";

@@ -39,7 +39,7 @@ _Static_assert(HOST_ERROR_BYTES >= CONFIG_ERROR_BYTES && HOST_ERROR_BYTES >= STO
                    HOST_ERROR_BYTES >= NET_ERROR_BYTES && HOST_ERROR_BYTES >= ERROR_BYTES,
                "one buffer serves all");
 
-static bool next_vip(const void *arg, size_t *cursor, struct journal_vip *into)
+static bool next_vip(const void *arg, size_t *cursor, struct vip_record *into)
 {
     return vips_next_told(arg, cursor, into);
 }

@@ -73,7 +73,7 @@ static void tell_subscribers(struct host *h, const struct journal_entry *entry)
 
 /* The journal numbers the changes, so it is also the queue of those that a subscriber publishes. */
 void host_publish(struct host *h, enum event_kind kind, const struct gossip_member *member,
-                  const struct journal_vip *vip)
+                  const struct vip_record *vip)
 {
     journal_append(h->journal, clock_us(CLOCK_REALTIME) / 1000, kind, member, vip);
     if (h->publishing)

@@ -81,7 +81,7 @@ enum host_module {
  * Both are copied. A subscriber may publish too: everyone sees both changes in the order of their
  * numbers. Changes of members that the core reports are published by the host itself. */
 void host_publish(struct host *h, enum event_kind kind, const struct gossip_member *member,
-                  const struct journal_vip *vip);
+                  const struct vip_record *vip);
 
 /* entry: borrowed (journal_hold keeps it); NULL: a change was lost for lack of memory, and its
  * number is used up. */

@@ -1,5 +1,7 @@
 #include "cli/cli.h"
 
+#include "agent/base/duration.h"
+#include "agent/rpc/fields.h"
 #include "cli/print.h"
 
 #include <assert.h>
@@ -11,9 +13,9 @@
 #define DEFAULT_RUN_DIR "/run/muster"
 #define MESSAGE_BYTES_MAX 2048
 
-static void say(const struct cli *cli, const char *format, va_list arguments)
+static void cli_vsay(const struct cli *cli, const char *format, va_list arguments)
     __attribute__((format(printf, 2, 0)));
-static void say(const struct cli *cli, const char *format, va_list arguments)
+static void cli_vsay(const struct cli *cli, const char *format, va_list arguments)
 {
     char message[MESSAGE_BYTES_MAX];
     vsnprintf(message, sizeof message, format, arguments);
@@ -26,7 +28,7 @@ void cli_say(const struct cli *cli, const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
-    say(cli, format, arguments);
+    cli_vsay(cli, format, arguments);
     va_end(arguments);
 }
 
@@ -43,7 +45,7 @@ void cli_wrong(const struct cli *cli, const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
-    say(cli, format, arguments);
+    cli_vsay(cli, format, arguments);
     va_end(arguments);
     cli_usage(cli, stderr);
     exit(CLI_USAGE);
@@ -60,11 +62,6 @@ static void set_socket(struct cli *cli, const char *path, const char *name)
 static void set_run_dir(struct cli *cli, const char *run_dir)
 {
     set_socket(cli, run_dir, "/control.sock");
-}
-
-void cli_init(struct cli *cli)
-{
-    *cli = (struct cli){.title = "muster"};
 }
 
 static void set_output(struct cli *cli, const char *name)
@@ -124,20 +121,6 @@ char **cli_arguments(struct cli *cli, int argc, char **argv, int least, int most
     return cli_rest(cli, argc, argv, least, most);
 }
 
-int cli_failed(const struct cli *cli, const struct client *client, const char *subject)
-{
-    static const int exits[] = {
-        [CLIENT_OK] = CLI_YES,       [CLIENT_REFUSED] = CLI_NO,
-        [CLIENT_LOST] = CLI_UNASKED, [CLIENT_TIMED_OUT] = CLI_TIMEOUT,
-        [CLIENT_UNREAD] = CLI_YES,
-    };
-    if (client->status == CLIENT_REFUSED && subject)
-        cli_say(cli, "\"%s\": %s", subject, client->error);
-    else if (client->status != CLIENT_OK && client->status != CLIENT_UNREAD)
-        cli_say(cli, "%s", client->error);
-    return exits[client->status];
-}
-
 char *cli_split(char *pair)
 {
     char *equals = strchr(pair, '=');
@@ -145,6 +128,51 @@ char *cli_split(char *pair)
         return NULL;
     *equals = '\0';
     return equals + 1;
+}
+
+int64_t cli_deadline(const struct cli *cli, const char *text)
+{
+    uint32_t timeout_ms;
+    if (!duration_parse(text, &timeout_ms) || timeout_ms == 0)
+        cli_wrong(cli,
+                  "--timeout \"%s\": not a time of up to 30 days, such as \"250ms\", \"5s\" or "
+                  "\"2m\"",
+                  text);
+    return client_now_ms() + timeout_ms;
+}
+
+struct client *cli_connect(struct cli *cli, int64_t deadline_ms)
+{
+    client_open(&cli->client, cli->socket, deadline_ms);
+    return &cli->client;
+}
+
+int cli_failed(const struct cli *cli, const char *subject)
+{
+    static const int exits[] = {
+        [CLIENT_OK] = CLI_YES,       [CLIENT_REFUSED] = CLI_NO,
+        [CLIENT_LOST] = CLI_UNASKED, [CLIENT_TIMED_OUT] = CLI_TIMEOUT,
+        [CLIENT_UNREAD] = CLI_YES,
+    };
+    const struct client *client = &cli->client;
+    if (client->status == CLIENT_REFUSED && subject)
+        cli_say(cli, "\"%s\": %s", subject, client->error);
+    else if (client->status != CLIENT_OK && client->status != CLIENT_UNREAD)
+        cli_say(cli, "%s", client->error);
+    return exits[client->status];
+}
+
+int cli_done(const struct cli *cli, const char *subject, const char *what)
+{
+    if (cli->client.status != CLIENT_OK)
+        return cli_failed(cli, subject);
+    if (!cli->json)
+        return CLI_YES;
+    struct json json = {0};
+    json_object_begin(&json, NULL);
+    json_boolean(&json, what, true);
+    json_object_end(&json);
+    return cli_print_json(cli, &json);
 }
 
 int cli_print_json(const struct cli *cli, struct json *json)
@@ -160,28 +188,9 @@ int cli_print_json(const struct cli *cli, struct json *json)
     return status;
 }
 
-int cli_done(const struct cli *cli, const struct client *client, const char *subject,
-             const char *what)
+int cli_print_answer(const struct cli *cli)
 {
-    if (client->status != CLIENT_OK)
-        return cli_failed(cli, client, subject);
-    if (!cli->json)
-        return CLI_YES;
     struct json json = {0};
-    json_object_begin(&json, NULL);
-    json_boolean(&json, what, true);
-    json_object_end(&json);
+    fields_object_json(&json, NULL, &cli->client.body.data);
     return cli_print_json(cli, &json);
-}
-
-int cli_order(struct cli *cli, int argc, char **argv, const char *command, const char *what)
-{
-    cli_arguments(cli, argc, argv, 0, 0);
-    struct client client;
-    client_open(&client, cli->socket, CLIENT_NO_DEADLINE);
-    client_request(&client, command);
-    client_call(&client, false);
-    int status = cli_done(cli, &client, NULL, what);
-    client_close(&client);
-    return status;
 }

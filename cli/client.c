@@ -1,6 +1,6 @@
 #include "cli/client.h"
 
-#include "cli/fields.h"
+#include "agent/rpc/fields.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -166,13 +166,14 @@ struct header {
 
 static bool receive_header(struct client *c, struct header *header, bool patient)
 {
-    static const struct fields_entry fields[] = {
-        {"Error", FIELDS_TEXT, offsetof(struct header, error), false},
-        {"Seq", FIELDS_UNSIGNED, offsetof(struct header, seq), false},
+    static const struct fields_entry entries[] = {
+        {.name = "Error", .kind = FIELDS_TEXT, .offset = offsetof(struct header, error)},
+        {.name = "Seq", .kind = FIELDS_UNSIGNED, .offset = offsetof(struct header, seq)},
     };
+    static const struct fields fields = FIELDS(entries);
     if (!receive(c, &c->header, patient))
         return false;
-    const char *wrong = fields_read(&c->header.data, fields, 2, c->header.zone, header);
+    const char *wrong = fields_read(&c->header.data, &fields, c->header.zone, header);
     return !wrong || malformed(c, wrong);
 }
 
@@ -204,10 +205,11 @@ static bool receive_answer(struct client *c, bool has_body)
 
 static bool send_request(struct client *c)
 {
-    if (c->request_failed)
+    const msgpack_sbuffer *bytes = &c->request.bytes;
+    if (c->request.failed)
         return unreachable(c, ENOMEM);
-    for (size_t sent = 0; sent < c->request.size;) {
-        ssize_t n = send(c->fd, c->request.data + sent, c->request.size - sent, MSG_NOSIGNAL);
+    for (size_t sent = 0; sent < bytes->size;) {
+        ssize_t n = send(c->fd, bytes->data + sent, bytes->size - sent, MSG_NOSIGNAL);
         if (n >= 0)
             sent += (size_t)n;
         else if (errno == EAGAIN)
@@ -229,7 +231,7 @@ enum client_status client_call(struct client *c, bool has_body)
     return c->status;
 }
 
-void client_tell(struct client *c)
+void client_send(struct client *c)
 {
     if (c->status == CLIENT_OK)
         send_request(c);
@@ -269,46 +271,31 @@ enum client_status client_await_end(struct client *c)
     return c->status;
 }
 
-static void packed(struct client *c, int result)
+struct rpc_out *client_request(struct client *c, const char *command)
 {
-    c->request_failed |= result != 0;
+    struct rpc_out *out = &c->request;
+    rpc_out_reset(out);
+    rpc_map_begin(out, NULL);
+    rpc_put_text(out, "Command", command);
+    rpc_put_unsigned(out, "Seq", ++c->seq);
+    rpc_end(out);
+    return out;
 }
 
-void client_request(struct client *c, const char *command)
+enum client_status client_ask(struct client *c, bool has_body, const char *command, ...)
 {
-    c->seq++;
-    c->request_failed = false;
-    msgpack_sbuffer_clear(&c->request);
-    client_put_map(c, 2);
-    client_put_text(c, "Command");
-    client_put_text(c, command);
-    client_put_text(c, "Seq");
-    client_put_unsigned(c, c->seq);
-}
-
-void client_put_map(struct client *c, size_t count)
-{
-    packed(c, msgpack_pack_map(&c->packer, count));
-}
-
-void client_put_array(struct client *c, size_t count)
-{
-    packed(c, msgpack_pack_array(&c->packer, count));
-}
-
-void client_put_text(struct client *c, const char *text)
-{
-    packed(c, msgpack_pack_str_with_body(&c->packer, text, strlen(text)));
-}
-
-void client_put_boolean(struct client *c, bool value)
-{
-    packed(c, value ? msgpack_pack_true(&c->packer) : msgpack_pack_false(&c->packer));
-}
-
-void client_put_unsigned(struct client *c, uint64_t value)
-{
-    packed(c, msgpack_pack_uint64(&c->packer, value));
+    va_list pairs;
+    va_start(pairs, command);
+    struct rpc_out *out = client_request(c, command);
+    const char *key = va_arg(pairs, const char *);
+    if (key)
+        rpc_map_begin(out, NULL);
+    for (const char *k = key; k; k = va_arg(pairs, const char *))
+        rpc_put_text(out, k, va_arg(pairs, const char *));
+    if (key)
+        rpc_end(out);
+    va_end(pairs);
+    return client_call(c, has_body);
 }
 
 enum client_status client_stream(struct client *c)
@@ -326,12 +313,11 @@ bool client_is_buffered(const struct client *c)
 enum client_status client_watch(struct client *c, const char *events, uint64_t from)
 {
     assert(c->stream_seq == 0);
-    client_request(c, "watch");
-    client_put_map(c, 2);
-    client_put_text(c, "Type");
-    client_put_text(c, events);
-    client_put_text(c, "From");
-    client_put_unsigned(c, from);
+    struct rpc_out *out = client_request(c, "watch");
+    rpc_map_begin(out, NULL);
+    rpc_put_text(out, "Type", events);
+    rpc_put_unsigned(out, "From", from);
+    rpc_end(out);
     return client_stream(c);
 }
 
@@ -343,8 +329,7 @@ static bool init(struct client *c, const char *path, int64_t deadline_ms)
     c->path = path;
     c->deadline_ms = deadline_ms;
     c->silence_ms = CLIENT_SILENCE_MS;
-    msgpack_sbuffer_init(&c->request);
-    msgpack_packer_init(&c->packer, &c->request, msgpack_sbuffer_write);
+    rpc_out_init(&c->request);
     msgpack_unpacked_init(&c->header);
     msgpack_unpacked_init(&c->body);
     c->unpacker = msgpack_unpacker_new(READ_BYTES);
@@ -353,10 +338,10 @@ static bool init(struct client *c, const char *path, int64_t deadline_ms)
 
 static void shake_hands(struct client *c)
 {
-    client_request(c, "handshake");
-    client_put_map(c, 1);
-    client_put_text(c, "Version");
-    client_put_unsigned(c, PROTOCOL_VERSION);
+    struct rpc_out *out = client_request(c, "handshake");
+    rpc_map_begin(out, NULL);
+    rpc_put_unsigned(out, "Version", PROTOCOL_VERSION);
+    rpc_end(out);
     if (client_call(c, false) == CLIENT_REFUSED)
         c->status = CLIENT_LOST;
 }
@@ -399,5 +384,5 @@ void client_close(struct client *c)
     msgpack_unpacked_destroy(&c->header);
     msgpack_unpacked_destroy(&c->body);
     msgpack_unpacker_free(c->unpacker);
-    msgpack_sbuffer_destroy(&c->request);
+    rpc_out_free(&c->request);
 }

@@ -3,6 +3,8 @@
 #ifndef MUSTER_CLIENT_H
 #define MUSTER_CLIENT_H
 
+#include "agent/rpc/rpc.h"
+
 #include <msgpack.h>
 #include <sys/un.h>
 
@@ -40,9 +42,7 @@ struct client {
     const char *path;
     int64_t deadline_ms;
     uint64_t seq, stream_seq;
-    msgpack_sbuffer request;
-    bool request_failed; /* out of memory */
-    msgpack_packer packer;
+    struct rpc_out request;
     msgpack_unpacker *unpacker;
     msgpack_unpacked header;
 };
@@ -55,20 +55,18 @@ int64_t client_now_ms(void);
 enum client_status client_open(struct client *c, const char *path, int64_t deadline_ms);
 void client_close(struct client *c);
 
-/* Begins a request; its body, if it has one, follows by client_put_. */
-void client_request(struct client *c, const char *command);
-void client_put_map(struct client *c, size_t count);
-void client_put_array(struct client *c, size_t count);
-void client_put_text(struct client *c, const char *text);
-void client_put_boolean(struct client *c, bool value);
-void client_put_unsigned(struct client *c, uint64_t value);
-
+/* Begins a request. Its body, if it has one, is written to what is returned. */
+struct rpc_out *client_request(struct client *c, const char *command);
 /* Sends the request and waits for its answer; has_body says that a body follows one without
  * error. Records that come before the answer are dropped: the answer is newer. */
 enum client_status client_call(struct client *c, bool has_body);
+/* Both, of a request whose body is a map of texts: pairs of key and value, and NULL; no pair: it
+ * has no body. */
+enum client_status client_ask(struct client *c, bool has_body, const char *command, ...)
+    __attribute__((sentinel));
 
 /* Sends the request, and waits for nothing. */
-void client_tell(struct client *c);
+void client_send(struct client *c);
 
 /* Sends a request after whose answer records come: the connection's one stream. */
 enum client_status client_stream(struct client *c);

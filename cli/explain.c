@@ -1,149 +1,45 @@
 #include "cli/cli.h"
-#include "cli/fields.h"
 #include "cli/member.h"
 #include "cli/print.h"
 
 #include <inttypes.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <string.h>
 
-#define ROW_BYTES_MAX 4096
 #define SPAN_BYTES 32
 
+/* What is nil in the answer keeps the value that it has here: unknown. */
 struct explanation {
     const msgpack_object *member_map, *observers_list;
     bool watched; /* from here; the next five hold then */
     double phi, loss;
-    int64_t rtt_us, last_ack_us; /* -1: unknown, never */
+    int64_t rtt_us, last_ack_us; /* -1: unmeasured, never */
     uint64_t unanswered;
     bool suspicion; /* runs here; the next three hold then */
     bool suspicion_ours;
     uint64_t confirmations;
     int64_t suspicion_left_us;
 
-    struct member member;
-    const char **observers;
-    size_t observers_count;
+    struct member_record member;
 };
 
-#define FIELD(name, kind, at)                                                                      \
+#define EXPLAIN(name, kind, member, is_optional)                                                   \
     {                                                                                              \
-        name, kind, offsetof(struct explanation, at), false                                        \
+        name, kind, offsetof(struct explanation, member), 0, is_optional                           \
     }
-static const struct fields_entry fields[] = {
-    FIELD("Member", FIELDS_OBJECT, member_map),
-    FIELD("Observers", FIELDS_OBJECT, observers_list),
-    FIELD("Watched", FIELDS_BOOLEAN, watched),
-    FIELD("Phi", FIELDS_NUMBER, phi),
-    FIELD("Loss", FIELDS_NUMBER, loss),
-    FIELD("RTT", FIELDS_SIGNED, rtt_us),
-    FIELD("LastAck", FIELDS_SIGNED, last_ack_us),
-    FIELD("Unanswered", FIELDS_UNSIGNED, unanswered),
-    FIELD("Suspicion", FIELDS_BOOLEAN, suspicion),
-    FIELD("SuspicionOurs", FIELDS_BOOLEAN, suspicion_ours),
-    FIELD("Confirmations", FIELDS_UNSIGNED, confirmations),
-    FIELD("SuspicionLeft", FIELDS_SIGNED, suspicion_left_us),
+static const struct fields_entry explain_entries[] = {
+    EXPLAIN("member", FIELDS_OBJECT, member_map, false),
+    EXPLAIN("observers", FIELDS_OBJECT, observers_list, false),
+    EXPLAIN("watched", FIELDS_BOOLEAN, watched, false),
+    EXPLAIN("phi", FIELDS_NUMBER, phi, true),
+    EXPLAIN("loss", FIELDS_NUMBER, loss, true),
+    EXPLAIN("rtt_us", FIELDS_SIGNED, rtt_us, true),
+    EXPLAIN("last_ack_us", FIELDS_SIGNED, last_ack_us, true),
+    EXPLAIN("unanswered", FIELDS_UNSIGNED, unanswered, true),
+    EXPLAIN("suspicion", FIELDS_BOOLEAN, suspicion, false),
+    EXPLAIN("suspicion_ours", FIELDS_BOOLEAN, suspicion_ours, false),
+    EXPLAIN("confirmations", FIELDS_UNSIGNED, confirmations, true),
+    EXPLAIN("suspicion_left_us", FIELDS_SIGNED, suspicion_left_us, true),
 };
-
-static bool read_observers(msgpack_zone *zone, struct explanation *e)
-{
-    const msgpack_object *list = e->observers_list;
-    if (list && list->type != MSGPACK_OBJECT_ARRAY)
-        return false;
-    e->observers_count = list ? list->via.array.size : 0;
-    e->observers = msgpack_zone_malloc(zone, (e->observers_count + 1) * sizeof *e->observers);
-    if (!e->observers)
-        return false;
-    for (size_t i = 0; i < e->observers_count; i++) {
-        e->observers[i] = fields_text(&list->via.array.ptr[i], zone);
-        if (!e->observers[i])
-            return false;
-    }
-    return true;
-}
-
-static const char *read_explanation(const msgpack_unpacked *body, struct explanation *e)
-{
-    const char *wrong =
-        fields_read(&body->data, fields, sizeof fields / sizeof fields[0], body->zone, e);
-    if (wrong)
-        return wrong;
-    if (!e->member_map)
-        return "Member";
-    if (!read_observers(body->zone, e))
-        return "Observers";
-    return member_read(e->member_map, body->zone, &e->member);
-}
-
-static enum client_status ask(struct client *client, const char *name, struct explanation *e)
-{
-    client_request(client, "explain");
-    client_put_map(client, 1);
-    client_put_text(client, "Node");
-    client_put_text(client, name);
-    if (client_call(client, true) != CLIENT_OK)
-        return client->status;
-    const char *wrong = read_explanation(&client->body, e);
-    return wrong ? client_malformed(client, wrong) : CLIENT_OK;
-}
-
-static void put_unsigned(struct json *json, const char *key, bool known, uint64_t value)
-{
-    if (known)
-        json_unsigned(json, key, value);
-    else
-        json_raw(json, key, "null");
-}
-
-static void put_us(struct json *json, const char *key, bool known, int64_t us)
-{
-    put_unsigned(json, key, known && us >= 0, (uint64_t)us);
-}
-
-static void put_number(struct json *json, const char *key, bool known, double value)
-{
-    if (known)
-        json_number(json, key, value);
-    else
-        json_raw(json, key, "null");
-}
-
-static int print_json(const struct cli *cli, const struct explanation *e)
-{
-    struct json json = {0};
-    json_object_begin(&json, NULL);
-    member_json(&json, "member", &e->member);
-    json_boolean(&json, "watched", e->watched);
-    put_number(&json, "phi", e->watched, e->phi);
-    put_number(&json, "loss", e->watched, e->loss);
-    put_us(&json, "rtt_us", e->watched, e->rtt_us);
-    put_us(&json, "last_ack_us", e->watched, e->last_ack_us);
-    put_unsigned(&json, "unanswered", e->watched, e->unanswered);
-    json_boolean(&json, "suspicion", e->suspicion);
-    json_boolean(&json, "suspicion_ours", e->suspicion && e->suspicion_ours);
-    put_unsigned(&json, "confirmations", e->suspicion, e->confirmations);
-    put_us(&json, "suspicion_left_us", e->suspicion, e->suspicion_left_us);
-    json_array_begin(&json, "observers");
-    for (size_t i = 0; i < e->observers_count; i++)
-        json_string(&json, NULL, e->observers[i]);
-    json_array_end(&json);
-    json_object_end(&json);
-    return cli_print_json(cli, &json);
-}
-
-static void row(const char *label, const char *format, ...) __attribute__((format(printf, 2, 3)));
-static void row(const char *label, const char *format, ...)
-{
-    char text[ROW_BYTES_MAX];
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(text, sizeof text, format, arguments);
-    va_end(arguments);
-    printf("%-13s", label);
-    print_safe(stdout, text);
-    putchar('\n');
-}
+static const struct fields explain_fields = FIELDS(explain_entries);
 
 /* "850 us", "1.2 ms", "3.4 s" into SPAN_BYTES; returns into. */
 static const char *span_text(int64_t us, char *into)
@@ -157,70 +53,79 @@ static const char *span_text(int64_t us, char *into)
     return into;
 }
 
-static void print_member(const struct member *member)
+static void print_member(const struct member_record *member, msgpack_zone *zone)
 {
-    row("member", "%s", member->name);
-    row("id", "%s", member->id);
-    row("generation", "%" PRIu64 ", incarnation %" PRIu64, member->generation, member->incarnation);
-    row("address", "%s", member->address);
-    printf("%-13s", "status");
-    print_status(stdout, member->status);
-    putchar('\n');
+    const char *tags = member_tags(member, zone);
+    print_row("member", "%s", member->name);
+    print_row("id", "%s", member->id);
+    print_row("generation", "%" PRIu64 ", incarnation %" PRIu64, member->generation,
+              member->incarnation);
+    print_row("address", "%s", member_address(member, zone));
+    print_status_row("status", member->status);
     if (member->unreachable)
-        row("unreachable", "partly: it lives, but not all who watch it can reach it");
-    row("tags", "%s", *member->tags_text ? member->tags_text : "none");
+        print_row("unreachable", "partly: it lives, but not all that watch it reach it");
+    print_row("tags", "%s", *tags ? tags : "none");
 }
 
 static void print_edge(const struct explanation *e)
 {
     char text[SPAN_BYTES];
-    row("watched", "%s", e->watched ? "from here" : "not from here");
+    print_row("watched", "%s", e->watched ? "from here" : "not from here");
     if (!e->watched)
         return;
-    row("phi", "%.2f", e->phi);
-    row("loss", "%.1f %%", e->loss * 100);
-    row("round trip", "%s", e->rtt_us < 0 ? "unmeasured" : span_text(e->rtt_us, text));
+    print_row("phi", "%.2f", e->phi);
+    print_row("loss", "%.1f %%", e->loss * 100);
+    print_row("round trip", "%s", e->rtt_us < 0 ? "unmeasured" : span_text(e->rtt_us, text));
     if (e->last_ack_us < 0)
-        row("last answer", "never");
+        print_row("last answer", "never");
     else
-        row("last answer", "%s ago", span_text(e->last_ack_us, text));
-    row("unanswered", "%" PRIu64 " pings", e->unanswered);
+        print_row("last answer", "%s ago", span_text(e->last_ack_us, text));
+    print_row("unanswered", "%" PRIu64 " pings", e->unanswered);
 }
 
 static void print_suspicion(const struct explanation *e)
 {
     char text[SPAN_BYTES];
-    if (!e->suspicion) {
-        row("suspicion", "none");
-        return;
-    }
-    int64_t left_us = e->suspicion_left_us < 0 ? 0 : e->suspicion_left_us;
-    row("suspicion", "%s, %" PRIu64 " accuse it, %s left to refute",
-        e->suspicion_ours ? "from here" : "from others", e->confirmations,
-        span_text(left_us, text));
+    if (e->suspicion)
+        print_row("suspicion", "%s, %" PRIu64 " observers suspect it, %s left to refute",
+                  e->suspicion_ours ? "from here" : "from others", e->confirmations,
+                  span_text(e->suspicion_left_us, text));
+    else
+        print_row("suspicion", "none");
 }
 
-static int print_text(const struct explanation *e)
+/* NULL: all well; else the field that is wrong. */
+static const char *print_explanation(const msgpack_unpacked *body)
 {
-    print_member(&e->member);
-    print_edge(e);
-    print_suspicion(e);
-    for (size_t i = 0; i < e->observers_count; i++)
-        row(i == 0 ? "observers" : "", "%s", e->observers[i]);
-    return CLI_YES;
+    struct explanation e = {.rtt_us = -1, .last_ack_us = -1};
+    msgpack_object_array observers;
+    const char *name, *wrong = fields_read(&body->data, &explain_fields, body->zone, &e);
+    if (!wrong && !e.member_map)
+        wrong = "member";
+    if (!wrong && !fields_array(e.observers_list, &observers))
+        wrong = "observers";
+    if (!wrong)
+        wrong = member_read(e.member_map, body->zone, &e.member);
+    if (wrong)
+        return wrong;
+    print_member(&e.member, body->zone);
+    print_edge(&e);
+    print_suspicion(&e);
+    for (uint32_t i = 0; i < observers.size; i++)
+        if ((name = fields_text(&observers.ptr[i], body->zone)))
+            print_row(i == 0 ? "observers" : "", "%s", name);
+    return NULL;
 }
 
 int explain_run(struct cli *cli, int argc, char **argv)
 {
-    const char *name = *cli_arguments(cli, argc, argv, 1, 1);
-    struct client client;
-    struct explanation e = {0};
-    int status;
-    client_open(&client, cli->socket, CLIENT_NO_DEADLINE);
-    if (ask(&client, name, &e) != CLIENT_OK)
-        status = cli_failed(cli, &client, name);
-    else
-        status = cli->json ? print_json(cli, &e) : print_text(&e);
-    client_close(&client);
-    return status;
+    const char *name = *cli_arguments(cli, argc, argv, 1, 1), *wrong;
+    struct client *client = cli_connect(cli, CLIENT_NO_DEADLINE);
+    if (client_ask(client, true, "explain", "Node", name, NULL) != CLIENT_OK)
+        return cli_failed(cli, name);
+    if (cli->json)
+        return cli_print_answer(cli);
+    if ((wrong = print_explanation(&client->body)))
+        client_malformed(client, wrong);
+    return cli_failed(cli, name);
 }

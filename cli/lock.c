@@ -1,7 +1,6 @@
 #include "agent/base/clock.h"
-#include "agent/base/duration.h"
+#include "agent/rpc/fields.h"
 #include "cli/cli.h"
-#include "cli/fields.h"
 #include "cli/guard.h"
 
 #include <errno.h>
@@ -31,12 +30,17 @@ struct lock {
     const char *holder;
 };
 
-static const struct fields_entry fields[] = {
-    {"Held", FIELDS_BOOLEAN, offsetof(struct lock, held), false},
-    {"Until", FIELDS_SIGNED, offsetof(struct lock, until_us), false},
-    {"Epoch", FIELDS_UNSIGNED, offsetof(struct lock, epoch), false},
-    {"Holder", FIELDS_TEXT, offsetof(struct lock, holder), false},
+#define LOCK(name, kind)                                                                           \
+    {                                                                                              \
+#name, kind, offsetof(struct lock, name), 0, false                                         \
+    }
+static const struct fields_entry lock_entries[] = {
+    LOCK(held, FIELDS_BOOLEAN),
+    LOCK(until_us, FIELDS_SIGNED),
+    LOCK(epoch, FIELDS_UNSIGNED),
+    LOCK(holder, FIELDS_TEXT),
 };
+static const struct fields lock_fields = FIELDS(lock_entries);
 
 /* The command as it runs. */
 struct command {
@@ -62,8 +66,7 @@ static bool read_lock(struct client *client, struct lock *lock)
 {
     if (client_record(client) != CLIENT_OK)
         return false;
-    const char *wrong = fields_read(&client->body.data, fields, sizeof fields / sizeof fields[0],
-                                    client->body.zone, lock);
+    const char *wrong = fields_read(&client->body.data, &lock_fields, client->body.zone, lock);
     return !wrong || client_malformed(client, wrong) == CLIENT_OK;
 }
 
@@ -166,7 +169,7 @@ static int finish(const struct cli *cli, struct command *c)
 /* Takes in what the agent says. An agent that is gone says nothing: the lease then ends. What is
  * won again, as its epoch shows, may have been another's in between: the command has lost its own.
  */
-static void hear(struct client *client, struct lock *lock)
+static void apply_records(struct client *client, struct lock *lock)
 {
     do {
         struct lock said;
@@ -179,15 +182,20 @@ static void hear(struct client *client, struct lock *lock)
     } while (client_is_buffered(client));
 }
 
+static void put_name(struct client *client, const char *command, const char *name)
+{
+    struct rpc_out *out = client_request(client, command);
+    rpc_map_begin(out, NULL);
+    rpc_put_text(out, "Name", name);
+    rpc_end(out);
+}
+
 /* The command has ended, and its lock need not. Whoever goes without a word, and may leave
  * something running, keeps it until its lease is over. */
 static void give_back(struct client *client, const char *name)
 {
-    client_request(client, "unlock");
-    client_put_map(client, 1);
-    client_put_text(client, "Name");
-    client_put_text(client, name);
-    client_tell(client);
+    put_name(client, "unlock", name);
+    client_send(client);
 }
 
 static int hold(const struct cli *cli, struct client *client, const char *name, struct command *c,
@@ -211,17 +219,8 @@ static int hold(const struct cli *cli, struct client *client, const char *name, 
             return status;
         }
         if (fds[1].revents)
-            hear(client, lock);
+            apply_records(client, lock);
     }
-}
-
-static enum client_status ask(struct client *client, const char *name)
-{
-    client_request(client, "lock");
-    client_put_map(client, 1);
-    client_put_text(client, "Name");
-    client_put_text(client, name);
-    return client_stream(client);
 }
 
 static int run(const struct cli *cli, struct client *client, const char *name, char **argv)
@@ -232,7 +231,7 @@ static int run(const struct cli *cli, struct client *client, const char *name, c
     while (client->status == CLIENT_OK && (!lock.held || client_is_buffered(client)))
         read_lock(client, &lock);
     if (client->status != CLIENT_OK)
-        return cli_failed(cli, client, name);
+        return cli_failed(cli, name);
     client->deadline_ms = CLIENT_NO_DEADLINE;
     if (start(&command, argv, name, &lock))
         return hold(cli, client, name, &command, &lock);
@@ -242,29 +241,19 @@ static int run(const struct cli *cli, struct client *client, const char *name, c
     return EXIT_NOT_RUN;
 }
 
-static int64_t read_deadline(const struct cli *cli, const char *text)
-{
-    uint32_t timeout_ms;
-    if (!duration_parse(text, &timeout_ms) || timeout_ms == 0)
-        cli_wrong(cli, "--timeout \"%s\": not a time of up to 30 days, such as \"5s\"", text);
-    return client_now_ms() + timeout_ms;
-}
-
 int lock_run(struct cli *cli, int argc, char **argv)
 {
     static const struct option options[] = {{"timeout", required_argument, NULL, 'T'}, CLI_OPTIONS};
     int64_t deadline_ms = CLIENT_NO_DEADLINE;
     while (cli_option(cli, argc, argv, "+" CLI_LETTERS, options) != -1)
-        deadline_ms = read_deadline(cli, optarg);
+        deadline_ms = cli_deadline(cli, optarg);
     char **words = cli_rest(cli, argc, argv, 2, CLI_ANY_NUMBER);
     char **command = words + (strcmp(words[1], "--") == 0 ? 2 : 1);
     if (!*command)
         cli_wrong(cli, "the command is missing: %s -- COMMAND", words[0]);
 
-    struct client client;
-    client_open(&client, cli->socket, deadline_ms);
-    ask(&client, words[0]);
-    int status = run(cli, &client, words[0], command);
-    client_close(&client);
-    return status;
+    struct client *client = cli_connect(cli, deadline_ms);
+    put_name(client, "lock", words[0]);
+    client_stream(client);
+    return run(cli, client, words[0], command);
 }

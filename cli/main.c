@@ -14,24 +14,23 @@ static const struct cli_command commands[] = {
      "wait until so many members are alive, some have failed, or addresses are held", wait_run},
     {"info", "", "show what this agent is and does, with every timing", info_run},
     {"explain", "NAME", "show what this agent knows of a member, and why", explain_run},
-    {"join", "ADDRESS...", "join a cluster through any of its members", admin_join_run},
-    {"leave", "", "leave the cluster in good order and stop the agent", admin_leave_run},
-    {"forget", "NAME", "take a failed member out of every list", admin_forget_run},
-    {"tags", "[KEY=VALUE]... [-d KEY]...", "show this agent's tags, or change them",
-     admin_tags_run},
-    {"reload", "", "read the agent's configuration again", admin_reload_run},
+    {"join", "ADDRESS...", "join a cluster through any of its members", join_run},
+    {"leave", "", "leave the cluster in good order and stop the agent", leave_run},
+    {"forget", "NAME", "take a failed member out of every list", forget_run},
+    {"tags", "[KEY=VALUE]... [-d KEY]...", "show this agent's tags, or change them", tags_run},
+    {"reload", "", "read the agent's configuration again", reload_run},
     {"vip", "[list] | explain NAME | move NAME HOST | release NAME",
      "show the floating addresses, or move one", vip_run},
     {"lock", "[--timeout TIME] NAME -- COMMAND...",
      "run a command while no other host of the cluster holds that lock", lock_run},
-    {"drain", "", "give up this host's addresses and take none", vip_drain_run},
-    {"undrain", "", "take addresses again", vip_undrain_run},
-    {"version", "", "show the versions of this command and of the agent", info_version_run},
+    {"drain", "", "give up this host's addresses and take none", drain_run},
+    {"undrain", "", "take addresses again", undrain_run},
+    {"version", "", "show the versions of this command and of the agent", version_run},
     {"help", "[COMMAND]", "show how a command is used", help_run},
 };
 #define COMMANDS_COUNT (sizeof commands / sizeof commands[0])
 
-static const struct cli_command *find(const char *name)
+static const struct cli_command *command_find(const char *name)
 {
     for (size_t i = 0; i < COMMANDS_COUNT; i++)
         if (strcmp(commands[i].name, name) == 0)
@@ -59,7 +58,7 @@ static void overview(const struct cli *cli, FILE *out)
 static int help_run(struct cli *cli, int argc, char **argv)
 {
     const char *name = *cli_arguments(cli, argc, argv, 0, 1);
-    const struct cli_command *command = name ? find(name) : NULL;
+    const struct cli_command *command = name ? command_find(name) : NULL;
     if (name && !command)
         cli_wrong(cli, "there is no command \"%s\"; muster help lists them", name);
     cli->command = command;
@@ -74,7 +73,7 @@ static int help_run(struct cli *cli, int argc, char **argv)
 
 static int run(struct cli *cli, int argc, char **argv)
 {
-    cli->command = find(argv[0]);
+    cli->command = command_find(argv[0]);
     if (!cli->command)
         cli_wrong(cli, "there is no command \"%s\"; muster help lists them", argv[0]);
     snprintf(cli->title, sizeof cli->title, "muster %s", argv[0]);
@@ -83,8 +82,10 @@ static int run(struct cli *cli, int argc, char **argv)
     return cli->command->run(cli, argc, argv);
 }
 
-static int finish(const struct cli *cli, int status)
+static int finish(struct cli *cli, int status)
 {
+    if (cli->client.path)
+        client_close(&cli->client);
     if (fflush(stdout) == 0 && !ferror(stdout))
         return status;
     cli_say(cli, "standard output: %s", strerror(errno));
@@ -94,8 +95,7 @@ static int finish(const struct cli *cli, int status)
 int main(int argc, char **argv)
 {
     static const struct option options[] = {CLI_OPTIONS};
-    struct cli cli;
-    cli_init(&cli);
+    struct cli cli = {.title = "muster"};
     argv[0] = cli.title;
     if (cli_option(&cli, argc, argv, "+" CLI_LETTERS, options) == 'h') {
         overview(&cli, stdout);

@@ -2,16 +2,13 @@
 #include "cli/member.h"
 #include "cli/print.h"
 
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define TAGS_MAX 64 /* --tag options; a member has hardly more */
-#define COLUMNS_MAX 5
 
 struct filter {
     const char *status; /* NULL: any */
-    struct member_tag tags[TAGS_MAX];
+    const char *keys[TAGS_MAX], *values[TAGS_MAX];
     size_t tags_count;
     const char *template; /* NULL: a table */
 };
@@ -32,7 +29,8 @@ static void add_tag(const struct cli *cli, struct filter *filter, char *pair)
         cli_wrong(cli, "--tag \"%s\": not KEY=VALUE, such as \"role=db\"", pair);
     if (filter->tags_count == TAGS_MAX)
         cli_wrong(cli, "more than %d tags to look for", TAGS_MAX);
-    filter->tags[filter->tags_count++] = (struct member_tag){pair, value};
+    filter->keys[filter->tags_count] = pair;
+    filter->values[filter->tags_count++] = value;
 }
 
 static const char *check_template(const struct cli *cli, const char *template)
@@ -63,96 +61,72 @@ static void read_options(struct cli *cli, int argc, char **argv, struct filter *
         cli_wrong(cli, "--format and -o json are two ways to answer: take one");
 }
 
-static bool fits(const struct member *member, const struct filter *filter)
+static bool filter_fits(const struct filter *filter, const struct member_record *member)
 {
     if (filter->status && strcmp(member->status, filter->status) != 0)
         return false;
     for (size_t i = 0; i < filter->tags_count; i++) {
-        const char *value = member_tag_value(member, filter->tags[i].key);
-        if (!value || strcmp(value, filter->tags[i].value) != 0)
+        const char *value = fields_tag(&member->tags, filter->keys[i]);
+        if (!value || strcmp(value, filter->values[i]) != 0)
             return false;
     }
     return true;
 }
 
-static int print_json(const struct cli *cli, const struct filter *filter, const struct member *rows,
-                      size_t count)
+static int print_members_json(const struct cli *cli, const struct member_record *rows, size_t count)
 {
     struct json json = {0};
     json_object_begin(&json, NULL);
     json_array_begin(&json, "members");
     for (size_t i = 0; i < count; i++)
-        if (fits(&rows[i], filter))
-            member_json(&json, NULL, &rows[i]);
+        fields_json(&json, NULL, &member_fields, &rows[i]);
     json_array_end(&json);
     json_object_end(&json);
     return cli_print_json(cli, &json);
 }
 
-/* The last column, which is there only when it says something: whoever reads the others by their
- * place finds them in it at all times. */
-static size_t count_columns(const struct filter *filter, const struct member *rows, size_t count)
+/* The last column is there only when one of its cells says something: those that read the others by
+ * their place find them in it at all times. */
+static int print_members(msgpack_zone *zone, const struct member_record *rows, size_t count)
 {
+    struct print_table table = {.columns = 5};
+    bool any_note = false;
     for (size_t i = 0; i < count; i++)
-        if (fits(&rows[i], filter) && *member_note(&rows[i]))
-            return COLUMNS_MAX;
-    return COLUMNS_MAX - 1;
-}
-
-static int print_rows(const struct cli *cli, const struct filter *filter, const struct member *rows,
-                      size_t count)
-{
-    size_t columns = count_columns(filter, rows, count);
-    struct print_cell *cells = calloc((count + 1) * columns, sizeof *cells);
-    if (!cells) {
-        cli_say(cli, "out of memory");
-        return CLI_UNASKED;
-    }
-    static const char *const head[COLUMNS_MAX] = {"NAME", "ADDRESS", "STATUS", "TAGS", "NOTE"};
-    struct print_cell *cell = cells;
-    for (size_t i = 0; i < columns; i++)
-        *cell++ = (struct print_cell){head[i], false};
+        any_note |= *member_note(&rows[i]) != '\0';
+    print_cell(&table, "NAME");
+    print_cell(&table, "ADDRESS");
+    print_cell(&table, "STATUS");
+    print_cell(&table, "TAGS");
+    print_cell(&table, any_note ? "NOTE" : "");
     for (size_t i = 0; i < count; i++) {
-        if (!fits(&rows[i], filter))
-            continue;
-        *cell++ = (struct print_cell){rows[i].name, false};
-        *cell++ = (struct print_cell){rows[i].address, false};
-        *cell++ = (struct print_cell){rows[i].status, true};
-        *cell++ = (struct print_cell){rows[i].tags_text, false};
-        if (columns == COLUMNS_MAX)
-            *cell++ = (struct print_cell){member_note(&rows[i]), true};
+        print_cell(&table, rows[i].name);
+        print_cell(&table, member_address(&rows[i], zone));
+        print_status_cell(&table, rows[i].status);
+        print_cell(&table, member_tags(&rows[i], zone));
+        print_status_cell(&table, member_note(&rows[i]));
     }
-    print_table(stdout, cells, columns, (size_t)(cell - cells) / columns);
-    free(cells);
-    return CLI_YES;
-}
-
-static int print_formatted(const struct filter *filter, const struct member *rows, size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        if (fits(&rows[i], filter))
-            print_template(stdout, filter->template, &rows[i]);
+    print_table(stdout, &table);
     return CLI_YES;
 }
 
 int members_run(struct cli *cli, int argc, char **argv)
 {
     struct filter filter = {0};
+    const struct member_record *all;
+    size_t all_count, count = 0;
     read_options(cli, argc, argv, &filter);
-
-    struct client client;
-    const struct member *rows;
-    size_t count;
-    int status;
-    client_open(&client, cli->socket, CLIENT_NO_DEADLINE);
-    if (member_list(&client, &rows, &count) != CLIENT_OK)
-        status = cli_failed(cli, &client, NULL);
-    else if (cli->json)
-        status = print_json(cli, &filter, rows, count);
-    else if (filter.template)
-        status = print_formatted(&filter, rows, count);
-    else
-        status = print_rows(cli, &filter, rows, count);
-    client_close(&client);
-    return status;
+    struct client *client = cli_connect(cli, CLIENT_NO_DEADLINE);
+    if (member_list(client, &all, &all_count) != CLIENT_OK)
+        return cli_failed(cli, NULL);
+    struct member_record *rows = print_alloc(client->body.zone, all_count, sizeof *rows);
+    for (size_t i = 0; i < all_count; i++)
+        if (filter_fits(&filter, &all[i]))
+            rows[count++] = all[i];
+    if (cli->json)
+        return print_members_json(cli, rows, count);
+    if (!filter.template)
+        return print_members(client->body.zone, rows, count);
+    for (size_t i = 0; i < count; i++)
+        print_template(stdout, filter.template, &rows[i]);
+    return CLI_YES;
 }

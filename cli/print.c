@@ -1,15 +1,17 @@
 #include "cli/print.h"
 
 #include "agent/base/text.h"
+#include "cli/cli.h"
 
 #include <assert.h>
-#include <inttypes.h>
+#include <stdarg.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #define ESCAPE_BYTES_MAX 4 /* "\x1b" for one byte */
+#define ROW_BYTES_MAX 4096
 #define COLOUR_OFF "\033[0m"
 
 static size_t count_columns(const char *text)
@@ -59,61 +61,114 @@ void print_status(FILE *out, const char *status)
         fputs(COLOUR_OFF, out);
 }
 
-static size_t column_width(const struct print_cell *cells, size_t columns, size_t rows)
+static _Noreturn void print_no_memory(void)
 {
-    size_t width = 0;
-    for (size_t row = 0; row < rows; row++) {
-        size_t cell = print_safe(NULL, cells[row * columns].text);
-        if (cell > width)
-            width = cell;
+    fputs("muster: out of memory\n", stderr);
+    exit(CLI_UNASKED);
+}
+
+/* ---- tables and rows ---- */
+
+static void add_cell(struct print_table *table, struct print_cell cell)
+{
+    size_t count = table->count;
+    if ((count & (count - 1)) == 0) { /* full: 0, 1, 2, 4, ... */
+        struct print_cell *cells = reallocarray(table->cells, count ? 2 * count : 1, sizeof *cells);
+        if (!cells)
+            print_no_memory();
+        table->cells = cells;
     }
-    return width;
+    table->cells[table->count++] = cell;
+}
+
+void print_cell(struct print_table *table, const char *text)
+{
+    add_cell(table, (struct print_cell){text, false});
+}
+
+void print_status_cell(struct print_table *table, const char *text)
+{
+    add_cell(table, (struct print_cell){text, true});
 }
 
 #define TABLE_COLUMNS_MAX 8
 
-void print_table(FILE *out, const struct print_cell *cells, size_t columns, size_t rows)
+void print_table(FILE *out, struct print_table *table)
 {
-    assert(columns > 0 && columns <= TABLE_COLUMNS_MAX);
-    size_t widths[TABLE_COLUMNS_MAX] = {0};
-    for (size_t column = 0; column < columns; column++)
-        widths[column] = column_width(cells + column, columns, rows);
-
+    size_t columns = table->columns, widths[TABLE_COLUMNS_MAX] = {0};
+    assert(columns > 0 && columns <= TABLE_COLUMNS_MAX && table->count % columns == 0);
+    for (size_t i = 0; i < table->count; i++) {
+        size_t width = print_safe(NULL, table->cells[i].text), *widest = &widths[i % columns];
+        *widest = width > *widest ? width : *widest;
+    }
     size_t pad = 0; /* owed, until something follows it */
-    for (size_t i = 0; i < rows * columns; i++) {
-        size_t column = i % columns, width = print_safe(NULL, cells[i].text);
+    for (size_t i = 0; i < table->count; i++) {
+        const struct print_cell *cell = &table->cells[i];
+        size_t column = i % columns, width = print_safe(NULL, cell->text);
         if (width > 0) {
             fprintf(out, "%*s", (int)pad, "");
             pad = 0;
         }
-        if (cells[i].is_status)
-            print_status(out, cells[i].text);
+        if (cell->is_status)
+            print_status(out, cell->text);
         else
-            print_safe(out, cells[i].text);
+            print_safe(out, cell->text);
         pad += widths[column] - width + 2;
         if (column == columns - 1) {
             putc('\n', out);
             pad = 0;
         }
     }
+    free(table->cells);
+    *table = (struct print_table){.columns = columns};
 }
 
-/* What a template's {fields} stand for. */
-static const struct field {
-    const char *name;
-    size_t offset; /* in struct member */
-    enum { FIELD_TEXT, FIELD_ARRAY, FIELD_NUMBER, FIELD_YES_NO } kind;
-} template_fields[] = {
-    {"name", offsetof(struct member, name), FIELD_TEXT},
-    {"id", offsetof(struct member, id), FIELD_TEXT},
-    {"addr", offsetof(struct member, addr), FIELD_ARRAY},
-    {"port", offsetof(struct member, port), FIELD_NUMBER},
-    {"status", offsetof(struct member, status), FIELD_TEXT},
-    {"unreachable", offsetof(struct member, unreachable), FIELD_YES_NO},
-    {"incarnation", offsetof(struct member, incarnation), FIELD_NUMBER},
-    {"generation", offsetof(struct member, generation), FIELD_NUMBER},
-    {"tags", offsetof(struct member, tags_text), FIELD_TEXT},
-};
+#define LABEL_FORMAT "%-13s"
+
+void print_row(const char *label, const char *format, ...)
+{
+    char text[ROW_BYTES_MAX];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    printf(LABEL_FORMAT, label);
+    print_safe(stdout, text);
+    putchar('\n');
+}
+
+void print_status_row(const char *label, const char *status)
+{
+    printf(LABEL_FORMAT, label);
+    print_status(stdout, status);
+    putchar('\n');
+}
+
+/* ---- memory ---- */
+
+void *print_alloc(msgpack_zone *zone, size_t count, size_t bytes)
+{
+    void *at = msgpack_zone_malloc(zone, (count + 1) * bytes);
+    if (!at)
+        print_no_memory();
+    return memset(at, 0, (count + 1) * bytes);
+}
+
+const char *print_text(msgpack_zone *zone, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    int len = vsnprintf(NULL, 0, format, arguments);
+    va_end(arguments);
+    assert(len >= 0);
+    char *text = print_alloc(zone, (size_t)len, 1);
+    va_start(arguments, format);
+    vsnprintf(text, (size_t)len + 1, format, arguments);
+    va_end(arguments);
+    return text;
+}
+
+/* ---- templates ---- */
 
 static const char *const escapes[] = {"n\n", "t\t", "\\\\", "{{"};
 
@@ -122,7 +177,7 @@ struct piece {
     const char *at; /* where it starts */
     size_t len;
     char character;
-    const struct field *field;
+    const struct fields_entry *field;
     const char *tag; /* KEY, tag_len bytes */
     size_t tag_len;
     const char *wrong; /* what is wrong with it, NULL: nothing */
@@ -155,10 +210,10 @@ static void read_field(struct piece *piece)
         piece->tag_len = len - 4;
         return;
     }
-    for (size_t i = 0; i < sizeof template_fields / sizeof template_fields[0]; i++) {
-        if (strlen(template_fields[i].name) == len &&
-            strncmp(template_fields[i].name, name, len) == 0) {
-            piece->field = &template_fields[i];
+    for (size_t i = 0; i < member_fields.count; i++) {
+        const struct fields_entry *field = &member_fields.entries[i];
+        if (strlen(field->name) == len && strncmp(field->name, name, len) == 0) {
+            piece->field = field;
             return;
         }
     }
@@ -190,36 +245,32 @@ bool print_template_check(const char *template, char *error)
     return true;
 }
 
-static void print_field(FILE *out, const struct field *field, const struct member *member)
+static void print_field(FILE *out, const struct fields_entry *field,
+                        const struct member_record *member)
 {
-    const char *at = (const char *)member + field->offset;
-    switch (field->kind) {
-    case FIELD_TEXT:
-        print_safe(out, *(const char *const *)(const void *)at);
-        break;
-    case FIELD_ARRAY:
-        print_safe(out, at);
-        break;
-    case FIELD_NUMBER:
-        fprintf(out, "%" PRIu64, *(const uint64_t *)(const void *)at);
-        break;
-    case FIELD_YES_NO:
-        fputs(*(const bool *)(const void *)at ? "yes" : "no", out);
-        break;
+    char room[FIELDS_VALUE_BYTES];
+    const char *value = fields_value(field, member, room), *at = NULL, *key, *tag;
+    if (value) {
+        print_safe(out, value);
+        return;
+    }
+    while (fields_tag_next(&member->tags, &at, &key, &tag)) {
+        fputs(key == member->tags.bytes ? "" : ",", out);
+        print_safe(out, key);
+        putc('=', out);
+        print_safe(out, tag);
     }
 }
 
-static void print_tag(FILE *out, const struct piece *piece, const struct member *member)
+static void print_tag(FILE *out, const struct piece *piece, const struct member_record *member)
 {
-    for (size_t i = 0; i < member->tags_count; i++) {
-        const struct member_tag *tag = &member->tags[i];
-        if (strlen(tag->key) == piece->tag_len &&
-            strncmp(tag->key, piece->tag, piece->tag_len) == 0)
-            print_safe(out, tag->value);
-    }
+    const char *at = NULL, *key, *value;
+    while (fields_tag_next(&member->tags, &at, &key, &value))
+        if (strlen(key) == piece->tag_len && strncmp(key, piece->tag, piece->tag_len) == 0)
+            print_safe(out, value);
 }
 
-void print_template(FILE *out, const char *template, const struct member *member)
+void print_template(FILE *out, const char *template, const struct member_record *member)
 {
     struct piece piece;
     for (const char *at = template; read_piece(at, &piece); at += piece.len) {

@@ -1,7 +1,6 @@
-#include "agent/base/duration.h"
 #include "cli/cli.h"
-#include "cli/fields.h"
 #include "cli/member.h"
+#include "cli/vip.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -30,17 +29,6 @@ static unsigned long read_alive(const struct cli *cli, const char *text)
     if (*text < '0' || *text > '9' || *end || number == 0 || number > INT32_MAX)
         cli_wrong(cli, "--alive \"%s\": not a number of members, such as 3", text);
     return number;
-}
-
-static int64_t read_deadline(const struct cli *cli, const char *text)
-{
-    uint32_t timeout_ms;
-    if (!duration_parse(text, &timeout_ms) || timeout_ms == 0)
-        cli_wrong(cli,
-                  "--timeout \"%s\": not a time of up to 30 days, such as \"250ms\", \"5s\" or "
-                  "\"2m\"",
-                  text);
-    return client_now_ms() + timeout_ms;
 }
 
 static void add_failed(const struct cli *cli, struct conditions *conditions, const char *name)
@@ -73,14 +61,14 @@ static void read_options(struct cli *cli, int argc, char **argv, struct conditio
         else if (option == 'V')
             add_vip(cli, conditions, optarg);
         else
-            conditions->deadline_ms = read_deadline(cli, optarg);
+            conditions->deadline_ms = cli_deadline(cli, optarg);
     }
     cli_rest(cli, argc, argv, 0, 0);
     if (conditions->alive == 0 && conditions->failed_count == 0 && conditions->vips_count == 0)
         cli_wrong(cli, "nothing to wait for: name --alive, --failed or --vip");
 }
 
-static bool is_failed(const struct member *rows, size_t count, const char *name)
+static bool is_failed(const struct member_record *rows, size_t count, const char *name)
 {
     for (size_t i = 0; i < count; i++)
         if (strcmp(rows[i].name, name) == 0)
@@ -88,7 +76,8 @@ static bool is_failed(const struct member *rows, size_t count, const char *name)
     return false;
 }
 
-static bool hold(const struct conditions *conditions, const struct member *rows, size_t count)
+static bool members_fit(const struct conditions *conditions, const struct member_record *rows,
+                        size_t count)
 {
     size_t alive = 0;
     for (size_t i = 0; i < count; i++)
@@ -104,21 +93,10 @@ static bool hold(const struct conditions *conditions, const struct member *rows,
 /* Somewhere. */
 static bool are_held(struct client *client, const struct conditions *conditions)
 {
-    static const struct fields_entry fields[] = {{"Holder", FIELDS_TEXT, 0, false}};
-    for (size_t i = 0; i < conditions->vips_count; i++) {
-        const char *holder = "";
-        client_request(client, "vip-explain");
-        client_put_map(client, 1);
-        client_put_text(client, "Name");
-        client_put_text(client, conditions->vips[i]);
-        if (client_call(client, true) != CLIENT_OK)
+    struct vip vip;
+    for (size_t i = 0; i < conditions->vips_count; i++)
+        if (vip_ask(client, conditions->vips[i], &vip) != CLIENT_OK || !*vip.record.holder)
             return false;
-        const char *wrong = fields_read(&client->body.data, fields, 1, client->body.zone, &holder);
-        if (wrong)
-            client_malformed(client, wrong);
-        if (*holder == '\0')
-            return false;
-    }
     return true;
 }
 
@@ -127,11 +105,11 @@ static bool are_held(struct client *client, const struct conditions *conditions)
  * changes there are, one question at a time is under way. */
 static bool wait_until(struct client *client, const struct conditions *conditions)
 {
-    const struct member *rows;
+    const struct member_record *rows;
     size_t count;
     client_watch(client, EVENTS, 0);
     while (client->status == CLIENT_OK && member_list(client, &rows, &count) == CLIENT_OK) {
-        if (hold(conditions, rows, count) && are_held(client, conditions))
+        if (members_fit(conditions, rows, count) && are_held(client, conditions))
             return true;
         if (client->status != CLIENT_OK)
             return false;
@@ -140,26 +118,10 @@ static bool wait_until(struct client *client, const struct conditions *condition
     return false;
 }
 
-static int print_waited(const struct cli *cli)
-{
-    if (!cli->json)
-        return CLI_YES;
-    struct json json = {0};
-    json_object_begin(&json, NULL);
-    json_boolean(&json, "waited", true);
-    json_object_end(&json);
-    return cli_print_json(cli, &json);
-}
-
 int wait_run(struct cli *cli, int argc, char **argv)
 {
     struct conditions conditions = {.deadline_ms = CLIENT_NO_DEADLINE};
     read_options(cli, argc, argv, &conditions);
-
-    struct client client;
-    client_open(&client, cli->socket, conditions.deadline_ms);
-    int status =
-        wait_until(&client, &conditions) ? print_waited(cli) : cli_failed(cli, &client, NULL);
-    client_close(&client);
-    return status;
+    wait_until(cli_connect(cli, conditions.deadline_ms), &conditions);
+    return cli_done(cli, NULL, "waited");
 }

@@ -1,5 +1,4 @@
 #include "cli/cli.h"
-#include "cli/fields.h"
 #include "cli/member.h"
 #include "cli/print.h"
 
@@ -9,50 +8,37 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #define EVENT_COLUMNS 18 /* the longest event, so that names stand below each other */
 
-struct record {
-    uint64_t seq, lost, time_ms;
-    const char *event, *line;
-    const msgpack_object *member, *vip;
+/* What is told of no member and no address has neither. */
+struct watch_record {
+    uint64_t seq, lost;
+    const char *event, *time, *line;
+    const msgpack_object *member_map, *vip_map;
+    struct member_record member;
+    struct vip_record vip;
 };
 
-struct vip {
-    const char *name, *address, *holder;
-    uint64_t epoch;
+#define WATCH(name, kind, member, is_optional)                                                     \
+    {                                                                                              \
+        name, kind, offsetof(struct watch_record, member), 0, is_optional                          \
+    }
+static const struct fields_entry watch_entries[] = {
+    WATCH("event", FIELDS_TEXT, event, false),  WATCH("seq", FIELDS_UNSIGNED, seq, false),
+    WATCH("lost", FIELDS_UNSIGNED, lost, true), WATCH("time", FIELDS_TEXT, time, true),
+    WATCH("line", FIELDS_TEXT, line, true),     WATCH("member", FIELDS_OBJECT, member_map, true),
+    WATCH("vip", FIELDS_OBJECT, vip_map, true),
 };
+static const struct fields watch_fields = FIELDS(watch_entries);
 
-static const struct fields_entry fields[] = {
-    {"Event", FIELDS_TEXT, offsetof(struct record, event), false},
-    {"Seq", FIELDS_UNSIGNED, offsetof(struct record, seq), true},
-    {"Lost", FIELDS_UNSIGNED, offsetof(struct record, lost), true},
-    {"Line", FIELDS_TEXT, offsetof(struct record, line), true},
-    {"Time", FIELDS_UNSIGNED, offsetof(struct record, time_ms), true},
-    {"Member", FIELDS_OBJECT, offsetof(struct record, member), true},
-    {"Vip", FIELDS_OBJECT, offsetof(struct record, vip), true},
-};
-
-static const struct fields_entry vip_fields[] = {
-    {"Name", FIELDS_TEXT, offsetof(struct vip, name), false},
-    {"Address", FIELDS_TEXT, offsetof(struct vip, address), false},
-    {"Holder", FIELDS_TEXT, offsetof(struct vip, holder), false},
-    {"Epoch", FIELDS_UNSIGNED, offsetof(struct vip, epoch), false},
-};
-
-static void print_time(uint64_t time_ms)
+static bool is_gap(const struct watch_record *record)
 {
-    time_t seconds = (time_t)(time_ms / 1000);
-    struct tm parts;
-    char text[32];
-    gmtime_r(&seconds, &parts);
-    strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &parts);
-    printf("%s.%03dZ", text, (int)(time_ms % 1000));
+    return strcmp(record->event, "gap") == 0;
 }
 
-static void print_vip(const struct vip *vip)
+static void print_vip(const struct vip_record *vip)
 {
     print_safe(stdout, vip->name);
     printf("  %s  ", vip->address);
@@ -60,64 +46,63 @@ static void print_vip(const struct vip *vip)
     printf("  epoch %" PRIu64, vip->epoch);
 }
 
-static void print_text(const struct record *record, const struct member *member,
-                       const struct vip *vip)
+static void print_member(const struct member_record *member, msgpack_zone *zone)
 {
-    if (strcmp(record->event, "gap") == 0) {
+    const char *tags = member_tags(member, zone);
+    print_safe(stdout, member->name);
+    printf("  %s  ", member_address(member, zone));
+    print_status(stdout, member->status);
+    fputs(*tags ? "  " : "", stdout);
+    print_safe(stdout, tags);
+    fputs(member->unreachable ? "  " : "", stdout);
+    print_status(stdout, member_note(member));
+}
+
+static void print_record_text(const struct watch_record *record, msgpack_zone *zone)
+{
+    if (is_gap(record)) {
         printf("%" PRIu64 "  gap: %" PRIu64 " changes were lost; muster members shows how it is "
                "now\n",
                record->seq, record->lost);
         return;
     }
-    printf("%" PRIu64 "  ", record->seq);
-    print_time(record->time_ms);
-    fputs("  ", stdout);
+    printf("%" PRIu64 "  %s  ", record->seq, record->time);
     size_t width = print_safe(stdout, record->event);
-    if (member || vip)
+    if (record->member_map || record->vip_map)
         printf("%*s  ", width < EVENT_COLUMNS ? (int)(EVENT_COLUMNS - width) : 0, "");
-    if (vip)
-        print_vip(vip);
-    if (member) {
-        print_safe(stdout, member->name);
-        printf("  %s  ", member->address);
-        print_status(stdout, member->status);
-        fputs(member->tags_count > 0 ? "  " : "", stdout);
-        print_safe(stdout, member->tags_text);
-        fputs(member->unreachable ? "  " : "", stdout);
-        print_status(stdout, member_note(member));
-    }
+    if (record->vip_map)
+        print_vip(&record->vip);
+    if (record->member_map)
+        print_member(&record->member, zone);
     putchar('\n');
 }
 
-static void print_gap_json(const struct record *record)
+static void print_record_json(const struct watch_record *record)
 {
-    printf("{\"seq\":%" PRIu64 ",\"event\":\"gap\",\"lost\":%" PRIu64 "}\n", record->seq,
-           record->lost);
+    if (is_gap(record))
+        printf("{\"seq\":%" PRIu64 ",\"event\":\"gap\",\"lost\":%" PRIu64 "}\n", record->seq,
+               record->lost);
+    else
+        puts(record->line);
 }
 
 static enum client_status print_record(const struct cli *cli, struct client *client)
 {
-    struct record record = {0};
-    struct member member;
-    struct vip vip;
-    const char *wrong = fields_read(&client->body.data, fields, sizeof fields / sizeof fields[0],
-                                    client->body.zone, &record);
-    if (!wrong && record.member)
-        wrong = member_read(record.member, client->body.zone, &member);
-    if (!wrong && record.vip)
-        wrong = fields_read(record.vip, vip_fields, sizeof vip_fields / sizeof vip_fields[0],
-                            client->body.zone, &vip);
-    if (!wrong && cli->json && !record.line && strcmp(record.event, "gap") != 0)
-        wrong = "Line";
+    msgpack_zone *zone = client->body.zone;
+    struct watch_record record = {0};
+    const char *wrong = fields_read(&client->body.data, &watch_fields, zone, &record);
+    if (!wrong && record.member_map)
+        wrong = member_read(record.member_map, zone, &record.member);
+    if (!wrong && record.vip_map)
+        wrong = fields_read(record.vip_map, &vip_fields, zone, &record.vip);
+    if (!wrong && !is_gap(&record) && (!record.line || !record.time))
+        wrong = "line";
     if (wrong)
         return client_malformed(client, wrong);
-
-    if (!cli->json)
-        print_text(&record, record.member ? &member : NULL, record.vip ? &vip : NULL);
-    else if (record.line)
-        puts(record.line);
+    if (cli->json)
+        print_record_json(&record);
     else
-        print_gap_json(&record);
+        print_record_text(&record, zone);
     return CLIENT_OK;
 }
 
@@ -150,7 +135,7 @@ static int follow(const struct cli *cli, struct client *client)
     while (client_record(client) == CLIENT_OK && print_record(cli, client) == CLIENT_OK)
         if (!flushed(cli, &status))
             return status;
-    return cli_failed(cli, client, NULL);
+    return cli_failed(cli, NULL);
 }
 
 int watch_run(struct cli *cli, int argc, char **argv)
@@ -169,13 +154,10 @@ int watch_run(struct cli *cli, int argc, char **argv)
     cli_rest(cli, argc, argv, 0, 0);
 
     signal(SIGPIPE, SIG_IGN); /* the reader's going away is an end like any other */
-    struct client client;
-    client_open(&client, cli->socket, CLIENT_NO_DEADLINE);
-    client.output_fd = STDOUT_FILENO;
-    if (client_watch(&client, events, from) == CLIENT_REFUSED)
+    struct client *client = cli_connect(cli, CLIENT_NO_DEADLINE);
+    client->output_fd = STDOUT_FILENO;
+    if (client_watch(client, events, from) == CLIENT_REFUSED)
         cli_wrong(cli, "--on \"%s\": %s; write names such as \"member-failed,member-join\"", events,
-                  client.error);
-    int status = follow(cli, &client);
-    client_close(&client);
-    return status;
+                  client->error);
+    return follow(cli, client);
 }

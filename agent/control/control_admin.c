@@ -58,8 +58,9 @@ static void answer(struct control_pending *p)
     struct control_client *c = p->client;
     struct rpc_out *out = control_client_begin(c, p->seq, p->done > 0 ? "" : p->error);
     if (p->counts) {
-        rpc_put_map(out, NULL, 1);
+        rpc_map_begin(out, NULL);
         rpc_put_unsigned(out, "Num", p->done);
+        rpc_end(out);
     }
     control_client_send(c);
     pending_free(p);

@@ -34,9 +34,10 @@ struct rpc_out *control_client_begin(struct control_client *c, uint64_t seq, con
 {
     struct rpc_out *out = &c->control->out;
     rpc_out_reset(out);
-    rpc_put_map(out, NULL, 2);
+    rpc_map_begin(out, NULL);
     rpc_put_text(out, "Error", error);
     rpc_put_unsigned(out, "Seq", seq);
+    rpc_end(out);
     return out;
 }
 

@@ -4,7 +4,7 @@
 #define MUSTER_CONTROL_CLIENT_H
 
 #include "agent/control/control.h"
-#include "agent/control/rpc.h"
+#include "agent/rpc/rpc.h"
 
 #include <sys/queue.h>
 

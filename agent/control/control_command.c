@@ -32,6 +32,7 @@ static const struct control_command commands[] = {
     {"stream", HAS_BODY, control_stream_stream},
     {"monitor", HAS_BODY, control_stream_monitor},
     {"stop", HAS_BODY, control_stream_stop},
+    {"view", ANSWERS, control_members_view},
     {"info", ANSWERS, control_info_info},
     {"explain", HAS_BODY | ANSWERS, control_info_explain},
     {"watch", HAS_BODY, control_stream_watch},
@@ -52,7 +53,7 @@ static const struct control_command commands[] = {
     {"list-keys", ANSWERS, NULL},
 };
 
-static const struct control_command *find(struct rpc_text name)
+static const struct control_command *command_find(struct rpc_text name)
 {
     for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
         if (strlen(commands[i].name) == name.len &&
@@ -121,13 +122,19 @@ static const char *objection(const struct control_client *c, const struct contro
 
 /* ---- dispatch ---- */
 
+static void put_nothing(struct rpc_out *out)
+{
+    rpc_map_begin(out, NULL);
+    rpc_end(out);
+}
+
 /* Serf's clients read the body that belongs to a command also after an error, but this one. */
 static void answer(struct control_client *c, const struct control_command *command, uint64_t seq,
                    const char *error)
 {
     struct rpc_out *out = control_client_begin(c, seq, error);
     if (command && command->flags & ANSWERS && strcmp(error, AUTHENTICATION_REQUIRED) != 0)
-        rpc_put_map(out, NULL, 0);
+        put_nothing(out);
     control_client_send(c);
 }
 
@@ -150,7 +157,7 @@ static void take_request(struct control_client *c, const msgpack_object *object)
     struct rpc_text name = {NULL, 0};
     bool well_formed = rpc_get_unsigned(object, "Seq", &seq) &&
                        rpc_get_text(object, "Command", &name) && name.bytes;
-    const struct control_command *command = well_formed ? find(name) : NULL;
+    const struct control_command *command = well_formed ? command_find(name) : NULL;
     const char *error = well_formed ? objection(c, command) : CONTROL_MALFORMED;
     c->refused = error && (!command || command->flags & HAS_BODY);
     if (error) {
@@ -166,7 +173,7 @@ static void take_request(struct control_client *c, const msgpack_object *object)
 void control_command_take(struct control_client *c, const msgpack_object *object)
 {
     const struct control_command *command = c->command;
-    bool is_refused_body = c->refused && !rpc_has(object, "Command");
+    bool is_refused_body = c->refused && !rpc_field(object, "Command");
     c->command = NULL;
     c->refused = false;
     if (command)

@@ -31,12 +31,11 @@ void control_command_take(struct control_client *c, const msgpack_object *object
 void control_command_give_up(struct control_client *c, const char *error);
 
 /* control_members */
-control_command_fn control_members_all, control_members_filtered;
-/* A Member map. */
+control_command_fn control_members_all, control_members_filtered, control_members_view;
+/* A member as Serf shows it, as an array's element. */
+void control_members_put_serf(struct rpc_out *out, const struct gossip_member *member);
+/* A member as our own commands show it (agent/rpc/schema.h). */
 void control_members_put(struct rpc_out *out, const char *key, const struct gossip_member *member);
-/* A member's id in hexadecimal digits, into at least CONTROL_ID_TEXT_BYTES; returns into. */
-#define CONTROL_ID_TEXT_BYTES (2 * GOSSIP_ID_BYTES + 1)
-char *control_members_id_text(const struct gossip_profile *profile, char *into);
 /* The map of its tags alone. */
 void control_members_put_tags(struct rpc_out *out, const char *key,
                               const struct gossip_profile *profile);

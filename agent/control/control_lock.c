@@ -17,11 +17,12 @@ static void on_changed(void *arg, const struct lock_state *state)
 {
     struct control_lock *l = arg;
     struct rpc_out *out = control_client_begin(l->client, l->seq, "");
-    rpc_put_map(out, NULL, 4);
-    rpc_put_boolean(out, "Held", state->held);
-    rpc_put_signed(out, "Until", state->until_us);
-    rpc_put_unsigned(out, "Epoch", state->epoch);
-    rpc_put_text(out, "Holder", state->holder);
+    rpc_map_begin(out, NULL);
+    rpc_put_boolean(out, "held", state->held);
+    rpc_put_signed(out, "until_us", state->until_us);
+    rpc_put_unsigned(out, "epoch", state->epoch);
+    rpc_put_text(out, "holder", state->holder);
+    rpc_end(out);
     control_client_send(l->client);
 }
 

@@ -1,6 +1,7 @@
 #include "agent/base/text.h"
 #include "agent/control/control_command.h"
 #include "agent/control/pattern.h"
+#include "agent/events/record.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -21,39 +22,32 @@
 void control_members_put_tags(struct rpc_out *out, const char *key,
                               const struct gossip_profile *profile)
 {
-    const char *at = NULL, *tag, *value;
-    size_t place = rpc_map_begin(out, key), count = 0;
-    for (; gossip_tag_next(profile->tags, profile->tags_bytes, &at, &tag, &value); count++)
-        rpc_put_text(out, tag, value);
-    rpc_end(out, place, count);
+    fields_put_tags(out, key, &(struct fields_tags){profile->tags, profile->tags_bytes});
 }
 
-char *control_members_id_text(const struct gossip_profile *profile, char *into)
+/* Serf's fields and no others, in Serf's order: some clients fail at what they do not know. */
+void control_members_put_serf(struct rpc_out *out, const struct gossip_member *member)
 {
-    for (size_t i = 0; i < GOSSIP_ID_BYTES; i++)
-        snprintf(into + 2 * i, 3, "%02x", profile->id[i]);
-    return into;
+    const struct gossip_profile *p = member->profile;
+    rpc_map_begin(out, NULL);
+    rpc_put_bytes(out, "Addr", p->addr.ip, sizeof p->addr.ip);
+    rpc_put_unsigned(out, "DelegateCur", PROTOCOL_VERSION);
+    rpc_put_unsigned(out, "DelegateMax", PROTOCOL_VERSION);
+    rpc_put_unsigned(out, "DelegateMin", PROTOCOL_VERSION);
+    rpc_put_text(out, "Name", p->name);
+    rpc_put_unsigned(out, "Port", p->addr.port);
+    rpc_put_unsigned(out, "ProtocolCur", PROTOCOL_VERSION);
+    rpc_put_unsigned(out, "ProtocolMax", PROTOCOL_VERSION);
+    rpc_put_unsigned(out, "ProtocolMin", PROTOCOL_VERSION);
+    rpc_put_text(out, "Status", gossip_status_text(member->status));
+    control_members_put_tags(out, "Tags", p);
+    rpc_end(out);
 }
 
 void control_members_put(struct rpc_out *out, const char *key, const struct gossip_member *member)
 {
-    static const char *const versions[] = {"ProtocolMin", "ProtocolMax", "ProtocolCur",
-                                           "DelegateMin", "DelegateMax", "DelegateCur"};
-    enum { VERSIONS = sizeof versions / sizeof versions[0] };
-    const struct gossip_profile *p = member->profile;
-    char id[CONTROL_ID_TEXT_BYTES];
-    rpc_put_map(out, key, 9 + VERSIONS);
-    rpc_put_text(out, "Name", p->name);
-    rpc_put_bytes(out, "Addr", p->addr.ip, sizeof p->addr.ip);
-    rpc_put_unsigned(out, "Port", p->addr.port);
-    control_members_put_tags(out, "Tags", p);
-    rpc_put_text(out, "Status", gossip_status_text(member->status));
-    for (size_t i = 0; i < VERSIONS; i++)
-        rpc_put_unsigned(out, versions[i], PROTOCOL_VERSION);
-    rpc_put_text(out, "ID", control_members_id_text(p, id));
-    rpc_put_unsigned(out, "Generation", p->generation);
-    rpc_put_unsigned(out, "Incarnation", member->incarnation);
-    rpc_put_boolean(out, "Unreachable", member->partly);
+    struct record_member text;
+    fields_put(out, key, &member_fields, record_member(&text, member));
 }
 
 /* ---- filters ---- */
@@ -133,25 +127,19 @@ static const char *filter_read(struct filter *f, struct control_request *r)
     return wrong ? wrong : filter_add_tags(f, r);
 }
 
-static const char *tag_value(const struct gossip_profile *p, const char *tag)
-{
-    const char *at = NULL, *key, *value;
-    while (gossip_tag_next(p->tags, p->tags_bytes, &at, &key, &value))
-        if (strcmp(key, tag) == 0)
-            return value;
-    return ""; /* as Serf has it */
-}
-
 static const char *subject_text(const struct condition *condition,
                                 const struct gossip_member *member)
 {
+    const struct gossip_profile *p = member->profile;
+    const char *value;
     switch (condition->subject) {
     case SUBJECT_STATUS:
         return gossip_status_text(member->status);
     case SUBJECT_NAME:
-        return member->profile->name;
+        return p->name;
     default:
-        return tag_value(member->profile, condition->tag);
+        value = fields_tag(&(struct fields_tags){p->tags, p->tags_bytes}, condition->tag);
+        return value ? value : ""; /* as Serf has it */
     }
 }
 
@@ -175,19 +163,20 @@ static const char *answer(struct control_request *r, const struct filter *f)
 {
     int64_t until_us = host_now_us() + FILTER_US_MAX;
     struct rpc_out *out = control_client_begin(r->client, r->seq, "");
-    rpc_put_map(out, NULL, 1);
-    size_t place = rpc_array_begin(out, "Members"), cursor = 0, count = 0;
     struct gossip_member member;
+    size_t cursor = 0;
+    rpc_map_begin(out, NULL);
+    rpc_array_begin(out, "Members");
     while (gossip_next_member(host_view(r->parts->host), &cursor, &member)) {
         enum pattern_result result = filter_match(f, &member, until_us);
         if (result == PATTERN_TOO_COSTLY)
             return "invalid regular expression: it takes too long";
         if (result == PATTERN_DIFFERS)
             continue;
-        control_members_put(out, NULL, &member);
-        count++;
+        control_members_put_serf(out, &member);
     }
-    rpc_end(out, place, count);
+    rpc_end(out);
+    rpc_end(out);
     control_client_send(r->client);
     return CONTROL_ANSWERED;
 }
@@ -205,4 +194,19 @@ const char *control_members_filtered(struct control_request *r)
     const char *error = wrong ? wrong : answer(r, &f);
     filter_free(&f);
     return error;
+}
+
+const char *control_members_view(struct control_request *r)
+{
+    struct rpc_out *out = control_client_begin(r->client, r->seq, "");
+    struct gossip_member member;
+    size_t cursor = 0;
+    rpc_map_begin(out, NULL);
+    rpc_array_begin(out, "members");
+    while (gossip_next_member(host_view(r->parts->host), &cursor, &member))
+        control_members_put(out, NULL, &member);
+    rpc_end(out);
+    rpc_end(out);
+    control_client_send(r->client);
+    return CONTROL_ANSWERED;
 }

@@ -26,41 +26,40 @@ struct control_stream {
 
 /* ---- what is told ---- */
 
-static void put_gap(struct rpc_out *out, uint64_t lost, uint64_t last_lost)
+/* In Serf's form, with names as Serf has them, or in ours. */
+static void put_gap(struct rpc_out *out, uint64_t lost, uint64_t last_lost, bool watch)
 {
-    rpc_put_map(out, NULL, 3);
-    rpc_put_text(out, "Event", "gap");
-    rpc_put_unsigned(out, "Lost", lost);
-    rpc_put_unsigned(out, "Seq", last_lost);
+    rpc_map_begin(out, NULL);
+    rpc_put_text(out, watch ? "event" : "Event", "gap");
+    rpc_put_unsigned(out, watch ? "lost" : "Lost", lost);
+    rpc_put_unsigned(out, watch ? "seq" : "Seq", last_lost);
+    rpc_end(out);
 }
 
-static void put_vip(struct rpc_out *out, const struct journal_vip *vip)
+static void put_serf_entry(struct rpc_out *out, const struct journal_entry *entry)
 {
-    rpc_put_map(out, "Vip", 5);
-    rpc_put_text(out, "Name", vip->name);
-    rpc_put_text(out, "Address", vip->address);
-    rpc_put_text(out, "Interface", vip->interface);
-    rpc_put_text(out, "Holder", vip->holder);
-    rpc_put_unsigned(out, "Epoch", vip->epoch);
-}
-
-static void put_entry(struct rpc_out *out, const struct journal_entry *entry, bool watch)
-{
-    bool of_member = event_kind_is_of_member(entry->kind);
-    rpc_put_map(out, NULL, !watch ? 2 : 4 + of_member + (entry->vip != NULL));
+    rpc_map_begin(out, NULL);
     rpc_put_text(out, "Event", event_kind_text(entry->kind));
-    if (!watch) {
-        rpc_put_array(out, "Members", 1);
-        control_members_put(out, NULL, &entry->member);
-        return;
-    }
-    rpc_put_unsigned(out, "Seq", entry->seq);
-    rpc_put_signed(out, "Time", entry->time_ms);
-    rpc_put_text_part(out, "Line", entry->line, entry->line_bytes - 1); /* without its newline */
-    if (of_member)
-        control_members_put(out, "Member", &entry->member);
+    rpc_array_begin(out, "Members");
+    control_members_put_serf(out, &entry->member);
+    rpc_end(out);
+    rpc_end(out);
+}
+
+static void put_watch_entry(struct rpc_out *out, const struct journal_entry *entry)
+{
+    char time_text[JOURNAL_TIME_BYTES];
+    journal_time_text(entry->time_ms, time_text);
+    rpc_map_begin(out, NULL);
+    rpc_put_text(out, "event", event_kind_text(entry->kind));
+    rpc_put_unsigned(out, "seq", entry->seq);
+    rpc_put_text(out, "time", time_text);
+    rpc_put_text_part(out, "line", entry->line, entry->line_bytes - 1); /* without its newline */
+    if (event_kind_is_of_member(entry->kind))
+        control_members_put(out, "member", &entry->member);
     if (entry->vip)
-        put_vip(out, entry->vip);
+        fields_put(out, "vip", &vip_fields, entry->vip);
+    rpc_end(out);
 }
 
 /* The next entry that the stream is about. NULL: none so far. */
@@ -86,9 +85,9 @@ static bool tell_entry(struct control_client *c, struct control_stream *s)
         return false;
     struct rpc_out *out = control_client_begin(c, s->seq, "");
     if (gap)
-        put_gap(out, lost, s->next - 1);
+        put_gap(out, lost, s->next - 1, s->watch);
     else
-        put_entry(out, entry, s->watch);
+        (s->watch ? put_watch_entry : put_serf_entry)(out, entry);
     control_client_send(c);
     return true;
 }
@@ -128,12 +127,13 @@ static bool tell_line(struct control_client *c, struct control_stream *s)
     if (!line)
         return false;
     struct rpc_out *out = control_client_begin(c, s->seq, "");
-    rpc_put_map(out, NULL, lost ? 3 : 1);
+    rpc_map_begin(out, NULL);
     rpc_put_text(out, "Log", line);
     if (lost) {
         rpc_put_text(out, "Event", "gap");
         rpc_put_unsigned(out, "Lost", lost);
     }
+    rpc_end(out);
     control_client_send(c);
     return true;
 }

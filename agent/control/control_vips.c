@@ -8,24 +8,10 @@
 
 static void put_summary(struct rpc_out *out, const struct vips_view *view)
 {
-    struct journal_vip vip;
+    struct vip_record vip;
     vips_describe(view->spec, view->vip, &vip);
-    rpc_put_text(out, "Name", vip.name);
-    rpc_put_text(out, "Address", vip.address);
-    rpc_put_text(out, "Interface", vip.interface);
-    rpc_put_text(out, "Holder", vip.holder);
-    rpc_put_unsigned(out, "Epoch", vip.epoch);
-    rpc_put_text(out, "State", vip_state_text(view->vip->state));
-}
-#define SUMMARY_FIELDS 6
-
-static size_t count_vips(const struct vips *vips)
-{
-    struct vips_view view;
-    size_t cursor = 0;
-    while (vips_next(vips, &cursor, &view))
-        continue;
-    return cursor;
+    fields_put_pairs(out, &vip_fields, &vip);
+    rpc_put_text(out, "state", vip_state_text(view->vip->state));
 }
 
 const char *control_vips_list(struct control_request *r)
@@ -34,14 +20,17 @@ const char *control_vips_list(struct control_request *r)
     struct rpc_out *out = control_client_begin(r->client, r->seq, "");
     struct vips_view view;
     size_t cursor = 0;
-    rpc_put_map(out, NULL, 3);
-    rpc_put_boolean(out, "Quorum", quorum_is_there(parts->quorum));
-    rpc_put_boolean(out, "Drained", vips_is_drained(parts->vips));
-    rpc_put_array(out, "Vips", count_vips(parts->vips));
+    rpc_map_begin(out, NULL);
+    rpc_put_boolean(out, "quorum", quorum_is_there(parts->quorum));
+    rpc_put_boolean(out, "drained", vips_is_drained(parts->vips));
+    rpc_array_begin(out, "vips");
     while (vips_next(parts->vips, &cursor, &view)) {
-        rpc_put_map(out, NULL, SUMMARY_FIELDS);
+        rpc_map_begin(out, NULL);
         put_summary(out, &view);
+        rpc_end(out);
     }
+    rpc_end(out);
+    rpc_end(out);
     control_client_send(r->client);
     return CONTROL_ANSWERED;
 }
@@ -71,26 +60,26 @@ static void put_voters(struct rpc_out *out, const struct gossip *g)
 {
     const struct voters *voters = leases_voters(g);
     unsigned cursor = 0;
-    size_t count = 0;
-    while (voters_next(voters, &cursor))
-        count++;
-    rpc_put_array(out, "Voters", count);
-    cursor = 0;
+    rpc_array_begin(out, "voters");
     for (const char *name; (name = voters_next(voters, &cursor));) {
-        rpc_put_map(out, NULL, 2);
-        rpc_put_text(out, "Name", name);
-        rpc_put_text(out, "Note", voter_note(g, name));
+        rpc_map_begin(out, NULL);
+        rpc_put_text(out, "name", name);
+        rpc_put_text(out, "note", voter_note(g, name));
+        rpc_end(out);
     }
+    rpc_end(out);
 }
 
-static void put_heirs(struct rpc_out *out, const struct leases_state *lease)
+static void put_successors(struct rpc_out *out, const struct leases_state *lease)
 {
-    rpc_put_array(out, "Waiting", lease->waiting);
+    rpc_array_begin(out, "waiting");
     for (unsigned i = 0; i < lease->waiting; i++) {
-        rpc_put_map(out, NULL, 2);
-        rpc_put_text(out, "Name", lease->heirs[i].name);
-        rpc_put_unsigned(out, "Priority", lease->heirs[i].priority);
+        rpc_map_begin(out, NULL);
+        rpc_put_text(out, "name", lease->heirs[i].name);
+        rpc_put_unsigned(out, "priority", lease->heirs[i].priority);
+        rpc_end(out);
     }
+    rpc_end(out);
 }
 
 static bool get_name(struct control_request *r, const char *key, char *name)
@@ -108,17 +97,18 @@ const char *control_vips_explain(struct control_request *r)
         return "no such vip";
     struct rpc_out *out = control_client_begin(r->client, r->seq, "");
     int64_t left_us = view.lease.held ? view.lease.until_us - host_now_us() : 0;
-    rpc_put_map(out, NULL, SUMMARY_FIELDS + 9);
+    rpc_map_begin(out, NULL);
     put_summary(out, &view);
-    rpc_put_boolean(out, "Quorum", quorum_is_there(parts->quorum));
-    rpc_put_unsigned(out, "Version", voters_range(leases_voters(host_view(parts->host))).high);
-    rpc_put_text(out, "Obstacle", view.obstacle ? view.obstacle : "");
-    rpc_put_unsigned(out, "Priority", view.spec->priority);
-    rpc_put_unsigned(out, "LeaseMs", view.spec->lease_ms);
-    rpc_put_unsigned(out, "LeftMs", left_us > 0 ? (uint64_t)left_us / 1000 : 0);
-    rpc_put_boolean(out, "Gate", vips_has_gate(parts->vips));
-    put_heirs(out, &view.lease);
+    rpc_put_text(out, "obstacle", view.obstacle ? view.obstacle : "");
+    rpc_put_boolean(out, "quorum", quorum_is_there(parts->quorum));
+    rpc_put_boolean(out, "gate", vips_has_gate(parts->vips));
+    rpc_put_unsigned(out, "version", voters_range(leases_voters(host_view(parts->host))).high);
+    rpc_put_unsigned(out, "priority", view.spec->priority);
+    rpc_put_unsigned(out, "lease_ms", view.spec->lease_ms);
+    rpc_put_unsigned(out, "left_ms", left_us > 0 ? (uint64_t)left_us / 1000 : 0);
+    put_successors(out, &view.lease);
     put_voters(out, host_view(parts->host));
+    rpc_end(out);
     control_client_send(r->client);
     return CONTROL_ANSWERED;
 }

@@ -2,6 +2,7 @@
 
 #include "agent/base/json.h"
 #include "agent/base/log.h"
+#include "agent/events/record.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -77,13 +78,13 @@ static void write_snapshot(struct json *j, const struct events *e, uint64_t seq)
     struct gossip_member member;
     size_t cursor = 0;
     while (gossip_next_member(e->gossip, &cursor, &member))
-        journal_member_json(j, NULL, &member);
+        record_member_json(j, NULL, &member);
     json_array_end(j);
     json_array_begin(j, "vips");
-    struct journal_vip vip;
+    struct vip_record vip;
     cursor = 0;
     while (e->next_vip && e->next_vip(e->vips, &cursor, &vip))
-        journal_vip_json(j, NULL, &vip);
+        fields_json(j, NULL, &vip_fields, &vip);
     json_array_end(j);
     json_object_end(j);
 }

@@ -21,7 +21,7 @@ struct events *events_new(struct event_base *base, int listen_fd, const struct j
 void events_free(struct events *e);
 
 /* The next address, as it was last published. *cursor starts 0. False: there are no more. */
-typedef bool events_vip_fn(const void *arg, size_t *cursor, struct journal_vip *into);
+typedef bool events_vip_fn(const void *arg, size_t *cursor, struct vip_record *into);
 /* Where snapshots have the addresses from (arg borrowed); NULL, as at first: there are none. */
 void events_list_vips(struct events *e, events_vip_fn *next, const void *arg);
 

@@ -1,8 +1,6 @@
 #include "agent/events/journal.h"
 
-#include "agent/base/address.h"
-#include "agent/base/json.h"
-#include "agent/config/config.h"
+#include "agent/events/record.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -11,7 +9,6 @@
 #include <time.h>
 
 #define TIME_MS_MAX INT64_C(253402300799999) /* the end of the year 9999 */
-#define TIME_TEXT_BYTES sizeof "2026-11-20T12:00:00.123Z"
 
 /* Everything from oldest to newest is kept, at its number modulo the ring's size. */
 struct journal {
@@ -29,14 +26,14 @@ struct journal *journal_new(void)
     return j;
 }
 
-static struct journal_entry **slot(struct journal *j, uint64_t seq)
+static struct journal_entry **journal_slot(struct journal *j, uint64_t seq)
 {
     return &j->ring[seq % JOURNAL_ENTRIES_MAX];
 }
 
 static void drop_oldest(struct journal *j)
 {
-    struct journal_entry **at = slot(j, j->oldest++);
+    struct journal_entry **at = journal_slot(j, j->oldest++);
     j->bytes -= (*at)->line_bytes;
     journal_release(*at);
     *at = NULL;
@@ -74,55 +71,13 @@ void journal_time_text(int64_t time_ms, char *into)
     time_t seconds = (time_t)(time_ms / 1000);
     struct tm tm;
     gmtime_r(&seconds, &tm);
-    size_t used = strftime(into, TIME_TEXT_BYTES, "%Y-%m-%dT%H:%M:%S", &tm);
-    snprintf(into + used, TIME_TEXT_BYTES - used, ".%03uZ", (unsigned)(time_ms % 1000));
-}
-
-static void id_text(const uint8_t *id, char *into)
-{
-    static const char digits[] = "0123456789abcdef";
-    for (size_t i = 0; i < GOSSIP_ID_BYTES; i++) {
-        *into++ = digits[id[i] >> 4];
-        *into++ = digits[id[i] & 15];
-    }
-    *into = '\0';
-}
-
-void journal_member_json(struct json *j, const char *key, const struct gossip_member *member)
-{
-    const struct gossip_profile *p = member->profile;
-    char id[2 * GOSSIP_ID_BYTES + 1], ip[ADDRESS_TEXT_BYTES];
-    id_text(p->id, id);
-    json_object_begin(j, key);
-    json_string(j, "name", p->name);
-    json_string(j, "id", id);
-    json_string(j, "addr", address_ip_text(p->addr.ip, ip));
-    json_unsigned(j, "port", p->addr.port);
-    json_string(j, "status", gossip_status_text(member->status));
-    json_boolean(j, "unreachable", member->partly);
-    json_unsigned(j, "incarnation", member->incarnation);
-    json_object_begin(j, "tags");
-    const char *at = NULL, *tag, *value;
-    while (gossip_tag_next(p->tags, p->tags_bytes, &at, &tag, &value))
-        json_string(j, tag, value);
-    json_object_end(j);
-    json_object_end(j);
-}
-
-void journal_vip_json(struct json *j, const char *key, const struct journal_vip *vip)
-{
-    json_object_begin(j, key);
-    json_string(j, "name", vip->name);
-    json_string(j, "address", vip->address);
-    json_string(j, "interface", vip->interface);
-    json_string(j, "holder", vip->holder);
-    json_unsigned(j, "epoch", vip->epoch);
-    json_object_end(j);
+    size_t used = strftime(into, JOURNAL_TIME_BYTES, "%Y-%m-%dT%H:%M:%S", &tm);
+    snprintf(into + used, JOURNAL_TIME_BYTES - used, ".%03uZ", (unsigned)(time_ms % 1000));
 }
 
 static void write_line(struct json *j, const struct journal_entry *e)
 {
-    char time_text[TIME_TEXT_BYTES];
+    char time_text[JOURNAL_TIME_BYTES];
     journal_time_text(e->time_ms, time_text);
     json_reset(j);
     json_object_begin(j, NULL);
@@ -130,9 +85,9 @@ static void write_line(struct json *j, const struct journal_entry *e)
     json_string(j, "time", time_text);
     json_string(j, "event", event_kind_text(e->kind));
     if (event_kind_is_of_member(e->kind))
-        journal_member_json(j, "member", &e->member);
+        record_member_json(j, "member", &e->member);
     if (e->vip)
-        journal_vip_json(j, "vip", e->vip);
+        fields_json(j, "vip", &vip_fields, e->vip);
     json_object_end(j);
 }
 
@@ -161,10 +116,10 @@ static struct journal_entry *entry_new(struct json *scratch, const struct journa
 
 const struct journal_entry *journal_append(struct journal *j, int64_t time_ms, enum event_kind kind,
                                            const struct gossip_member *member,
-                                           const struct journal_vip *vip)
+                                           const struct vip_record *vip)
 {
     uint64_t seq = j->newest + 1;
-    struct journal_vip copy = vip ? *vip : (struct journal_vip){.epoch = 0};
+    struct vip_record copy = vip ? *vip : (struct vip_record){.epoch = 0};
     struct journal_entry *entry = entry_new(&j->line, &(struct journal_entry){
                                                           .seq = seq,
                                                           .time_ms = time_ms,
@@ -182,7 +137,7 @@ const struct journal_entry *journal_append(struct journal *j, int64_t time_ms, e
     make_room(j, entry->line_bytes);
     j->newest = seq;
     j->bytes += entry->line_bytes;
-    *slot(j, seq) = entry;
+    *journal_slot(j, seq) = entry;
     return entry;
 }
 

@@ -4,26 +4,15 @@
 #define MUSTER_JOURNAL_H
 
 #include "agent/config/event_kind.h"
+#include "agent/rpc/schema.h"
 #include "gossip/gossip.h"
 
-#include <net/if.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#define JOURNAL_ENTRIES_MAX 4096     /* kept, at the most */
-#define JOURNAL_VIP_ADDRESS_BYTES 52 /* IPv6 with its prefix, and more */
-#define JOURNAL_BYTES_MAX (1 << 20)  /* and their lines' bytes together */
-
-/* What is told of a floating address. */
-struct journal_vip {
-    char name[GOSSIP_NAME_BYTES_MAX + 1];
-    char address[JOURNAL_VIP_ADDRESS_BYTES]; /* with its prefix */
-    char interface[IF_NAMESIZE];
-    char holder[GOSSIP_NAME_BYTES_MAX + 1]; /* who holds it now; "": nobody */
-    uint64_t epoch;                         /* of the last holder */
-    bool here;                              /* what is told has happened on this host */
-};
+#define JOURNAL_ENTRIES_MAX 4096    /* kept, at the most */
+#define JOURNAL_BYTES_MAX (1 << 20) /* and their lines' bytes together */
 
 /* One change. Shared by everyone who queues it: held and released, never changed. */
 struct journal_entry {
@@ -32,7 +21,7 @@ struct journal_entry {
     enum event_kind kind;
     struct gossip_member member; /* its profile is held by the entry; ours, where the change is of
                                   * no member */
-    struct journal_vip *vip;     /* NULL: of no address */
+    struct vip_record *vip;      /* NULL: of no address */
     const char *line;            /* the JSON object and its newline */
     size_t line_bytes;
     unsigned holds;
@@ -48,7 +37,7 @@ void journal_free(struct journal *j);
  * that readers see a gap and not a silent hole. */
 const struct journal_entry *journal_append(struct journal *j, int64_t time_ms, enum event_kind kind,
                                            const struct gossip_member *member,
-                                           const struct journal_vip *vip);
+                                           const struct vip_record *vip);
 
 /* The last number given; 0 before the first change. */
 uint64_t journal_newest(const struct journal *j);
@@ -60,13 +49,8 @@ const struct journal_entry *journal_at(const struct journal *j, uint64_t seq);
 const struct journal_entry *journal_hold(const struct journal_entry *entry);
 void journal_release(const struct journal_entry *entry);
 
-struct json;
-/* The member object of INTERFACE.md: name, id, addr, port, status, unreachable, incarnation, tags.
- */
-void journal_member_json(struct json *j, const char *key, const struct gossip_member *member);
-/* The vip object: name, address, interface, holder, epoch. */
-void journal_vip_json(struct json *j, const char *key, const struct journal_vip *vip);
-/* "2026-11-20T12:00:00.123Z", into at least 25 bytes. */
+/* "2026-11-20T12:00:00.123Z" into JOURNAL_TIME_BYTES. */
+#define JOURNAL_TIME_BYTES 25
 void journal_time_text(int64_t time_ms, char *into);
 
 #endif

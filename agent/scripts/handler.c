@@ -175,7 +175,7 @@ static void on_start(evutil_socket_t fd, short what, void *arg)
 static bool wants(const struct handler_spec *s, const struct journal_entry *entry)
 {
     const struct gossip_profile *p = entry->member.profile;
-    const struct journal_vip *vip = entry->vip;
+    const struct vip_record *vip = entry->vip;
     if (!(s->kinds & 1u << entry->kind))
         return false;
     if (s->vip)

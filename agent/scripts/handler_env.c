@@ -1,7 +1,6 @@
 #include "agent/scripts/handler_env.h"
 
-#include "agent/base/address.h"
-#include "agent/config/config.h"
+#include "agent/events/record.h"
 #include "agent/steward/steward_protocol.h"
 
 #include <assert.h>
@@ -17,7 +16,7 @@
 
 #define TAG_PREFIX "MUSTER_TAG_"
 
-#define FIXED_VARS 17                                  /* those that are no tags, and the NULL */
+#define FIXED_VARS 19                                  /* those that are no tags, and the NULL */
 #define FIXED_BYTES (4 * GOSSIP_NAME_BYTES_MAX + 1024) /* theirs */
 #define TAGS_MAX (GOSSIP_TAGS_BYTES_MAX / 2) /* a tag has at least the NULs of key and value */
 #define ENV_VARS_MAX (FIXED_VARS + TAGS_MAX)
@@ -68,28 +67,31 @@ static void env_add_tag(struct env *env, const char *key, const char *value)
         env_add(env, "%s=%s", name, value);
 }
 
-static void env_add_member(struct env *env, const struct gossip_member *member)
+/* A record, each field as PREFIX_NAME. */
+static void env_add_record(struct env *env, const char *prefix, const struct fields *fields,
+                           const void *record)
 {
-    const struct gossip_profile *p = member->profile;
-    char ip[ADDRESS_TEXT_BYTES];
-    env_add(env, "MUSTER_MEMBER_NAME=%s", p->name);
-    env_add(env, "MUSTER_MEMBER_ADDR=%s", address_ip_text(p->addr.ip, ip));
-    env_add(env, "MUSTER_MEMBER_PORT=%u", p->addr.port);
-    env_add(env, "MUSTER_MEMBER_STATUS=%s", gossip_status_text(member->status));
-    env_add(env, "MUSTER_MEMBER_UNREACHABLE=%s", member->partly ? "yes" : "no");
-    env_add(env, "MUSTER_MEMBER_INCARNATION=%" PRIu32, member->incarnation);
-    const char *at = NULL, *key, *value;
-    while (gossip_tag_next(p->tags, p->tags_bytes, &at, &key, &value))
-        env_add_tag(env, key, value);
+    for (size_t i = 0; i < fields->count; i++) {
+        char value[FIELDS_VALUE_BYTES];
+        const char *text = fields_value(&fields->entries[i], record, value);
+        char name[sizeof "MUSTER_MEMBER_UNREACHABLE"];
+        size_t len = 0;
+        for (const char *c = fields->entries[i].name; *c; c++)
+            name[len++] = (char)toupper((unsigned char)*c);
+        name[len] = '\0';
+        if (text)
+            env_add(env, "%s_%s=%s", prefix, name, text);
+    }
 }
 
-static void env_add_vip(struct env *env, const struct journal_vip *vip)
+static void env_add_member(struct env *env, const struct gossip_member *member)
 {
-    env_add(env, "MUSTER_VIP_NAME=%s", vip->name);
-    env_add(env, "MUSTER_VIP_ADDRESS=%s", vip->address);
-    env_add(env, "MUSTER_VIP_INTERFACE=%s", vip->interface);
-    env_add(env, "MUSTER_VIP_HOLDER=%s", vip->holder);
-    env_add(env, "MUSTER_VIP_EPOCH=%" PRIu64, vip->epoch);
+    struct record_member text;
+    const struct member_record *record = record_member(&text, member);
+    const char *at = NULL, *key, *value;
+    env_add_record(env, "MUSTER_MEMBER", &member_fields, record);
+    while (fields_tag_next(&record->tags, &at, &key, &value))
+        env_add_tag(env, key, value);
 }
 
 /* What members say is only ever the value of a variable of ours. */
@@ -108,7 +110,7 @@ static void env_fill(struct env *env, const struct handler_order *order)
     if (event_kind_is_of_member(entry->kind))
         env_add_member(env, &entry->member);
     if (entry->vip)
-        env_add_vip(env, entry->vip);
+        env_add_record(env, "MUSTER_VIP", &vip_fields, entry->vip);
 }
 
 /* ---- in memory ---- */

@@ -84,10 +84,10 @@ static const char *obstacle(const struct vips *v, const struct one *o)
 
 /* ---- what is to be done ---- */
 
-void vips_describe(const struct vip_spec *spec, const struct vip *vip, struct journal_vip *into)
+void vips_describe(const struct vip_spec *spec, const struct vip *vip, struct vip_record *into)
 {
     char ip[ADDRESS_TEXT_BYTES];
-    *into = (struct journal_vip){.epoch = vip->epoch, .here = vip->here};
+    *into = (struct vip_record){.epoch = vip->epoch, .here = vip->here};
     snprintf(into->name, sizeof into->name, "%s", spec->name);
     snprintf(into->address, sizeof into->address, "%s/%u", address_ip_text(spec->address.ip, ip),
              spec->prefix_bits);
@@ -97,7 +97,7 @@ void vips_describe(const struct vip_spec *spec, const struct vip *vip, struct jo
 
 static void tell(struct vips *v, const struct one *o, enum event_kind kind)
 {
-    struct journal_vip vip;
+    struct vip_record vip;
     struct gossip_member self = gossip_self(host_view(v->host));
     vips_describe(o->spec, &o->vip, &vip);
     host_publish(v->host, kind, &self, &vip);
@@ -575,7 +575,7 @@ bool vips_find(const struct vips *v, const char *name, struct vips_view *view)
     return o;
 }
 
-bool vips_next_told(const struct vips *v, size_t *cursor, struct journal_vip *into)
+bool vips_next_told(const struct vips *v, size_t *cursor, struct vip_record *into)
 {
     if (*cursor >= v->count)
         return false;

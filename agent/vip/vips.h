@@ -54,8 +54,8 @@ struct vips_view {
 bool vips_next(const struct vips *v, size_t *cursor, struct vips_view *view);
 bool vips_find(const struct vips *v, const char *name, struct vips_view *view);
 /* What snapshots say of each address: as was last published. *cursor starts 0. */
-bool vips_next_told(const struct vips *v, size_t *cursor, struct journal_vip *into);
+bool vips_next_told(const struct vips *v, size_t *cursor, struct vip_record *into);
 /* As the events have it. */
-void vips_describe(const struct vip_spec *spec, const struct vip *vip, struct journal_vip *into);
+void vips_describe(const struct vip_spec *spec, const struct vip *vip, struct vip_record *into);
 
 #endif

@@ -14,6 +14,7 @@ trap 'rm -rf "$work"' EXIT
 # privileged steward runs no event loop and no core, and the ground knows none of our libraries.
 forbidden='
 agent/base  event_[^k]|evbuffer_|bufferevent_|evutil_|msgpack_|cfg_|mnl_|nft
+agent/rpc  event_[^k]|evbuffer_|bufferevent_|evutil_|cfg_|mnl_|nft|gossip_
 agent/config  event_[^k]|evbuffer_|bufferevent_|msgpack_|mnl_|nft
 agent/steward  event_[^k]|evbuffer_|bufferevent_|msgpack_|cfg_|nft|gossip_new
 agent/host     mnl_|nft|cfg_|msgpack_

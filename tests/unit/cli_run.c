@@ -18,7 +18,7 @@ static void read_output(FILE *from, char *into)
     fclose(from);
 }
 
-static _Noreturn void run_here(command_fn *command, const char *socket, char *line, bool json)
+static _Noreturn void run_here(cli_run_fn *command, const char *socket, char *line, bool json)
 {
     struct cli_command entry = {"test", "ARGUMENTS", "", command};
     struct cli cli = {.command = &entry, .title = "muster test", .json = json};
@@ -33,7 +33,7 @@ static _Noreturn void run_here(command_fn *command, const char *socket, char *li
     _exit(status);
 }
 
-int cli_run_to(int output_fd, command_fn *command, const char *arguments, bool json)
+int cli_run_to(int output_fd, cli_run_fn *command, const char *arguments, bool json)
 {
     char line[256];
     FILE *err = tmpfile();
@@ -54,7 +54,7 @@ int cli_run_to(int output_fd, command_fn *command, const char *arguments, bool j
     return WEXITSTATUS(status);
 }
 
-int cli_run(command_fn *command, const char *arguments, bool json)
+int cli_run(cli_run_fn *command, const char *arguments, bool json)
 {
     FILE *out = tmpfile();
     ck_assert_ptr_nonnull(out);
@@ -63,7 +63,7 @@ int cli_run(command_fn *command, const char *arguments, bool json)
     return status;
 }
 
-int cli_run_against(void (*script)(struct fake_agent *f), command_fn *command,
+int cli_run_against(void (*script)(struct fake_agent *f), cli_run_fn *command,
                     const char *arguments, bool json)
 {
     fake_agent_start(&fake, script);

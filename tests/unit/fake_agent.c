@@ -152,22 +152,19 @@ void fake_agent_put_header(struct fake_agent *f, uint64_t seq, const char *error
 
 static void put_member(struct fake_agent *f, const char *name, const char *status, bool partly)
 {
-    static const uint8_t addr[16] = {[10] = 0xff, [11] = 0xff, [12] = 10, [15] = 1};
-    fake_agent_put_map(f, 10);
-    fake_agent_put_text_pair(f, "Name", name);
-    fake_agent_put_text(f, "Addr");
-    msgpack_pack_bin_with_body(&f->pack, addr, sizeof addr);
-    fake_agent_put_unsigned_pair(f, "Port", 7949);
-    fake_agent_put_text(f, "Tags");
+    fake_agent_put_map(f, 9);
+    fake_agent_put_text_pair(f, "name", name);
+    fake_agent_put_text_pair(f, "id", "9f00");
+    fake_agent_put_text_pair(f, "addr", "10.0.0.1");
+    fake_agent_put_unsigned_pair(f, "port", 7949);
+    fake_agent_put_text_pair(f, "status", status);
+    fake_agent_put_text(f, "unreachable");
+    (partly ? msgpack_pack_true : msgpack_pack_false)(&f->pack);
+    fake_agent_put_unsigned_pair(f, "incarnation", 3);
+    fake_agent_put_unsigned_pair(f, "generation", 5);
+    fake_agent_put_text(f, "tags");
     fake_agent_put_map(f, 1);
     fake_agent_put_text_pair(f, "role", "db");
-    fake_agent_put_text_pair(f, "Status", status);
-    fake_agent_put_unsigned_pair(f, "ProtocolCur", 1); /* a field that nobody asks for */
-    fake_agent_put_text_pair(f, "ID", "9f00");
-    fake_agent_put_unsigned_pair(f, "Generation", 5);
-    fake_agent_put_unsigned_pair(f, "Incarnation", 3);
-    fake_agent_put_text(f, "Unreachable");
-    (partly ? msgpack_pack_true : msgpack_pack_false)(&f->pack);
 }
 
 void fake_agent_put_member(struct fake_agent *f, const char *name, const char *status)
@@ -184,7 +181,7 @@ void fake_agent_put_members(struct fake_agent *f, size_t count)
 {
     fake_agent_put_header(f, f->seq, "");
     fake_agent_put_map(f, 1);
-    fake_agent_put_text(f, "Members");
+    fake_agent_put_text(f, "members");
     msgpack_pack_array(&f->pack, count);
 }
 
@@ -194,12 +191,13 @@ static void begin_record(struct fake_agent *f, uint64_t seq, const char *event)
     char line[64];
     snprintf(line, sizeof line, "{\"seq\":%d}", (int)seq);
     fake_agent_put_header(f, f->stream_seq, "");
-    fake_agent_put_map(f, 5);
-    fake_agent_put_unsigned_pair(f, "Seq", seq);
-    fake_agent_put_text_pair(f, "Event", event);
-    fake_agent_put_unsigned_pair(f, "Time", 1795176000123);
-    fake_agent_put_text_pair(f, "Line", line);
-    fake_agent_put_text(f, "Member");
+    fake_agent_put_map(f, 6);
+    fake_agent_put_unsigned_pair(f, "seq", seq);
+    fake_agent_put_text_pair(f, "event", event);
+    fake_agent_put_text_pair(f, "time", "2026-11-20T12:00:00.123Z");
+    fake_agent_put_text_pair(f, "line", line);
+    fake_agent_put_text_pair(f, "later", "a field that nobody asks for");
+    fake_agent_put_text(f, "member");
 }
 
 void fake_agent_put_record(struct fake_agent *f, uint64_t seq, const char *event, const char *name,

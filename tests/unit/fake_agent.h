@@ -41,13 +41,13 @@ void fake_agent_put_map(struct fake_agent *f, size_t count);
 void fake_agent_put_text(struct fake_agent *f, const char *text);
 void fake_agent_put_text_pair(struct fake_agent *f, const char *key, const char *value);
 void fake_agent_put_unsigned_pair(struct fake_agent *f, const char *key, uint64_t value);
-/* A Member map: at 10.0.0.1:7949 with incarnation 3, generation 5 and the tag role=db. */
+/* A member map: at 10.0.0.1:7949 with incarnation 3, generation 5 and the tag role=db. */
 void fake_agent_put_member(struct fake_agent *f, const char *name, const char *status);
 /* The same, partly unreachable. */
 void fake_agent_put_partly(struct fake_agent *f, const char *name, const char *status);
-/* The answer to `members` up to the members themselves. */
+/* The answer to `view` up to the members themselves. */
 void fake_agent_put_members(struct fake_agent *f, size_t count);
-/* A record of the watched stream, about a member; its Line is {"seq":SEQ}. */
+/* A record of the watched stream, about a member; its line is {"seq":SEQ}. */
 void fake_agent_put_record(struct fake_agent *f, uint64_t seq, const char *event, const char *name,
                            const char *status);
 /* The same, about one that is alive and partly unreachable. */

@@ -97,7 +97,7 @@ const struct voters *leases_voters(const struct gossip *g)
 /* ---- who is told ---- */
 
 void host_publish(struct host *h, enum event_kind kind, const struct gossip_member *member,
-                  const struct journal_vip *vip)
+                  const struct vip_record *vip)
 {
     (void)h, (void)member;
     NOTE(told, "%s %s %s %d%s\n", event_kind_text(kind), vip->name,

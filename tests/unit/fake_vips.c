@@ -33,9 +33,9 @@ bool vips_find(const struct vips *v, const char *name, struct vips_view *view)
     return false;
 }
 
-void vips_describe(const struct vip_spec *spec, const struct vip *vip, struct journal_vip *into)
+void vips_describe(const struct vip_spec *spec, const struct vip *vip, struct vip_record *into)
 {
-    *into = (struct journal_vip){.epoch = vip->epoch, .address = "10.0.0.100/32"};
+    *into = (struct vip_record){.epoch = vip->epoch, .address = "10.0.0.100/32"};
     snprintf(into->name, sizeof into->name, "%s", spec->name);
     snprintf(into->interface, sizeof into->interface, "%s", spec->interface);
     snprintf(into->holder, sizeof into->holder, "%s", vip->holder);

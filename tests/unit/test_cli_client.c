@@ -29,7 +29,7 @@ static void assert_lost(const char *message)
     ck_assert_msg(strstr(client.error, message), "\"%s\" does not say \"%s\"", client.error,
                   message);
     /* and stays so, without a socket's being touched */
-    client_request(&client, "members");
+    client_request(&client, "view");
     ck_assert_int_eq(client_call(&client, true), CLIENT_LOST);
     ck_assert_int_eq(client_record(&client), CLIENT_LOST);
     ck_assert_ptr_nonnull(strstr(client.error, message));
@@ -40,7 +40,7 @@ static void assert_lost(const char *message)
 static void split_script(struct fake_agent *f)
 {
     fake_agent_greet(f);
-    fake_agent_expect(f, "members", NULL);
+    fake_agent_expect(f, "view", NULL);
     fake_agent_put_members(f, 2);
     fake_agent_put_member(f, "web1", "suspect");
     fake_agent_put_member(f, "db1", "alive");
@@ -50,14 +50,14 @@ static void split_script(struct fake_agent *f)
 
 START_TEST(answer_that_comes_byte_by_byte_is_read)
 {
-    const struct member *rows;
+    const struct member_record *rows;
     size_t count;
     open_client(split_script);
     ck_assert_int_eq(member_list(&client, &rows, &count), CLIENT_OK);
     ck_assert_uint_eq(count, 2);
     ck_assert_str_eq(rows[0].name, "db1");
-    ck_assert_str_eq(rows[0].address, "10.0.0.1:7949");
-    ck_assert_str_eq(rows[0].tags_text, "role=db");
+    ck_assert_str_eq(member_address(&rows[0], client.body.zone), "10.0.0.1:7949");
+    ck_assert_str_eq(member_tags(&rows[0], client.body.zone), "role=db");
     ck_assert_uint_eq(rows[0].generation, 5);
     ck_assert_str_eq(rows[1].status, "suspect");
     close_client();
@@ -69,7 +69,7 @@ END_TEST
 static void many_script(struct fake_agent *f)
 {
     fake_agent_greet(f);
-    fake_agent_expect(f, "members", NULL);
+    fake_agent_expect(f, "view", NULL);
     fake_agent_put_members(f, MANY);
     for (int i = 0; i < MANY; i++)
         fake_agent_put_member(f, "db1", "alive");
@@ -79,7 +79,7 @@ static void many_script(struct fake_agent *f)
 
 START_TEST(answer_of_the_largest_cluster_is_read)
 {
-    const struct member *rows;
+    const struct member_record *rows;
     size_t count;
     open_client(many_script);
     ck_assert_int_eq(member_list(&client, &rows, &count), CLIENT_OK);
@@ -165,7 +165,7 @@ END_TEST
 static void closing_script(struct fake_agent *f)
 {
     fake_agent_greet(f);
-    fake_agent_expect(f, "members", NULL);
+    fake_agent_expect(f, "view", NULL);
     fake_agent_put_members(f, 2); /* and not one member */
     fake_agent_flush(f);
 }
@@ -173,7 +173,7 @@ static void closing_script(struct fake_agent *f)
 START_TEST(connection_closed_within_an_answer_is_lost)
 {
     open_client(closing_script);
-    client_request(&client, "members");
+    client_request(&client, "view");
     client_call(&client, true);
     assert_lost("closed the connection");
     close_client();
@@ -185,7 +185,7 @@ END_TEST
 static void silent_script(struct fake_agent *f)
 {
     fake_agent_greet(f);
-    fake_agent_expect(f, "members", NULL);
+    fake_agent_expect(f, "view", NULL);
     fake_agent_expect_end(f);
 }
 
@@ -193,7 +193,7 @@ START_TEST(silent_agent_is_lost)
 {
     open_client(silent_script);
     client.silence_ms = 20;
-    client_request(&client, "members");
+    client_request(&client, "view");
     client_call(&client, true);
     assert_lost("no answer for 20 ms");
     close_client();
@@ -204,7 +204,7 @@ START_TEST(deadline_ends_a_question)
 {
     open_client(silent_script);
     client.deadline_ms = client_now_ms() + 20;
-    client_request(&client, "members");
+    client_request(&client, "view");
     ck_assert_int_eq(client_call(&client, true), CLIENT_TIMED_OUT);
     ck_assert_int_eq(client_call(&client, true), CLIENT_TIMED_OUT);
     close_client();
@@ -303,7 +303,7 @@ static void stream_script(struct fake_agent *f)
     fake_agent_greet(f);
     fake_agent_expect(f, "watch", "{\"Type\"=>\"*\", \"From\"=>7}");
     fake_agent_answer(f, "");
-    fake_agent_expect(f, "members", NULL);
+    fake_agent_expect(f, "view", NULL);
     fake_agent_put_record(f, 7, "member-join", "db1", "alive");
     fake_agent_put_record(f, 8, "member-join", "db2", "alive");
     fake_agent_put_members(f, 1);
@@ -315,7 +315,7 @@ static void stream_script(struct fake_agent *f)
 
 START_TEST(records_before_an_answer_are_dropped_and_those_after_it_are_not)
 {
-    const struct member *rows;
+    const struct member_record *rows;
     size_t count;
     open_client(stream_script);
     ck_assert_int_eq(client_watch(&client, "*", 7), CLIENT_OK);
@@ -373,29 +373,29 @@ static const struct malformed {
            "\xa0\xa3"
            "Seq"
            "\x02\x90"),
-     "Members"},
+     "members"},
     {BYTES("\x82\xa5"
            "Error"
            "\xa0\xa3"
            "Seq"
            "\x02\x80"),
-     "Members"},
+     "members"},
     {BYTES("\x82\xa5"
            "Error"
            "\xa0\xa3"
            "Seq"
            "\x02\x81\xa7"
-           "Members"
+           "members"
            "\x01"),
-     "Members"},
+     "members"},
     {BYTES("\x82\xa5"
            "Error"
            "\xa0\xa3"
            "Seq"
            "\x02\x81\xa7"
-           "Members"
+           "members"
            "\x91\x01"),
-     "Name"},
+     "name"},
     {BYTES("\x91\x91\x91\x91\x91\x91\x91\x91\x91\x91\x91\x91\x91\x91\x91\x91\x91\x91\x91\x91\x91"
            "\x91\x91\x91\x91\x91\x91\x91\x91\x91\x91\x91\x91\x91\x91\x91\x91\x91\x91\x91\x91\x91"),
      "too deeply nested"},
@@ -407,14 +407,14 @@ static const struct malformed *sent;
 static void malformed_script(struct fake_agent *f)
 {
     fake_agent_greet(f);
-    fake_agent_expect(f, "members", NULL);
+    fake_agent_expect(f, "view", NULL);
     fake_agent_send(f, sent->bytes, sent->len);
     fake_agent_expect_end(f);
 }
 
 START_TEST(malformed_answer_is_lost_and_says_what_is_wrong)
 {
-    const struct member *rows;
+    const struct member_record *rows;
     size_t count;
     sent = &malformed[_i];
     open_client(malformed_script);
@@ -429,7 +429,7 @@ static void oversized_script(struct fake_agent *f)
 {
     static const char zeros[65536];
     fake_agent_greet(f);
-    fake_agent_expect(f, "members", NULL);
+    fake_agent_expect(f, "view", NULL);
     fake_agent_put_header(f, f->seq, "");
     fake_agent_flush(f);
     fake_agent_send(f, "\xdb\x10\0\0\0", 5); /* a string of 256 MiB */
@@ -440,7 +440,7 @@ static void oversized_script(struct fake_agent *f)
 START_TEST(answer_over_the_limit_is_refused)
 {
     open_client(oversized_script);
-    client_request(&client, "members");
+    client_request(&client, "view");
     client_call(&client, true);
     assert_lost("more than 64 MiB");
     close_client();

@@ -9,7 +9,7 @@
 static void members_script(struct fake_agent *f)
 {
     fake_agent_greet(f);
-    fake_agent_expect(f, "members", NULL);
+    fake_agent_expect(f, "view", NULL);
     fake_agent_put_members(f, 3);
     fake_agent_put_member(f, "web1", "failed");
     fake_agent_put_member(f, "db10", "alive");
@@ -34,14 +34,14 @@ START_TEST(members_are_one_json_document)
                      CLI_YES);
     ck_assert_str_eq(said, "{\"members\":[{\"name\":\"web1\",\"id\":\"9f00\",\"addr\":\"10.0.0.1\","
                            "\"port\":7949,\"status\":\"failed\",\"unreachable\":false,"
-                           "\"incarnation\":3,\"tags\":{\"role\":\"db\"}}]}\n");
+                           "\"incarnation\":3,\"generation\":5,\"tags\":{\"role\":\"db\"}}]}\n");
 }
 END_TEST
 
 static void partly_script(struct fake_agent *f)
 {
     fake_agent_greet(f);
-    fake_agent_expect(f, "members", NULL);
+    fake_agent_expect(f, "view", NULL);
     fake_agent_put_members(f, 3);
     fake_agent_put_member(f, "web1", "failed");
     fake_agent_put_partly(f, "db10", "alive");
@@ -91,7 +91,7 @@ START_TEST(members_are_filtered_by_status_and_tag)
 END_TEST
 
 static const struct {
-    command_fn *command;
+    cli_run_fn *command;
     const char *arguments, *message;
 } wrong_usages[] = {
     {members_run, "--status dead", "\"dead\": there are alive, suspect, failed, leaving and left"},
@@ -110,11 +110,11 @@ static const struct {
     {wait_run, "--alive 1 --timeout 0s", "\"0s\": not a time"},
     {explain_run, "", "argument is missing"},
     {explain_run, "db1 db2", "\"db2\" is one argument too many"},
-    {admin_join_run, "", "argument is missing"},
-    {admin_forget_run, "", "argument is missing"},
-    {admin_tags_run, "role", "\"role\": not KEY=VALUE"},
-    {admin_tags_run, "=db", "\"=db\": not KEY=VALUE"},
-    {admin_leave_run, "now", "\"now\" is one argument too many"},
+    {join_run, "", "argument is missing"},
+    {forget_run, "", "argument is missing"},
+    {tags_run, "role", "\"role\": not KEY=VALUE"},
+    {tags_run, "=db", "\"=db\": not KEY=VALUE"},
+    {leave_run, "now", "\"now\" is one argument too many"},
 };
 
 START_TEST(wrong_usage_is_said_before_anybody_is_asked)
@@ -153,10 +153,9 @@ static void join_script(struct fake_agent *f)
 
 START_TEST(join_says_how_many_answered)
 {
-    ck_assert_int_eq(cli_run_against(join_script, admin_join_run, "db1 [::1]:7949", false),
-                     CLI_YES);
+    ck_assert_int_eq(cli_run_against(join_script, join_run, "db1 [::1]:7949", false), CLI_YES);
     ck_assert_str_eq(said, "joined through 1 of 2 addresses\n");
-    ck_assert_int_eq(cli_run_against(join_script, admin_join_run, "db1 [::1]:7949", true), CLI_YES);
+    ck_assert_int_eq(cli_run_against(join_script, join_run, "db1 [::1]:7949", true), CLI_YES);
     ck_assert_str_eq(said, "{\"joined\":1}\n");
 }
 END_TEST
@@ -179,12 +178,11 @@ static void forget_refused_script(struct fake_agent *f)
 
 START_TEST(forget_prunes_and_a_refusal_is_a_no)
 {
-    ck_assert_int_eq(cli_run_against(forget_script, admin_forget_run, "db1", false), CLI_YES);
+    ck_assert_int_eq(cli_run_against(forget_script, forget_run, "db1", false), CLI_YES);
     ck_assert_str_eq(said, "");
-    ck_assert_int_eq(cli_run_against(forget_script, admin_forget_run, "db1", true), CLI_YES);
+    ck_assert_int_eq(cli_run_against(forget_script, forget_run, "db1", true), CLI_YES);
     ck_assert_str_eq(said, "{\"forgotten\":true}\n");
-    ck_assert_int_eq(cli_run_against(forget_refused_script, admin_forget_run, "db1", false),
-                     CLI_NO);
+    ck_assert_int_eq(cli_run_against(forget_refused_script, forget_run, "db1", false), CLI_NO);
     ck_assert_str_eq(complained, "muster test: \"db1\": the member is alive\n");
 }
 END_TEST
@@ -198,9 +196,9 @@ static void leave_script(struct fake_agent *f)
 
 START_TEST(leave_ends_with_the_agent)
 {
-    ck_assert_int_eq(cli_run_against(leave_script, admin_leave_run, "", false), CLI_YES);
+    ck_assert_int_eq(cli_run_against(leave_script, leave_run, "", false), CLI_YES);
     ck_assert_str_eq(said, "");
-    ck_assert_int_eq(cli_run_against(leave_script, admin_leave_run, "", true), CLI_YES);
+    ck_assert_int_eq(cli_run_against(leave_script, leave_run, "", true), CLI_YES);
     ck_assert_str_eq(said, "{\"left\":true}\n");
 }
 END_TEST
@@ -215,7 +213,7 @@ static void reload_script(struct fake_agent *f)
 
 START_TEST(refused_reload_is_a_no_in_the_agents_words)
 {
-    ck_assert_int_eq(cli_run_against(reload_script, admin_reload_run, "", false), CLI_NO);
+    ck_assert_int_eq(cli_run_against(reload_script, reload_run, "", false), CLI_NO);
     ck_assert_str_eq(complained, "muster test: a.conf:2: bind \"x\": not an address\n");
 }
 END_TEST
@@ -239,8 +237,8 @@ static void own_tags_script(struct fake_agent *f)
     fake_agent_put_map(f, 0);
     fake_agent_put_text(f, "tags");
     fake_agent_put_map(f, 2);
-    fake_agent_put_text_pair(f, "role", "db");
     fake_agent_put_text_pair(f, "note", "a\nb");
+    fake_agent_put_text_pair(f, "role", "db");
     fake_agent_flush(f);
     fake_agent_expect_end(f);
 }
@@ -248,15 +246,15 @@ static void own_tags_script(struct fake_agent *f)
 START_TEST(tags_are_set_and_deleted_in_one_request)
 {
     const char *arguments = "role=db -d old note=a=b";
-    ck_assert_int_eq(cli_run_against(tags_script, admin_tags_run, arguments, false), CLI_YES);
+    ck_assert_int_eq(cli_run_against(tags_script, tags_run, arguments, false), CLI_YES);
 }
 END_TEST
 
 START_TEST(tags_without_arguments_are_shown)
 {
-    ck_assert_int_eq(cli_run_against(own_tags_script, admin_tags_run, "", false), CLI_YES);
+    ck_assert_int_eq(cli_run_against(own_tags_script, tags_run, "", false), CLI_YES);
     ck_assert_str_eq(said, "note=a\\nb\nrole=db\n");
-    ck_assert_int_eq(cli_run_against(own_tags_script, admin_tags_run, "", true), CLI_YES);
+    ck_assert_int_eq(cli_run_against(own_tags_script, tags_run, "", true), CLI_YES);
     ck_assert_str_eq(said, "{\"tags\":{\"note\":\"a\\u000ab\",\"role\":\"db\"}}\n");
 }
 END_TEST
@@ -296,9 +294,9 @@ END_TEST
 
 START_TEST(version_names_both_programs)
 {
-    ck_assert_int_eq(cli_run_against(info_script, info_version_run, "", false), CLI_YES);
+    ck_assert_int_eq(cli_run_against(info_script, version_run, "", false), CLI_YES);
     ck_assert_str_eq(said, "muster " PACKAGE_VERSION "\nmusterd 9.9\n");
-    ck_assert_int_eq(cli_run_against(info_script, info_version_run, "", true), CLI_YES);
+    ck_assert_int_eq(cli_run_against(info_script, version_run, "", true), CLI_YES);
     ck_assert_str_eq(said, "{\"version\":\"" PACKAGE_VERSION "\",\"agent_version\":\"9.9\"}\n");
 }
 END_TEST
@@ -307,13 +305,31 @@ START_TEST(version_needs_no_agent)
 {
     fake_agent_start(&fake, NULL);
     unlink(fake.address.sun_path);
-    int status = cli_run(info_version_run, "", true);
+    int status = cli_run(version_run, "", true);
     fake_agent_stop(&fake);
     ck_assert_int_eq(status, CLI_YES);
     ck_assert_str_eq(said, "{\"version\":\"" PACKAGE_VERSION "\"}\n");
     ck_assert_str_eq(complained, "");
 }
 END_TEST
+
+/* A number under that key, or nil where it is not known. */
+static void put_known(struct fake_agent *f, const char *key, bool known, double number)
+{
+    fake_agent_put_text(f, key);
+    if (!known)
+        msgpack_pack_nil(&f->pack);
+    else if (number == (double)(int64_t)number)
+        msgpack_pack_int64(&f->pack, (int64_t)number);
+    else
+        msgpack_pack_double(&f->pack, number);
+}
+
+static void put_boolean(struct fake_agent *f, const char *key, bool value)
+{
+    fake_agent_put_text(f, key);
+    (value ? msgpack_pack_true : msgpack_pack_false)(&f->pack);
+}
 
 static void put_explanation(struct fake_agent *f, bool watched,
                             void put_member(struct fake_agent *f, const char *name,
@@ -323,25 +339,19 @@ static void put_explanation(struct fake_agent *f, bool watched,
     fake_agent_expect(f, "explain", "{\"Node\"=>\"db1\"}");
     fake_agent_put_header(f, f->seq, "");
     fake_agent_put_map(f, 12);
-    fake_agent_put_text(f, "Member");
+    fake_agent_put_text(f, "member");
     put_member(f, "db1", "suspect");
-    fake_agent_put_text(f, "Watched");
-    (watched ? msgpack_pack_true : msgpack_pack_false)(&f->pack);
-    fake_agent_put_text(f, "Phi");
-    msgpack_pack_double(&f->pack, 2.5);
-    fake_agent_put_text(f, "Loss");
-    msgpack_pack_double(&f->pack, 0.25);
-    fake_agent_put_unsigned_pair(f, "RTT", 1234);
-    fake_agent_put_text(f, "LastAck");
-    msgpack_pack_int64(&f->pack, -1);
-    fake_agent_put_unsigned_pair(f, "Unanswered", 3);
-    fake_agent_put_text(f, "Suspicion");
-    (watched ? msgpack_pack_true : msgpack_pack_false)(&f->pack);
-    fake_agent_put_text(f, "SuspicionOurs");
-    (watched ? msgpack_pack_true : msgpack_pack_false)(&f->pack);
-    fake_agent_put_unsigned_pair(f, "Confirmations", 2);
-    fake_agent_put_unsigned_pair(f, "SuspicionLeft", 500000);
-    fake_agent_put_text(f, "Observers");
+    put_boolean(f, "watched", watched);
+    put_known(f, "phi", watched, 2.5);
+    put_known(f, "loss", watched, 0.25);
+    put_known(f, "rtt_us", watched, 1234);
+    put_known(f, "last_ack_us", false, 0);
+    put_known(f, "unanswered", watched, 3);
+    put_boolean(f, "suspicion", watched);
+    put_boolean(f, "suspicion_ours", watched);
+    put_known(f, "confirmations", watched, 2);
+    put_known(f, "suspicion_left_us", watched, 500000);
+    fake_agent_put_text(f, "observers");
     msgpack_pack_array(&f->pack, 1);
     fake_agent_put_text(f, "db2");
     fake_agent_flush(f);
@@ -365,26 +375,27 @@ static void unwatched_script(struct fake_agent *f)
 
 #define EXPLAINED_MEMBER                                                                           \
     "{\"member\":{\"name\":\"db1\",\"id\":\"9f00\",\"addr\":\"10.0.0.1\",\"port\":7949,"           \
-    "\"status\":\"suspect\",\"unreachable\":false,\"incarnation\":3,"                              \
+    "\"status\":\"suspect\",\"unreachable\":false,\"incarnation\":3,\"generation\":5,"             \
     "\"tags\":{\"role\":\"db\"}},"
 
 START_TEST(explain_tells_what_holds)
 {
     ck_assert_int_eq(cli_run_against(watched_script, explain_run, "db1", false), CLI_YES);
-    ck_assert_str_eq(said, "member       db1\n"
-                           "id           9f00\n"
-                           "generation   5, incarnation 3\n"
-                           "address      10.0.0.1:7949\n"
-                           "status       suspect\n"
-                           "tags         role=db\n"
-                           "watched      from here\n"
-                           "phi          2.50\n"
-                           "loss         25.0 %\n"
-                           "round trip   1.2 ms\n"
-                           "last answer  never\n"
-                           "unanswered   3 pings\n"
-                           "suspicion    from here, 2 accuse it, 500.0 ms left to refute\n"
-                           "observers    db2\n");
+    ck_assert_str_eq(said,
+                     "member       db1\n"
+                     "id           9f00\n"
+                     "generation   5, incarnation 3\n"
+                     "address      10.0.0.1:7949\n"
+                     "status       suspect\n"
+                     "tags         role=db\n"
+                     "watched      from here\n"
+                     "phi          2.50\n"
+                     "loss         25.0 %\n"
+                     "round trip   1.2 ms\n"
+                     "last answer  never\n"
+                     "unanswered   3 pings\n"
+                     "suspicion    from here, 2 observers suspect it, 500.0 ms left to refute\n"
+                     "observers    db2\n");
     ck_assert_int_eq(cli_run_against(watched_script, explain_run, "db1", true), CLI_YES);
     ck_assert_str_eq(said, EXPLAINED_MEMBER
                      "\"watched\":true,\"phi\":2.5,\"loss\":0.25,\"rtt_us\":1234,"
@@ -399,7 +410,7 @@ START_TEST(explain_says_in_words_who_is_partly_unreachable)
     ck_assert_int_eq(cli_run_against(watched_partly_script, explain_run, "db1", false), CLI_YES);
     ck_assert_ptr_nonnull(
         strstr(said, "status       suspect\n"
-                     "unreachable  partly: it lives, but not all who watch it can reach it\n"
+                     "unreachable  partly: it lives, but not all that watch it reach it\n"
                      "tags         role=db\n"));
     ck_assert_int_eq(cli_run_against(watched_partly_script, explain_run, "db1", true), CLI_YES);
     ck_assert_ptr_nonnull(strstr(said, "\"status\":\"suspect\",\"unreachable\":true,"));

@@ -13,9 +13,9 @@ static void watch_script(struct fake_agent *f)
     fake_agent_put_record(f, 7, "member-join", "db1", "alive");
     fake_agent_put_header(f, f->stream_seq, "");
     fake_agent_put_map(f, 3);
-    fake_agent_put_text_pair(f, "Event", "gap");
-    fake_agent_put_unsigned_pair(f, "Seq", 12);
-    fake_agent_put_unsigned_pair(f, "Lost", 5);
+    fake_agent_put_text_pair(f, "event", "gap");
+    fake_agent_put_unsigned_pair(f, "seq", 12);
+    fake_agent_put_unsigned_pair(f, "lost", 5);
     fake_agent_put_record(f, 13, "member-failed", "a\nb", "failed");
     fake_agent_put_partly_record(f, 14, "member-unreachable", "db1");
     fake_agent_flush(f);
@@ -91,7 +91,7 @@ END_TEST
 
 static void put_pair(struct fake_agent *f, const char *db1, const char *db2)
 {
-    fake_agent_expect(f, "members", NULL);
+    fake_agent_expect(f, "view", NULL);
     fake_agent_put_members(f, 2);
     fake_agent_put_member(f, "db1", db1);
     fake_agent_put_member(f, "db2", db2);
@@ -124,7 +124,7 @@ static void wait_partly_script(struct fake_agent *f)
     begin_wait(f);
     fake_agent_put_partly_record(f, 1, "member-unreachable", "db2");
     fake_agent_flush(f);
-    fake_agent_expect(f, "members", NULL);
+    fake_agent_expect(f, "view", NULL);
     fake_agent_put_members(f, 2);
     fake_agent_put_member(f, "db1", "alive");
     fake_agent_put_partly(f, "db2", "alive");

@@ -114,12 +114,12 @@ static void put(struct fake_agent *f, int64_t left_ms, uint64_t epoch)
 {
     fake_agent_put_header(f, f->seq, "");
     fake_agent_put_map(f, 4);
-    fake_agent_put_text(f, "Held");
+    fake_agent_put_text(f, "held");
     (left_ms ? msgpack_pack_true : msgpack_pack_false)(&f->pack);
-    fake_agent_put_text(f, "Until");
+    fake_agent_put_text(f, "until_us");
     msgpack_pack_int64(&f->pack, left_ms ? in_ms(left_ms) : 0);
-    fake_agent_put_unsigned_pair(f, "Epoch", epoch);
-    fake_agent_put_text_pair(f, "Holder", left_ms ? "a" : "b");
+    fake_agent_put_unsigned_pair(f, "epoch", epoch);
+    fake_agent_put_text_pair(f, "holder", left_ms ? "a" : "b");
 }
 
 static void say(struct fake_agent *f, int64_t left_ms, uint64_t epoch)

@@ -5,19 +5,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct member_tag db1_tags[] = {{"note", "a\033[2Jb"}, {"role", "db"}};
-static const struct member db1 = {
+#define DB1_TAGS "note\0a\033[2Jb\0role\0db"
+static const struct member_record db1 = {
     .name = "db1",
     .id = "9f00",
+    .addr = "10.0.0.11",
     .status = "alive",
     .port = 7949,
     .incarnation = 3,
     .generation = 1795176000123,
-    .addr = "10.0.0.11",
-    .address = "10.0.0.11:7949",
-    .tags = db1_tags,
-    .tags_count = 2,
-    .tags_text = "note=a\033[2Jb,role=db",
+    .tags = {DB1_TAGS, sizeof DB1_TAGS},
 };
 
 /* What was printed; each test opens it, prints and closes. */
@@ -52,7 +49,7 @@ START_TEST(template_fields_stand_for_the_member)
     assert_template("{name} {addr}:{port} {tag:role}\\n", "db1 10.0.0.11:7949 db\n");
     assert_template("{id}/{status}/{incarnation}/{generation}", "9f00/alive/3/1795176000123");
     assert_template("{unreachable}", "no");
-    struct member partly = db1;
+    struct member_record partly = db1;
     partly.unreachable = true;
     FILE *out = capture();
     print_template(out, "{unreachable}", &partly);
@@ -144,13 +141,16 @@ END_TEST
 
 START_TEST(table_columns_are_aligned_by_what_is_seen)
 {
-    const struct print_cell cells[] = {
-        {"NAME", false}, {"STATUS", false}, {"TAGS", false},           {"a\n", false},
-        {"alive", true}, {"k=v", false},    {"M\xc3\xbcnchen", false}, {"failed", true},
-        {"", false},
-    };
+    struct print_table table = {.columns = 3};
+    static const char *const rows[][3] = {
+        {"NAME", "STATUS", "TAGS"}, {"a\n", "alive", "k=v"}, {"M\xc3\xbcnchen", "failed", ""}};
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        print_cell(&table, rows[i][0]);
+        print_status_cell(&table, rows[i][1]);
+        print_cell(&table, rows[i][2]);
+    }
     FILE *out = capture();
-    print_table(out, cells, 3, 3);
+    print_table(out, &table);
     assert_printed(out, "NAME     STATUS  TAGS\n"
                         "a\\n      alive   k=v\n"
                         "M\xc3\xbcnchen  failed\n");

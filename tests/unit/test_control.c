@@ -1,6 +1,6 @@
 #include "agent/control/control.h"
 
-#include "agent/control/rpc.h"
+#include "agent/rpc/rpc.h"
 #include "tests/unit/fake_core.h"
 #include "tests/unit/peer.h"
 #include "tests/unit/unit.h"
@@ -192,11 +192,13 @@ START_TEST(requests_may_come_byte_by_byte_or_many_at_once)
     struct rpc_out out;
     rpc_out_init(&out);
     for (unsigned i = 0; i < 100; i++) {
-        rpc_put_map(&out, NULL, 2);
+        rpc_map_begin(&out, NULL);
         rpc_put_text(&out, "Command", "force-leave");
         rpc_put_unsigned(&out, "Seq", i);
-        rpc_put_map(&out, NULL, 1);
+        rpc_end(&out);
+        rpc_map_begin(&out, NULL);
         rpc_put_text(&out, "Node", "node");
+        rpc_end(&out);
     }
     ck_assert_uint_eq(peer_send(&p, out.bytes.data, out.bytes.size), out.bytes.size);
     for (int i = 0; i < 100; i++)
@@ -235,10 +237,11 @@ START_TEST(an_object_of_the_limit_is_taken)
     static char text[CONTROL_OBJECT_BYTES_MAX];
     struct rpc_out out;
     rpc_out_init(&out);
-    rpc_put_map(&out, NULL, 3);
+    rpc_map_begin(&out, NULL);
     rpc_put_text(&out, "Command", "reload");
     rpc_put_unsigned(&out, "Seq", 1);
     rpc_put_text_part(&out, "Other", text, sizeof text - out.bytes.size - 6 - 3);
+    rpc_end(&out);
     ck_assert_uint_eq(out.bytes.size, CONTROL_OBJECT_BYTES_MAX);
     ck_assert_uint_eq(peer_send(&p, out.bytes.data, out.bytes.size), out.bytes.size);
     peer_expect_answer(&p, 1, "");
@@ -280,7 +283,7 @@ START_TEST(a_client_that_ends_its_side_gets_all_answers)
     shutdown(p.fd, SHUT_WR);
     for (int i = 1; i <= 50; i++) {
         peer_expect_answer(&p, i, "");
-        peer_expect_start(&p, "{\"Members\"=>[{\"Name\"=>\"a\"");
+        peer_expect_start(&p, "{\"Members\"=>[{\"Addr\"=>");
     }
     peer_expect_end(&p);
 }
@@ -383,9 +386,10 @@ START_TEST(a_client_that_does_not_read_is_not_read_from)
     struct rpc_out out;
     rpc_out_init(&out);
     for (unsigned i = 0; i < REQUESTS; i++) {
-        rpc_put_map(&out, NULL, 2);
+        rpc_map_begin(&out, NULL);
         rpc_put_text(&out, "Command", "members");
         rpc_put_unsigned(&out, "Seq", i);
+        rpc_end(&out);
     }
     fake.step_us = 1; /* so that turns end, too */
     size_t sent = peer_send(&p, out.bytes.data, out.bytes.size);

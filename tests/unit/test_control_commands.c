@@ -344,12 +344,22 @@ START_TEST(explain_tells_what_the_core_knows)
     peer_say(&p, "m1 ss", "Node", "b");
     peer_expect_answer(&p, 1, "");
     const char *explanation = peer_next(&p);
-    ck_assert_ptr_eq(strstr(explanation, "{\"Member\"=>{\"Name\"=>\"b\""), explanation);
+    ck_assert_ptr_eq(strstr(explanation, "{\"member\"=>{\"name\"=>\"b\""), explanation);
     ck_assert_ptr_nonnull(strstr(
-        explanation, "\"Watched\"=>true, \"Phi\"=>2.500000, \"Loss\"=>0.250000, \"RTT\"=>310, "
-                     "\"LastAck\"=>-1, \"Unanswered\"=>4, \"Suspicion\"=>true, "
-                     "\"SuspicionOurs\"=>false, \"Confirmations\"=>2, \"SuspicionLeft\"=>400000, "
-                     "\"Observers\"=>[\"b\", \"a\"]}"));
+        explanation, "\"watched\"=>true, \"phi\"=>2.500000, \"loss\"=>0.250000, \"rtt_us\"=>310, "
+                     "\"last_ack_us\"=>nil, \"unanswered\"=>4, \"suspicion\"=>true, "
+                     "\"suspicion_ours\"=>false, \"confirmations\"=>2, "
+                     "\"suspicion_left_us\"=>400000, \"observers\"=>[\"b\", \"a\"]}"));
+    fake.explanation.watched = fake.explanation.suspicion = false;
+    peer_ask(&p, 2, "explain");
+    peer_say(&p, "m1 ss", "Node", "b");
+    peer_expect_answer(&p, 2, "");
+    ck_assert_ptr_nonnull(strstr(peer_next(&p), "\"watched\"=>false, \"phi\"=>nil, \"loss\"=>nil, "
+                                                "\"rtt_us\"=>nil, \"last_ack_us\"=>nil, "
+                                                "\"unanswered\"=>nil, \"suspicion\"=>false, "
+                                                "\"suspicion_ours\"=>false, "
+                                                "\"confirmations\"=>nil, "
+                                                "\"suspicion_left_us\"=>nil, "));
 }
 END_TEST
 

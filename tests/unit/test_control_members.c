@@ -1,13 +1,14 @@
 #include "agent/control/control.h"
 
 #include "agent/control/pattern.h"
-#include "agent/control/rpc.h"
+#include "agent/rpc/rpc.h"
 #include "tests/unit/fake_core.h"
 #include "tests/unit/peer.h"
 #include "tests/unit/unit.h"
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 
 static struct peer p;
 
@@ -25,22 +26,36 @@ static void teardown(void)
 
 #define ADD(name, status, tags) fake_member_add(name, status, tags, sizeof(tags))
 
-START_TEST(members_have_serfs_fields_and_ours)
+/* As Serf 0.9.4 sends it, byte for byte, but for the versions and that Serf shortens addresses of
+ * its own: the package serf-rpc of npm fails at longer forms and at fields that it does not expect.
+ */
+START_TEST(members_are_serfs_bytes)
 {
+    static const char answer[] = "\x82\xa5"
+                                 "Error\xa0\xa3"
+                                 "Seq\x01"
+                                 "\x81\xa7Members\x91\x8b"
+                                 "\xa4"
+                                 "Addr\xc4\x10\0\0\0\0\0\0\0\0\0\0\xff\xff\x0a\0\0\x01"
+                                 "\xab"
+                                 "DelegateCur\x01\xab"
+                                 "DelegateMax\x01\xab"
+                                 "DelegateMin\x01"
+                                 "\xa4Name\xa1"
+                                 "a\xa4Port\xcd\x1f\x0d"
+                                 "\xabProtocolCur\x01\xabProtocolMax\x01\xabProtocolMin\x01"
+                                 "\xa6Status\xa5"
+                                 "alive\xa4Tags\x81\xa4role\xa3web";
+    char bytes[sizeof answer + 64];
     peer_ask(&p, 1, "members");
-    peer_expect_answer(&p, 1, "");
-    peer_expect(&p, "{\"Members\"=>[{\"Name\"=>\"a\", "
-                    "\"Addr\"=>\"\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\xff\\xff\\x0a"
-                    "\\x00\\x00\\x01\", "
-                    "\"Port\"=>7949, \"Tags\"=>{\"role\"=>\"web\"}, \"Status\"=>\"alive\", "
-                    "\"ProtocolMin\"=>1, \"ProtocolMax\"=>1, \"ProtocolCur\"=>1, "
-                    "\"DelegateMin\"=>1, \"DelegateMax\"=>1, \"DelegateCur\"=>1, "
-                    "\"ID\"=>\"61000000000000000000000000000000\", "
-                    "\"Generation\"=>5, \"Incarnation\"=>3, \"Unreachable\"=>false}]}");
+    peer_turn();
+    ssize_t n = recv(p.fd, bytes, sizeof bytes, MSG_DONTWAIT);
+    ck_assert_int_eq(n, sizeof answer - 1);
+    ck_assert_mem_eq(bytes, answer, sizeof answer - 1);
 }
 END_TEST
 
-START_TEST(the_partly_unreachable_are_alive_to_serfs_clients_and_marked_for_ours)
+START_TEST(the_partly_unreachable_are_alive_to_serfs_clients)
 {
     fake_member_add_partly("b");
     peer_ask(&p, 1, "members-filtered");
@@ -49,7 +64,23 @@ START_TEST(the_partly_unreachable_are_alive_to_serfs_clients_and_marked_for_ours
     const char *members = peer_next(&p);
     ck_assert_ptr_nonnull(strstr(members, "\"Name\"=>\"b\""));
     ck_assert_ptr_nonnull(strstr(members, "\"Status\"=>\"alive\""));
-    ck_assert_ptr_nonnull(strstr(members, "\"Unreachable\"=>true}]}"));
+    ck_assert_ptr_null(strstr(members, "nreachable"));
+}
+END_TEST
+
+START_TEST(a_view_has_what_is_ours)
+{
+    fake_member_add_partly("b");
+    peer_ask(&p, 1, "view");
+    peer_expect_answer(&p, 1, "");
+    peer_expect(&p, "{\"members\"=>[{\"name\"=>\"a\", "
+                    "\"id\"=>\"61000000000000000000000000000000\", \"addr\"=>\"10.0.0.1\", "
+                    "\"port\"=>7949, \"status\"=>\"alive\", \"unreachable\"=>false, "
+                    "\"incarnation\"=>3, \"generation\"=>5, \"tags\"=>{\"role\"=>\"web\"}}, "
+                    "{\"name\"=>\"b\", "
+                    "\"id\"=>\"62000000000000000000000000000000\", \"addr\"=>\"10.0.0.2\", "
+                    "\"port\"=>7949, \"status\"=>\"alive\", \"unreachable\"=>true, "
+                    "\"incarnation\"=>3, \"generation\"=>5, \"tags\"=>{}}]}");
 }
 END_TEST
 
@@ -153,10 +184,12 @@ START_TEST(filters_by_too_many_tags_are_refused)
 {
     struct rpc_out out;
     rpc_out_init(&out);
-    rpc_put_map(&out, NULL, 1);
-    rpc_put_map(&out, "Tags", 17);
+    rpc_map_begin(&out, NULL);
+    rpc_map_begin(&out, "Tags");
     for (char key[] = "a"; *key < 'a' + 17; (*key)++)
         rpc_put_text(&out, key, "x");
+    rpc_end(&out);
+    rpc_end(&out);
     peer_ask(&p, 1, "members-filtered");
     peer_send(&p, out.bytes.data, out.bytes.size);
     peer_expect_answer(&p, 1, "too many tags");
@@ -216,8 +249,9 @@ int main(void)
     TCase *t = tcase_create("control members");
     tcase_add_checked_fixture(t, setup, teardown);
     tcase_set_timeout(t, 60);
-    tcase_add_test(t, members_have_serfs_fields_and_ours);
-    tcase_add_test(t, the_partly_unreachable_are_alive_to_serfs_clients_and_marked_for_ours);
+    tcase_add_test(t, members_are_serfs_bytes);
+    tcase_add_test(t, the_partly_unreachable_are_alive_to_serfs_clients);
+    tcase_add_test(t, a_view_has_what_is_ours);
     tcase_add_loop_test(t, members_are_filtered_by_anchored_expressions, 0, 9);
     tcase_add_test(t, a_filter_of_nothing_is_all_members);
     tcase_add_test(t, a_bad_expression_is_an_error_and_the_connection_goes_on);

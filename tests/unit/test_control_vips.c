@@ -30,20 +30,20 @@ static void teardown(void)
 }
 
 #define SUMMARY                                                                                    \
-    "\"Name\"=>\"web\", \"Address\"=>\"10.0.0.100/32\", \"Interface\"=>\"eth0\", "                 \
-    "\"Holder\"=>\"b\", \"Epoch\"=>7, \"State\"=>\"waiting\""
+    "\"name\"=>\"web\", \"address\"=>\"10.0.0.100/32\", \"interface\"=>\"eth0\", "                 \
+    "\"holder\"=>\"b\", \"epoch\"=>7, \"state\"=>\"waiting\""
 
 START_TEST(the_list_has_all_addresses_and_whether_they_can_be_held)
 {
     fake_vips.drained = true;
     peer_ask(&p, 1, "vips");
     peer_expect_answer(&p, 1, "");
-    peer_expect(&p, "{\"Quorum\"=>true, \"Drained\"=>true, \"Vips\"=>[{" SUMMARY "}]}");
+    peer_expect(&p, "{\"quorum\"=>true, \"drained\"=>true, \"vips\"=>[{" SUMMARY "}]}");
     fake_vips.count = 0;
     fake_vips.quorum = false;
     peer_ask(&p, 2, "vips");
     peer_expect_answer(&p, 2, "");
-    peer_expect(&p, "{\"Quorum\"=>false, \"Drained\"=>true, \"Vips\"=>[]}");
+    peer_expect(&p, "{\"quorum\"=>false, \"drained\"=>true, \"vips\"=>[]}");
 }
 END_TEST
 
@@ -56,10 +56,10 @@ START_TEST(an_explanation_says_why_it_is_where_it_is)
     peer_ask(&p, 1, "vip-explain");
     peer_say(&p, "m1 ss", "Name", "web");
     peer_expect_answer(&p, 1, "");
-    peer_expect(&p, "{" SUMMARY ", \"Quorum\"=>true, \"Version\"=>0, "
-                    "\"Obstacle\"=>\"this host is drained\", \"Priority\"=>90, "
-                    "\"LeaseMs\"=>1000, \"LeftMs\"=>500, \"Gate\"=>false, "
-                    "\"Waiting\"=>[{\"Name\"=>\"c\", \"Priority\"=>80}], \"Voters\"=>[]}");
+    peer_expect(&p, "{" SUMMARY ", \"obstacle\"=>\"this host is drained\", \"quorum\"=>true, "
+                    "\"gate\"=>false, \"version\"=>0, \"priority\"=>90, "
+                    "\"lease_ms\"=>1000, \"left_ms\"=>500, "
+                    "\"waiting\"=>[{\"name\"=>\"c\", \"priority\"=>80}], \"voters\"=>[]}");
     peer_ask(&p, 2, "vip-explain");
     peer_say(&p, "m1 ss", "Name", "other");
     peer_expect_answer(&p, 2, "no such vip");
@@ -116,11 +116,11 @@ START_TEST(a_lock_is_told_of_until_the_connection_ends)
     struct lock_state state = {.held = false, .holder = "b"};
     fake_vips.changed(fake_vips.changed_arg, &state);
     peer_expect_answer(&p, 1, "");
-    peer_expect(&p, "{\"Held\"=>false, \"Until\"=>0, \"Epoch\"=>0, \"Holder\"=>\"b\"}");
+    peer_expect(&p, "{\"held\"=>false, \"until_us\"=>0, \"epoch\"=>0, \"holder\"=>\"b\"}");
     state = (struct lock_state){.held = true, .until_us = 5, .epoch = 9, .holder = "a"};
     fake_vips.changed(fake_vips.changed_arg, &state);
     peer_expect_answer(&p, 1, "");
-    peer_expect(&p, "{\"Held\"=>true, \"Until\"=>5, \"Epoch\"=>9, \"Holder\"=>\"a\"}");
+    peer_expect(&p, "{\"held\"=>true, \"until_us\"=>5, \"epoch\"=>9, \"holder\"=>\"a\"}");
     ck_assert_uint_eq(fake_vips.locks_abandoned, 0);
     peer_close(&p);
     peer_turn();

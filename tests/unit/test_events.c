@@ -188,16 +188,17 @@ START_TEST(a_reader_is_shown_the_members_first)
     fake_gossip_add(gossip, partly);
     append(7);
     struct client c = client_new();
-    assert_line(&c, "{\"seq\":7,\"event\":\"snapshot\",\"members\":["
-                    "{\"name\":\"db1\",\"id\":\"64623100000000000000000000000000\","
-                    "\"addr\":\"10.0.0.11\",\"port\":7949,\"status\":\"alive\","
-                    "\"unreachable\":false,\"incarnation\":3,\"tags\":{\"role\":\"db\"}},"
-                    "{\"name\":\"web1\",\"id\":\"77656231000000000000000000000000\","
-                    "\"addr\":\"10.0.0.11\",\"port\":7949,\"status\":\"failed\","
-                    "\"unreachable\":false,\"incarnation\":3,\"tags\":{}},"
-                    "{\"name\":\"web2\",\"id\":\"77656232000000000000000000000000\","
-                    "\"addr\":\"10.0.0.11\",\"port\":7949,\"status\":\"suspect\","
-                    "\"unreachable\":true,\"incarnation\":3,\"tags\":{}}],\"vips\":[]}\n");
+    assert_line(
+        &c, "{\"seq\":7,\"event\":\"snapshot\",\"members\":["
+            "{\"name\":\"db1\",\"id\":\"64623100000000000000000000000000\","
+            "\"addr\":\"10.0.0.11\",\"port\":7949,\"status\":\"alive\","
+            "\"unreachable\":false,\"incarnation\":3,\"generation\":1,\"tags\":{\"role\":\"db\"}},"
+            "{\"name\":\"web1\",\"id\":\"77656231000000000000000000000000\","
+            "\"addr\":\"10.0.0.11\",\"port\":7949,\"status\":\"failed\","
+            "\"unreachable\":false,\"incarnation\":3,\"generation\":1,\"tags\":{}},"
+            "{\"name\":\"web2\",\"id\":\"77656232000000000000000000000000\","
+            "\"addr\":\"10.0.0.11\",\"port\":7949,\"status\":\"suspect\","
+            "\"unreachable\":true,\"incarnation\":3,\"generation\":1,\"tags\":{}}],\"vips\":[]}\n");
     client_free(&c);
 }
 END_TEST

@@ -34,11 +34,13 @@ START_TEST(the_environment_is_a_path_and_the_change)
         "MUSTER_SELF=self1",
         "MUSTER_RUN_DIR=/run/muster1",
         "MUSTER_MEMBER_NAME=db1",
+        "MUSTER_MEMBER_ID=64623100000000000000000000000000",
         "MUSTER_MEMBER_ADDR=10.0.0.11",
         "MUSTER_MEMBER_PORT=7949",
         "MUSTER_MEMBER_STATUS=failed",
         "MUSTER_MEMBER_UNREACHABLE=no",
         "MUSTER_MEMBER_INCARNATION=3",
+        "MUSTER_MEMBER_GENERATION=1",
         "MUSTER_TAG_RACK=r7",
         "MUSTER_TAG_ROLE=db",
     };

@@ -1,6 +1,7 @@
 #include "agent/events/journal.h"
 
 #include "agent/base/json.h"
+#include "agent/events/record.h"
 #include "tests/unit/fake_gossip.h"
 #include "tests/unit/unit.h"
 
@@ -54,7 +55,7 @@ END_TEST
 START_TEST(a_change_of_an_address_says_which_and_of_the_quorum_neither)
 {
     struct gossip_member m = FAKE_MEMBER_UNTAGGED("a", GOSSIP_ALIVE);
-    const struct journal_vip vip = {"web", "10.0.0.100/32", "eth0", "a", 7, true};
+    const struct vip_record vip = {"web", "10.0.0.100/32", "eth0", "a", 7, true};
     const struct journal_entry *e = journal_append(journal, NOON_MS, EVENT_VIP_ACQUIRED, &m, &vip);
     ck_assert_ptr_nonnull(e);
     ck_assert_ptr_ne(e->vip, &vip);
@@ -88,6 +89,7 @@ START_TEST(a_change_is_one_json_line)
         "{\"seq\":1,\"time\":\"2026-11-20T12:00:00.123Z\",\"event\":\"member-failed\",\"member\":"
         "{\"name\":\"db1\",\"id\":\"64623100000000000000000000000000\",\"addr\":\"10.0.0.11\","
         "\"port\":7949,\"status\":\"failed\",\"unreachable\":false,\"incarnation\":3,"
+        "\"generation\":1,"
         "\"tags\":{\"rack\":\"r7\",\"role\":\"db\"}}}\n";
     ck_assert_str_eq(e->line, line);
     ck_assert_uint_eq(e->line_bytes, strlen(line));
@@ -105,7 +107,8 @@ START_TEST(the_partly_unreachable_are_told_beside_their_status)
         struct gossip_member m = FAKE_MEMBER_UNTAGGED("a", statuses[i]);
         char part[64];
         m.partly = true;
-        snprintf(part, sizeof part, ",\"status\":\"%s\",\"unreachable\":true,\"incarnation\":3,",
+        snprintf(part, sizeof part,
+                 ",\"status\":\"%s\",\"unreachable\":true,\"incarnation\":3,\"generation\":1,",
                  gossip_status_text(statuses[i]));
         const struct journal_entry *e = append(EVENT_MEMBER_UNREACHABLE, m);
         ck_assert_ptr_nonnull(strstr(e->line, "\"event\":\"member-unreachable\""));
@@ -136,7 +139,7 @@ START_TEST(ipv6_addresses_are_written_without_brackets)
     p.addr = (struct gossip_addr){.ip = {0x20, 0x01, 0x0d, 0xb8, [15] = 1}, .port = 7};
     struct gossip_member v6 = {.profile = &p, .status = GOSSIP_ALIVE};
     struct json j = {0};
-    journal_member_json(&j, NULL, &v6);
+    record_member_json(&j, NULL, &v6);
     ck_assert_ptr_nonnull(strstr(j.text, "\"addr\":\"2001:db8::1\",\"port\":7,"));
     json_free(&j);
     gossip_profile_release(m.profile);

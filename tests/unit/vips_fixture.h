@@ -167,7 +167,7 @@ static inline void on_steward_lost(void *arg)
 static inline const char *snapshot(void)
 {
     static char text[256];
-    struct journal_vip vip;
+    struct vip_record vip;
     size_t cursor = 0, used = 0;
     text[0] = '\0';
     while (vips_next_told(v, &cursor, &vip))

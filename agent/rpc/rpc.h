@@ -62,16 +62,22 @@ bool rpc_get_boolean(const msgpack_object *map, const char *name, bool *into);
 bool rpc_get_array(const msgpack_object *map, const char *name, msgpack_object_array *into);
 bool rpc_get_map(const msgpack_object *map, const char *name, msgpack_object_map *into);
 
-/* True if there is such a field, nil or not. */
-bool rpc_has(const msgpack_object *map, const char *name);
+/* The field itself, which may be nil; NULL: there is none of that name. */
+const msgpack_object *rpc_field(const msgpack_object *map, const char *name);
 
 /* ---- writing ---- */
 
-/* Objects being written. `failed` is set, and stays until the reset, when memory ran out. */
+/* Objects being written, each in its shortest msgpack form, as Serf has it: some of its clients
+ * read no other. `failed` is set, and stays until the reset, when memory ran out. */
 struct rpc_out {
     msgpack_sbuffer bytes;
     msgpack_packer packer; /* refers to the struct: it must not move */
     bool failed;
+    unsigned depth; /* maps and arrays that are open */
+    struct rpc_open {
+        size_t place; /* where it begins in `bytes` */
+        size_t count; /* pairs or elements so far */
+    } open[RPC_DEPTH_MAX + 1];
 };
 
 void rpc_out_init(struct rpc_out *out);
@@ -79,9 +85,13 @@ void rpc_out_free(struct rpc_out *out);
 /* Empties it; keeps the memory unless it has grown beyond what is usual. */
 void rpc_out_reset(struct rpc_out *out);
 
-/* key NULL: an array's element, a map's key, or the top. `count` pairs or elements must follow. */
-void rpc_put_map(struct rpc_out *out, const char *key, size_t count);
-void rpc_put_array(struct rpc_out *out, const char *key, size_t count);
+/* A map or an array, from begin to end; rpc_end closes the last one begun. Pairs and elements count
+ * themselves. key NULL: an array's element, or the top. */
+void rpc_map_begin(struct rpc_out *out, const char *key);
+void rpc_array_begin(struct rpc_out *out, const char *key);
+void rpc_end(struct rpc_out *out);
+
+/* One value; key as above. */
 void rpc_put_text(struct rpc_out *out, const char *key, const char *value);
 void rpc_put_text_part(struct rpc_out *out, const char *key, const char *value, size_t len);
 void rpc_put_bytes(struct rpc_out *out, const char *key, const void *value, size_t len);
@@ -89,10 +99,6 @@ void rpc_put_unsigned(struct rpc_out *out, const char *key, uint64_t value);
 void rpc_put_signed(struct rpc_out *out, const char *key, int64_t value);
 void rpc_put_number(struct rpc_out *out, const char *key, double value);
 void rpc_put_boolean(struct rpc_out *out, const char *key, bool value);
-
-/* A map or array whose count is known only at its end: begin returns its place, for rpc_end. */
-size_t rpc_map_begin(struct rpc_out *out, const char *key);
-size_t rpc_array_begin(struct rpc_out *out, const char *key);
-void rpc_end(struct rpc_out *out, size_t place, size_t count);
+void rpc_put_nil(struct rpc_out *out, const char *key);
 
 #endif

@@ -1,10 +1,12 @@
-#include "agent/control/rpc.h"
+#include "agent/rpc/rpc.h"
 
 #include <assert.h>
 #include <string.h>
 
 #define OUT_KEPT_BYTES_MAX 65536 /* most answers are smaller; a large one's memory goes back */
-#define COUNTED_HEAD_BYTES 5     /* of a map or array: its type, and a count of 32 bits */
+
+/* msgpack types of maps and arrays: with the count in the type byte, and in two bytes after it. */
+enum { FIX_MAP = 0x80, FIX_ARRAY = 0x90, ARRAY_16 = 0xdc, MAP_16 = 0xde, COUNT_BYTES_MAX = 4 };
 
 /* ---- where an object ends ---- */
 
@@ -120,8 +122,7 @@ bool rpc_unpack(const uint8_t *bytes, size_t len, msgpack_zone *zone, msgpack_ob
 
 /* ---- reading ---- */
 
-/* NULL: there is no such field. */
-static const msgpack_object *find(const msgpack_object *map, const char *name)
+const msgpack_object *rpc_field(const msgpack_object *map, const char *name)
 {
     struct rpc_text key;
     size_t len = strlen(name);
@@ -135,15 +136,10 @@ static const msgpack_object *find(const msgpack_object *map, const char *name)
     return NULL;
 }
 
-static const msgpack_object *find_value(const msgpack_object *map, const char *name)
+static const msgpack_object *rpc_value(const msgpack_object *map, const char *name)
 {
-    const msgpack_object *value = find(map, name);
+    const msgpack_object *value = rpc_field(map, name);
     return value && value->type != MSGPACK_OBJECT_NIL ? value : NULL;
-}
-
-bool rpc_has(const msgpack_object *map, const char *name)
-{
-    return find(map, name) != NULL;
 }
 
 bool rpc_as_text(const msgpack_object *object, struct rpc_text *into)
@@ -171,19 +167,19 @@ bool rpc_as_string(const msgpack_object *object, char *into, size_t into_bytes)
 
 bool rpc_get_text(const msgpack_object *map, const char *name, struct rpc_text *into)
 {
-    const msgpack_object *value = find_value(map, name);
+    const msgpack_object *value = rpc_value(map, name);
     return !value || rpc_as_text(value, into);
 }
 
 bool rpc_get_string(const msgpack_object *map, const char *name, char *into, size_t into_bytes)
 {
-    const msgpack_object *value = find_value(map, name);
+    const msgpack_object *value = rpc_value(map, name);
     return !value || rpc_as_string(value, into, into_bytes);
 }
 
 bool rpc_get_unsigned(const msgpack_object *map, const char *name, uint64_t *into)
 {
-    const msgpack_object *value = find_value(map, name);
+    const msgpack_object *value = rpc_value(map, name);
     if (value && value->type != MSGPACK_OBJECT_POSITIVE_INTEGER)
         return false;
     if (value)
@@ -193,7 +189,7 @@ bool rpc_get_unsigned(const msgpack_object *map, const char *name, uint64_t *int
 
 bool rpc_get_signed(const msgpack_object *map, const char *name, int64_t *into)
 {
-    const msgpack_object *value = find_value(map, name);
+    const msgpack_object *value = rpc_value(map, name);
     bool negative = value && value->type == MSGPACK_OBJECT_NEGATIVE_INTEGER;
     uint64_t unsigned_value = 0;
     if (!negative && (!rpc_get_unsigned(map, name, &unsigned_value) || unsigned_value > INT64_MAX))
@@ -205,7 +201,7 @@ bool rpc_get_signed(const msgpack_object *map, const char *name, int64_t *into)
 
 bool rpc_get_boolean(const msgpack_object *map, const char *name, bool *into)
 {
-    const msgpack_object *value = find_value(map, name);
+    const msgpack_object *value = rpc_value(map, name);
     if (value && value->type != MSGPACK_OBJECT_BOOLEAN)
         return false;
     if (value)
@@ -215,7 +211,7 @@ bool rpc_get_boolean(const msgpack_object *map, const char *name, bool *into)
 
 bool rpc_get_array(const msgpack_object *map, const char *name, msgpack_object_array *into)
 {
-    const msgpack_object *value = find_value(map, name);
+    const msgpack_object *value = rpc_value(map, name);
     if (value && value->type != MSGPACK_OBJECT_ARRAY)
         return false;
     if (value)
@@ -225,7 +221,7 @@ bool rpc_get_array(const msgpack_object *map, const char *name, msgpack_object_a
 
 bool rpc_get_map(const msgpack_object *map, const char *name, msgpack_object_map *into)
 {
-    const msgpack_object *value = find_value(map, name);
+    const msgpack_object *value = rpc_value(map, name);
     if (value && value->type != MSGPACK_OBJECT_MAP)
         return false;
     if (value)
@@ -262,6 +258,7 @@ void rpc_out_reset(struct rpc_out *out)
     }
     msgpack_sbuffer_clear(&out->bytes);
     out->failed = false;
+    out->depth = 0;
 }
 
 static void put_str(struct rpc_out *out, const char *text, size_t len)
@@ -270,22 +267,56 @@ static void put_str(struct rpc_out *out, const char *text, size_t len)
     msgpack_pack_str_body(&out->packer, text, len);
 }
 
-static void put_key(struct rpc_out *out, const char *key)
+/* Begins a value: counts it in what it stands in, and writes its key. */
+static void begin_value(struct rpc_out *out, const char *key)
 {
+    if (out->depth > 0)
+        out->open[out->depth - 1].count++;
     if (key)
         put_str(out, key, strlen(key));
 }
 
-void rpc_put_map(struct rpc_out *out, const char *key, size_t count)
+/* The count is known at the end only: until then a byte stands in the head's place. */
+static void begin_counted(struct rpc_out *out, const char *key, uint8_t fix_type)
 {
-    put_key(out, key);
-    msgpack_pack_map(&out->packer, count);
+    const char head = (char)fix_type;
+    begin_value(out, key);
+    assert(out->depth <= RPC_DEPTH_MAX);
+    out->open[out->depth++] = (struct rpc_open){.place = out->bytes.size};
+    append(out, &head, sizeof head);
 }
 
-void rpc_put_array(struct rpc_out *out, const char *key, size_t count)
+void rpc_map_begin(struct rpc_out *out, const char *key)
 {
-    put_key(out, key);
-    msgpack_pack_array(&out->packer, count);
+    begin_counted(out, key, FIX_MAP);
+}
+
+void rpc_array_begin(struct rpc_out *out, const char *key)
+{
+    begin_counted(out, key, FIX_ARRAY);
+}
+
+void rpc_end(struct rpc_out *out)
+{
+    static const char room[COUNT_BYTES_MAX];
+    assert(out->depth > 0);
+    const struct rpc_open *open = &out->open[--out->depth];
+    size_t count = open->count, end = out->bytes.size;
+    size_t count_bytes = count < 16 ? 0 : count <= UINT16_MAX ? 2 : COUNT_BYTES_MAX;
+    if (count_bytes > 0)
+        append(out, room, count_bytes);
+    if (out->failed)
+        return;
+    char *head = out->bytes.data + open->place, *first = head + 1;
+    if (count_bytes == 0) {
+        *head = (char)(*head | (char)count);
+        return;
+    }
+    memmove(first + count_bytes, first, end - open->place - 1);
+    uint8_t type_16 = (uint8_t)*head == FIX_MAP ? MAP_16 : ARRAY_16;
+    *head = (char)(type_16 + (count_bytes == COUNT_BYTES_MAX)); /* the 32-bit form follows it */
+    for (size_t i = count_bytes; i > 0; i--, count >>= 8)
+        head[i] = (char)(count & 0xff);
 }
 
 void rpc_put_text(struct rpc_out *out, const char *key, const char *value)
@@ -295,67 +326,46 @@ void rpc_put_text(struct rpc_out *out, const char *key, const char *value)
 
 void rpc_put_text_part(struct rpc_out *out, const char *key, const char *value, size_t len)
 {
-    put_key(out, key);
+    begin_value(out, key);
     put_str(out, value, len);
 }
 
 void rpc_put_bytes(struct rpc_out *out, const char *key, const void *value, size_t len)
 {
-    put_key(out, key);
+    begin_value(out, key);
     msgpack_pack_bin(&out->packer, len);
     msgpack_pack_bin_body(&out->packer, value, len);
 }
 
 void rpc_put_unsigned(struct rpc_out *out, const char *key, uint64_t value)
 {
-    put_key(out, key);
+    begin_value(out, key);
     msgpack_pack_uint64(&out->packer, value);
 }
 
 void rpc_put_signed(struct rpc_out *out, const char *key, int64_t value)
 {
-    put_key(out, key);
+    begin_value(out, key);
     msgpack_pack_int64(&out->packer, value);
 }
 
 void rpc_put_number(struct rpc_out *out, const char *key, double value)
 {
-    put_key(out, key);
+    begin_value(out, key);
     msgpack_pack_double(&out->packer, value);
 }
 
 void rpc_put_boolean(struct rpc_out *out, const char *key, bool value)
 {
-    put_key(out, key);
+    begin_value(out, key);
     if (value)
         msgpack_pack_true(&out->packer);
     else
         msgpack_pack_false(&out->packer);
 }
 
-static size_t begin(struct rpc_out *out, const char *key, uint8_t type)
+void rpc_put_nil(struct rpc_out *out, const char *key)
 {
-    const char head[COUNTED_HEAD_BYTES] = {(char)type};
-    put_key(out, key);
-    size_t place = out->bytes.size;
-    append(out, head, sizeof head);
-    return place;
-}
-
-size_t rpc_map_begin(struct rpc_out *out, const char *key)
-{
-    return begin(out, key, 0xdf); /* map 32 */
-}
-
-size_t rpc_array_begin(struct rpc_out *out, const char *key)
-{
-    return begin(out, key, 0xdd); /* array 32 */
-}
-
-void rpc_end(struct rpc_out *out, size_t place, size_t count)
-{
-    if (out->failed)
-        return;
-    for (size_t i = COUNTED_HEAD_BYTES - 1; i > 0; i--, count >>= 8)
-        out->bytes.data[place + i] = (char)(count & 0xff);
+    begin_value(out, key);
+    msgpack_pack_nil(&out->packer);
 }

@@ -1,0 +1,65 @@
+#include "cli/print.h"
+#include "cli/vip.h"
+
+#include <inttypes.h>
+
+/* A host beside an address: one that waits for it, or a voter. */
+struct vip_host {
+    const char *name, *note;
+    uint64_t priority;
+};
+
+#define VIP_HOST(name, kind, is_optional)                                                          \
+    {                                                                                              \
+#name, kind, offsetof(struct vip_host, name), 0, is_optional                               \
+    }
+static const struct fields_entry host_entries[] = {
+    VIP_HOST(name, FIELDS_TEXT, false),
+    VIP_HOST(note, FIELDS_TEXT, true),
+    VIP_HOST(priority, FIELDS_UNSIGNED, true),
+};
+static const struct fields host_fields = FIELDS(host_entries);
+
+static bool host_at(const msgpack_object *list, size_t i, msgpack_zone *zone, struct vip_host *host)
+{
+    msgpack_object_array array;
+    *host = (struct vip_host){.name = "", .note = ""};
+    return fields_array(list, &array) && i < array.size &&
+           !fields_read(&array.ptr[i], &host_fields, zone, host);
+}
+
+static void print_vip(const struct vip *vip, msgpack_zone *zone)
+{
+    const struct vip_record *r = &vip->record;
+    struct vip_host host;
+    print_row("vip", "%s", r->name);
+    print_row("address", "%s on %s", r->address, r->interface);
+    print_row("holder", "%s, epoch %" PRIu64, *r->holder ? r->holder : "nobody", r->epoch);
+    print_row("here", "%s%s%s", vip->state, *vip->obstacle ? ": " : "", vip->obstacle);
+    if (vip->left_ms)
+        print_row("lease", "%" PRIu64 " ms, %" PRIu64 " ms left, priority %" PRIu64, vip->lease_ms,
+                  vip->left_ms, vip->priority);
+    else
+        print_row("lease", "%" PRIu64 " ms, not held here, priority %" PRIu64, vip->lease_ms,
+                  vip->priority);
+    print_row("fence", vip->gate ? "the kernel ends it by itself" : "none in this kernel");
+    print_row("quorum", "%s, list version %" PRIu64,
+              vip->quorum ? "enough voters are alive and agree"
+                          : "too few voters are alive and agree",
+              vip->version);
+    for (size_t i = 0; host_at(vip->waiting, i, zone, &host); i++)
+        print_row(i == 0 ? "waiting" : "", "%s, priority %" PRIu64, host.name, host.priority);
+    for (size_t i = 0; host_at(vip->voters, i, zone, &host); i++)
+        print_row(i == 0 ? "voters" : "", "%s: %s", host.name, host.note);
+}
+
+int vip_explain_run(struct cli *cli, char **arguments)
+{
+    struct vip vip;
+    if (vip_ask(&cli->client, arguments[0], &vip) != CLIENT_OK)
+        return cli_failed(cli, arguments[0]);
+    if (cli->json)
+        return cli_print_answer(cli);
+    print_vip(&vip, cli->client.body.zone);
+    return CLI_YES;
+}
