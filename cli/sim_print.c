@@ -97,7 +97,7 @@ static void json_run(struct json *json, const struct report *r)
     for (size_t i = 0; i < report_names_count; i++)
         json_number(json, report_names[i].name, number(r, i));
     json_array_begin(json, "silences");
-    for (size_t i = 0; i < GOSSIP_SILENCES; i++)
+    for (size_t i = 0; i < GOSSIP_CALIBRATION_BUCKETS; i++)
         json_unsigned(json, NULL, r->silences[i]);
     json_array_end(json);
     json_object_end(json);

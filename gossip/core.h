@@ -1,7 +1,15 @@
-/* core: what one member is made of. Each part has its own file; g ties them together. */
+/* core: the state of one member. Each part has its own file and its own struct; struct gossip holds
+ * them all, and every function of the core takes it.
+ *
+ * This header includes the headers of all rooms, and the rooms' sources include it: the only circle
+ * of includes in gossip/. It is one of types, not of calls: a room reads the others' state here
+ * (the table, the timing, the random numbers), and calls only rooms below it. One struct, and not a
+ * pointer from each part to the few others that it reads, keeps a member in one block of memory. */
 #ifndef GOSSIP_CORE_H
 #define GOSSIP_CORE_H
 
+#include "gossip/detector/budget.h"
+#include "gossip/detector/edge.h"
 #include "gossip/detector/health.h"
 #include "gossip/detector/probe.h"
 #include "gossip/detector/reach.h"
@@ -23,19 +31,21 @@ struct gossip {
     struct gossip_stats stats;
     struct rng rng;
     int64_t now_us;            /* of the call being served */
-    int64_t deadline_us;       /* as the host was last told */
+    int64_t deadline_us;       /* as last given to the host */
     uint32_t cluster;          /* hash of its name */
-    uint32_t self;             /* our row */
-    uint64_t key;              /* our own */
-    uint64_t first_generation; /* the one we started with: who started later must yield */
-    uint64_t view;             /* sum of sync_term over live rows */
-    bool refused;              /* told once that we must stop */
+    uint32_t self;             /* our slot */
+    uint64_t key;              /* our own, as in packets */
+    uint64_t first_generation; /* at our start: a later start with our id must yield */
+    uint64_t view;             /* sum of member_term over live slots */
+    bool refused;              /* the host was told that we must stop */
     int64_t left_us;           /* leaving: when to be gone; INT64_MAX while staying */
     bool gone;
-    int64_t reap_us; /* next look for members to forget */
+    int64_t reap_us; /* next search for members to forget */
     struct member_table members;
     struct outbox outbox;
     struct health health;
+    struct edges edges;
+    struct budget budget;
     struct probe probe;
     struct reach reach;
     struct suspicions suspicions;
@@ -50,9 +60,23 @@ struct gossip {
 void core_begin(struct gossip *g, int64_t now_us);
 void core_end(struct gossip *g);
 
-static inline struct member *core_member(struct gossip *g, uint32_t row)
+static inline struct member *core_member(struct gossip *g, uint32_t slot)
 {
-    return &g->members.rows[row];
+    return &g->members.slots[slot];
+}
+
+/* The number of rings, and so the most members that each observes. */
+static inline unsigned core_rings(const struct gossip *g)
+{
+    return (unsigned)g->tuning.ring_edges;
+}
+
+/* The last observer known to suspect the slot's member: goes with the update. 0: none known. */
+static inline uint64_t core_suspecting_observer(const struct gossip *g, uint32_t slot)
+{
+    uint32_t at = g->members.slots[slot].suspicion;
+    const struct suspicion *s = at == MEMBER_NONE ? NULL : &g->suspicions.all[at];
+    return s && s->observers_count ? s->observers[s->observers_count - 1] : 0;
 }
 
 static inline bool core_is_leaving(const struct gossip *g)

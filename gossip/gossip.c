@@ -1,8 +1,10 @@
 #include "gossip/gossip.h"
 
+#include "gossip/changes.h"
 #include "gossip/core.h"
+#include "gossip/detect.h"
 #include "gossip/membership/profile.h"
-#include "gossip/membership/view.h"
+#include "gossip/records.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -18,7 +20,7 @@ const char *gossip_error_text(enum gossip_error error)
 
 /* Measured (gossip/detector/DETECTOR.md): without round trips a crash takes 0.43 of detect at the
  * median, and some five round trips are added: until a ping is missed, while pings anew are, for
- * evidence, for the suspect to contradict, and for the news. */
+ * evidence, for the suspect to refute, and for the update. */
 uint32_t gossip_detect_ms_min(int64_t rtt_us)
 {
     int64_t ms = 100 + rtt_us / 1000 * 9 + rtt_us % 1000 * 9 / 1000;
@@ -30,22 +32,21 @@ enum gossip_error gossip_timing_derive(uint32_t detect_ms, struct gossip_timing 
     return tuning_derive(&tuning_default, detect_ms, timing);
 }
 
-/* Time moves to now_us; what this host slept through is excused first. */
+/* Time moves to now_us; a stall of this host is compensated first. */
 void core_begin(struct gossip *g, int64_t now_us)
 {
     assert(now_us >= g->now_us);
     g->now_us = now_us;
-    health_wake(g);
+    detect_wake(g);
 }
 
 /* When there is something to do next; the host holds on to it until the next call. */
 void core_end(struct gossip *g)
 {
     lease_out_flush(g);
-    int64_t deadline_us = core_min(probe_deadline(g), suspicion_deadline(g));
+    int64_t deadline_us = core_min(detect_deadline(g), leases_deadline(g));
     deadline_us = core_min(deadline_us, core_min(spread_deadline(g), join_deadline(g)));
     deadline_us = core_min(deadline_us, core_min(g->reap_us, g->left_us));
-    deadline_us = core_min(deadline_us, core_min(reach_deadline(g), leases_deadline(g)));
     if (g->gone)
         deadline_us = INT64_MAX;
     g->deadline_us = deadline_us > g->now_us ? deadline_us : g->now_us;
@@ -81,15 +82,14 @@ struct gossip *gossip_new(const struct gossip_config *config, int64_t now_us,
     g->key = profile_key(self->id);
     g->first_generation = self->generation;
     g->left_us = INT64_MAX;
-    g->reap_us = g->health.heard_us = now_us;
-    g->reach.fault_us = g->reach.cleared_us = INT64_MIN;
+    g->reap_us = now_us;
     g->joins.redial_us = now_us;
     rng_seed(&g->rng, config->seed);
     outbox_init(&g->outbox);
     spread_init(&g->spread);
-    probe_init(g);
+    detect_init(g);
     g->self = member_add(&g->members, self);
-    g->view = sync_term(core_member(g, g->self));
+    g->view = member_term(core_member(g, g->self));
     core_member(g, g->self)->since_us = core_member(g, g->self)->started_us = now_us;
     gossip_profile_release(self);
     *error = GOSSIP_OK;
@@ -107,12 +107,12 @@ void gossip_free(struct gossip *g)
     free(g);
 }
 
-/* If the sender is held for anything but alive, it is told so: it will contradict. */
-static void tell_sender(struct gossip *g, struct wire_writer *w, uint64_t sender)
+/* A sender that is anything but alive in our view is sent that claim: it will refute. */
+static void put_claim(struct gossip *g, struct wire_writer *w, uint64_t sender)
 {
-    uint32_t row = member_by_key(&g->members, sender);
-    if (row != MEMBER_NONE && core_member(g, row)->status != GOSSIP_ALIVE)
-        spread_put(g, w, row);
+    uint32_t slot = member_by_key(&g->members, sender);
+    if (slot != MEMBER_NONE && core_member(g, slot)->status != GOSSIP_ALIVE)
+        spread_put(g, w, slot);
 }
 
 static void receive_ping(struct gossip *g, const struct wire_message *m,
@@ -120,12 +120,12 @@ static void receive_ping(struct gossip *g, const struct wire_message *m,
 {
     if (m->ping.target != g->key)
         return;
-    reach_told(g, m->ping.flags & WIRE_UNREACHED);
+    reach_complaint(g, m->ping.flags & WIRE_COMPLAINT);
     struct wire_writer w = outbox_begin(g, WIRE_ACK, from->via);
     wire_put(&w, m->ping.seq, 4);
-    if (g->spread.waiting && core_member(g, g->self)->news_lane != SPREAD_IDLE)
+    if (g->spread.waiting && core_member(g, g->self)->update_priority != SPREAD_IDLE)
         spread_put(g, &w, g->self);
-    tell_sender(g, &w, m->sender);
+    put_claim(g, &w, m->sender);
     spread_fill(g, &w);
     outbox_send(g, from, &w);
 }
@@ -140,35 +140,43 @@ static void receive_refuse(struct gossip *g, const struct wire_message *m,
     outbox_event(g, GOSSIP_EVENT_ID_TAKEN, NULL, &from->addr);
 }
 
-/* NEWS is its records. */
+static void receive_delta(struct gossip *g, const struct wire_message *m,
+                          const struct gossip_route *from)
+{
+    if (m->delta.token)
+        join_answered(g, m->delta.token, m->sender);
+    sync_delta(g, m, from);
+}
+
+/* An UPDATES is its records. */
 static void (*const receivers[WIRE_KINDS])(struct gossip *, const struct wire_message *,
                                            const struct gossip_route *) = {
-    [WIRE_PING] = receive_ping,     [WIRE_ACK] = probe_answered, [WIRE_EVIDENCE] = evidence_hear,
-    [WIRE_JOIN] = join_request,     [WIRE_DIGEST] = sync_digest, [WIRE_DELTA] = sync_delta,
+    [WIRE_PING] = receive_ping,     [WIRE_ACK] = detect_ack,     [WIRE_EVIDENCE] = detect_evidence,
+    [WIRE_JOIN] = join_request,     [WIRE_DIGEST] = sync_digest, [WIRE_DELTA] = receive_delta,
     [WIRE_REFUSE] = receive_refuse, [WIRE_LEASE] = leases_hear,
 };
 
-static void hear_records(struct gossip *g, const struct wire_message *m,
-                         const struct gossip_route *from)
+static void receive_records(struct gossip *g, const struct wire_message *m,
+                            const struct gossip_route *from)
 {
-    struct view_source source = {
+    struct records_source source = {
         .route = from, .sender = m->sender, .settled = m->kind == WIRE_DELTA};
     struct wire_reader records = m->records;
     struct wire_record record;
     while (wire_next_record(&records, &record))
-        view_hear(g, &record, &source);
-    view_answer(g, &source);
+        records_apply(g, &record, &source);
+    records_answer(g, &source);
 }
 
 static void receive(struct gossip *g, const struct wire_message *m, const struct gossip_route *from)
 {
-    hear_records(g, m, from);
+    receive_records(g, m, from);
     if (receivers[m->kind])
         receivers[m->kind](g, m, from);
-    uint32_t row = member_by_key(&g->members, m->sender);
-    if (row == MEMBER_NONE || row == g->self)
+    uint32_t slot = member_by_key(&g->members, m->sender);
+    if (slot == MEMBER_NONE || slot == g->self)
         return;
-    evidence_heard_from(g, row);
+    detect_packet(g, slot);
     if (m->kind == WIRE_JOIN || m->kind == WIRE_DELTA)
         return;
     sync_compare(g, m->view, from);
@@ -201,7 +209,7 @@ static void leave_tick(struct gossip *g)
     if (g->now_us < g->left_us)
         return;
     if (self->status == GOSSIP_LEAVING) {
-        view_set(g, g->self, self->incarnation, GOSSIP_LEFT);
+        changes_apply(g, view_set_status(g, g->self, GOSSIP_LEFT));
         g->left_us = g->now_us + core_ms(g->timing.leave_ms) / 2;
         return;
     }
@@ -214,12 +222,10 @@ void gossip_tick(struct gossip *g, int64_t now_us)
     core_begin(g, now_us);
     if (!g->gone) {
         leave_tick(g);
-        suspicion_tick(g);
-        probe_tick(g);
-        reach_tick(g);
+        detect_tick(g);
         join_tick(g);
         leases_tick(g);
-        view_reap(g);
+        changes_reap(g);
         spread_tick(g);
     }
     core_end(g);
@@ -232,24 +238,23 @@ void gossip_leave(struct gossip *g, int64_t now_us)
         bool alone = member_live_count(&g->members) == 1;
         g->joins.count = 0;
         g->left_us = now_us + (alone ? 0 : core_ms(g->timing.leave_ms) / 2);
-        view_restate_self(g, 0, GOSSIP_LEAVING, false);
+        changes_apply(g, view_restate_self(g, 0, GOSSIP_LEAVING, false));
     }
     core_end(g);
 }
 
 enum gossip_error gossip_forget(struct gossip *g, int64_t now_us, const char *name, bool prune)
 {
-    uint32_t row = member_by_name(&g->members, name);
-    if (row == MEMBER_NONE || core_member(g, row)->hidden)
+    uint32_t slot = member_by_name(&g->members, name);
+    if (slot == MEMBER_NONE || core_member(g, slot)->pruned)
         return GOSSIP_ERROR_UNKNOWN;
-    if (row == g->self || member_is_live(core_member(g, row)))
+    if (slot == g->self || member_is_live(core_member(g, slot)))
         return GOSSIP_ERROR_ALIVE;
     core_begin(g, now_us);
-    struct member *m = core_member(g, row);
-    if (m->status == GOSSIP_FAILED)
-        view_set(g, row, m->incarnation, GOSSIP_LEFT);
+    if (core_member(g, slot)->status == GOSSIP_FAILED)
+        changes_apply(g, view_set_status(g, slot, GOSSIP_LEFT));
     if (prune)
-        view_hide(g, row);
+        changes_apply(g, view_prune(g, slot));
     core_end(g);
     return GOSSIP_OK;
 }
@@ -271,7 +276,7 @@ enum gossip_error gossip_set_tags(struct gossip *g, int64_t now_us, const char *
     if (!profile)
         return GOSSIP_ERROR_MEMORY;
     core_begin(g, now_us);
-    view_reprofile_self(g, profile);
+    changes_apply(g, view_reprofile_self(g, profile));
     outbox_event(g, GOSSIP_EVENT_UPDATE, core_member(g, g->self), NULL);
     core_end(g);
     return GOSSIP_OK;

@@ -163,7 +163,7 @@ struct gossip_member {
     const struct gossip_profile *profile;
     uint32_t incarnation;
     enum gossip_status status;
-    bool partly;      /* alive or suspect, and not all who watch it can reach it (reach.h) */
+    bool unreachable; /* alive or suspect, and not all of its observers can reach it (reach.h) */
     int64_t since_us; /* when this status began or was learned, on the caller's clock; of the dead
                        * perhaps before that clock did, and so negative */
 };
@@ -330,13 +330,13 @@ const struct gossip_timing *gossip_get_timing(const struct gossip *g);
     X(notices_sent, "observers asked to ping a subject now")                                       \
     X(suspicions, "suspicions raised by this member")                                              \
     X(refutations, "times this member contradicted a suspicion of itself")                         \
-    X(convictions, "members this member called failed first-hand")                                 \
+    X(declared_failed, "members this member declared failed first-hand")                           \
     X(syncs, "delta exchanges started")                                                            \
     X(stalls, "times this member's own loop was late")                                             \
     X(stalled_ms, "by how much in all, milliseconds")                                              \
     X(rtt_us, "typical round trip of our edges, microseconds; 0 while unmeasured")                 \
     X(leases_refused, "questions for leases from who goes by other voters, not answered")          \
-    X(news_waiting, "facts still being spread")                                                    \
+    X(updates_waiting, "updates still being spread")                                               \
     X(members_alive, "members now alive or suspect, this one included")                            \
     X(members_failed, "members now failed")                                                        \
     X(members_left, "members now leaving or left")
@@ -350,12 +350,12 @@ struct gossip_stats {
 void gossip_get_stats(const struct gossip *g, struct gossip_stats *stats);
 
 /* How far phi is right: of the silences that ended with an answer, on the edges that we watch,
- * counts[i] reached a phi of at least i / GOSSIP_SILENCES_A_UNIT, and not of i + 1; the last has
- * all above it. A silence begins with each regular ping. If phi predicts well, a phi of x or more
- * was reached by one in 10^x. */
-#define GOSSIP_SILENCES 64
-#define GOSSIP_SILENCES_A_UNIT 4
-void gossip_get_silences(const struct gossip *g, uint32_t counts[GOSSIP_SILENCES]);
+ * counts[i] reached a phi of at least i / GOSSIP_CALIBRATION_BUCKETS_PER_PHI, and not of i + 1; the
+ * last has all above it. A silence begins with each regular ping. If phi predicts well, a phi of x
+ * or more was reached by one in 10^x. */
+#define GOSSIP_CALIBRATION_BUCKETS 64
+#define GOSSIP_CALIBRATION_BUCKETS_PER_PHI 4
+void gossip_get_calibration(const struct gossip *g, uint32_t counts[GOSSIP_CALIBRATION_BUCKETS]);
 
 /* What this member knows about another and why: for `muster explain`. */
 #define GOSSIP_EXPLAIN_OBSERVERS_MAX 8

@@ -10,9 +10,9 @@ enum {
     RECORD_STATUS = 0x07,
     RECORD_FULL = 0x08,
     RECORD_IPV6 = 0x10,
-    RECORD_HIDDEN = 0x20,
-    RECORD_PARTLY = 0x40,
-    RECORD_ODD = 0x80,
+    RECORD_PRUNED = 0x20,
+    RECORD_UNREACHABLE = 0x40,
+    RECORD_PARITY = 0x80,
 };
 
 static const uint8_t v4_mapped[12] = {[10] = 0xff, [11] = 0xff};
@@ -92,11 +92,11 @@ static void take_record(struct wire_reader *r, struct wire_record *record)
     if ((flags & RECORD_IPV6) && !(flags & RECORD_FULL))
         r->bad = true;
     record->full = flags & RECORD_FULL;
-    record->hidden = flags & RECORD_HIDDEN;
+    record->pruned = flags & RECORD_PRUNED;
     record->fact.status = (enum gossip_status)(flags & RECORD_STATUS);
-    record->fact.partly = flags & RECORD_PARTLY;
-    record->fact.odd = flags & RECORD_ODD;
-    if (record->fact.partly && record->fact.status > GOSSIP_SUSPECT)
+    record->fact.unreachable = flags & RECORD_UNREACHABLE;
+    record->fact.parity = flags & RECORD_PARITY;
+    if (record->fact.unreachable && record->fact.status > GOSSIP_SUSPECT)
         r->bad = true;
     if (record->full) {
         memset(record->profile.id, 0, sizeof record->profile.id);
@@ -107,7 +107,7 @@ static void take_record(struct wire_reader *r, struct wire_record *record)
     }
     record->fact.generation = record->profile.generation = take_integer(r, 8);
     record->fact.incarnation = (uint32_t)take_integer(r, 4);
-    record->accuser = record->full ? 0 : take_integer(r, 8);
+    record->observer = record->full ? 0 : take_integer(r, 8);
     record->age_s = record->full ? (uint32_t)take_integer(r, 4) : 0;
     if (record->full)
         take_profile(r, record, flags & RECORD_IPV6);
@@ -153,7 +153,8 @@ static void take_evidence(struct wire_reader *r, struct wire_message *m)
     m->evidence.phi = (double)take_integer(r, 2) / 100;
     m->evidence.age_ms = (uint16_t)take_integer(r, 2);
     m->evidence.flags = (uint8_t)take_integer(r, 1);
-    if (m->evidence.flags & ~(WIRE_REACHED | WIRE_ACCUSING | WIRE_ILL | WIRE_POOR | WIRE_HEARD))
+    if (m->evidence.flags &
+        ~(WIRE_REACHED | WIRE_SUSPECTING | WIRE_DEGRADED | WIRE_LOSSY | WIRE_SIGN))
         r->bad = true;
 }
 
@@ -256,7 +257,7 @@ static void take_body(struct wire_reader *r, struct wire_message *m)
         m->ping.seq = (uint32_t)take_integer(r, 4);
         m->ping.target = take_integer(r, 8);
         m->ping.flags = (uint8_t)take_integer(r, 1);
-        r->bad |= (m->ping.flags & ~WIRE_UNREACHED) != 0;
+        r->bad |= (m->ping.flags & ~WIRE_COMPLAINT) != 0;
         return;
     case WIRE_ACK:
         m->ack.seq = (uint32_t)take_integer(r, 4);
@@ -264,7 +265,7 @@ static void take_body(struct wire_reader *r, struct wire_message *m)
     case WIRE_EVIDENCE:
         take_evidence(r, m);
         return;
-    case WIRE_NEWS:
+    case WIRE_UPDATES:
         return;
     case WIRE_JOIN:
         m->join.token = (uint32_t)take_integer(r, 4);
@@ -343,11 +344,11 @@ struct wire_writer wire_begin(uint8_t *buffer, size_t bytes, enum wire_kind kind
 
 static unsigned record_flags(const struct member *m)
 {
-    return m->status | (m->hidden ? RECORD_HIDDEN : 0) | (m->partly ? RECORD_PARTLY : 0) |
-           (m->odd ? RECORD_ODD : 0);
+    return m->status | (m->pruned ? RECORD_PRUNED : 0) | (m->unreachable ? RECORD_UNREACHABLE : 0) |
+           (m->parity ? RECORD_PARITY : 0);
 }
 
-bool wire_put_short(struct wire_writer *w, const struct member *m, uint64_t accuser)
+bool wire_put_short(struct wire_writer *w, const struct member *m, uint64_t observer)
 {
     if (w->end - w->at < WIRE_SHORT_BYTES)
         return false;
@@ -355,7 +356,7 @@ bool wire_put_short(struct wire_writer *w, const struct member *m, uint64_t accu
     wire_put(w, m->key, 8);
     wire_put(w, m->profile->generation, 8);
     wire_put(w, m->incarnation, 4);
-    wire_put(w, accuser, 8);
+    wire_put(w, observer, 8);
     return true;
 }
 

@@ -15,7 +15,7 @@
  *     PING      seq 4, target's key 8, flags 1   who has another key does not answer
  *     ACK       seq 4
  *     EVIDENCE  subject's key 8, phi 2 (hundredths), age of its last sign of life 2 (ms), flags 1
- *     NEWS      -
+ *     UPDATES   -
  *     JOIN      token 4
  *     DIGEST    log2 of the bucket count 1, bucket hashes 8 each
  *     DELTA     token 4, flags 1, log2 of the bucket count 1, a bit per bucket (whole bytes)
@@ -36,9 +36,9 @@
  * A record is one fact about one member, short when the profile need not travel:
  *
  *     +-------+-----------------------+------------------+-------------+-----------------+
- *     | flags |        key  8         |   generation 8   |incarnation 4|    accuser 8    |
+ *     | flags |        key  8         |   generation 8   |incarnation 4|   observer 8    |
  *     +-------+-----------------------+------------------+-------------+-----------------+
- *     flags: status (3 bits), FULL, IPV6, HIDDEN, PARTLY, ODD
+ *     flags: status (3 bits), FULL, IPV6, PRUNED, UNREACHABLE, PARITY
  *
  *     +-------+-----------------------+------------------+-------------+-------+--------+------+
  *     | flags |        id  16         |   generation 8   |incarnation 4| age 4 |ip 4, 16|port 2|
@@ -83,7 +83,7 @@ enum wire_kind {
     WIRE_PING = 1,
     WIRE_ACK,
     WIRE_EVIDENCE,
-    WIRE_NEWS,
+    WIRE_UPDATES,
     WIRE_JOIN,
     WIRE_DIGEST,
     WIRE_DELTA,
@@ -104,23 +104,23 @@ struct wire_lease {
 /* EVIDENCE's flags: what the sender says of the subject, and of itself. */
 enum {
     WIRE_REACHED = 1, /* it has answered me */
-    WIRE_ACCUSING = 2,
-    WIRE_ILL = 4,   /* do not trust me */
-    WIRE_POOR = 8,  /* it answers me seldom, or not at all for a while */
-    WIRE_HEARD = 16 /* it does not answer, perhaps, but sends */
+    WIRE_SUSPECTING = 2,
+    WIRE_DEGRADED = 4, /* do not trust me */
+    WIRE_LOSSY = 8,    /* it answers me seldom, or not at all for a while */
+    WIRE_SIGN = 16     /* it does not answer, perhaps, but sends */
 };
 /* EVIDENCE's age of a sign of life, where there was none, or none lately. */
 #define WIRE_AGE_NONE 0xffff
 /* PING's: you answer poorly, me or others. */
-enum { WIRE_UNREACHED = 1 };
+enum { WIRE_COMPLAINT = 1 };
 /* DELTA's: send me yours of these buckets too. */
 enum { WIRE_WANT_BACK = 1 };
 
 struct wire_record {
     struct fact fact;
-    bool full, hidden;
+    bool full, pruned;
     uint64_t key;
-    uint64_t accuser;              /* short: who says so, 0 for nobody */
+    uint64_t observer;             /* short: the member that suspects it, 0: none known */
     uint32_t age_s;                /* full: of its start if it lives, of its death if not */
     struct gossip_profile profile; /* full: strings point into the buffers below */
     char name[GOSSIP_NAME_BYTES_MAX + 1];
@@ -192,7 +192,7 @@ struct wire_writer wire_begin(uint8_t *buffer, size_t bytes, enum wire_kind kind
 /* Bodies are small and fixed: it is a bug if one does not fit. */
 void wire_put(struct wire_writer *w, uint64_t value, size_t bytes);
 /* False: it did not fit, and nothing was written. */
-bool wire_put_short(struct wire_writer *w, const struct member *m, uint64_t accuser);
+bool wire_put_short(struct wire_writer *w, const struct member *m, uint64_t observer);
 bool wire_put_full(struct wire_writer *w, const struct member *m, int64_t now_us);
 bool wire_put_lease(struct wire_writer *w, const struct wire_lease *lease);
 /* The body of a LEASE. */

@@ -62,7 +62,7 @@ static void put_serf(struct rpc_out *out, const struct host *host)
     put_text(out, "failed", "%" PRIu64, stats.members_failed);
     put_text(out, "left", "%" PRIu64, stats.members_left);
     put_text(out, "member_time", "%" PRIu64, journal_newest(host_journal(host)));
-    put_text(out, "intent_queue", "%" PRIu64, stats.news_waiting);
+    put_text(out, "intent_queue", "%" PRIu64, stats.updates_waiting);
     for (size_t i = 0; i < sizeof nothing / sizeof nothing[0]; i++)
         rpc_put_text(out, nothing[i], "0");
     rpc_put_text(out, "encrypted", "false");

@@ -23,7 +23,7 @@ const struct member_record *record_member(struct record_member *into,
         .port = p->addr.port,
         .incarnation = member->incarnation,
         .generation = p->generation,
-        .unreachable = member->partly,
+        .unreachable = member->unreachable,
         .tags = {p->tags, p->tags_bytes},
     };
     return &into->record;

@@ -87,7 +87,7 @@ bool phi_answered(struct phi *phi, uint32_t seq, int64_t now_us)
     return true;
 }
 
-void phi_forget(struct phi *phi)
+void phi_clear(struct phi *phi)
 {
     phi->count = phi->unanswered = 0;
     phi->folded = 0;
@@ -106,8 +106,8 @@ int64_t phi_patience_us(const struct phi *phi)
     return (int64_t)(rtt_us(phi) + PATIENCE_SPREADS * spread_us(phi));
 }
 
-void phi_excuse(struct phi *phi, int64_t slept_us)
+void phi_compensate(struct phi *phi, int64_t stall_us)
 {
     for (unsigned i = 0; i < phi->count; i++)
-        phi->pings[i].sent_us += slept_us;
+        phi->pings[i].sent_us += stall_us;
 }

@@ -39,7 +39,7 @@ void phi_sent(struct phi *phi, uint32_t seq, int64_t now_us);
 bool phi_answered(struct phi *phi, uint32_t seq, int64_t now_us);
 
 /* Drops what is out: another path has shown that the subject lives. */
-void phi_forget(struct phi *phi);
+void phi_clear(struct phi *phi);
 
 /* The evidence at `now_us`; never negative, never NaN. */
 double phi_at(const struct phi *phi, int64_t now_us);
@@ -48,6 +48,6 @@ double phi_at(const struct phi *phi, int64_t now_us);
 int64_t phi_patience_us(const struct phi *phi);
 
 /* Time that this host slept is nobody's silence: the pings out now were sent that much later. */
-void phi_excuse(struct phi *phi, int64_t slept_us);
+void phi_compensate(struct phi *phi, int64_t stall_us);
 
 #endif

@@ -1,67 +1,68 @@
 #include "gossip/detector/reach.h"
 
 #include "gossip/core.h"
-#include "gossip/membership/view.h"
 
 #include <math.h>
 
-#define LOSS_POOR 0.6 /* of pings; and */
-#define LOSS_POOR_ABOVE                                                                            \
-    0.25               /* so much more than on our other edges: else the network is poor, or we */
-#define LOSS_GOOD 0.35 /* a poor edge that loses less is poor no more */
+/* An edge is lossy from this share of lost pings on, if that is as much above the loss of the
+ * host's other edges: else the network is lossy, or this host. */
+#define LOSSY 0.6
+#define LOSSY_ABOVE 0.25
+#define LOSSY_NO_MORE 0.35 /* below this share the edge is lossy no longer */
 
 enum {
     SILENT_WINDOWS = 2,    /* times suspicion_max without an answer */
-    VOTE_PERIODS = 8,      /* ping periods that another's finding counts */
+    VOTE_PERIODS = 8,      /* ping periods that another observer's report counts */
     RETURN_DETECTS = 40,   /* times detect between two returns from failed that belong together */
     RELAPSE_DETECTS = 400, /* ... between a mark taken back and one that is a relapse */
     RETURNS_MAX = 2,
-    HEARD_PERIODS = 8,         /* ping periods that a sign of life counts */
+    SIGN_PERIODS = 8,          /* ping periods that a sign of life counts */
     PATIENCE_DETECTS_MAX = 20, /* ... of one that comes and goes, at the most */
-    RELAPSES_MAX = 6, /* doublings of the time without a complaint: an hour at the default */
-    WELL_PERIODS = 3, /* ping periods within which somebody must have reached us then */
+    RELAPSES_MAX = 6,    /* doublings of the time without a complaint: an hour at the default */
+    REACHED_PERIODS = 3, /* ping periods: an observer must have reached us within them by then */
 };
 
-static bool is_silent(const struct gossip *g, const struct edge *e)
+static bool reach_edge_is_silent(const struct gossip *g, const struct edge *e)
 {
     return e->missing_us &&
            g->now_us - e->missing_us >= SILENT_WINDOWS * core_ms(g->timing.suspicion_max_ms) &&
            phi_at(&e->phi, g->now_us) >= g->tuning.phi_cap;
 }
 
-bool reach_is_own_fault(const struct gossip *g)
+bool reach_is_local_fault(const struct gossip *g)
 {
     unsigned edges = 0, failing = 0;
     for (size_t i = 0; i < RING_EDGES_MAX; i++) {
-        const struct edge *e = &g->probe.edges[i];
-        if (e->row == MEMBER_NONE || g->members.rows[e->row].partly) /* known not to be ours */
+        const struct edge *e = &g->edges.all[i];
+        if (e->slot == MEMBER_NONE ||
+            g->members.slots[e->slot].unreachable) /* a fault of its own */
             continue;
         edges++;
-        failing += e->poor || e->missing_us;
+        failing += e->lossy || e->missing_us;
     }
     return edges > 1 && 2 * failing > edges;
 }
 
 void reach_measure(struct gossip *g, struct edge *e)
 {
-    if (reach_is_own_fault(g))
+    if (reach_is_local_fault(g))
         g->reach.fault_us = g->now_us;
-    double poor = fmax(LOSS_POOR, g->probe.prior_loss + LOSS_POOR_ABOVE);
-    if (is_silent(g, e) || e->phi.loss >= poor)
-        e->poor = true;
-    else if (e->phi.loss < LOSS_GOOD && !e->missing_us)
-        e->poor = false;
+    double lossy = fmax(LOSSY, g->edges.prior_loss + LOSSY_ABOVE);
+    if (reach_edge_is_silent(g, e) || e->phi.loss >= lossy)
+        e->lossy = true;
+    else if (e->phi.loss < LOSSY_NO_MORE && !e->missing_us)
+        e->lossy = false;
 }
 
 bool reach_vote_counts(const struct gossip *g, const struct vote *vote)
 {
     int64_t fresh_us = g->now_us - VOTE_PERIODS * core_ms(g->timing.ping_period_ms);
-    uint32_t voter = member_by_key(&g->members, vote->observer);
-    return (vote->flags & WIRE_POOR) && vote->heard_us >= fresh_us && voter != MEMBER_NONE &&
-           !g->members.rows[voter].partly;
+    uint32_t observer = member_by_key(&g->members, vote->observer);
+    return (vote->flags & WIRE_LOSSY) && vote->received_us >= fresh_us && observer != MEMBER_NONE &&
+           !g->members.slots[observer].unreachable;
 }
 
-static unsigned poor_votes(const struct gossip *g, const struct edge *e)
+static unsigned lossy_votes(const struct gossip *g, const struct edge *e)
 {
     unsigned count = 0;
     for (unsigned i = 0; i < e->votes.count; i++)
@@ -69,7 +70,7 @@ static unsigned poor_votes(const struct gossip *g, const struct edge *e)
     return count;
 }
 
-bool reach_was_own_fault(const struct gossip *g)
+bool reach_was_local_fault(const struct gossip *g)
 {
     return g->reach.fault_us > g->now_us - VOTE_PERIODS * core_ms(g->timing.ping_period_ms);
 }
@@ -79,71 +80,62 @@ static bool returned_within(const struct gossip *g, const struct member *m, int6
     return m->returns > 0 && g->now_us - (int64_t)m->returned_s * 1000000 < us;
 }
 
-/* Has it just come back, and not for the first time? */
-static bool comes_and_goes(const struct gossip *g, const struct member *m)
+bool reach_comes_and_goes(const struct gossip *g, const struct member *m)
 {
     return m->returns > 1 &&
            returned_within(g, m, VOTE_PERIODS * core_ms(g->timing.ping_period_ms));
 }
 
-bool reach_finds_poor(const struct gossip *g, const struct edge *e)
+bool reach_finds_lossy(const struct gossip *g, const struct edge *e)
 {
-    return (e->poor || comes_and_goes(g, &g->members.rows[e->row])) && !reach_was_own_fault(g);
+    return (e->lossy || reach_comes_and_goes(g, &g->members.slots[e->slot])) &&
+           !reach_was_local_fault(g);
 }
 
-bool reach_is_poor(const struct gossip *g, const struct edge *e)
+bool reach_is_lossy(const struct gossip *g, const struct edge *e)
 {
-    return reach_finds_poor(g, e) || poor_votes(g, e) > 0;
+    return reach_finds_lossy(g, e) || lossy_votes(g, e) > 0;
 }
 
-/* Does it answer, or has it given a sign of life lately, since it fell silent? */
-static bool lives(const struct gossip *g, const struct edge *e)
+/* True if it answers, or has given a recent sign of life since it fell silent. */
+static bool reach_subject_lives(const struct gossip *g, const struct edge *e)
 {
-    int64_t sign_us = core_max(e->heard_us, e->answered_us);
-    int64_t lately_us = g->now_us - core_ms(g->timing.suspicion_max_ms);
-    return !e->missing_us || sign_us > core_max(e->missing_us, lately_us);
+    int64_t sign_us = core_max(e->sign_us, e->answered_us);
+    int64_t recent_us = g->now_us - core_ms(g->timing.suspicion_max_ms);
+    return !e->missing_us || sign_us > core_max(e->missing_us, recent_us);
 }
 
-void reach_claim(struct gossip *g, uint32_t row)
+/* The number of observers that must find it lossy, this one included: as many as are able to. */
+static unsigned votes_needed(const struct gossip *g, uint32_t slot)
 {
-    struct fact fact = member_fact(core_member(g, row));
-    fact.status = GOSSIP_ALIVE;
-    fact.partly = true;
-    view_set_fact(g, row, &fact);
-}
-
-/* How many must find it poorly reached, ourselves included: as many as there are that can. */
-static unsigned votes_wanted(const struct gossip *g, uint32_t row)
-{
-    uint32_t rows[RING_EDGES_MAX];
-    if (probe_ring_edges(g) == 0)
+    uint32_t slots[RING_EDGES_MAX];
+    if (core_rings(g) == 0)
         return (unsigned)fmin(g->tuning.observers, member_live_count(&g->members) - 1);
     unsigned able = 1;
-    size_t others = ring_observers(&g->members, probe_ring_edges(g), row, g->self, rows);
+    size_t others = ring_observers(&g->members, core_rings(g), slot, g->self, slots);
     for (size_t i = 0; i < others; i++)
-        able += !g->members.rows[rows[i]].partly;
+        able += !g->members.slots[slots[i]].unreachable;
     return (unsigned)fmin(g->tuning.observers, able);
 }
 
-void reach_judge(struct gossip *g, const struct edge *e)
+bool reach_is_unreachable(const struct gossip *g, const struct edge *e)
 {
-    const struct member *m = core_member(g, e->row);
-    if (m->partly || m->status > GOSSIP_SUSPECT || core_member(g, g->self)->partly ||
-        health_is_ill(g) || !reach_finds_poor(g, e))
-        return;
-    if (lives(g, e) && 1 + poor_votes(g, e) >= votes_wanted(g, e->row))
-        reach_claim(g, e->row);
+    const struct member *m = &g->members.slots[e->slot];
+    if (m->unreachable || m->status > GOSSIP_SUSPECT || g->members.slots[g->self].unreachable ||
+        health_is_degraded(g) || !reach_finds_lossy(g, e))
+        return false;
+    return reach_subject_lives(g, e) && 1 + lossy_votes(g, e) >= votes_needed(g, e->slot);
 }
 
-void reach_told(struct gossip *g, bool poorly)
+void reach_complaint(struct gossip *g, bool lossy)
 {
-    if (poorly)
-        g->reach.told_us = g->now_us;
+    if (lossy)
+        g->reach.complaint_us = g->now_us;
     else
-        g->reach.well_us = g->now_us;
+        g->reach.reached_us = g->now_us;
 }
 
-/* If that was over only for a while, it is to last longer this time. */
+/* A relapse: the mark is to last longer this time. */
 void reach_admit(struct gossip *g)
 {
     struct reach *r = &g->reach;
@@ -152,25 +144,24 @@ void reach_admit(struct gossip *g)
         r->relapses = 0;
     else if (r->relapses < RELAPSES_MAX)
         r->relapses++;
-    reach_told(g, true);
-    reach_claim(g, g->self);
+    reach_complaint(g, true);
 }
 
-void reach_contradicted(struct gossip *g, uint32_t incarnation)
+void reach_refuted(struct gossip *g, uint32_t incarnation)
 {
-    g->reach.contradicted = incarnation;
-    g->reach.contradicted_us = g->now_us;
+    g->reach.refuted = incarnation;
+    g->reach.refuted_us = g->now_us;
     g->reach.senders_count = 0;
 }
 
-/* How many of those are enough: REACH_SENDERS, or all others if they are fewer. */
-static unsigned senders_wanted(const struct gossip *g)
+/* REACH_SENDERS, or all others if they are fewer. */
+static unsigned senders_needed(const struct gossip *g)
 {
     uint32_t others = member_live_count(&g->members) - 1;
     return others < REACH_SENDERS ? others : REACH_SENDERS;
 }
 
-static void note_sender(struct reach *r, uint64_t sender)
+static void reach_note_sender(struct reach *r, uint64_t sender)
 {
     for (unsigned i = 0; i < r->senders_count; i++)
         if (r->senders[i] == sender)
@@ -179,32 +170,28 @@ static void note_sender(struct reach *r, uint64_t sender)
         r->senders[r->senders_count++] = sender;
 }
 
-void reach_called_failed(struct gossip *g, uint32_t incarnation, uint64_t sender)
+bool reach_refutation_lost(struct gossip *g, uint32_t incarnation, uint64_t sender)
 {
     struct reach *r = &g->reach;
-    const struct member *self = core_member(g, g->self);
-    int64_t since_us = r->contradicted_us + core_ms(g->timing.detect_ms);
-    if (self->partly || !r->contradicted_us || incarnation != r->contradicted ||
+    int64_t since_us = r->refuted_us + core_ms(g->timing.detect_ms);
+    if (core_member(g, g->self)->unreachable || !r->refuted_us || incarnation != r->refuted ||
         g->now_us < since_us)
-        return;
-    note_sender(r, sender);
-    if (r->senders_count < senders_wanted(g))
-        return;
-    reach_told(g, true);
-    view_restate_self(g, 0, (enum gossip_status)self->status, true);
+        return false;
+    reach_note_sender(r, sender);
+    return r->senders_count >= senders_needed(g);
 }
 
-void reach_returned(struct gossip *g, uint32_t row, int64_t failed_us)
+void reach_returned(struct gossip *g, uint32_t slot, int64_t failed_us)
 {
-    struct member *m = core_member(g, row);
+    struct member *m = core_member(g, slot);
     int64_t detect_us = core_ms(g->timing.detect_ms);
-    if (m->unheard || reach_was_own_fault(g))
+    if (m->undisseminated || reach_was_local_fault(g))
         return;
     if (!returned_within(g, m, RETURN_DETECTS * detect_us)) {
         m->returns = 0;
         m->away = 0;
     }
-    /* It fell silent before it was found failed; and rounded up. */
+    /* Rounded up, and one more: it fell silent before it was declared failed. */
     int64_t away = core_min(2 + (g->now_us - failed_us) / detect_us, PATIENCE_DETECTS_MAX);
     m->away = (uint8_t)core_max(m->away, away);
     if (m->returns < RETURNS_MAX)
@@ -212,18 +199,10 @@ void reach_returned(struct gossip *g, uint32_t row, int64_t failed_us)
     m->returned_s = (uint32_t)(g->now_us / 1000000);
 }
 
-void reach_watch(struct gossip *g, const struct edge *e)
+int64_t reach_patience_us(const struct gossip *g, uint32_t slot)
 {
-    if (!comes_and_goes(g, core_member(g, e->row)))
-        return;
-    evidence_share(g, e);
-    reach_judge(g, e);
-}
-
-int64_t reach_patience_us(const struct gossip *g, uint32_t row)
-{
-    const struct member *m = &g->members.rows[row];
-    int64_t usual_us = HEARD_PERIODS * core_ms(g->timing.ping_period_ms);
+    const struct member *m = &g->members.slots[slot];
+    int64_t usual_us = SIGN_PERIODS * core_ms(g->timing.ping_period_ms);
     if (!returned_within(g, m, RELAPSE_DETECTS * core_ms(g->timing.detect_ms)))
         return usual_us;
     int64_t detects = core_min(2 * m->away, PATIENCE_DETECTS_MAX);
@@ -232,28 +211,22 @@ int64_t reach_patience_us(const struct gossip *g, uint32_t row)
 
 static int64_t clear_us(const struct gossip *g)
 {
-    return g->reach.told_us +
+    return g->reach.complaint_us +
            ((REACH_CLEAR_DETECTS * core_ms(g->timing.detect_ms)) << g->reach.relapses);
 }
 
-static void clear(struct gossip *g)
+bool reach_is_over(struct gossip *g)
 {
-    view_restate_self(g, 0, (enum gossip_status)core_member(g, g->self)->status, false);
-    g->reach.cleared_us = g->now_us;
-}
-
-void reach_tick(struct gossip *g)
-{
-    const struct member *self = core_member(g, g->self);
-    if (!self->partly || g->now_us < clear_us(g))
-        return;
-    if (g->now_us - g->reach.well_us > WELL_PERIODS * core_ms(g->timing.ping_period_ms))
-        g->reach.told_us = g->now_us; /* nobody reaches us at all */
-    else
-        clear(g);
+    if (!core_member(g, g->self)->unreachable || g->now_us < clear_us(g))
+        return false;
+    bool reached =
+        g->now_us - g->reach.reached_us <= REACHED_PERIODS * core_ms(g->timing.ping_period_ms);
+    /* Without a ping of any observer the missing complaints prove nothing: wait again. */
+    *(reached ? &g->reach.cleared_us : &g->reach.complaint_us) = g->now_us;
+    return reached;
 }
 
 int64_t reach_deadline(const struct gossip *g)
 {
-    return g->members.rows[g->self].partly ? clear_us(g) : INT64_MAX;
+    return g->members.slots[g->self].unreachable ? clear_us(g) : INT64_MAX;
 }

@@ -17,16 +17,16 @@ static uint64_t distance(uint64_t from, uint64_t to, unsigned ring, enum directi
     return way == SUCCESSOR ? forward : 0 - forward;
 }
 
-static uint32_t neighbour(const struct member_table *t, uint32_t row, unsigned ring,
+static uint32_t neighbour(const struct member_table *t, uint32_t slot, unsigned ring,
                           enum direction way, uint32_t except)
 {
     uint32_t best = MEMBER_NONE;
     uint64_t best_distance = UINT64_MAX;
     for (uint32_t other = 0; other < t->used; other++) {
-        const struct member *m = &t->rows[other];
-        if (other == row || other == except || !m->profile || !member_is_live(m))
+        const struct member *m = &t->slots[other];
+        if (other == slot || other == except || !m->profile || !member_is_live(m))
             continue;
-        uint64_t d = distance(t->rows[row].key, m->key, ring, way);
+        uint64_t d = distance(t->slots[slot].key, m->key, ring, way);
         if (d < best_distance) {
             best_distance = d;
             best = other;
@@ -35,23 +35,23 @@ static uint32_t neighbour(const struct member_table *t, uint32_t row, unsigned r
     return best;
 }
 
-static bool contains(const uint32_t *rows, size_t count, uint32_t row)
+static bool contains(const uint32_t *slots, size_t count, uint32_t slot)
 {
     for (size_t i = 0; i < count; i++)
-        if (rows[i] == row)
+        if (slots[i] == slot)
             return true;
     return false;
 }
 
-/* All live rows but two; there are at most `edges` of them. */
-static size_t everybody(const struct member_table *t, unsigned edges, uint32_t row, uint32_t except,
-                        uint32_t rows[RING_EDGES_MAX])
+/* All live slots but two; there are at most `edges` of them. */
+static size_t everybody(const struct member_table *t, unsigned edges, uint32_t slot,
+                        uint32_t except, uint32_t slots[RING_EDGES_MAX])
 {
     size_t count = 0;
     for (uint32_t other = 0; other < t->used && count < edges; other++)
-        if (other != row && other != except && t->rows[other].profile &&
-            member_is_live(&t->rows[other]))
-            rows[count++] = other;
+        if (other != slot && other != except && t->slots[other].profile &&
+            member_is_live(&t->slots[other]))
+            slots[count++] = other;
     return count;
 }
 
@@ -60,34 +60,34 @@ static bool is_small(const struct member_table *t, unsigned edges)
     return member_live_count(t) <= edges + 1;
 }
 
-void ring_subjects(const struct member_table *t, unsigned edges, uint32_t row,
+void ring_subjects(const struct member_table *t, unsigned edges, uint32_t slot,
                    uint32_t subjects[RING_EDGES_MAX])
 {
     for (unsigned r = 0; r < RING_EDGES_MAX; r++)
         subjects[r] = MEMBER_NONE;
     if (is_small(t, edges)) {
-        everybody(t, edges, row, row, subjects);
+        everybody(t, edges, slot, slot, subjects);
         return;
     }
     for (unsigned r = 0; r < edges; r++)
-        subjects[r] = neighbour(t, row, r, SUCCESSOR, row);
+        subjects[r] = neighbour(t, slot, r, SUCCESSOR, slot);
 }
 
-size_t ring_observers(const struct member_table *t, unsigned edges, uint32_t row, uint32_t except,
+size_t ring_observers(const struct member_table *t, unsigned edges, uint32_t slot, uint32_t except,
                       uint32_t observers[RING_EDGES_MAX])
 {
     if (is_small(t, edges))
-        return everybody(t, edges, row, except, observers);
+        return everybody(t, edges, slot, except, observers);
     size_t count = 0;
     for (unsigned r = 0; r < edges; r++) {
-        uint32_t before = neighbour(t, row, r, PREDECESSOR, row);
+        uint32_t before = neighbour(t, slot, r, PREDECESSOR, slot);
         if (before != MEMBER_NONE && before != except && !contains(observers, count, before))
             observers[count++] = before;
     }
     return count;
 }
 
-bool ring_touched(const struct member_table *t, unsigned edges, uint32_t row,
+bool ring_touched(const struct member_table *t, unsigned edges, uint32_t slot,
                   const uint32_t subjects[RING_EDGES_MAX], uint32_t changed)
 {
     if (member_live_count(t) <= edges + 2)
@@ -95,9 +95,9 @@ bool ring_touched(const struct member_table *t, unsigned edges, uint32_t row,
     for (unsigned r = 0; r < edges; r++) {
         if (subjects[r] == MEMBER_NONE || subjects[r] == changed)
             return true;
-        uint64_t key = t->rows[row].key;
-        if (distance(key, t->rows[changed].key, r, SUCCESSOR) <
-            distance(key, t->rows[subjects[r]].key, r, SUCCESSOR))
+        uint64_t key = t->slots[slot].key;
+        if (distance(key, t->slots[changed].key, r, SUCCESSOR) <
+            distance(key, t->slots[subjects[r]].key, r, SUCCESSOR))
             return true;
     }
     return false;

@@ -11,18 +11,18 @@ struct member_table;
 
 #define RING_EDGES_MAX 6
 
-/* The rows that `row` watches on so many rings (`edges`, at most RING_EDGES_MAX): position r is
+/* The slots that `slot` watches on so many rings (`edges`, at most RING_EDGES_MAX): position r is
  * ring r's successor. MEMBER_NONE where there is none; two rings may name the same. Of up to edges
  * + 1 live members everybody watches everybody. */
-void ring_subjects(const struct member_table *t, unsigned edges, uint32_t row,
+void ring_subjects(const struct member_table *t, unsigned edges, uint32_t slot,
                    uint32_t subjects[RING_EDGES_MAX]);
 
-/* The live rows that watch `row`, without repeats and without `except`; returns how many. */
-size_t ring_observers(const struct member_table *t, unsigned edges, uint32_t row, uint32_t except,
+/* The live slots that watch `slot`, without repeats and without `except`; returns how many. */
+size_t ring_observers(const struct member_table *t, unsigned edges, uint32_t slot, uint32_t except,
                       uint32_t observers[RING_EDGES_MAX]);
 
 /* True if the coming or going of `changed` may have made `subjects`, computed before it, untrue. */
-bool ring_touched(const struct member_table *t, unsigned edges, uint32_t row,
+bool ring_touched(const struct member_table *t, unsigned edges, uint32_t slot,
                   const uint32_t subjects[RING_EDGES_MAX], uint32_t changed);
 
 #endif

@@ -1,14 +1,12 @@
 #include "gossip/detector/suspicion.h"
 
 #include "gossip/core.h"
-#include "gossip/membership/view.h"
 
 #include <math.h>
 #include <stdlib.h>
 
 enum {
-    ASKS = 4,     /* direct questions within one verification; whoever stays silent is asked ever
-                     more seldom */
+    ASKS = 4,     /* direct questions within one verification; later ones are ever rarer */
     PATIENCE = 6, /* times suspicion_max that others' suspicions are left to them */
 };
 
@@ -17,23 +15,23 @@ void suspicion_free(struct suspicions *s)
     free(s->all);
 }
 
-const struct suspicion *suspicion_of(const struct gossip *g, uint32_t row)
+const struct suspicion *suspicion_of(const struct gossip *g, uint32_t slot)
 {
-    uint32_t at = g->members.rows[row].suspicion;
+    uint32_t at = g->members.slots[slot].suspicion;
     return at == MEMBER_NONE ? NULL : &g->suspicions.all[at];
 }
 
-uint64_t suspicion_accuser(const struct gossip *g, uint32_t row)
+bool suspicion_is_ours(const struct gossip *g, uint32_t slot)
 {
-    const struct suspicion *s = suspicion_of(g, row);
-    return s && s->accusers_count ? s->accusers[s->accusers_count - 1] : 0;
+    const struct suspicion *s = suspicion_of(g, slot);
+    return s && s->mode == SUSPICION_OURS;
 }
 
 /* The suspicion of a member, if need be a new one in this mode; NULL: out of memory. */
-static struct suspicion *find_or_start(struct gossip *g, uint32_t row, enum suspicion_mode mode)
+static struct suspicion *find_or_start(struct gossip *g, uint32_t slot, enum suspicion_mode mode)
 {
     struct suspicions *all = &g->suspicions;
-    uint32_t at = core_member(g, row)->suspicion;
+    uint32_t at = core_member(g, slot)->suspicion;
     if (at != MEMBER_NONE)
         return &all->all[at];
     if (all->count == all->capacity) {
@@ -44,50 +42,51 @@ static struct suspicion *find_or_start(struct gossip *g, uint32_t row, enum susp
         all->all = grown;
         all->capacity = capacity;
     }
-    core_member(g, row)->suspicion = all->count;
+    core_member(g, slot)->suspicion = all->count;
     struct suspicion *s = &all->all[all->count++];
-    *s = (struct suspicion){.row = row, .mode = mode, .started_us = g->now_us, .ask_us = INT64_MAX};
+    *s = (struct suspicion){
+        .slot = slot, .mode = mode, .started_us = g->now_us, .ask_us = INT64_MAX};
     return s;
 }
 
-static void start_anew(const struct gossip *g, struct suspicion *s)
+static void restart(const struct gossip *g, struct suspicion *s)
 {
     s->started_us = g->now_us;
-    s->slept_us = 0;
+    s->stalled_us = 0;
 }
 
-void suspicion_end(struct gossip *g, uint32_t row)
+void suspicion_end(struct gossip *g, uint32_t slot)
 {
     struct suspicions *all = &g->suspicions;
-    uint32_t at = core_member(g, row)->suspicion;
+    uint32_t at = core_member(g, slot)->suspicion;
     if (at == MEMBER_NONE)
         return;
-    core_member(g, row)->suspicion = MEMBER_NONE;
+    core_member(g, slot)->suspicion = MEMBER_NONE;
     all->all[at] = all->all[--all->count];
     if (at < all->count)
-        core_member(g, all->all[at].row)->suspicion = at;
+        core_member(g, all->all[at].slot)->suspicion = at;
 }
 
-static void add_accuser(struct suspicion *s, uint64_t accuser)
+static void add_observer(struct suspicion *s, uint64_t observer)
 {
-    for (unsigned i = 0; i < s->accusers_count; i++)
-        if (s->accusers[i] == accuser)
+    for (unsigned i = 0; i < s->observers_count; i++)
+        if (s->observers[i] == observer)
             return;
-    if (accuser && s->accusers_count < SUSPICION_ACCUSERS_MAX)
-        s->accusers[s->accusers_count++] = accuser;
+    if (observer && s->observers_count < SUSPICION_OBSERVERS_MAX)
+        s->observers[s->observers_count++] = observer;
 }
 
 /* Lifeguard's shrinking timeout: from max to min, by the logarithm of the confirmations. */
 static int64_t window_us(const struct gossip *g, const struct suspicion *s)
 {
     double max = g->timing.suspicion_max_ms, min = g->timing.suspicion_min_ms;
-    if (s->heard) /* it may be heard seldom, and accusers do not make it fall silent sooner */
+    if (s->sign) /* its packets may come rarely, however many observers suspect it */
         return (int64_t)(1000 * max);
     uint32_t others = member_live_count(&g->members) - 2;
     /* As many as a member has observers beside the first. */
     double expected = fmin(others, fmax(g->tuning.ring_edges, g->tuning.observers) - 1);
-    double confirmed = s->accusers_count > 1 ? s->accusers_count - 1 : 0;
-    /* Of two members nobody can confirm; the one has weighed far more evidence of its own. */
+    double confirmed = s->observers_count > 1 ? s->observers_count - 1 : 0;
+    /* Of two members none can confirm; the one has weighed far more evidence of its own. */
     double shrink = expected > 0 ? log1p(confirmed) / log1p(expected) : 0.5;
     return (int64_t)(1000 * fmax(min, max - (max - min) * shrink));
 }
@@ -95,198 +94,176 @@ static int64_t window_us(const struct gossip *g, const struct suspicion *s)
 static void set_deadline(const struct gossip *g, struct suspicion *s)
 {
     if (s->mode == SUSPICION_OURS)
-        s->deadline_us = s->started_us + s->slept_us + window_us(g, s);
-    else if (s->mode == SUSPICION_HEARD)
+        s->deadline_us = s->started_us + s->stalled_us + window_us(g, s);
+    else if (s->mode == SUSPICION_OTHERS)
         s->deadline_us =
-            s->started_us + s->slept_us + PATIENCE * core_ms(g->timing.suspicion_max_ms);
+            s->started_us + s->stalled_us + PATIENCE * core_ms(g->timing.suspicion_max_ms);
 }
 
-void suspicion_accuse(struct gossip *g, uint32_t row)
+void suspicion_join(struct gossip *g, uint32_t slot, bool publicly)
 {
-    struct member *m = core_member(g, row);
-    bool was_suspect = m->status == GOSSIP_SUSPECT;
-    const struct suspicion *held = suspicion_of(g, row);
-    if (held && held->mode == SUSPICION_OURS)
-        return;
-    if (m->status == GOSSIP_ALIVE)
-        view_set(g, row, m->incarnation, GOSSIP_SUSPECT);
-    struct suspicion *s = find_or_start(g, row, SUSPICION_OURS);
+    struct suspicion *s = find_or_start(g, slot, SUSPICION_OURS);
     if (!s)
         return;
-    /* A quiet check that was under way gave the member no public chance to contradict. */
-    if (!was_suspect)
-        start_anew(g, s);
+    /* A verification that was under way gave the member no public chance to refute. */
+    if (!publicly)
+        restart(g, s);
     s->mode = SUSPICION_OURS;
     s->ask_us = INT64_MAX;
-    add_accuser(s, g->key);
+    add_observer(s, g->key);
     set_deadline(g, s);
     g->stats.suspicions++;
 }
 
-void suspicion_hear(struct gossip *g, uint32_t row, uint64_t accuser)
+void suspicion_confirm(struct gossip *g, uint32_t slot, uint64_t observer)
 {
-    struct suspicion *s = find_or_start(g, row, SUSPICION_HEARD);
+    struct suspicion *s = find_or_start(g, slot, SUSPICION_OTHERS);
     if (!s)
         return;
-    add_accuser(s, accuser);
+    add_observer(s, observer);
     set_deadline(g, s);
 }
 
-bool suspicion_allows_failed(const struct gossip *g, uint32_t row, const struct fact *heard)
+bool suspicion_allows_failed(const struct gossip *g, uint32_t slot, const struct fact *received)
 {
-    const struct member *m = &g->members.rows[row];
-    const struct suspicion *s = suspicion_of(g, row);
+    const struct member *m = &g->members.slots[slot];
+    const struct suspicion *s = suspicion_of(g, slot);
     if (m->status == GOSSIP_LEAVING)
         return true;
     if (!member_is_live(m)) /* dead before, dead again in a later life that we missed */
         return true;
-    if (m->status != GOSSIP_SUSPECT || !s || heard->incarnation != m->incarnation ||
-        heard->generation != m->profile->generation)
+    if (m->status != GOSSIP_SUSPECT || !s || received->incarnation != m->incarnation ||
+        received->generation != m->profile->generation)
         return false;
     return g->now_us - s->started_us >= core_ms(g->timing.suspicion_min_ms) / 2 &&
-           !probe_heard_since(g, row, s->started_us);
+           !edge_sign_since(g, slot, s->started_us);
 }
 
-/* Takes the verification up; false: out of memory, or there is more at hand already. */
-static struct suspicion *begin_verifying(struct gossip *g, uint32_t row)
+/* The suspicion as a verification, unless it is ours. NULL: out of memory. */
+static struct suspicion *begin_verifying(struct gossip *g, uint32_t slot)
 {
-    struct suspicion *s = find_or_start(g, row, SUSPICION_VERIFYING);
-    if (!s || s->mode != SUSPICION_HEARD)
+    struct suspicion *s = find_or_start(g, slot, SUSPICION_VERIFYING);
+    if (!s || s->mode != SUSPICION_OTHERS)
         return s;
     s->mode = SUSPICION_VERIFYING;
-    s->accusers_count = 0;
-    start_anew(g, s);
+    s->observers_count = 0;
+    restart(g, s);
     return s;
 }
 
-/* How many must say that it has failed to be several: one never is, and among four members no more
- * than two can say so of the third to the fourth. */
+/* The number of claims of failure that count as several: one never does, and among four members no
+ * more than two can claim it of the third to the fourth. */
 static unsigned several(const struct gossip *g)
 {
     return member_live_count(&g->members) > 4 ? 3 : 2;
 }
 
-void suspicion_verify(struct gossip *g, uint32_t row, uint64_t sender)
+void suspicion_verify(struct gossip *g, uint32_t slot, uint64_t sender)
 {
-    const struct suspicion *held = suspicion_of(g, row);
-    bool is_new = !held || held->mode == SUSPICION_HEARD;
-    struct suspicion *s = begin_verifying(g, row);
+    const struct suspicion *held = suspicion_of(g, slot);
+    bool is_new = !held || held->mode == SUSPICION_OTHERS;
+    struct suspicion *s = begin_verifying(g, slot);
     if (!s || s->mode != SUSPICION_VERIFYING)
         return;
-    add_accuser(s, sender);
-    bool partly = core_member(g, row)->partly;
+    add_observer(s, sender);
+    bool unreachable = core_member(g, slot)->unreachable;
     if (is_new) {
         s->ask_us = g->now_us;
-        s->deadline_us = g->now_us + (partly ? REACH_CLEAR_DETECTS * core_ms(g->timing.detect_ms)
-                                             : core_ms(g->timing.suspicion_max_ms));
+        s->deadline_us =
+            g->now_us + (unreachable ? REACH_CLEAR_DETECTS * core_ms(g->timing.detect_ms)
+                                     : core_ms(g->timing.suspicion_max_ms));
     }
-    /* Whoever is partly unreachable may be unable to answer; but neither will several believe that
-     * it has failed if it has not. */
-    if (partly && s->accusers_count >= several(g))
+    /* An unreachable member may be unable to answer; but several do not claim that it has failed
+     * while it lives. */
+    if (unreachable && s->observers_count >= several(g))
         s->deadline_us = g->now_us;
 }
 
-void suspicion_excuse(struct gossip *g, int64_t slept_us)
+void suspicion_compensate(struct gossip *g, int64_t stall_us)
 {
     for (uint32_t i = 0; i < g->suspicions.count; i++) {
         struct suspicion *s = &g->suspicions.all[i];
-        s->slept_us += slept_us;
-        s->deadline_us += slept_us;
+        s->stalled_us += stall_us;
+        s->deadline_us += stall_us;
     }
 }
 
-/* A member that had announced its leave, and is gone, has left. */
-static void convict(struct gossip *g, uint32_t row)
+/* Starts another window, in which only what is seen from now on counts. The observers of a member
+ * that gives signs of life receive most of them; others that suspect it wait for their reports. */
+static void extend(const struct gossip *g, struct suspicion *s, bool sign)
 {
-    const struct member *m = core_member(g, row);
-    view_set(g, row, m->incarnation, m->status == GOSSIP_LEAVING ? GOSSIP_LEFT : GOSSIP_FAILED);
-}
-
-/* Not yet: it counts what is seen from now on. Of one that was heard its observers hear the most,
- * and whoever else accuses it waits for what they say. */
-static void look_again(const struct gossip *g, struct suspicion *s, bool heard)
-{
-    const struct edge *e = probe_edge(g, s->row);
-    bool waits = s->mode == SUSPICION_OURS && !(e && probe_is_ring_edge(g, e));
+    const struct edge *e = edge_of(g, s->slot);
+    bool waits = s->mode == SUSPICION_OURS && !(e && edge_is_ring(g, e));
     int64_t least_us = core_ms(g->timing.suspicion_min_ms);
     int64_t most_us = core_ms(g->timing.suspicion_max_ms);
-    start_anew(g, s);
-    s->heard |= heard;
-    s->deadline_us = g->now_us + (s->heard || waits ? most_us : least_us);
+    restart(g, s);
+    s->sign |= sign;
+    s->deadline_us = g->now_us + (s->sign || waits ? most_us : least_us);
     if (waits)
         s->deadline_us += least_us;
 }
 
-static void expire_ours(struct gossip *g, struct suspicion *s)
+static enum suspicion_outcome expire_ours(const struct gossip *g, struct suspicion *s)
 {
-    const struct member *m = core_member(g, s->row);
-    const struct edge *e = probe_edge(g, s->row);
-    bool heard = probe_heard_since(g, s->row, s->started_us);
-    bool looked_away = !e || e->opened_us > s->started_us;
-    bool was_deaf = health_was_deaf(g, s->started_us) && member_live_count(&g->members) > 2;
-    bool is_known = heard && (m->partly || reach_was_own_fault(g));
-    if (looked_away || health_is_ill(g) || was_deaf || is_known) {
-        if (looked_away)
-            probe_look(g, s->row);
-        look_again(g, s, heard);
-    } else if (e->answered_us > s->started_us) {
-        /* It lives; its contradiction must be on the way. */
-        s->mode = SUSPICION_HEARD;
-        start_anew(g, s);
-        set_deadline(g, s);
-    } else if (m->status == GOSSIP_SUSPECT && heard && s->heard) {
-        reach_claim(g, s->row);
-    } else if (m->status == GOSSIP_SUSPECT && heard) {
-        look_again(g, s, true); /* one sign may be a late packet of the dead */
-    } else {
-        g->stats.convictions++;
-        convict(g, s->row);
-        probe_look_around(g);
+    const struct member *m = &g->members.slots[s->slot];
+    const struct edge *e = edge_of(g, s->slot);
+    bool sign = edge_sign_since(g, s->slot, s->started_us);
+    bool unobserved = !e || e->opened_us > s->started_us;
+    bool was_isolated = health_was_isolated(g, s->started_us) && member_live_count(&g->members) > 2;
+    bool is_known = sign && (m->unreachable || reach_was_local_fault(g));
+    if (unobserved || health_is_degraded(g) || was_isolated || is_known) {
+        extend(g, s, sign);
+        return unobserved ? SUSPICION_PROBES : SUSPICION_WAITS;
     }
+    if (e->answered_us > s->started_us) {
+        /* It lives; its refutation must be on the way. */
+        s->mode = SUSPICION_OTHERS;
+        restart(g, s);
+        set_deadline(g, s);
+        return SUSPICION_WAITS;
+    }
+    if (m->status != GOSSIP_SUSPECT || !sign)
+        return SUSPICION_FAILED;
+    if (s->sign)
+        return SUSPICION_LIVES;
+    extend(g, s, true); /* one sign may be a late packet of the dead */
+    return SUSPICION_WAITS;
 }
 
-static void expire(struct gossip *g, struct suspicion *s)
+static enum suspicion_outcome expire(struct gossip *g, struct suspicion *s)
 {
     switch (s->mode) {
     case SUSPICION_OURS:
-        expire_ours(g, s);
-        return;
-    case SUSPICION_HEARD:
-        suspicion_verify(g, s->row, 0);
-        return;
+        return expire_ours(g, s);
+    case SUSPICION_OTHERS:
+        suspicion_verify(g, s->slot, 0);
+        return SUSPICION_WAITS;
     case SUSPICION_VERIFYING:
-        /* Who has just slept may have missed the answer; several will not all have. */
-        if (probe_heard_since(g, s->row, s->started_us) ||
-            (health_is_ill(g) && s->accusers_count < several(g)))
-            look_again(g, s, false);
-        else
-            convict(g, s->row);
-        return;
+        break;
     }
+    /* A host that just stalled may have missed the answer; several will not all have. */
+    if (!edge_sign_since(g, s->slot, s->started_us) &&
+        (!health_is_degraded(g) || s->observers_count >= several(g)))
+        return SUSPICION_VERIFIED_FAILED;
+    extend(g, s, false);
+    return SUSPICION_WAITS;
 }
 
-/* By both ways: either may be blocked. */
-static void ask(struct gossip *g, struct suspicion *s)
+/* The first question is free; later ones come out of the budget. */
+static enum suspicion_outcome ask(struct gossip *g, struct suspicion *s)
 {
     int64_t asking_us = g->now_us - s->started_us;
     bool first = s->ask_us <= s->started_us;
     s->ask_us = g->now_us + core_max(core_ms(g->timing.suspicion_max_ms) / ASKS, asking_us / 2);
-    if (!first && !probe_take_token(g))
-        return;
-    probe_ask(g, s->row, GOSSIP_DATAGRAM);
-    probe_ask(g, s->row, GOSSIP_STREAM);
+    return first || budget_take(g) ? SUSPICION_ASKS : SUSPICION_WAITS;
 }
 
-void suspicion_tick(struct gossip *g)
+enum suspicion_outcome suspicion_step(struct gossip *g, uint32_t at)
 {
-    /* From the end: a suspicion that ends is replaced by the last one, already looked at. */
-    for (uint32_t i = g->suspicions.count; i > 0; i--) {
-        struct suspicion *s = &g->suspicions.all[i - 1];
-        if (g->now_us >= s->deadline_us)
-            expire(g, s);
-        else if (g->now_us >= s->ask_us)
-            ask(g, s);
-    }
+    struct suspicion *s = &g->suspicions.all[at];
+    if (g->now_us >= s->deadline_us)
+        return expire(g, s);
+    return g->now_us >= s->ask_us ? ask(g, s) : SUSPICION_WAITS;
 }
 
 int64_t suspicion_deadline(const struct gossip *g)

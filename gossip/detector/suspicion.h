@@ -1,30 +1,32 @@
 /* suspicion: the time between "it does not answer" and "it has failed", in which a live member
- * contradicts (SWIM section 4.2), shortened by every independent accuser (Lifeguard section IV-B).
+ * refutes (SWIM section 4.2), shortened by every independent observer that suspects it (Lifeguard
+ * section IV-B).
  *
- * Nobody is called failed on hearsay alone. A failure that comes out of the blue is checked first:
- * the member is told what is said of it, and has the whole window to contradict. */
+ * No member is declared failed on hearsay alone. A failure that was not preceded by a suspicion is
+ * verified first: the member is sent the claim, and has the whole window to refute it. */
 #ifndef GOSSIP_SUSPICION_H
 #define GOSSIP_SUSPICION_H
 
 #include "gossip/membership/member.h"
 
-#define SUSPICION_ACCUSERS_MAX 8
+#define SUSPICION_OBSERVERS_MAX 8
 
 enum suspicion_mode {
-    SUSPICION_HEARD,     /* others accuse: they decide; we look ourselves when they fall silent */
-    SUSPICION_OURS,      /* we accuse, first-hand */
-    SUSPICION_VERIFYING, /* said to be failed, or accused and never decided: asked directly */
+    SUSPICION_OTHERS,    /* other observers suspect it and decide; we verify if they fall silent */
+    SUSPICION_OURS,      /* we suspect it, first-hand */
+    SUSPICION_VERIFYING, /* claimed to be failed, or suspected and never decided: asked directly */
 };
 
 struct suspicion {
-    uint32_t row;
+    uint32_t slot;
     enum suspicion_mode mode;
-    bool heard; /* a sign of life came in an earlier look: it lives, or the packet was late */
+    bool sign; /* a sign of life came in an earlier window: it lives, or the packet was late */
     int64_t started_us, deadline_us;
-    int64_t slept_us; /* meanwhile: no time in which it was heard out */
-    int64_t ask_us;   /* verifying: next direct question */
-    unsigned accusers_count;
-    uint64_t accusers[SUSPICION_ACCUSERS_MAX];
+    int64_t stalled_us; /* meanwhile: no time in which a refutation could have come */
+    int64_t ask_us;     /* verifying: next direct question */
+    unsigned observers_count;
+    uint64_t
+        observers[SUSPICION_OBSERVERS_MAX]; /* that suspect it; verifying: that claim it failed */
 };
 
 struct suspicions {
@@ -34,25 +36,37 @@ struct suspicions {
 
 void suspicion_free(struct suspicions *s);
 
-/* We have first-hand evidence enough: the member becomes suspect, or we join those who accuse. */
-void suspicion_accuse(struct gossip *g, uint32_t row);
-/* Somebody accuses (0: it is not known who). The row is suspect already. */
-void suspicion_hear(struct gossip *g, uint32_t row, uint64_t accuser);
-/* May a heard FAILED be believed at once? Only of one that was suspected for a while already, and
- * has not answered us since. */
-bool suspicion_allows_failed(const struct gossip *g, uint32_t row, const struct fact *heard);
-/* Asks the member itself, while nothing changes yet. sender: who says that it has failed; 0:
- * nobody. */
-void suspicion_verify(struct gossip *g, uint32_t row, uint64_t sender);
-void suspicion_end(struct gossip *g, uint32_t row);
+/* We suspect the slot's member first-hand. publicly: it was suspect before this call. */
+void suspicion_join(struct gossip *g, uint32_t slot, bool publicly);
+/* Another observer suspects it (0: it is not known which). The slot is suspect already. */
+void suspicion_confirm(struct gossip *g, uint32_t slot, uint64_t observer);
+/* True if a received FAILED may be applied at once: only of a member that was suspected for a while
+ * already, and has not answered us since. */
+bool suspicion_allows_failed(const struct gossip *g, uint32_t slot, const struct fact *received);
+/* Asks the member itself, while nothing changes yet. sender: claims that it has failed; 0: none. */
+void suspicion_verify(struct gossip *g, uint32_t slot, uint64_t sender);
+void suspicion_end(struct gossip *g, uint32_t slot);
 
-/* The suspicion of a row; NULL if there is none. */
-const struct suspicion *suspicion_of(const struct gossip *g, uint32_t row);
-/* Who last accused: goes with the news. 0: nobody known. */
-uint64_t suspicion_accuser(const struct gossip *g, uint32_t row);
+/* The suspicion of a slot; NULL if there is none. */
+const struct suspicion *suspicion_of(const struct gossip *g, uint32_t slot);
+/* True if we suspect the slot's member first-hand. */
+bool suspicion_is_ours(const struct gossip *g, uint32_t slot);
 
-void suspicion_excuse(struct gossip *g, int64_t slept_us);
-void suspicion_tick(struct gossip *g);
+/* Takes a stall of this host out of every window. */
+void suspicion_compensate(struct gossip *g, int64_t stall_us);
+
+/* What is to be done about a suspicion at this time. */
+enum suspicion_outcome {
+    SUSPICION_WAITS,
+    SUSPICION_ASKS,           /* claim to the member itself that it has failed */
+    SUSPICION_PROBES,         /* it was not observed all the time: ping it now */
+    SUSPICION_LIVES,          /* two signs of life and no refutation: it is unreachable */
+    SUSPICION_FAILED,         /* the window ended: declare it failed, first-hand */
+    SUSPICION_VERIFIED_FAILED /* it did not refute the claim: apply it */
+};
+
+/* Moves the suspicion at place `at` on to this time; the caller does what it returns. */
+enum suspicion_outcome suspicion_step(struct gossip *g, uint32_t at);
 int64_t suspicion_deadline(const struct gossip *g);
 
 #endif

@@ -273,7 +273,7 @@ static void drop_failed(const struct gossip *g, struct heirs *heirs)
 {
     for (unsigned i = heirs->count; i > 0; i--) {
         uint32_t row = member_by_key(&g->members, heirs->all[i - 1].key);
-        if (row == MEMBER_NONE || !member_is_live(&g->members.rows[row]))
+        if (row == MEMBER_NONE || !member_is_live(&g->members.slots[row]))
             heirs_remove(heirs, heirs->all[i - 1].claim);
     }
 }

@@ -6,7 +6,7 @@
 static void copy_name(const struct gossip *g, uint64_t key, char into[GOSSIP_NAME_BYTES_MAX + 1])
 {
     uint32_t row = member_by_key(&g->members, key);
-    const char *name = row == MEMBER_NONE ? "" : g->members.rows[row].profile->name;
+    const char *name = row == MEMBER_NONE ? "" : g->members.slots[row].profile->name;
     memcpy(into, name, strlen(name) + 1);
 }
 

@@ -18,8 +18,10 @@ static void publish(struct gossip *g)
         return;
     changed.voters = range;
     const struct gossip_profile *profile = profile_new(&changed);
-    if (profile)
-        view_reprofile_self(g, profile);
+    if (!profile)
+        return;
+    view_reprofile_self(g, profile); /* of a member's own profile only others go by the change */
+    spread_update(g, g->self, SPREAD_IMMEDIATE);
 }
 
 static void requorum(struct gossip *g)
@@ -64,7 +66,7 @@ const struct voters *leases_voters(const struct gossip *g)
 static bool is_alive(const struct gossip *g, const char *name)
 {
     uint32_t row = member_by_name(&g->members, name);
-    return row != MEMBER_NONE && member_is_live(&g->members.rows[row]);
+    return row != MEMBER_NONE && member_is_live(&g->members.slots[row]);
 }
 
 /* A majority has answered of late, or nothing was asked. */

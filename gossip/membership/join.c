@@ -60,7 +60,7 @@ void join_request(struct gossip *g, const struct wire_message *m, const struct g
     uint32_t row = member_by_key(&g->members, m->sender);
     if (row == MEMBER_NONE)
         return;
-    bool knows_nobody = m->view == sync_term(core_member(g, row));
+    bool knows_nobody = m->view == member_term(core_member(g, row));
     sync_welcome(g, from, m->join.token, !knows_nobody);
 }
 
@@ -87,7 +87,8 @@ static void dial(struct gossip *g, struct join_target *t)
 
 static bool may_live(const struct member *m)
 {
-    return m->profile && (m->status == GOSSIP_FAILED || (m->status == GOSSIP_LEFT && m->forgotten));
+    return m->profile &&
+           (m->status == GOSSIP_FAILED || (m->status == GOSSIP_LEFT && m->force_left));
 }
 
 /* Of the dead, each is asked by REDIALS members or so in every period, however many members there
@@ -102,7 +103,7 @@ static void redial_one(struct gossip *g)
         if (!may_live(core_member(g, row)))
             continue;
         /* By turns, as any dial. */
-        probe_ask(g, row, g->joins.redials++ % 2 ? GOSSIP_STREAM : GOSSIP_DATAGRAM);
+        spread_challenge(g, row, g->joins.redials++ % 2 ? GOSSIP_STREAM : GOSSIP_DATAGRAM);
         return;
     }
 }
@@ -118,10 +119,10 @@ static void compare_one(struct gossip *g)
     for (uint32_t i = 0; i < g->members.used; i++) {
         uint32_t row = (start + i) % g->members.used;
         const struct member *m = core_member(g, row);
-        if (!m->profile || m->status != GOSSIP_FAILED || m->unheard)
+        if (!m->profile || m->status != GOSSIP_FAILED || m->undisseminated)
             continue;
         struct gossip_route to = outbox_to(core_member(g, other));
-        spread_tell(g, &to, &row, 1);
+        spread_send(g, &to, &row, 1);
         return;
     }
 }

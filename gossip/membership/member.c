@@ -18,9 +18,9 @@ static int rank(const struct fact *fact)
 {
     switch (fact->status) {
     case GOSSIP_ALIVE:
-        return fact->partly ? 2 : 0;
+        return fact->unreachable ? 2 : 0;
     case GOSSIP_SUSPECT:
-        return fact->partly ? 3 : 1;
+        return fact->unreachable ? 3 : 1;
     case GOSSIP_LEAVING:
         return 4;
     case GOSSIP_FAILED:
@@ -31,13 +31,13 @@ static int rank(const struct fact *fact)
     return 0;
 }
 
-bool member_fact_beats(const struct fact *heard, const struct fact *held)
+bool member_fact_beats(const struct fact *received, const struct fact *held)
 {
-    if (heard->generation != held->generation)
-        return heard->generation > held->generation;
-    if (heard->incarnation != held->incarnation)
-        return heard->incarnation > held->incarnation;
-    return rank(heard) > rank(held);
+    if (received->generation != held->generation)
+        return received->generation > held->generation;
+    if (received->incarnation != held->incarnation)
+        return received->incarnation > held->incarnation;
+    return rank(received) > rank(held);
 }
 
 const char *gossip_status_text(enum gossip_status status)
@@ -59,68 +59,68 @@ static uint32_t key_hash(uint64_t key)
     return (uint32_t)rng_mix(key);
 }
 
-static uint32_t row_hash(const struct member_table *t, const struct index *index, uint32_t row)
+static uint32_t index_hash(const struct member_table *t, const struct index *index, uint32_t slot)
 {
-    return index == &t->names ? t->rows[row].name_hash : key_hash(t->rows[row].key);
+    return index == &t->names ? t->slots[slot].name_hash : key_hash(t->slots[slot].key);
 }
 
-static void index_put(const struct member_table *t, struct index *index, uint32_t row)
+static void index_put(const struct member_table *t, struct index *index, uint32_t slot)
 {
-    uint32_t at = row_hash(t, index, row) & index->mask;
-    while (index->slots[at] != MEMBER_NONE)
+    uint32_t at = index_hash(t, index, slot) & index->mask;
+    while (index->entries[at] != MEMBER_NONE)
         at = (at + 1) & index->mask;
-    index->slots[at] = row;
+    index->entries[at] = slot;
 }
 
 /* Linear probing's removal: what follows moves up, so that no search stops early. */
-static void index_drop(const struct member_table *t, struct index *index, uint32_t row)
+static void index_drop(const struct member_table *t, struct index *index, uint32_t slot)
 {
-    uint32_t hole = row_hash(t, index, row) & index->mask;
-    while (index->slots[hole] != row)
+    uint32_t hole = index_hash(t, index, slot) & index->mask;
+    while (index->entries[hole] != slot)
         hole = (hole + 1) & index->mask;
-    for (uint32_t at = (hole + 1) & index->mask; index->slots[at] != MEMBER_NONE;
+    for (uint32_t at = (hole + 1) & index->mask; index->entries[at] != MEMBER_NONE;
          at = (at + 1) & index->mask) {
-        uint32_t home = row_hash(t, index, index->slots[at]) & index->mask;
+        uint32_t home = index_hash(t, index, index->entries[at]) & index->mask;
         if (((at - home) & index->mask) >= ((at - hole) & index->mask)) {
-            index->slots[hole] = index->slots[at];
+            index->entries[hole] = index->entries[at];
             hole = at;
         }
     }
-    index->slots[hole] = MEMBER_NONE;
+    index->entries[hole] = MEMBER_NONE;
 }
 
-static uint32_t *slots_new(uint32_t count)
+static uint32_t *entries_new(uint32_t count)
 {
-    uint32_t *slots = malloc(count * sizeof *slots);
-    if (slots)
-        memset(slots, 0xff, count * sizeof *slots);
-    return slots;
+    uint32_t *entries = malloc(count * sizeof *entries);
+    if (entries)
+        memset(entries, 0xff, count * sizeof *entries);
+    return entries;
 }
 
-_Static_assert(MEMBER_NONE == 0xffffffff, "slots_new fills with it bytewise");
+_Static_assert(MEMBER_NONE == 0xffffffff, "entries_new fills with it bytewise");
 
-/* Makes room for `capacity` rows, indexes kept at most half full. */
+/* Makes room for `capacity` slots, indexes kept at most half full. */
 static bool table_resize(struct member_table *t, uint32_t capacity)
 {
-    uint32_t *keys = slots_new(2 * capacity), *names = slots_new(2 * capacity);
-    struct member *rows = realloc(t->rows, capacity * sizeof *rows);
-    if (rows)
-        t->rows = rows;
-    if (!keys || !names || !rows) {
+    uint32_t *keys = entries_new(2 * capacity), *names = entries_new(2 * capacity);
+    struct member *slots = realloc(t->slots, capacity * sizeof *slots);
+    if (slots)
+        t->slots = slots;
+    if (!keys || !names || !slots) {
         free(keys);
         free(names);
         return false;
     }
-    free(t->keys.slots);
-    free(t->names.slots);
+    free(t->keys.entries);
+    free(t->names.entries);
     t->capacity = capacity;
     t->keys = (struct index){keys, 2 * capacity - 1};
     t->names = (struct index){names, 2 * capacity - 1};
-    for (uint32_t row = 0; row < t->used; row++) {
-        if (!t->rows[row].profile)
+    for (uint32_t slot = 0; slot < t->used; slot++) {
+        if (!t->slots[slot].profile)
             continue;
-        index_put(t, &t->keys, row);
-        index_put(t, &t->names, row);
+        index_put(t, &t->keys, slot);
+        index_put(t, &t->names, slot);
     }
     return true;
 }
@@ -133,40 +133,40 @@ bool member_table_init(struct member_table *t)
 
 void member_table_free(struct member_table *t)
 {
-    for (uint32_t row = 0; row < t->used; row++)
-        gossip_profile_release(t->rows[row].profile);
-    free(t->rows);
-    free(t->keys.slots);
-    free(t->names.slots);
+    for (uint32_t slot = 0; slot < t->used; slot++)
+        gossip_profile_release(t->slots[slot].profile);
+    free(t->slots);
+    free(t->keys.entries);
+    free(t->names.entries);
 }
 
 uint32_t member_by_key(const struct member_table *t, uint64_t key)
 {
-    for (uint32_t at = key_hash(key) & t->keys.mask; t->keys.slots[at] != MEMBER_NONE;
+    for (uint32_t at = key_hash(key) & t->keys.mask; t->keys.entries[at] != MEMBER_NONE;
          at = (at + 1) & t->keys.mask)
-        if (t->rows[t->keys.slots[at]].key == key)
-            return t->keys.slots[at];
+        if (t->slots[t->keys.entries[at]].key == key)
+            return t->keys.entries[at];
     return MEMBER_NONE;
 }
 
 uint32_t member_by_name(const struct member_table *t, const char *name)
 {
     uint32_t hash = name_hash(name);
-    for (uint32_t at = hash & t->names.mask; t->names.slots[at] != MEMBER_NONE;
+    for (uint32_t at = hash & t->names.mask; t->names.entries[at] != MEMBER_NONE;
          at = (at + 1) & t->names.mask) {
-        const struct member *m = &t->rows[t->names.slots[at]];
+        const struct member *m = &t->slots[t->names.entries[at]];
         if (m->name_hash == hash && strcmp(m->profile->name, name) == 0)
-            return t->names.slots[at];
+            return t->names.entries[at];
     }
     return MEMBER_NONE;
 }
 
-static uint32_t row_take(struct member_table *t)
+static uint32_t slot_take(struct member_table *t)
 {
     if (t->free_head != MEMBER_NONE) {
-        uint32_t row = t->free_head;
-        t->free_head = t->rows[row].news_next;
-        return row;
+        uint32_t slot = t->free_head;
+        t->free_head = t->slots[slot].update_next;
+        return slot;
     }
     if (t->used == t->capacity &&
         (t->capacity == GOSSIP_MEMBERS_MAX || !table_resize(t, 2 * t->capacity)))
@@ -178,53 +178,53 @@ uint32_t member_add(struct member_table *t, const struct gossip_profile *profile
 {
     uint64_t key = profile_key(profile->id);
     assert(member_by_key(t, key) == MEMBER_NONE);
-    uint32_t row = row_take(t);
-    if (row == MEMBER_NONE)
+    uint32_t slot = slot_take(t);
+    if (slot == MEMBER_NONE)
         return MEMBER_NONE;
-    t->rows[row] = (struct member){
+    t->slots[slot] = (struct member){
         .profile = gossip_profile_hold(profile),
         .key = key,
         .name_hash = name_hash(profile->name),
         .suspicion = MEMBER_NONE,
-        .news_lane = SPREAD_IDLE,
+        .update_priority = SPREAD_IDLE,
         .status = GOSSIP_ALIVE,
     };
     t->count++;
     t->by_status[GOSSIP_ALIVE]++;
-    index_put(t, &t->keys, row);
-    index_put(t, &t->names, row);
-    return row;
+    index_put(t, &t->keys, slot);
+    index_put(t, &t->names, slot);
+    return slot;
 }
 
-void member_remove(struct member_table *t, uint32_t row)
+void member_remove(struct member_table *t, uint32_t slot)
 {
-    struct member *m = &t->rows[row];
-    assert(m->suspicion == MEMBER_NONE && m->news_lane == SPREAD_IDLE);
-    index_drop(t, &t->keys, row);
-    index_drop(t, &t->names, row);
+    struct member *m = &t->slots[slot];
+    assert(m->suspicion == MEMBER_NONE && m->update_priority == SPREAD_IDLE);
+    index_drop(t, &t->keys, slot);
+    index_drop(t, &t->names, slot);
     t->count--;
     t->by_status[m->status]--;
     gossip_profile_release(m->profile);
     m->profile = NULL;
-    m->news_next = t->free_head;
-    t->free_head = row;
+    m->update_next = t->free_head;
+    t->free_head = slot;
 }
 
-void member_set_profile(struct member_table *t, uint32_t row, const struct gossip_profile *profile)
+void member_set_profile(struct member_table *t, uint32_t slot, const struct gossip_profile *profile)
 {
-    struct member *m = &t->rows[row];
+    struct member *m = &t->slots[slot];
     assert(memcmp(m->profile->id, profile->id, sizeof profile->id) == 0);
-    index_drop(t, &t->names, row);
+    index_drop(t, &t->names, slot);
     gossip_profile_release(m->profile);
     m->profile = profile;
     m->name_hash = name_hash(profile->name);
-    index_put(t, &t->names, row);
+    index_put(t, &t->names, slot);
 }
 
-void member_set_status(struct member_table *t, uint32_t row, enum gossip_status status,
+void member_set_status(struct member_table *t, uint32_t slot, enum gossip_status status,
                        int64_t now_us)
 {
-    struct member *m = &t->rows[row];
+    struct member *m = &t->slots[slot];
     t->by_status[m->status]--;
     t->by_status[status]++;
     m->status = (uint8_t)status;
@@ -234,7 +234,13 @@ void member_set_status(struct member_table *t, uint32_t row, enum gossip_status 
 struct fact member_fact(const struct member *m)
 {
     return (struct fact){m->profile->generation, m->incarnation, (enum gossip_status)m->status,
-                         m->partly, m->odd};
+                         m->unreachable, m->parity};
+}
+
+uint64_t member_term(const struct member *m)
+{
+    return rng_mix(m->key ^ rng_mix(m->profile->generation ^
+                                    rng_mix(2 * (uint64_t)m->incarnation + m->unreachable)));
 }
 
 bool member_is_live(const struct member *m)
@@ -255,12 +261,12 @@ uint32_t member_live_count(const struct member_table *t)
 
 uint32_t member_random_live(const struct member_table *t, struct rng *rng, uint32_t except)
 {
-    /* Fair draws first; the scan, which favours a row behind a gap, only when nearly all are dead.
+    /* Fair draws first; the scan, which favours a slot behind a gap, only when nearly all are dead.
      */
     for (uint32_t i = 0; i < RANDOM_DRAWS + t->used; i++) {
-        uint32_t row = i < RANDOM_DRAWS ? rng_below(rng, t->used) : i - RANDOM_DRAWS;
-        if (row != except && t->rows[row].profile && member_is_live(&t->rows[row]))
-            return row;
+        uint32_t slot = i < RANDOM_DRAWS ? rng_below(rng, t->used) : i - RANDOM_DRAWS;
+        if (slot != except && t->slots[slot].profile && member_is_live(&t->slots[slot]))
+            return slot;
     }
     return MEMBER_NONE;
 }
@@ -271,7 +277,7 @@ struct gossip_member member_public(const struct member *m)
         .profile = m->profile,
         .incarnation = m->incarnation,
         .status = (enum gossip_status)m->status,
-        .partly = m->partly,
+        .unreachable = m->unreachable,
         .since_us = m->since_us,
     };
 }

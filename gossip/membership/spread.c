@@ -4,63 +4,63 @@
 
 enum {
     RECORDS_MAX = GOSSIP_PACKET_BYTES_MAX / WIRE_SHORT_BYTES, /* more never fit a packet */
-    DRAWS_MAX = 16, /* for a member not yet told in a round: so often in vain means none is left */
+    DRAWS_MAX = 16, /* for a member not yet drawn in a round: N in vain mean that none is left */
 };
 
-_Static_assert(SPREAD_EAGER_FANOUT >= SPREAD_FANOUT, "send_round remembers the larger");
+_Static_assert(SPREAD_IMMEDIATE_FANOUT >= SPREAD_FANOUT, "send_round remembers the larger");
 
 void spread_init(struct spread *s)
 {
     *s = (struct spread){0};
-    for (int lane = 0; lane < SPREAD_LANES; lane++)
+    for (int priority = 0; priority < SPREAD_PRIORITIES; priority++)
         for (int sends = 0; sends < SPREAD_SENDS_MAX; sends++)
-            s->heads[lane][sends] = MEMBER_NONE;
+            s->heads[priority][sends] = MEMBER_NONE;
 }
 
-static void list_push(struct gossip *g, uint32_t row)
+static void list_push(struct gossip *g, uint32_t slot)
 {
-    struct member *m = core_member(g, row);
-    uint32_t *head = &g->spread.heads[m->news_lane][m->news_sends];
-    m->news_prev = MEMBER_NONE;
-    m->news_next = *head;
+    struct member *m = core_member(g, slot);
+    uint32_t *head = &g->spread.heads[m->update_priority][m->update_sends];
+    m->update_prev = MEMBER_NONE;
+    m->update_next = *head;
     if (*head != MEMBER_NONE)
-        core_member(g, *head)->news_prev = row;
-    *head = row;
+        core_member(g, *head)->update_prev = slot;
+    *head = slot;
 }
 
-static void list_drop(struct gossip *g, uint32_t row)
+static void list_drop(struct gossip *g, uint32_t slot)
 {
-    struct member *m = core_member(g, row);
-    if (m->news_prev != MEMBER_NONE)
-        core_member(g, m->news_prev)->news_next = m->news_next;
+    struct member *m = core_member(g, slot);
+    if (m->update_prev != MEMBER_NONE)
+        core_member(g, m->update_prev)->update_next = m->update_next;
     else
-        g->spread.heads[m->news_lane][m->news_sends] = m->news_next;
-    if (m->news_next != MEMBER_NONE)
-        core_member(g, m->news_next)->news_prev = m->news_prev;
+        g->spread.heads[m->update_priority][m->update_sends] = m->update_next;
+    if (m->update_next != MEMBER_NONE)
+        core_member(g, m->update_next)->update_prev = m->update_prev;
 }
 
-void spread_forget(struct gossip *g, uint32_t row)
+void spread_drop(struct gossip *g, uint32_t slot)
 {
-    struct member *m = core_member(g, row);
-    if (m->news_lane == SPREAD_IDLE)
+    struct member *m = core_member(g, slot);
+    if (m->update_priority == SPREAD_IDLE)
         return;
-    list_drop(g, row);
-    m->news_lane = SPREAD_IDLE;
+    list_drop(g, slot);
+    m->update_priority = SPREAD_IDLE;
     g->spread.waiting--;
 }
 
-void spread_news(struct gossip *g, uint32_t row, enum spread_lane lane)
+void spread_update(struct gossip *g, uint32_t slot, enum spread_priority priority)
 {
     struct spread *s = &g->spread;
-    spread_forget(g, row);
-    struct member *m = core_member(g, row);
+    spread_drop(g, slot);
+    struct member *m = core_member(g, slot);
     if (s->waiting == 0)
         s->next_us = g->now_us + core_ms(g->timing.gossip_period_ms);
     s->waiting++;
-    s->eager |= lane == SPREAD_URGENT;
-    m->news_lane = (uint8_t)lane;
-    m->news_sends = 0;
-    list_push(g, row);
+    s->immediate |= priority == SPREAD_IMMEDIATE;
+    m->update_priority = (uint8_t)priority;
+    m->update_sends = 0;
+    list_push(g, slot);
 }
 
 static unsigned sends_wanted(const struct gossip *g)
@@ -72,34 +72,34 @@ static unsigned sends_wanted(const struct gossip *g)
     return wanted < SPREAD_SENDS_MAX ? wanted : SPREAD_SENDS_MAX;
 }
 
-static void count_sent(struct gossip *g, uint32_t row, unsigned wanted)
+static void count_sent(struct gossip *g, uint32_t slot, unsigned wanted)
 {
-    struct member *m = core_member(g, row);
-    if (m->news_sends + 1u >= wanted) {
-        spread_forget(g, row);
+    struct member *m = core_member(g, slot);
+    if (m->update_sends + 1u >= wanted) {
+        spread_drop(g, slot);
         return;
     }
-    list_drop(g, row);
-    m->news_sends++;
-    list_push(g, row);
+    list_drop(g, slot);
+    m->update_sends++;
+    list_push(g, slot);
 }
 
-bool spread_put(struct gossip *g, struct wire_writer *w, uint32_t row)
+bool spread_put(struct gossip *g, struct wire_writer *w, uint32_t slot)
 {
-    const struct member *m = core_member(g, row);
+    const struct member *m = core_member(g, slot);
     if (m->status == GOSSIP_SUSPECT || m->status == GOSSIP_FAILED)
-        return wire_put_short(w, m, suspicion_accuser(g, row));
+        return wire_put_short(w, m, core_suspecting_observer(g, slot));
     return wire_put_full(w, m, g->now_us);
 }
 
-/* Writes one list's facts; the rows written are noted in `sent`. False: the packet is full. */
+/* Writes one list's facts; the slots written are noted in `sent`. False: the packet is full. */
 static bool fill_from(struct gossip *g, struct wire_writer *w, uint32_t head, uint32_t *sent,
                       size_t *count)
 {
-    for (uint32_t row = head; row != MEMBER_NONE; row = core_member(g, row)->news_next) {
-        if (*count == RECORDS_MAX || !spread_put(g, w, row))
+    for (uint32_t slot = head; slot != MEMBER_NONE; slot = core_member(g, slot)->update_next) {
+        if (*count == RECORDS_MAX || !spread_put(g, w, slot))
             return false;
-        sent[(*count)++] = row;
+        sent[(*count)++] = slot;
     }
     return true;
 }
@@ -113,19 +113,19 @@ void spread_fill(struct gossip *g, struct wire_writer *w)
     size_t count = 0;
     unsigned wanted = sends_wanted(g);
     bool room = true;
-    for (int lane = 0; lane < SPREAD_LANES && room; lane++)
+    for (int priority = 0; priority < SPREAD_PRIORITIES && room; priority++)
         for (unsigned sends = 0; sends < SPREAD_SENDS_MAX && room; sends++)
-            room = fill_from(g, w, g->spread.heads[lane][sends], sent, &count);
+            room = fill_from(g, w, g->spread.heads[priority][sends], sent, &count);
     for (size_t i = 0; i < count; i++)
         count_sent(g, sent[i], wanted);
 }
 
-void spread_tell(struct gossip *g, const struct gossip_route *to, const uint32_t *rows,
+void spread_send(struct gossip *g, const struct gossip_route *to, const uint32_t *slots,
                  unsigned count)
 {
-    struct wire_writer w = outbox_begin(g, WIRE_NEWS, to->via);
+    struct wire_writer w = outbox_begin(g, WIRE_UPDATES, to->via);
     for (unsigned i = 0; i < count; i++)
-        if (core_member(g, rows[i])->profile && !spread_put(g, &w, rows[i]))
+        if (core_member(g, slots[i])->profile && !spread_put(g, &w, slots[i]))
             break;
     outbox_send(g, to, &w);
 }
@@ -133,45 +133,62 @@ void spread_tell(struct gossip *g, const struct gossip_route *to, const uint32_t
 /* Any other live member, but for those drawn already, if there are more. */
 static uint32_t draw(struct gossip *g, const uint32_t *drawn, int count)
 {
-    uint32_t row = MEMBER_NONE;
+    uint32_t slot = MEMBER_NONE;
     bool again = true;
     for (int tries = 0; again && tries < DRAWS_MAX; tries++) {
-        row = member_random_live(&g->members, &g->rng, g->self);
+        slot = member_random_live(&g->members, &g->rng, g->self);
         again = false;
         for (int i = 0; i < count; i++)
-            again |= drawn[i] == row;
+            again |= drawn[i] == slot;
     }
-    return again ? MEMBER_NONE : row;
+    return again ? MEMBER_NONE : slot;
 }
 
 /* The fanout's members are drawn anew each round. */
 static void send_round(struct gossip *g, int fanout)
 {
-    uint32_t drawn[SPREAD_EAGER_FANOUT];
+    uint32_t drawn[SPREAD_IMMEDIATE_FANOUT];
     for (int i = 0; i < fanout && g->spread.waiting; i++) {
-        uint32_t row = drawn[i] = draw(g, drawn, i);
-        if (row == MEMBER_NONE)
+        uint32_t slot = drawn[i] = draw(g, drawn, i);
+        if (slot == MEMBER_NONE)
             return;
-        struct wire_writer w = outbox_begin(g, WIRE_NEWS, GOSSIP_DATAGRAM);
+        struct wire_writer w = outbox_begin(g, WIRE_UPDATES, GOSSIP_DATAGRAM);
         spread_fill(g, &w);
-        struct gossip_route to = outbox_to(core_member(g, row));
+        struct gossip_route to = outbox_to(core_member(g, slot));
         outbox_send(g, &to, &w);
     }
 }
 
-static int64_t eager_us(const struct spread *s)
+void spread_challenge(struct gossip *g, uint32_t slot, enum gossip_via via)
 {
-    return s->last_eager_us + SPREAD_EAGER_GAP_US;
+    /* A claim of failure, whatever we hold ourselves: weaker claims need no answer. */
+    struct member claimed = *core_member(g, slot);
+    claimed.status = GOSSIP_FAILED;
+    claimed.unreachable = false;
+    struct wire_writer w = outbox_begin(g, WIRE_PING, via);
+    wire_put(&w, ++g->probe.seq, 4);
+    wire_put(&w, claimed.key, 8);
+    wire_put(&w, 0, 1);
+    wire_put_short(&w, &claimed, 0);
+    struct gossip_route to = outbox_to(&claimed);
+    to.via = via;
+    outbox_send(g, &to, &w);
+    g->stats.pings_sent++;
+}
+
+static int64_t immediate_us(const struct spread *s)
+{
+    return s->last_immediate_us + SPREAD_IMMEDIATE_GAP_US;
 }
 
 void spread_tick(struct gossip *g)
 {
     struct spread *s = &g->spread;
-    if (s->waiting && s->eager && g->now_us >= eager_us(s)) {
-        s->eager = false;
-        s->last_eager_us = g->now_us;
+    if (s->waiting && s->immediate && g->now_us >= immediate_us(s)) {
+        s->immediate = false;
+        s->last_immediate_us = g->now_us;
         s->next_us = g->now_us + core_ms(g->timing.gossip_period_ms);
-        send_round(g, SPREAD_EAGER_FANOUT);
+        send_round(g, SPREAD_IMMEDIATE_FANOUT);
     } else if (s->waiting && g->now_us >= s->next_us) {
         s->next_us = g->now_us + core_ms(g->timing.gossip_period_ms);
         send_round(g, SPREAD_FANOUT);
@@ -181,7 +198,7 @@ void spread_tick(struct gossip *g)
 int64_t spread_deadline(const struct gossip *g)
 {
     const struct spread *s = &g->spread;
-    if (s->waiting == 0 || member_live_count(&g->members) < 2) /* nobody to tell it to */
+    if (s->waiting == 0 || member_live_count(&g->members) < 2) /* no member to send it to */
         return INT64_MAX;
-    return s->eager ? core_min(eager_us(s), s->next_us) : s->next_us;
+    return s->immediate ? core_min(immediate_us(s), s->next_us) : s->next_us;
 }

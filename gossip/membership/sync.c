@@ -1,7 +1,6 @@
 #include "gossip/membership/sync.h"
 
 #include "gossip/core.h"
-#include "gossip/membership/view.h"
 
 #include <string.h>
 
@@ -14,12 +13,6 @@ struct delta {
     uint8_t log2;
     uint8_t bits[BITS_BYTES_MAX];
 };
-
-uint64_t sync_term(const struct member *m)
-{
-    return rng_mix(m->key ^ rng_mix(m->profile->generation ^
-                                    rng_mix(2 * (uint64_t)m->incarnation + m->partly)));
-}
 
 static unsigned bucket_of(uint64_t key, unsigned log2)
 {
@@ -38,9 +31,9 @@ static void hash_buckets(const struct gossip *g, unsigned log2, uint64_t hashes[
 {
     memset(hashes, 0, WIRE_BUCKETS_MAX * sizeof *hashes);
     for (uint32_t row = 0; row < g->members.used; row++) {
-        const struct member *m = &g->members.rows[row];
+        const struct member *m = &g->members.slots[row];
         if (m->profile && member_is_live(m))
-            hashes[bucket_of(m->key, log2)] += sync_term(m);
+            hashes[bucket_of(m->key, log2)] += member_term(m);
     }
 }
 
@@ -134,8 +127,6 @@ void sync_digest(struct gossip *g, const struct wire_message *m, const struct go
 
 void sync_delta(struct gossip *g, const struct wire_message *m, const struct gossip_route *from)
 {
-    if (m->delta.token)
-        join_answered(g, m->delta.token, m->sender);
     if (!(m->delta.flags & WIRE_WANT_BACK))
         return;
     struct delta d = {.log2 = m->delta.log2};

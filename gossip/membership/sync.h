@@ -19,11 +19,6 @@ struct sync {
     int64_t exchanged_us;     /* the last exchange begun */
 };
 
-/* One live member's share of the view's hash, which is the sum of them: order does not matter, and
- * a change is a subtraction and an addition. Suspicion is left out, being a matter of opinion; so
- * are the dead, which members forget at different times. */
-uint64_t sync_term(const struct member *m);
-
 /* Compares a packet's hash with ours; starts an exchange when they differ for longer than news
  * takes: either all hashes that came have been others for so long, or ours has been the same for so
  * long, so that no news is on its way to us. The first finds the one that lags behind all others,

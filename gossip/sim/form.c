@@ -18,8 +18,8 @@ static void *copy(const void *from, size_t bytes, size_t capacity)
 
 static void copy_index(struct index *index)
 {
-    size_t bytes = ((size_t)index->mask + 1) * sizeof *index->slots;
-    index->slots = copy(index->slots, bytes, bytes);
+    size_t bytes = ((size_t)index->mask + 1) * sizeof *index->entries;
+    index->entries = copy(index->entries, bytes, bytes);
 }
 
 /* The profiles are shared, and held already. */
@@ -27,8 +27,8 @@ static void copy_table(struct member_table *to, const struct member_table *from)
 {
     member_table_free(to);
     *to = *from;
-    to->rows =
-        copy(from->rows, from->used * sizeof *from->rows, from->capacity * sizeof *from->rows);
+    to->slots =
+        copy(from->slots, from->used * sizeof *from->slots, from->capacity * sizeof *from->slots);
     copy_index(&to->keys);
     copy_index(&to->names);
 }
@@ -38,15 +38,15 @@ void form(struct gossip **cores, uint32_t count)
     struct gossip *first = cores[0];
     for (uint32_t i = 1; i < count; i++) {
         const struct member *self = core_member(cores[i], cores[i]->self);
-        uint32_t row = member_add(&first->members, self->profile);
-        assert(row != MEMBER_NONE);
-        struct member *m = core_member(first, row);
+        uint32_t slot = member_add(&first->members, self->profile);
+        assert(slot != MEMBER_NONE);
+        struct member *m = core_member(first, slot);
         m->since_us = self->since_us;
         m->started_us = self->started_us;
-        first->view += sync_term(m);
+        first->view += member_term(m);
     }
-    for (uint32_t row = 0; row < first->members.used; row++)
-        profile_hold_often(first->members.rows[row].profile, count - 1);
+    for (uint32_t slot = 0; slot < first->members.used; slot++)
+        profile_hold_often(first->members.slots[slot].profile, count - 1);
     for (uint32_t i = 1; i < count; i++) {
         copy_table(&cores[i]->members, &first->members);
         cores[i]->self = member_by_key(&cores[i]->members, cores[i]->key);

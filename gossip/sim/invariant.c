@@ -19,17 +19,17 @@ static const char *check_table(const struct gossip *g)
     const struct member_table *t = &g->members;
     uint32_t by_status[GOSSIP_LEFT + 1] = {0}, count = 0;
     uint64_t view = 0;
-    for (uint32_t row = 0; row < t->used; row++) {
-        const struct member *m = &t->rows[row];
+    for (uint32_t slot = 0; slot < t->used; slot++) {
+        const struct member *m = &t->slots[slot];
         if (!m->profile)
             continue;
         count++;
         by_status[m->status]++;
         if (member_is_live(m))
-            view += sync_term(m);
-        HOLDS(member_by_key(t, m->key) == row);
-        HOLDS(member_by_name(t, m->profile->name) == row);
-        HOLDS(!m->hidden || !member_is_live(m));
+            view += member_term(m);
+        HOLDS(member_by_key(t, m->key) == slot);
+        HOLDS(member_by_name(t, m->profile->name) == slot);
+        HOLDS(!m->pruned || !member_is_live(m));
     }
     HOLDS(count == t->count && count <= GOSSIP_MEMBERS_MAX);
     HOLDS(memcmp(by_status, t->by_status, sizeof by_status) == 0);
@@ -40,17 +40,17 @@ static const char *check_table(const struct gossip *g)
 static const char *check_suspicions(const struct gossip *g)
 {
     uint32_t with = 0;
-    for (uint32_t row = 0; row < g->members.used; row++) {
-        const struct member *m = &g->members.rows[row];
+    for (uint32_t slot = 0; slot < g->members.used; slot++) {
+        const struct member *m = &g->members.slots[slot];
         if (!m->profile)
             continue;
         HOLDS(m->status != GOSSIP_SUSPECT || m->suspicion != MEMBER_NONE);
         if (m->suspicion == MEMBER_NONE)
             continue;
         with++;
-        HOLDS(member_is_live(m) && row != g->self);
+        HOLDS(member_is_live(m) && slot != g->self);
         const struct suspicion *s = &g->suspicions.all[m->suspicion];
-        HOLDS(s->row == row && s->deadline_us >= s->started_us);
+        HOLDS(s->slot == slot && s->deadline_us >= s->started_us);
     }
     HOLDS(with == g->suspicions.count);
     return NULL;
@@ -59,17 +59,17 @@ static const char *check_suspicions(const struct gossip *g)
 static const char *check_spread(const struct gossip *g)
 {
     uint32_t waiting = 0;
-    for (int lane = 0; lane < SPREAD_LANES; lane++)
+    for (int priority = 0; priority < SPREAD_PRIORITIES; priority++)
         for (unsigned sends = 0; sends < SPREAD_SENDS_MAX; sends++) {
             uint32_t before = MEMBER_NONE;
-            for (uint32_t row = g->spread.heads[lane][sends]; row != MEMBER_NONE;
-                 row = g->members.rows[row].news_next) {
-                const struct member *m = &g->members.rows[row];
-                HOLDS(m->profile && m->news_prev == before);
-                HOLDS(m->news_lane == lane && m->news_sends == sends);
+            for (uint32_t slot = g->spread.heads[priority][sends]; slot != MEMBER_NONE;
+                 slot = g->members.slots[slot].update_next) {
+                const struct member *m = &g->members.slots[slot];
+                HOLDS(m->profile && m->update_prev == before);
+                HOLDS(m->update_priority == priority && m->update_sends == sends);
                 waiting++;
                 HOLDS(waiting <= g->members.count);
-                before = row;
+                before = slot;
             }
         }
     HOLDS(waiting == g->spread.waiting);
@@ -79,17 +79,17 @@ static const char *check_spread(const struct gossip *g)
 static const char *check_edges(const struct gossip *g)
 {
     const struct probe *p = &g->probe;
-    for (size_t i = 0; i < PROBE_EDGES; i++) {
-        uint32_t row = p->edges[i].row;
-        if (row == MEMBER_NONE)
+    for (size_t i = 0; i < EDGES_MAX; i++) {
+        uint32_t slot = g->edges.all[i].slot;
+        if (slot == MEMBER_NONE)
             continue;
-        HOLDS(row != g->self && g->members.rows[row].profile);
-        HOLDS(member_is_live(&g->members.rows[row]));
+        HOLDS(slot != g->self && g->members.slots[slot].profile);
+        HOLDS(member_is_live(&g->members.slots[slot]));
         for (size_t before = 0; before < i; before++)
-            HOLDS(p->edges[before].row != row);
+            HOLDS(g->edges.all[before].slot != slot);
     }
     uint32_t subjects[RING_EDGES_MAX];
-    ring_subjects(&g->members, probe_ring_edges(g), g->self, subjects);
+    ring_subjects(&g->members, core_rings(g), g->self, subjects);
     HOLDS(p->rings_changed || memcmp(subjects, p->subjects, sizeof subjects) == 0);
     return NULL;
 }
@@ -109,13 +109,13 @@ static const char *check_memory(const struct gossip *g)
 const char *invariant_limits(const struct gossip *g, const struct net_burst *b)
 {
     const struct outbox *o = &g->outbox;
-    uint32_t rows = g->members.used; /* of those that were forgotten in this step, too */
+    uint32_t slots = g->members.used; /* of those that were forgotten in this step, too */
     HOLDS(b->datagram_bytes_most <= GOSSIP_PACKET_BYTES_MAX);
     HOLDS(b->frame_bytes_most <= GOSSIP_FRAME_BYTES_MAX);
-    HOLDS(b->packets <= INVARIANT_PACKETS_MAX(rows));
-    HOLDS(b->events <= INVARIANT_EVENTS_MAX(rows));
+    HOLDS(b->packets <= INVARIANT_PACKETS_MAX(slots));
+    HOLDS(b->events <= INVARIANT_EVENTS_MAX(slots));
     HOLDS(o->bytes_read == o->bytes_used && o->events_read == o->events_used);
-    HOLDS(g->members.count <= GOSSIP_MEMBERS_MAX && g->members.count <= rows);
+    HOLDS(g->members.count <= GOSSIP_MEMBERS_MAX && g->members.count <= slots);
     HOLDS(g->suspicions.count <= g->members.count);
     HOLDS(g->spread.waiting <= g->members.count);
     HOLDS(g->joins.count <= GOSSIP_JOINS_MAX);
@@ -126,8 +126,8 @@ const char *invariant_core(const struct gossip *g)
 {
     static const char *(*const checks[])(const struct gossip *) = {
         check_table, check_suspicions, check_spread, check_edges, check_memory};
-    const struct member *self = &g->members.rows[g->self];
-    HOLDS(self->key == g->key && !self->hidden);
+    const struct member *self = &g->members.slots[g->self];
+    HOLDS(self->key == g->key && !self->pruned);
     HOLDS(self->status == GOSSIP_ALIVE || core_is_leaving(g));
     HOLDS(g->deadline_us >= g->now_us);
     const char *broken = NULL;
@@ -136,7 +136,7 @@ const char *invariant_core(const struct gossip *g)
     return broken;
 }
 
-struct past_row {
+struct past_slot {
     uint64_t key; /* 0: nothing is known */
     uint64_t generation;
     uint32_t incarnation;
@@ -144,7 +144,7 @@ struct past_row {
 };
 
 struct past_node {
-    struct past_row *rows;
+    struct past_slot *slots;
     uint32_t capacity, next;
 };
 
@@ -167,21 +167,21 @@ struct invariant_past *invariant_past_new(uint32_t nodes)
 void invariant_past_free(struct invariant_past *past)
 {
     for (uint32_t i = 0; i < past->nodes; i++)
-        free(past->all[i].rows);
+        free(past->all[i].slots);
     free(past->all);
     free(past);
 }
 
 void invariant_past_forget(struct invariant_past *past, uint32_t node)
 {
-    free(past->all[node].rows);
+    free(past->all[node].slots);
     past->all[node] = (struct past_node){0};
 }
 
-static const char *compare(struct past_row *was, const struct member *m)
+static const char *compare(struct past_slot *was, const struct member *m)
 {
-    struct past_row is = {m->key, m->profile->generation, m->incarnation, member_is_live(m)};
-    struct past_row old = *was;
+    struct past_slot is = {m->key, m->profile->generation, m->incarnation, member_is_live(m)};
+    struct past_slot old = *was;
     *was = is;
     if (old.key != is.key)
         return NULL;
@@ -197,9 +197,9 @@ static const char *compare(struct past_row *was, const struct member *m)
 
 static void grow(struct past_node *n, uint32_t capacity)
 {
-    n->rows = realloc(n->rows, capacity * sizeof *n->rows);
-    assert(n->rows);
-    memset(n->rows + n->capacity, 0, (capacity - n->capacity) * sizeof *n->rows);
+    n->slots = realloc(n->slots, capacity * sizeof *n->slots);
+    assert(n->slots);
+    memset(n->slots + n->capacity, 0, (capacity - n->capacity) * sizeof *n->slots);
     n->capacity = capacity;
 }
 
@@ -216,11 +216,11 @@ const char *invariant_past_check(struct invariant_past *past, uint32_t node, con
     uint32_t count = at_once || t->used < INVARIANT_SLICE ? t->used : INVARIANT_SLICE;
     const char *broken = NULL;
     for (uint32_t i = 0; i < count && !broken; i++) {
-        uint32_t row = (n->next + i) % t->used;
-        if (t->rows[row].profile)
-            broken = compare(&n->rows[row], &t->rows[row]);
+        uint32_t slot = (n->next + i) % t->used;
+        if (t->slots[slot].profile)
+            broken = compare(&n->slots[slot], &t->slots[slot]);
         else
-            n->rows[row].key = 0;
+            n->slots[slot].key = 0;
     }
     n->next = (n->next + count) % t->used;
     return broken;

@@ -230,11 +230,11 @@ static void measure_traffic(const struct meter *m, struct report *r)
 
 static void add_silences(const struct meter *m, uint32_t node, struct report *r)
 {
-    uint32_t counts[GOSSIP_SILENCES];
+    uint32_t counts[GOSSIP_CALIBRATION_BUCKETS];
     if (!net_core(m->net, node))
         return;
-    gossip_get_silences(net_core(m->net, node), counts);
-    for (size_t i = 0; i < GOSSIP_SILENCES; i++)
+    gossip_get_calibration(net_core(m->net, node), counts);
+    for (size_t i = 0; i < GOSSIP_CALIBRATION_BUCKETS; i++)
         r->silences[i] += counts[i];
 }
 

@@ -5,8 +5,8 @@
 
 static bool is_alive(const struct gossip *g, uint64_t key)
 {
-    uint32_t row = member_by_key(&g->members, key);
-    return row != MEMBER_NONE && g->members.rows[row].status == GOSSIP_ALIVE;
+    uint32_t slot = member_by_key(&g->members, key);
+    return slot != MEMBER_NONE && g->members.slots[slot].status == GOSSIP_ALIVE;
 }
 
 /* The hash of a view says all of it but who is suspect or leaving, and those are counted; so that
@@ -28,37 +28,38 @@ bool net_agrees(const struct net *net)
     return !first || member_live_count(&first->members) == running;
 }
 
-/* The row of a subject, as it is now; NULL: the node does not know it. */
-static const struct member *row_of(const struct net *net, uint32_t node, uint32_t subject)
+/* The slot of a subject, as it is now; NULL: the node does not know it. */
+static const struct member *slot_of(const struct net *net, uint32_t node, uint32_t subject)
 {
     const struct member_table *t = &net_core(net, node)->members;
-    uint32_t row = member_by_key(t, profile_key(net_host(net, subject)->id));
-    return row == MEMBER_NONE ? NULL : &t->rows[row];
+    uint32_t slot = member_by_key(t, profile_key(net_host(net, subject)->id));
+    return slot == MEMBER_NONE ? NULL : &t->slots[slot];
 }
 
 int net_status(const struct net *net, uint32_t node, uint32_t subject)
 {
-    const struct member *m = row_of(net, node, subject);
-    return m && !m->hidden ? m->status : -1;
+    const struct member *m = slot_of(net, node, subject);
+    return m && !m->pruned ? m->status : -1;
 }
 
 bool net_counts_on(const struct net *net, uint32_t node, uint32_t subject)
 {
-    const struct member *m = row_of(net, node, subject);
+    const struct member *m = slot_of(net, node, subject);
     return m && member_is_live(m);
 }
 
 bool net_doubts(const struct net *net, uint32_t node, uint32_t subject)
 {
-    const struct member *m = row_of(net, node, subject);
-    return m && (m->status != GOSSIP_ALIVE || m->partly);
+    const struct member *m = slot_of(net, node, subject);
+    return m && (m->status != GOSSIP_ALIVE || m->unreachable);
 }
 
 uint32_t net_unreachable(const struct net *net, uint32_t node)
 {
     const struct member_table *t = &net_core(net, node)->members;
     uint32_t count = 0;
-    for (uint32_t row = 0; row < t->used; row++)
-        count += t->rows[row].profile && member_is_live(&t->rows[row]) && t->rows[row].partly;
+    for (uint32_t slot = 0; slot < t->used; slot++)
+        count +=
+            t->slots[slot].profile && member_is_live(&t->slots[slot]) && t->slots[slot].unreachable;
     return count;
 }

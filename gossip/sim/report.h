@@ -43,8 +43,9 @@ struct report {
     uint64_t seed;
     int64_t formed_us; /* until all knew each other */
     REPORT_NUMBERS(REPORT_FIELD)
-    char broken[256];                   /* the invariant that did not hold; "": all did */
-    uint64_t silences[GOSSIP_SILENCES]; /* of all nodes that run at the end, gossip_get_silences */
+    char broken[256]; /* the invariant that did not hold; "": all did */
+    uint64_t silences[GOSSIP_CALIBRATION_BUCKETS]; /* of all nodes that run at the end,
+                                                      gossip_get_calibration */
     size_t crashes_count;
     struct report_crash *crashes; /* owned */
 };

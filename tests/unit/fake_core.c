@@ -80,7 +80,7 @@ const struct gossip_member *fake_member_add(const char *name, enum gossip_status
 const struct gossip_member *fake_member_add_partly(const char *name)
 {
     const struct gossip_member *m = fake_member_add(name, GOSSIP_ALIVE, "", 0);
-    host.gossip->members[m - host.gossip->members].partly = true;
+    host.gossip->members[m - host.gossip->members].unreachable = true;
     return m;
 }
 
@@ -321,7 +321,7 @@ uint32_t gossip_detect_ms_min(int64_t rtt_us)
 
 void gossip_get_stats(const struct gossip *g, struct gossip_stats *stats)
 {
-    *stats = (struct gossip_stats){.packets_sent = 12, .news_waiting = 4, .rtt_us = fake.rtt_us};
+    *stats = (struct gossip_stats){.packets_sent = 12, .updates_waiting = 4, .rtt_us = fake.rtt_us};
     for (size_t i = 0; i < g->count; i++) {
         stats->members_alive += g->members[i].status <= GOSSIP_SUSPECT;
         stats->members_failed += g->members[i].status == GOSSIP_FAILED;

@@ -184,7 +184,7 @@ static inline void lone_run_ms(struct lone *l, uint32_t ms)
 static inline void lone_hear_said(struct lone *l, const struct peer *from, const struct peer *about,
                                   enum gossip_status status)
 {
-    struct wire_writer w = lone_begin(l, from, WIRE_NEWS);
+    struct wire_writer w = lone_begin(l, from, WIRE_UPDATES);
     struct member row = about->row;
     row.status = (uint8_t)status;
     ck_assert(wire_put_short(&w, &row, from->row.key));
@@ -209,7 +209,7 @@ static inline void lone_hear_full(struct lone *l, const struct peer *from, const
 static inline void lone_hear_left(struct lone *l, const struct peer *from, struct peer *about)
 {
     about->row.incarnation++;
-    lone_hear_full(l, from, about, GOSSIP_LEFT, WIRE_NEWS);
+    lone_hear_full(l, from, about, GOSSIP_LEFT, WIRE_UPDATES);
 }
 
 /* A peer that the core knows to be alive. */
@@ -219,7 +219,7 @@ static inline void lone_meet(struct lone *l, struct peer *p, unsigned number, bo
     peer_init(p, number);
     p->answers = answers;
     l->peers[l->peers_count++] = p;
-    lone_hear_full(l, p, p, GOSSIP_ALIVE, WIRE_NEWS);
+    lone_hear_full(l, p, p, GOSSIP_ALIVE, WIRE_UPDATES);
 }
 
 /* What the core holds of a peer; -1: nothing. */

@@ -66,7 +66,7 @@ static inline struct gossip_member held(const struct peer *p)
 static inline void assert_held(enum gossip_status status, bool partly)
 {
     ck_assert_int_eq(held(subject).status, status);
-    ck_assert_int_eq(held(subject).partly, partly);
+    ck_assert_int_eq(held(subject).unreachable, partly);
 }
 
 /* How often it was told of the subject. */
@@ -94,10 +94,10 @@ static inline void run_ms(uint32_t ms)
 /* An observer says of anybody, ourselves too, that it is partly unreachable. */
 static inline void hear_partly(const struct peer *observer, const struct member *about)
 {
-    struct wire_writer w = lone_begin(l, observer, WIRE_NEWS);
+    struct wire_writer w = lone_begin(l, observer, WIRE_UPDATES);
     struct member row = *about;
     row.status = GOSSIP_ALIVE;
-    row.partly = true;
+    row.unreachable = true;
     ck_assert(wire_put_short(&w, &row, 0));
     lone_hear(l, observer, &w);
 }
@@ -108,7 +108,7 @@ static inline void hear_evidence(const struct peer *observer, unsigned flags)
     struct wire_writer w = lone_begin(l, observer, WIRE_EVIDENCE);
     wire_put(&w, subject->row.key, 8);
     wire_put(&w, 0, 2);
-    wire_put(&w, flags & (WIRE_HEARD | WIRE_REACHED) ? 0 : WIRE_AGE_NONE, 2);
+    wire_put(&w, flags & (WIRE_SIGN | WIRE_REACHED) ? 0 : WIRE_AGE_NONE, 2);
     wire_put(&w, flags, 1);
     lone_hear(l, observer, &w);
 }

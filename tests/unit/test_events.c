@@ -183,7 +183,7 @@ static void client_catch_up(struct client *c)
 START_TEST(a_reader_is_shown_the_members_first)
 {
     struct gossip_member partly = FAKE_MEMBER_UNTAGGED("web2", GOSSIP_SUSPECT);
-    partly.partly = true;
+    partly.unreachable = true;
     fake_gossip_add(gossip, FAKE_MEMBER_UNTAGGED("web1", GOSSIP_FAILED));
     fake_gossip_add(gossip, partly);
     append(7);

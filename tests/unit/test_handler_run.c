@@ -58,7 +58,7 @@ START_TEST(scripts_are_told_who_is_partly_unreachable)
 {
     struct handler_spec s = spec("env", "/usr/bin/env");
     struct gossip_member m = FAKE_MEMBER_UNTAGGED("db1", GOSSIP_ALIVE);
-    m.partly = true;
+    m.unreachable = true;
     s.kinds = 1u << EVENT_MEMBER_UNREACHABLE;
     configure(s);
     publish_member(EVENT_MEMBER_UPDATE, FAKE_MEMBER_UNTAGGED("db1", GOSSIP_ALIVE));

@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-enum { NODES = 8, OTHER = 1 }; /* a row that is not our own */
+enum { NODES = 8, OTHER = 1 }; /* a slot that is not our own */
 
 static struct net *net;
 static struct gossip *g; /* n0's */
@@ -32,7 +32,7 @@ static void teardown(void)
 
 static struct member *other(void)
 {
-    return &g->members.rows[OTHER];
+    return &g->members.slots[OTHER];
 }
 
 static void set_status(enum gossip_status status)
@@ -71,12 +71,12 @@ static void break_name_index(void)
 
 static void break_hidden(void)
 {
-    other()->hidden = true;
+    other()->pruned = true;
 }
 
 static void break_self_status(void)
 {
-    g->members.rows[g->self].status = GOSSIP_SUSPECT;
+    g->members.slots[g->self].status = GOSSIP_SUSPECT;
 }
 
 static void break_deadline(void)
@@ -94,19 +94,19 @@ static void break_suspicions_count(void)
     g->suspicions.count++;
 }
 
-static void break_news_waiting(void)
+static void break_updates_waiting(void)
 {
     g->spread.waiting++;
 }
 
 static void break_edge_to_self(void)
 {
-    g->probe.edges[0].row = g->self;
+    g->edges.all[0].slot = g->self;
 }
 
 static void break_edge_twice(void)
 {
-    g->probe.edges[1].row = g->probe.edges[0].row;
+    g->edges.all[1].slot = g->edges.all[0].slot;
 }
 
 static void break_rings(void)
@@ -142,16 +142,16 @@ static const struct {
     {break_view, "view == g->view"},
     {break_status_counts, "by_status"},
     {break_count, "count == t->count"},
-    {break_key_index, "member_by_key(t, m->key) == row"},
-    {break_name_index, "member_by_name(t, m->profile->name) == row"},
-    {break_hidden, "!m->hidden"},
+    {break_key_index, "member_by_key(t, m->key) == slot"},
+    {break_name_index, "member_by_name(t, m->profile->name) == slot"},
+    {break_hidden, "!m->pruned"},
     {break_self_status, "self->status == GOSSIP_ALIVE"},
     {break_deadline, "g->deadline_us >= g->now_us"},
     {break_suspect, "m->suspicion != MEMBER_NONE"},
     {break_suspicions_count, "with == g->suspicions.count"},
-    {break_news_waiting, "waiting == g->spread.waiting"},
-    {break_edge_to_self, "row != g->self"},
-    {break_edge_twice, "p->edges[before].row != row"},
+    {break_updates_waiting, "waiting == g->spread.waiting"},
+    {break_edge_to_self, "slot != g->self"},
+    {break_edge_twice, "g->edges.all[before].slot != slot"},
     {break_rings, "p->subjects"},
     {break_table_capacity, "t->keys.mask"},
     {break_suspicions_capacity, "g->suspicions.capacity <= t->capacity"},
@@ -162,16 +162,16 @@ static const struct {
 START_TEST(core_out_of_order_is_found)
 {
     static struct gossip was;
-    struct member row = *other();
-    struct member self = g->members.rows[g->self];
+    struct member slot = *other();
+    struct member self = g->members.slots[g->self];
     memcpy(&was, g, sizeof was);
     ck_assert_ptr_null(invariant_core(g));
     broken_cores[_i].break_it();
     const char *broken = invariant_core(g);
     /* As it was, so that it can be freed. */
     memcpy(g, &was, sizeof was);
-    *other() = row;
-    g->members.rows[g->self] = self;
+    *other() = slot;
+    g->members.slots[g->self] = self;
     ck_assert_ptr_nonnull(broken);
     ck_assert_msg(strstr(broken, broken_cores[_i].says) != NULL, "%s, and not %s", broken,
                   broken_cores[_i].says);

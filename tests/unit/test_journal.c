@@ -106,14 +106,14 @@ START_TEST(the_partly_unreachable_are_told_beside_their_status)
     for (size_t i = 0; i < 2; i++) {
         struct gossip_member m = FAKE_MEMBER_UNTAGGED("a", statuses[i]);
         char part[64];
-        m.partly = true;
+        m.unreachable = true;
         snprintf(part, sizeof part,
                  ",\"status\":\"%s\",\"unreachable\":true,\"incarnation\":3,\"generation\":1,",
                  gossip_status_text(statuses[i]));
         const struct journal_entry *e = append(EVENT_MEMBER_UNREACHABLE, m);
         ck_assert_ptr_nonnull(strstr(e->line, "\"event\":\"member-unreachable\""));
         ck_assert_ptr_nonnull(strstr(e->line, part));
-        ck_assert(e->member.partly);
+        ck_assert(e->member.unreachable);
     }
     const struct journal_entry *e =
         append(EVENT_MEMBER_REACHABLE, FAKE_MEMBER_UNTAGGED("a", GOSSIP_ALIVE));

@@ -13,7 +13,7 @@
 /* What can be said of one version of a member, the weaker first. */
 static const struct {
     enum gossip_status status;
-    bool partly;
+    bool unreachable;
 } sayings[] = {
     {GOSSIP_ALIVE, false},   {GOSSIP_SUSPECT, false}, {GOSSIP_ALIVE, true}, {GOSSIP_SUSPECT, true},
     {GOSSIP_LEAVING, false}, {GOSSIP_FAILED, false},  {GOSSIP_LEFT, false},
@@ -33,7 +33,7 @@ static void all_facts(struct fact facts[FACTS])
                 facts[n++] = (struct fact){.generation = generations[g],
                                            .incarnation = incarnations[i],
                                            .status = sayings[s].status,
-                                           .partly = sayings[s].partly};
+                                           .unreachable = sayings[s].unreachable};
     ck_assert_uint_eq(n, FACTS);
 }
 
@@ -76,9 +76,9 @@ START_TEST(partly_unreachable_is_of_no_account_to_who_leaves_or_is_gone)
 {
     for (int status = GOSSIP_LEAVING; status <= GOSSIP_LEFT; status++) {
         struct fact b = {.generation = 1, .incarnation = 1, .status = (enum gossip_status)status};
-        struct fact partly = b;
-        partly.partly = true;
-        check_same(&b, &partly);
+        struct fact unreachable = b;
+        unreachable.unreachable = true;
+        check_same(&b, &unreachable);
     }
 }
 END_TEST
@@ -89,7 +89,7 @@ START_TEST(how_often_it_was_taken_back_is_no_reason_to_win)
     all_facts(facts);
     for (size_t i = 0; i < FACTS; i++) {
         struct fact odd = facts[i];
-        odd.odd = true;
+        odd.parity = true;
         check_same(&facts[i], &odd);
     }
 }
@@ -113,19 +113,19 @@ START_TEST(a_row_gives_its_fact_and_a_copy_of_all_that_is_public)
     struct member m = {.profile = &profile, .incarnation = 3, .since_us = 12};
     for (size_t s = 0; s < COUNT(sayings); s++) {
         m.status = (uint8_t)sayings[s].status;
-        m.partly = sayings[s].partly;
-        m.odd = !m.partly;
+        m.unreachable = sayings[s].unreachable;
+        m.parity = !m.unreachable;
         struct fact fact = member_fact(&m);
         struct gossip_member public = member_public(&m);
         ck_assert_uint_eq(fact.generation, 7);
         ck_assert_uint_eq(fact.incarnation, 3);
         ck_assert_int_eq(fact.status, sayings[s].status);
-        ck_assert_int_eq(fact.partly, sayings[s].partly);
-        ck_assert_int_eq(fact.odd, !sayings[s].partly);
+        ck_assert_int_eq(fact.unreachable, sayings[s].unreachable);
+        ck_assert_int_eq(fact.parity, !sayings[s].unreachable);
         ck_assert_ptr_eq(public.profile, &profile);
         ck_assert_uint_eq(public.incarnation, 3);
         ck_assert_int_eq(public.status, sayings[s].status);
-        ck_assert_int_eq(public.partly, sayings[s].partly);
+        ck_assert_int_eq(public.unreachable, sayings[s].unreachable);
         ck_assert_int_eq(public.since_us, 12);
     }
 }
@@ -161,9 +161,9 @@ static uint64_t key_of(uint32_t number)
 static uint32_t add(struct member_table *t, uint32_t number)
 {
     const struct gossip_profile *p = profile_of(number, number);
-    uint32_t row = member_add(t, p);
+    uint32_t slot = member_add(t, p);
     gossip_profile_release(p);
-    return row;
+    return slot;
 }
 
 static uint32_t find_name(const struct member_table *t, uint32_t named)
@@ -194,30 +194,30 @@ END_TEST
 START_TEST(adding_and_removing_at_random_loses_nobody)
 {
     enum { NUMBERS = 3000, STEPS = 60000 };
-    static uint32_t rows[NUMBERS];
+    static uint32_t slots[NUMBERS];
     struct member_table t;
     struct rng rng;
     uint32_t present = 0;
     rng_seed(&rng, 7);
-    memset(rows, 0xff, sizeof rows);
+    memset(slots, 0xff, sizeof slots);
     ck_assert(member_table_init(&t));
     for (uint32_t step = 0; step < STEPS; step++) {
         uint32_t i = rng_below(&rng, NUMBERS);
-        if (rows[i] == MEMBER_NONE) {
-            rows[i] = add(&t, i);
+        if (slots[i] == MEMBER_NONE) {
+            slots[i] = add(&t, i);
             present++;
         } else {
-            member_remove(&t, rows[i]);
-            rows[i] = MEMBER_NONE;
+            member_remove(&t, slots[i]);
+            slots[i] = MEMBER_NONE;
             present--;
         }
         ck_assert_uint_eq(t.count, present);
         uint32_t look = rng_below(&rng, NUMBERS);
-        ck_assert_uint_eq(member_by_key(&t, key_of(look)), rows[look]);
-        ck_assert_uint_eq(find_name(&t, look), rows[look]);
+        ck_assert_uint_eq(member_by_key(&t, key_of(look)), slots[look]);
+        ck_assert_uint_eq(find_name(&t, look), slots[look]);
     }
     for (uint32_t i = 0; i < NUMBERS; i++)
-        ck_assert_uint_eq(member_by_key(&t, key_of(i)), rows[i]);
+        ck_assert_uint_eq(member_by_key(&t, key_of(i)), slots[i]);
     member_table_free(&t);
 }
 END_TEST
@@ -285,8 +285,8 @@ START_TEST(members_are_counted_by_status)
         ck_assert_uint_eq(t.by_status[status], 10);
     ck_assert_uint_eq(member_live_count(&t), 30);
     for (uint32_t i = 0; i < 50; i++)
-        ck_assert_int_eq(member_is_live(&t.rows[i]), i % 5 <= 2);
-    ck_assert_int_eq(t.rows[4].since_us, 12);
+        ck_assert_int_eq(member_is_live(&t.slots[i]), i % 5 <= 2);
+    ck_assert_int_eq(t.slots[4].since_us, 12);
     member_remove(&t, 0);
     member_remove(&t, 4);
     ck_assert_uint_eq(t.by_status[GOSSIP_ALIVE], 9);

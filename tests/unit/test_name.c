@@ -32,7 +32,7 @@ START_TEST(a_later_start_under_a_taken_name_is_told_who_has_it)
 {
     c.profile.name = "p1";
     c.profile.generation = a.profile.generation + 1;
-    lone_hear_full(l, &c, &c, GOSSIP_ALIVE, WIRE_NEWS);
+    lone_hear_full(l, &c, &c, GOSSIP_ALIVE, WIRE_UPDATES);
     ck_assert(holder_is("p1", &a));
     ck_assert_uint_eq(l->told_count, 0);
     ck_assert(lone_told_peer(l, &c, a.row.key, GOSSIP_ALIVE));
@@ -54,7 +54,7 @@ START_TEST(an_earlier_start_that_others_tell_of_is_asked_and_not_believed)
 {
     c.profile.name = "p1";
     c.profile.generation = a.profile.generation - 1;
-    lone_hear_full(l, &b, &c, GOSSIP_ALIVE, WIRE_NEWS);
+    lone_hear_full(l, &b, &c, GOSSIP_ALIVE, WIRE_UPDATES);
     lone_hear_full(l, &b, &c, GOSSIP_SUSPECT, WIRE_DELTA);
     ck_assert(holder_is("p1", &a));
     ck_assert(lone_told_peer(l, &c, a.row.key, GOSSIP_ALIVE));
@@ -69,12 +69,12 @@ START_TEST(an_earlier_start_that_says_so_itself_takes_the_name_back)
 {
     c.profile.name = "p1";
     c.profile.generation = a.profile.generation - 1;
-    lone_hear_full(l, &c, &c, GOSSIP_ALIVE, WIRE_NEWS);
+    lone_hear_full(l, &c, &c, GOSSIP_ALIVE, WIRE_UPDATES);
     ck_assert(holder_is("p1", &c));
     ck_assert_uint_eq(lone_told(l, GOSSIP_EVENT_REAP, "p1"), 1);
     ck_assert_uint_eq(lone_told(l, GOSSIP_EVENT_JOIN, "p1"), 1);
     /* ... and the other cannot take it again. */
-    lone_hear_full(l, &a, &a, GOSSIP_ALIVE, WIRE_NEWS);
+    lone_hear_full(l, &a, &a, GOSSIP_ALIVE, WIRE_UPDATES);
     ck_assert(holder_is("p1", &c));
     ck_assert(lone_told_peer(l, &a, c.row.key, GOSSIP_ALIVE));
 }
@@ -84,13 +84,13 @@ START_TEST(of_two_starts_at_one_time_all_choose_the_same)
 {
     /* The lower id: whichever is heard first. */
     c.profile.name = d.profile.name = "one";
-    lone_hear_full(l, &c, &c, GOSSIP_ALIVE, WIRE_NEWS);
-    lone_hear_full(l, &d, &d, GOSSIP_ALIVE, WIRE_NEWS);
+    lone_hear_full(l, &c, &c, GOSSIP_ALIVE, WIRE_UPDATES);
+    lone_hear_full(l, &d, &d, GOSSIP_ALIVE, WIRE_UPDATES);
     ck_assert(holder_is("one", &c));
     c.profile.name = d.profile.name = "two";
     c.profile.generation = d.profile.generation = 5000;
-    lone_hear_full(l, &d, &d, GOSSIP_ALIVE, WIRE_NEWS);
-    lone_hear_full(l, &c, &c, GOSSIP_ALIVE, WIRE_NEWS);
+    lone_hear_full(l, &d, &d, GOSSIP_ALIVE, WIRE_UPDATES);
+    lone_hear_full(l, &c, &c, GOSSIP_ALIVE, WIRE_UPDATES);
     ck_assert(holder_is("two", &c));
 }
 END_TEST
@@ -101,7 +101,7 @@ START_TEST(the_name_of_a_failed_member_is_free)
     lone_forget(l);
     c.profile.name = "p1";
     c.profile.generation = a.profile.generation + 1;
-    lone_hear_full(l, &c, &c, GOSSIP_ALIVE, WIRE_NEWS);
+    lone_hear_full(l, &c, &c, GOSSIP_ALIVE, WIRE_UPDATES);
     ck_assert(holder_is("p1", &c));
     ck_assert_uint_eq(lone_told(l, GOSSIP_EVENT_REAP, "p1"), 1);
     ck_assert_uint_eq(lone_told(l, GOSSIP_EVENT_JOIN, "p1"), 1);
@@ -113,7 +113,7 @@ START_TEST(a_host_installed_anew_replaces_its_old_self)
     c.profile.name = "p1";
     c.profile.addr = a.profile.addr;
     c.profile.generation = a.profile.generation + 1;
-    lone_hear_full(l, &c, &c, GOSSIP_ALIVE, WIRE_NEWS);
+    lone_hear_full(l, &c, &c, GOSSIP_ALIVE, WIRE_UPDATES);
     ck_assert(holder_is("p1", &c));
     /* Old news of the old self does not bring it back. */
     lone_hear_full(l, &b, &a, GOSSIP_ALIVE, WIRE_DELTA);
@@ -142,7 +142,7 @@ START_TEST(an_earlier_holder_of_our_name_makes_us_stop_and_is_named_once)
     c.profile.name = "self";
     c.profile.generation = LONE_GENERATION - 1;
     for (int i = 0; i < 3; i++)
-        lone_hear_full(l, &c, &c, GOSSIP_ALIVE, WIRE_NEWS);
+        lone_hear_full(l, &c, &c, GOSSIP_ALIVE, WIRE_UPDATES);
     ck_assert_uint_eq(l->told_count, 1);
     ck_assert_uint_eq(lone_told(l, GOSSIP_EVENT_NAME_TAKEN, "self"), 1);
 }
@@ -152,9 +152,9 @@ START_TEST(a_later_holder_of_our_name_is_told_that_we_have_it)
 {
     c.profile.name = "self";
     c.profile.generation = LONE_GENERATION + 1;
-    lone_hear_full(l, &c, &c, GOSSIP_ALIVE, WIRE_NEWS);
+    lone_hear_full(l, &c, &c, GOSSIP_ALIVE, WIRE_UPDATES);
     ck_assert(lone_told_peer(l, &c, l->g->key, GOSSIP_ALIVE));
-    lone_hear_full(l, &b, &c, GOSSIP_ALIVE, WIRE_NEWS);
+    lone_hear_full(l, &b, &c, GOSSIP_ALIVE, WIRE_UPDATES);
     ck_assert(lone_told_peer(l, &b, l->g->key, GOSSIP_ALIVE));
     ck_assert_uint_eq(l->told_count, 0);
     ck_assert_int_eq(gossip_self(l->g).status, GOSSIP_ALIVE);
@@ -169,11 +169,11 @@ START_TEST(a_newcomer_whose_clock_is_behind_takes_no_name)
     lone_forget(l);
     c.profile.generation = 5;
     c.profile.name = "p1";
-    lone_hear_full(l, &c, &c, GOSSIP_ALIVE, WIRE_NEWS);
+    lone_hear_full(l, &c, &c, GOSSIP_ALIVE, WIRE_UPDATES);
     ck_assert(holder_is("p1", &a));
     ck_assert(lone_told_peer(l, &c, a.row.key, GOSSIP_ALIVE));
     c.profile.name = "self";
-    lone_hear_full(l, &c, &c, GOSSIP_ALIVE, WIRE_NEWS);
+    lone_hear_full(l, &c, &c, GOSSIP_ALIVE, WIRE_UPDATES);
     ck_assert(lone_told_peer(l, &c, l->g->key, GOSSIP_ALIVE));
     ck_assert_uint_eq(l->told_count, 0);
 }
@@ -184,7 +184,7 @@ START_TEST(who_has_run_for_longer_takes_the_name_whatever_its_clock)
     c.profile.generation = a.profile.generation + 1000000;
     c.row.started_us = -60000000; /* a minute before the time its records are written at */
     c.profile.name = "p1";
-    lone_hear_full(l, &c, &c, GOSSIP_ALIVE, WIRE_NEWS);
+    lone_hear_full(l, &c, &c, GOSSIP_ALIVE, WIRE_UPDATES);
     ck_assert(holder_is("p1", &c));
 }
 END_TEST
@@ -206,7 +206,7 @@ START_TEST(a_rename_to_a_taken_name_is_not_taken_on)
     b.profile.name = "p1";
     b.profile.generation++;
     b.row.incarnation = 1;
-    lone_hear_full(l, &b, &b, GOSSIP_ALIVE, WIRE_NEWS);
+    lone_hear_full(l, &b, &b, GOSSIP_ALIVE, WIRE_UPDATES);
     ck_assert(holder_is("p1", &a));
     ck_assert(holder_is("p2", &b));
     ck_assert(lone_told_peer(l, &b, a.row.key, GOSSIP_ALIVE));
@@ -247,7 +247,7 @@ START_TEST(a_later_agent_with_our_id_is_refused_and_outdone)
     clone.profile.name = "self";
     clone.profile.addr.port = 8000;
     clone.profile.generation = LONE_GENERATION + 7;
-    lone_hear_full(l, &b, &clone, GOSSIP_ALIVE, WIRE_NEWS);
+    lone_hear_full(l, &b, &clone, GOSSIP_ALIVE, WIRE_UPDATES);
     ck_assert_uint_eq(gossip_self(l->g).profile->generation, LONE_GENERATION + 8);
     const struct sent *refusal = lone_last(l, WIRE_REFUSE, &clone);
     ck_assert_ptr_nonnull(refusal);
@@ -267,7 +267,7 @@ START_TEST(who_leaves_outdoes_its_clone_and_still_leaves)
     gossip_leave(l->g, l->now_us);
     for (uint64_t more = 1; more < 4; more++) {
         clone.profile.generation = LONE_GENERATION + 10 * more;
-        lone_hear_full(l, &b, &clone, GOSSIP_ALIVE, WIRE_NEWS);
+        lone_hear_full(l, &b, &clone, GOSSIP_ALIVE, WIRE_UPDATES);
         invariant_check(l->g);
         lone_run_ms(l, l->g->timing.leave_ms / 2);
     }

@@ -181,7 +181,7 @@ START_TEST(time_that_the_host_slept_is_excused)
     phi_sent(&phi, 100, now_us);
     phi_sent(&phi, 101, now_us + 10 * MS);
     double before = phi_at(&phi, now_us + 30 * MS);
-    phi_excuse(&phi, 60000 * MS);
+    phi_compensate(&phi, 60000 * MS);
     ck_assert_double_eq_tol(phi_at(&phi, now_us + 60030 * MS), before, 1e-9);
     /* Answers that had come in meanwhile seem to come before their pings. */
     ck_assert(phi_answered(&phi, 101, now_us + 20 * MS));
@@ -228,7 +228,7 @@ START_TEST(evidence_is_never_negative_and_never_nan)
                 phi_answered(&phi, seq - rng_below(&rng, 12), now_us);
                 break;
             default:
-                phi_excuse(&phi, (int64_t)(rng_next(&rng) >> (24 + rng_below(&rng, 40))));
+                phi_compensate(&phi, (int64_t)(rng_next(&rng) >> (24 + rng_below(&rng, 40))));
             }
             double evidence = phi_at(&phi, now_us);
             ck_assert_msg(evidence >= 0 && isfinite(evidence), "run %d step %d: %f", run, step,

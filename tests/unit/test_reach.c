@@ -49,8 +49,8 @@ static void make_poor(void)
 static void make_partly(void)
 {
     make_poor();
-    hear_evidence(others[0], WIRE_POOR);
-    ck_assert(held(subject).partly);
+    hear_evidence(others[0], WIRE_LOSSY);
+    ck_assert(held(subject).unreachable);
 }
 
 /* Runs until we accuse the subject ourselves. */
@@ -69,7 +69,7 @@ static bool pings_complain(const struct peer *p)
     run_ms(2 * timing()->ping_period_ms);
     const struct sent *ping = lone_last(l, WIRE_PING, p);
     ck_assert_ptr_nonnull(ping);
-    return ping->message.ping.flags & WIRE_UNREACHED;
+    return ping->message.ping.flags & WIRE_COMPLAINT;
 }
 
 /* ---- an observer finds out ---- */
@@ -78,12 +78,12 @@ START_TEST(two_observers_with_poor_edges_call_it_partly_unreachable_once)
 {
     make_poor();
     ck_assert_uint_eq(l->told_count, 0);
-    hear_evidence(others[0], WIRE_POOR);
+    hear_evidence(others[0], WIRE_LOSSY);
     assert_held(GOSSIP_ALIVE, true);
     ck_assert_uint_eq(held(subject).incarnation, subject->row.incarnation);
     for (int i = 0; i < 20; i++) {
         run_poor_ms(false, 1000);
-        hear_evidence(others[0], WIRE_POOR);
+        hear_evidence(others[0], WIRE_LOSSY);
     }
     assert_held(GOSSIP_ALIVE, true);
     ck_assert_uint_eq(told(GOSSIP_EVENT_UNREACHABLE), 1);
@@ -99,7 +99,7 @@ START_TEST(it_is_told_so_by_whoever_pings_it)
     ck_assert(pings_complain(subject));
     ck_assert(sent_record(lone_last(l, WIRE_PING, subject), subject->row.key, &r));
     ck_assert_int_eq(r.fact.status, GOSSIP_ALIVE);
-    ck_assert(r.fact.partly);
+    ck_assert(r.fact.unreachable);
     ck_assert(!pings_complain(others[0]));
 }
 END_TEST
@@ -109,7 +109,7 @@ START_TEST(a_poor_edge_alone_is_no_proof)
     make_poor();
     ck_assert(pings_complain(subject));
     run_poor_ms(false, LEARN_MS);
-    ck_assert(!held(subject).partly);
+    ck_assert(!held(subject).unreachable);
     ck_assert_uint_eq(l->told_count, 0);
 }
 END_TEST
@@ -117,10 +117,10 @@ END_TEST
 START_TEST(anothers_poor_edge_alone_is_no_proof)
 {
     for (int i = 0; i < 10; i++) {
-        hear_evidence(others[0], WIRE_POOR);
+        hear_evidence(others[0], WIRE_LOSSY);
         run_ms(500);
     }
-    ck_assert(!held(subject).partly);
+    ck_assert(!held(subject).unreachable);
     ck_assert_uint_eq(l->told_count, 0);
 }
 END_TEST
@@ -129,9 +129,9 @@ START_TEST(one_that_is_itself_partly_unreachable_proves_nothing_of_others)
 {
     make_poor();
     hear_partly(others[1], &others[0]->row);
-    hear_evidence(others[0], WIRE_POOR);
+    hear_evidence(others[0], WIRE_LOSSY);
     assert_held(GOSSIP_ALIVE, false);
-    hear_evidence(others[1], WIRE_POOR);
+    hear_evidence(others[1], WIRE_LOSSY);
     assert_held(GOSSIP_ALIVE, true);
 }
 END_TEST
@@ -139,18 +139,18 @@ END_TEST
 START_TEST(who_is_itself_partly_unreachable_says_so_of_nobody_else)
 {
     make_poor();
-    hear_partly(others[1], &l->g->members.rows[l->g->self]);
-    hear_evidence(others[0], WIRE_POOR);
-    hear_evidence(others[1], WIRE_POOR);
+    hear_partly(others[1], &l->g->members.slots[l->g->self]);
+    hear_evidence(others[0], WIRE_LOSSY);
+    hear_evidence(others[1], WIRE_LOSSY);
     assert_held(GOSSIP_ALIVE, false);
 }
 END_TEST
 
 START_TEST(what_another_found_long_ago_is_no_proof)
 {
-    hear_evidence(others[0], WIRE_POOR);
+    hear_evidence(others[0], WIRE_LOSSY);
     run_poor_ms(false, 2 * LEARN_MS);
-    ck_assert(!held(subject).partly);
+    ck_assert(!held(subject).unreachable);
     ck_assert_uint_eq(l->told_count, 0);
 }
 END_TEST
@@ -159,13 +159,13 @@ START_TEST(where_every_edge_is_poor_nobody_is_called_unreachable)
 {
     for (int i = 0; i < 60; i++) {
         run_poor_ms(true, 2000);
-        hear_evidence(others[0], WIRE_POOR);
+        hear_evidence(others[0], WIRE_LOSSY);
     }
     struct gossip_explanation x;
     ck_assert_int_eq(gossip_explain(l->g, l->now_us, subject->name, &x), GOSSIP_OK);
     ck_assert_double_gt(x.loss, 0.5);
     for (size_t i = 0; i < PEERS; i++)
-        ck_assert(!held(&peers[i]).partly);
+        ck_assert(!held(&peers[i]).unreachable);
     ck_assert_uint_eq(lone_told(l, GOSSIP_EVENT_UNREACHABLE, NULL), 0);
 }
 END_TEST
@@ -187,7 +187,7 @@ START_TEST(one_that_a_third_reaches_and_we_do_not_is_partly_unreachable)
     for (int i = 0; i < 40; i++) {
         run_ms(100);
         hear_evidence(others[1], WIRE_REACHED);
-        hear_evidence(others[0], WIRE_POOR);
+        hear_evidence(others[0], WIRE_LOSSY);
     }
     assert_held(GOSSIP_ALIVE, true);
     ck_assert_uint_eq(l->told_count, 1);
@@ -201,15 +201,15 @@ START_TEST(an_edge_that_works_again_is_complained_of_no_more)
     subject->answers = true;
     run_ms(LEARN_MS);
     ck_assert(!pings_complain(subject));
-    hear_evidence(others[0], WIRE_POOR);
+    hear_evidence(others[0], WIRE_LOSSY);
     ck_assert(pings_complain(subject)); /* for the other one, whose pings may not arrive */
-    ck_assert(!held(subject).partly);
+    ck_assert(!held(subject).unreachable);
 }
 END_TEST
 
 START_TEST(a_complaint_of_another_is_passed_on_for_a_while_only)
 {
-    hear_evidence(others[0], WIRE_POOR);
+    hear_evidence(others[0], WIRE_LOSSY);
     run_ms(20 * timing()->ping_period_ms);
     l->sent_count = 0;
     ck_assert(!pings_complain(subject));
@@ -231,7 +231,7 @@ START_TEST(a_suspect_that_others_hear_is_called_partly_unreachable_and_not_faile
     make_suspect();
     for (int i = 0; i < 10; i++) {
         lone_run_ms(l, timing()->suspicion_max_ms / 5);
-        hear_evidence(others[0], WIRE_HEARD);
+        hear_evidence(others[0], WIRE_SIGN);
     }
     assert_held(GOSSIP_ALIVE, true);
     ck_assert_uint_eq(told(GOSSIP_EVENT_UNREACHABLE), 1);
@@ -273,7 +273,7 @@ START_TEST(a_sign_of_life_is_as_old_as_it_is_said_to_be)
     wire_put(&w, subject->row.key, 8);
     wire_put(&w, 0, 2);
     wire_put(&w, 200, 2);
-    wire_put(&w, WIRE_HEARD, 1);
+    wire_put(&w, WIRE_SIGN, 1);
     lone_hear(l, others[0], &w);
     lone_run_ms(l, timing()->suspicion_max_ms);
     assert_held(GOSSIP_FAILED, false);
@@ -288,7 +288,7 @@ START_TEST(of_a_suspect_that_sends_the_accusers_are_told)
     const struct sent *evidence = lone_last(l, WIRE_EVIDENCE, others[0]);
     ck_assert_ptr_nonnull(evidence);
     ck_assert_uint_eq(evidence->message.evidence.subject, subject->row.key);
-    ck_assert_uint_eq(evidence->message.evidence.flags, WIRE_HEARD);
+    ck_assert_uint_eq(evidence->message.evidence.flags, WIRE_SIGN);
 }
 END_TEST
 
@@ -304,7 +304,7 @@ END_TEST
 
 START_TEST(signs_of_life_from_before_the_suspicion_are_none)
 {
-    hear_evidence(others[0], WIRE_HEARD);
+    hear_evidence(others[0], WIRE_SIGN);
     make_suspect();
     run_looks();
     ck_assert_int_eq(held(subject).status, GOSSIP_FAILED);
@@ -328,8 +328,8 @@ START_TEST(one_that_is_partly_unreachable_and_heard_of_is_left_alone)
     make_partly();
     for (int i = 0; i < 60; i++) {
         run_ms(1000);
-        hear_evidence(others[0], WIRE_HEARD);
-        hear_evidence(others[0], WIRE_POOR);
+        hear_evidence(others[0], WIRE_SIGN);
+        hear_evidence(others[0], WIRE_LOSSY);
     }
     assert_held(GOSSIP_ALIVE, true);
     ck_assert_uint_eq(l->told_count, 1);

@@ -5,10 +5,10 @@
 /* Anything that is said of a member, in short. */
 static void hear_fact(const struct member *about, enum gossip_status status, bool partly)
 {
-    struct wire_writer w = lone_begin(l, others[0], WIRE_NEWS);
+    struct wire_writer w = lone_begin(l, others[0], WIRE_UPDATES);
     struct member row = *about;
     row.status = (uint8_t)status;
-    row.partly = partly;
+    row.unreachable = partly;
     ck_assert(wire_put_short(&w, &row, others[0]->row.key));
     lone_hear(l, others[0], &w);
 }
@@ -17,8 +17,8 @@ static void hear_fact(const struct member *about, enum gossip_status status, boo
 static void hear_own_word(bool takes_back)
 {
     subject->row.incarnation++;
-    subject->row.odd ^= takes_back;
-    lone_hear_full(l, subject, subject, GOSSIP_ALIVE, WIRE_NEWS);
+    subject->row.parity ^= takes_back;
+    lone_hear_full(l, subject, subject, GOSSIP_ALIVE, WIRE_UPDATES);
 }
 
 /* ---- what others say ---- */
@@ -32,9 +32,9 @@ START_TEST(what_others_say_is_taken_on_told_once_and_passed_on)
     ck_assert_uint_eq(told(GOSSIP_EVENT_UNREACHABLE), 1);
     ck_assert_uint_eq(l->told_count, 1);
     struct wire_record r;
-    const struct sent *news = lone_last(l, WIRE_NEWS, others[0]);
+    const struct sent *news = lone_last(l, WIRE_UPDATES, others[0]);
     ck_assert_ptr_nonnull(news);
-    ck_assert(sent_record(news, subject->row.key, &r) && r.fact.partly);
+    ck_assert(sent_record(news, subject->row.key, &r) && r.fact.unreachable);
 }
 END_TEST
 
@@ -43,7 +43,7 @@ START_TEST(the_member_itself_takes_it_back_and_old_news_does_not_bring_it_again)
     struct member old = subject->row;
     hear_fact(&old, GOSSIP_ALIVE, true);
     hear_own_word(true);
-    ck_assert(!held(subject).partly);
+    ck_assert(!held(subject).unreachable);
     ck_assert_uint_eq(told(GOSSIP_EVENT_REACHABLE), 1);
     hear_fact(&old, GOSSIP_ALIVE, true);
     hear_fact(&old, GOSSIP_SUSPECT, true);
@@ -110,7 +110,7 @@ START_TEST(who_leaves_or_starts_anew_is_partly_unreachable_no_more)
     assert_held(GOSSIP_ALIVE, false);
     hear_fact(&subject->row, GOSSIP_ALIVE, true);
     subject->row.incarnation++;
-    lone_hear_full(l, subject, subject, GOSSIP_LEAVING, WIRE_NEWS);
+    lone_hear_full(l, subject, subject, GOSSIP_LEAVING, WIRE_UPDATES);
     assert_held(GOSSIP_LEAVING, false);
     ck_assert_uint_eq(told(GOSSIP_EVENT_UNREACHABLE), 2);
     ck_assert_uint_eq(told(GOSSIP_EVENT_REACHABLE), 1);
@@ -132,7 +132,7 @@ END_TEST
 static void be_failed(void)
 {
     subject->answers = false;
-    hear_fact(&subject->row, GOSSIP_SUSPECT, subject->row.partly);
+    hear_fact(&subject->row, GOSSIP_SUSPECT, subject->row.unreachable);
     run_ms(timing()->suspicion_min_ms);
     hear_fact(&subject->row, GOSSIP_FAILED, false);
     assert_held(GOSSIP_FAILED, false);
@@ -163,7 +163,7 @@ START_TEST(one_that_comes_and_goes_is_given_twice_as_long_as_it_was_away)
         be_failed();
         come_back(false);
     }
-    hear_evidence(others[0], WIRE_POOR);
+    hear_evidence(others[0], WIRE_LOSSY);
     assert_held(GOSSIP_ALIVE, true);
     uint32_t away_ms = 10000 + timing()->suspicion_min_ms, silent_ms = silence_ms();
     ck_assert_uint_ge(silent_ms, 2 * away_ms);
@@ -175,12 +175,12 @@ START_TEST(one_that_fails_and_comes_back_twice_is_called_so)
 {
     be_failed();
     come_back(false);
-    hear_evidence(others[0], WIRE_POOR);
+    hear_evidence(others[0], WIRE_LOSSY);
     assert_held(GOSSIP_ALIVE, false);
     be_failed();
     come_back(false);
     assert_held(GOSSIP_ALIVE, false); /* it may have been us who was cut off */
-    hear_evidence(others[0], WIRE_POOR);
+    hear_evidence(others[0], WIRE_LOSSY);
     assert_held(GOSSIP_ALIVE, true);
     ck_assert_uint_eq(told(GOSSIP_EVENT_UNREACHABLE), 1);
     ck_assert_uint_eq(told(GOSSIP_EVENT_JOIN), 2);
@@ -201,9 +201,9 @@ START_TEST(a_member_may_be_met_so)
 {
     struct peer e;
     peer_init(&e, 5);
-    e.row.partly = true;
+    e.row.unreachable = true;
     lone_hear_full(l, others[0], &e, GOSSIP_ALIVE, WIRE_DELTA);
-    ck_assert(held(&e).partly);
+    ck_assert(held(&e).unreachable);
     ck_assert_uint_eq(lone_told(l, GOSSIP_EVENT_JOIN, "p5"), 1);
     ck_assert_uint_eq(l->told_count, 1);
 }
@@ -251,7 +251,7 @@ static void admit(void)
 {
     struct member self = self_row();
     hear_fact(&self, GOSSIP_ALIVE, true);
-    ck_assert(gossip_self(l->g).partly);
+    ck_assert(gossip_self(l->g).unreachable);
 }
 
 START_TEST(a_claim_out_of_the_blue_is_admitted_without_a_new_incarnation)
@@ -261,12 +261,12 @@ START_TEST(a_claim_out_of_the_blue_is_admitted_without_a_new_incarnation)
     admit();
     ck_assert_uint_eq(gossip_self(l->g).incarnation, before);
     ck_assert_int_eq(gossip_self(l->g).status, GOSSIP_ALIVE);
-    run_pinged_ms(2000, WIRE_UNREACHED);
+    run_pinged_ms(2000, WIRE_COMPLAINT);
     ck_assert_uint_eq(gossip_self(l->g).incarnation, before);
-    const struct sent *news = lone_last(l, WIRE_NEWS, others[0]);
+    const struct sent *news = lone_last(l, WIRE_UPDATES, others[0]);
     ck_assert_ptr_nonnull(news);
     ck_assert(sent_record(news, l->g->key, &r));
-    ck_assert(r.fact.partly && r.fact.incarnation == before);
+    ck_assert(r.fact.unreachable && r.fact.incarnation == before);
     struct gossip_stats stats;
     gossip_get_stats(l->g, &stats);
     ck_assert_uint_eq(stats.refutations, 0);
@@ -278,9 +278,9 @@ START_TEST(it_is_taken_back_when_nobody_has_complained_for_long)
     uint32_t before = gossip_self(l->g).incarnation;
     admit();
     run_pinged_ms(REACH_CLEAR_DETECTS * timing()->detect_ms - 1000, 0);
-    ck_assert(gossip_self(l->g).partly);
+    ck_assert(gossip_self(l->g).unreachable);
     run_pinged_ms(2000, 0);
-    ck_assert(!gossip_self(l->g).partly);
+    ck_assert(!gossip_self(l->g).unreachable);
     ck_assert_int_eq(gossip_self(l->g).status, GOSSIP_ALIVE);
     ck_assert_uint_eq(gossip_self(l->g).incarnation, before + 1);
     ck_assert(lone_told_peer(l, others[0], l->g->key, GOSSIP_ALIVE));
@@ -290,18 +290,18 @@ END_TEST
 START_TEST(later_versions_say_too_that_it_was_taken_back)
 {
     static const char tags[] = "role\0db";
-    ck_assert(!self_row().odd);
+    ck_assert(!self_row().parity);
     admit();
-    ck_assert(!self_row().odd);
+    ck_assert(!self_row().parity);
     run_pinged_ms(REACH_CLEAR_DETECTS * timing()->detect_ms + 1000, 0);
-    ck_assert(self_row().odd);
+    ck_assert(self_row().parity);
     /* Somebody may have missed that version, and hear of the next one only. */
     ck_assert_int_eq(gossip_set_tags(l->g, l->now_us, tags, sizeof tags), GOSSIP_OK);
-    ck_assert(self_row().odd);
+    ck_assert(self_row().parity);
     admit();
-    ck_assert(self_row().odd);
+    ck_assert(self_row().parity);
     run_pinged_ms(3 * REACH_CLEAR_DETECTS * timing()->detect_ms, 0); /* a relapse takes longer */
-    ck_assert(!self_row().partly && !self_row().odd);
+    ck_assert(!self_row().unreachable && !self_row().parity);
 }
 END_TEST
 
@@ -310,12 +310,12 @@ START_TEST(a_complaint_begins_the_wait_anew)
     uint32_t before = gossip_self(l->g).incarnation;
     admit();
     run_pinged_ms(REACH_CLEAR_DETECTS * timing()->detect_ms - 1000, 0);
-    run_pinged_ms(500, WIRE_UNREACHED);
+    run_pinged_ms(500, WIRE_COMPLAINT);
     run_pinged_ms(REACH_CLEAR_DETECTS * timing()->detect_ms - 1000, 0);
-    ck_assert(gossip_self(l->g).partly);
+    ck_assert(gossip_self(l->g).unreachable);
     ck_assert_uint_eq(gossip_self(l->g).incarnation, before);
     run_pinged_ms(2000, 0);
-    ck_assert(!gossip_self(l->g).partly);
+    ck_assert(!gossip_self(l->g).unreachable);
 }
 END_TEST
 
@@ -324,9 +324,9 @@ START_TEST(it_is_not_taken_back_while_nobody_pings_us)
     admit();
     for (int i = 0; i < 5; i++)
         run_ms(REACH_CLEAR_DETECTS * timing()->detect_ms);
-    ck_assert(gossip_self(l->g).partly);
+    ck_assert(gossip_self(l->g).unreachable);
     run_pinged_ms(2 * REACH_CLEAR_DETECTS * timing()->detect_ms, 0);
-    ck_assert(!gossip_self(l->g).partly);
+    ck_assert(!gossip_self(l->g).unreachable);
 }
 END_TEST
 
@@ -335,10 +335,11 @@ START_TEST(a_suspicion_is_contradicted_and_the_rest_admitted)
     struct member self = self_row();
     hear_fact(&self, GOSSIP_SUSPECT, true);
     ck_assert_int_eq(gossip_self(l->g).status, GOSSIP_ALIVE);
-    ck_assert(gossip_self(l->g).partly);
+    ck_assert(gossip_self(l->g).unreachable);
     ck_assert_uint_eq(gossip_self(l->g).incarnation, self.incarnation + 1);
     run_pinged_ms(2 * timing()->detect_ms, 0);
-    ck_assert_msg(gossip_self(l->g).partly, "taken back within %u ms", 2 * timing()->detect_ms);
+    ck_assert_msg(gossip_self(l->g).unreachable, "taken back within %u ms",
+                  2 * timing()->detect_ms);
     ck_assert_uint_eq(gossip_self(l->g).incarnation, self.incarnation + 1);
 }
 END_TEST
@@ -348,10 +349,10 @@ START_TEST(a_suspicion_of_one_that_has_admitted_it_changes_nothing_of_that)
     admit();
     struct member self = self_row();
     hear_fact(&self, GOSSIP_SUSPECT, true);
-    ck_assert(gossip_self(l->g).partly);
+    ck_assert(gossip_self(l->g).unreachable);
     ck_assert_uint_eq(gossip_self(l->g).incarnation, self.incarnation + 1);
     hear_fact(&self, GOSSIP_FAILED, false);
-    ck_assert(gossip_self(l->g).partly);
+    ck_assert(gossip_self(l->g).unreachable);
     ck_assert_int_eq(gossip_self(l->g).status, GOSSIP_ALIVE);
 }
 END_TEST
@@ -364,7 +365,7 @@ START_TEST(one_that_comes_and_goes_and_calls_us_failed_each_time_proves_nothing_
         ck_assert_uint_eq(gossip_self(l->g).incarnation, self.incarnation + 1);
         run_pinged_ms(60000, 0);
     }
-    ck_assert(!gossip_self(l->g).partly);
+    ck_assert(!gossip_self(l->g).unreachable);
 }
 END_TEST
 
@@ -373,9 +374,9 @@ START_TEST(new_tags_do_not_make_us_reachable_and_leaving_does)
     static const char tags[] = "role\0db";
     admit();
     ck_assert_int_eq(gossip_set_tags(l->g, l->now_us, tags, sizeof tags), GOSSIP_OK);
-    ck_assert(gossip_self(l->g).partly);
+    ck_assert(gossip_self(l->g).unreachable);
     gossip_leave(l->g, l->now_us);
-    ck_assert(!gossip_self(l->g).partly);
+    ck_assert(!gossip_self(l->g).unreachable);
 }
 END_TEST
 
@@ -384,7 +385,7 @@ START_TEST(our_own_changes_are_told_like_anybodys)
     admit();
     ck_assert_uint_eq(lone_told(l, GOSSIP_EVENT_UNREACHABLE, "self"), 1);
     run_pinged_ms(REACH_CLEAR_DETECTS * timing()->detect_ms + 1000, 0);
-    ck_assert(!gossip_self(l->g).partly);
+    ck_assert(!gossip_self(l->g).unreachable);
     ck_assert_uint_eq(lone_told(l, GOSSIP_EVENT_REACHABLE, "self"), 1);
 }
 END_TEST

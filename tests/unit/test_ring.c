@@ -178,7 +178,7 @@ static unsigned check_touched(struct member_table *t, uint32_t changed, enum gos
     member_set_status(t, changed, status, 0);
     for (uint32_t row = 0; row < t->used; row++) {
         uint32_t after[RING_EDGES_MAX];
-        if (!member_is_live(&t->rows[row]) || row == changed)
+        if (!member_is_live(&t->slots[row]) || row == changed)
             continue;
         ring_subjects(t, EDGES, row, after);
         bool said = ring_touched(t, EDGES, row, before[row], changed);
@@ -197,7 +197,7 @@ START_TEST(no_change_of_the_rings_goes_unnoticed)
         fill(&t, &rng, size);
         for (int step = 0; step < 200; step++) {
             uint32_t row = rng_below(&rng, size);
-            bool dies = member_is_live(&t.rows[row]);
+            bool dies = member_is_live(&t.slots[row]);
             check_touched(&t, row, dies ? GOSSIP_FAILED : GOSSIP_ALIVE);
         }
         member_table_free(&t);

@@ -47,7 +47,7 @@ START_TEST(urgent_news_goes_out_at_once_to_different_members)
     meet(12);
     lone_hear_left(l, &peers[0], &peers[1]);
     lone_run_ms(l, 0);
-    ck_assert_uint_eq(carrying(&peers[1], WIRE_NEWS), SPREAD_EAGER_FANOUT);
+    ck_assert_uint_eq(carrying(&peers[1], WIRE_UPDATES), SPREAD_IMMEDIATE_FANOUT);
     for (size_t i = 0; i < l->sent_count; i++)
         for (size_t k = 0; k < i; k++)
             ck_assert(!profile_addr_equal(&l->sent[i].route.addr, &l->sent[k].route.addr));
@@ -58,11 +58,11 @@ START_TEST(ordinary_news_waits_for_its_turn)
 {
     meet(12);
     peers[1].row.incarnation++;
-    lone_hear_full(l, &peers[1], &peers[1], GOSSIP_ALIVE, WIRE_NEWS);
+    lone_hear_full(l, &peers[1], &peers[1], GOSSIP_ALIVE, WIRE_UPDATES);
     lone_run_ms(l, 1);
-    ck_assert_uint_eq(carrying(&peers[1], WIRE_NEWS), 0);
+    ck_assert_uint_eq(carrying(&peers[1], WIRE_UPDATES), 0);
     lone_run_ms(l, gossip_get_timing(l->g)->gossip_period_ms);
-    ck_assert_uint_ge(carrying(&peers[1], WIRE_NEWS), SPREAD_FANOUT - 1);
+    ck_assert_uint_ge(carrying(&peers[1], WIRE_UPDATES), SPREAD_FANOUT - 1);
 }
 END_TEST
 
@@ -73,10 +73,10 @@ START_TEST(urgent_news_in_a_row_shares_packets)
         lone_hear_left(l, &peers[0], &peers[i]);
         lone_run_ms(l, 0);
     }
-    lone_run_ms(l, 2 * SPREAD_EAGER_GAP_US / 1000);
-    ck_assert_uint_le(lone_sent(l, WIRE_NEWS), 2 * SPREAD_EAGER_FANOUT);
+    lone_run_ms(l, 2 * SPREAD_IMMEDIATE_GAP_US / 1000);
+    ck_assert_uint_le(lone_sent(l, WIRE_UPDATES), 2 * SPREAD_IMMEDIATE_FANOUT);
     for (unsigned i = 1; i < 10; i++)
-        ck_assert_uint_ge(carrying(&peers[i], WIRE_NEWS), SPREAD_EAGER_FANOUT);
+        ck_assert_uint_ge(carrying(&peers[i], WIRE_UPDATES), SPREAD_IMMEDIATE_FANOUT);
 }
 END_TEST
 
@@ -100,7 +100,7 @@ START_TEST(newer_news_of_a_member_replaces_the_older_and_is_told_from_the_start)
     lone_run_ms(l, 150);
     lone_forget(l);
     peers[1].row.incarnation++;
-    lone_hear_full(l, &peers[0], &peers[1], GOSSIP_ALIVE, WIRE_NEWS);
+    lone_hear_full(l, &peers[0], &peers[1], GOSSIP_ALIVE, WIRE_UPDATES);
     ck_assert_uint_eq(l->g->spread.waiting, 1);
     lone_run_ms(l, 20000);
     size_t told = 0;
@@ -118,7 +118,7 @@ START_TEST(news_rides_on_pings_and_answers)
 {
     meet(5);
     peers[1].row.incarnation++;
-    lone_hear_full(l, &peers[1], &peers[1], GOSSIP_ALIVE, WIRE_NEWS);
+    lone_hear_full(l, &peers[1], &peers[1], GOSSIP_ALIVE, WIRE_UPDATES);
     struct wire_writer w = lone_begin(l, &peers[2], WIRE_PING);
     wire_put(&w, 77, 4);
     wire_put(&w, l->g->key, 8);
@@ -141,12 +141,12 @@ START_TEST(failures_go_before_joins_when_there_is_no_room_for_all)
         peers[i].profile.tags = tags[i];
         peers[i].profile.tags_bytes = sizeof tags[i];
         peers[i].row.incarnation++;
-        lone_hear_full(l, &peers[i], &peers[i], GOSSIP_ALIVE, WIRE_NEWS);
+        lone_hear_full(l, &peers[i], &peers[i], GOSSIP_ALIVE, WIRE_UPDATES);
     }
     lone_hear_said(l, &peers[0], &peers[9], GOSSIP_SUSPECT);
     lone_run_ms(l, 0);
-    ck_assert_uint_eq(lone_sent(l, WIRE_NEWS), SPREAD_EAGER_FANOUT);
-    ck_assert_uint_eq(carrying(&peers[9], WIRE_NEWS), SPREAD_EAGER_FANOUT);
+    ck_assert_uint_eq(lone_sent(l, WIRE_UPDATES), SPREAD_IMMEDIATE_FANOUT);
+    ck_assert_uint_eq(carrying(&peers[9], WIRE_UPDATES), SPREAD_IMMEDIATE_FANOUT);
     /* The rest is told in turn, all as often. */
     lone_run_ms(l, 10000);
     for (unsigned i = 1; i < 8; i++) {
@@ -179,7 +179,7 @@ START_TEST(two_members_tell_each_other_and_not_themselves)
     static const char tags[] = "role\0db";
     gossip_set_tags(l->g, l->now_us, tags, sizeof tags);
     lone_run_ms(l, 0);
-    ck_assert_uint_eq(lone_sent(l, WIRE_NEWS), 1);
+    ck_assert_uint_eq(lone_sent(l, WIRE_UPDATES), 1);
     lone_run_ms(l, 5000);
     for (size_t i = 0; i < l->sent_count; i++)
         ck_assert(profile_addr_equal(&l->sent[i].route.addr, &peers[0].profile.addr));
@@ -191,7 +191,7 @@ START_TEST(what_is_told_of_the_dead_is_known_to_all_versions)
     /* Who leaves says so itself, with a new incarnation: its profile must go along. */
     meet(6);
     peers[1].row.incarnation++;
-    lone_hear_full(l, &peers[1], &peers[1], GOSSIP_LEAVING, WIRE_NEWS);
+    lone_hear_full(l, &peers[1], &peers[1], GOSSIP_LEAVING, WIRE_UPDATES);
     lone_hear_left(l, &peers[1], &peers[1]);
     lone_forget(l);
     lone_run_ms(l, 10);

@@ -37,7 +37,7 @@ static void teardown(void)
 static void hear_view(const struct peer *from, uint64_t off)
 {
     struct wire_writer w =
-        wire_begin(l->packet, sizeof l->packet, WIRE_NEWS, wire_cluster_hash(LONE_CLUSTER),
+        wire_begin(l->packet, sizeof l->packet, WIRE_UPDATES, wire_cluster_hash(LONE_CLUSTER),
                    from->row.key, l->g->view + off);
     lone_hear(l, from, &w);
 }
@@ -55,7 +55,7 @@ END_TEST
 START_TEST(after_a_change_news_gets_its_time_to_arrive)
 {
     peers[3].row.incarnation++;
-    lone_hear_full(l, &peers[3], &peers[3], GOSSIP_ALIVE, WIRE_NEWS);
+    lone_hear_full(l, &peers[3], &peers[3], GOSSIP_ALIVE, WIRE_UPDATES);
     for (uint32_t ms = 0; ms < delay_ms - 20; ms += 10) {
         hear_view(&peers[0], 1);
         lone_run_ms(l, 10);
@@ -173,7 +173,7 @@ START_TEST(the_hash_is_of_the_live_and_of_their_versions_only)
     lone_hear_said(l, &peers[0], &peers[4], GOSSIP_SUSPECT);
     ck_assert_uint_eq(l->g->view, before);
     peers[4].row.incarnation++;
-    lone_hear_full(l, &peers[4], &peers[4], GOSSIP_ALIVE, WIRE_NEWS);
+    lone_hear_full(l, &peers[4], &peers[4], GOSSIP_ALIVE, WIRE_UPDATES);
     ck_assert_uint_ne(l->g->view, before);
     lone_hear_said(l, &peers[0], &peers[4], GOSSIP_LEFT);
     uint64_t without = l->g->view;
@@ -182,7 +182,7 @@ START_TEST(the_hash_is_of_the_live_and_of_their_versions_only)
     lone_hear_full(l, &peers[0], &dead, GOSSIP_FAILED, WIRE_DELTA);
     ck_assert_uint_eq(l->g->view, without);
     peers[4].row.incarnation++;
-    lone_hear_full(l, &peers[4], &peers[4], GOSSIP_ALIVE, WIRE_NEWS);
+    lone_hear_full(l, &peers[4], &peers[4], GOSSIP_ALIVE, WIRE_UPDATES);
     ck_assert_uint_ne(l->g->view, without);
 }
 END_TEST
@@ -236,10 +236,10 @@ static void expect_one_exchange_suffices(unsigned members, uint64_t seed)
         p.row.key = profile_key(p.profile.id);
         unsigned known = rng_below(&rng, 8);
         if (known != 0)
-            lone_hear_full(a, &p, &p, GOSSIP_ALIVE, WIRE_NEWS);
+            lone_hear_full(a, &p, &p, GOSSIP_ALIVE, WIRE_UPDATES);
         p.row.incarnation += rng_below(&rng, 8) == 0;
         if (known != 1)
-            lone_hear_full(b, &p, &p, GOSSIP_ALIVE, WIRE_NEWS);
+            lone_hear_full(b, &p, &p, GOSSIP_ALIVE, WIRE_UPDATES);
         lone_forget(a), lone_forget(b);
     }
     ck_assert_uint_ne(a->g->view, b->g->view);
@@ -280,7 +280,7 @@ START_TEST(an_exchange_by_digest_makes_two_views_one_and_sends_only_what_differs
         peer_init(&many[i], 1 + i);
         many[i].profile.id[0] = (uint8_t)rng_next(&rng) | 1;
         many[i].row.key = profile_key(many[i].profile.id);
-        lone_hear_full(a, &many[i], &many[i], GOSSIP_ALIVE, WIRE_NEWS);
+        lone_hear_full(a, &many[i], &many[i], GOSSIP_ALIVE, WIRE_UPDATES);
         a->sent_count = 0;
     }
     for (int i = 0; i < 4; i++) {
@@ -294,7 +294,7 @@ START_TEST(an_exchange_by_digest_makes_two_views_one_and_sends_only_what_differs
     a->now_us += 10000000, b->now_us += 10000000;
     sync_compare(b->g, b->g->view, &(struct gossip_route){.addr = self.profile->addr});
     a->now_us += 1000000, b->now_us += 1000000;
-    struct wire_writer w = wire_begin(l->packet, sizeof l->packet, WIRE_NEWS,
+    struct wire_writer w = wire_begin(l->packet, sizeof l->packet, WIRE_UPDATES,
                                       wire_cluster_hash(LONE_CLUSTER), a->g->key, a->g->view);
     struct gossip_route route = {.addr = self.profile->addr};
     gossip_receive(b->g, b->now_us, &route, w.start, (size_t)(w.at - w.start));
@@ -330,7 +330,7 @@ START_TEST(a_small_state_goes_in_datagrams_and_the_rest_of_a_large_one_by_stream
         peer_init(&many[i], 100 + i);
         many[i].profile.tags = tags;
         many[i].profile.tags_bytes = sizeof tags;
-        lone_hear_full(l, &many[i], &many[i], GOSSIP_ALIVE, WIRE_NEWS);
+        lone_hear_full(l, &many[i], &many[i], GOSSIP_ALIVE, WIRE_UPDATES);
     }
     lone_forget(l);
     hear_digest(&peers[0], l->g->view + 1);

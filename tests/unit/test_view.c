@@ -34,7 +34,7 @@ static void teardown(void)
 
 static void hear_of_self(struct peer *self, enum gossip_status status)
 {
-    struct wire_writer w = lone_begin(l, &a, WIRE_NEWS);
+    struct wire_writer w = lone_begin(l, &a, WIRE_UPDATES);
     struct member row = self->row;
     row.profile = &self->profile;
     row.status = (uint8_t)status;
@@ -66,13 +66,13 @@ START_TEST(a_refutation_is_sent_at_once_and_lies_above_the_claim)
     self.row.incarnation = 40;
     hear_of_self(&self, GOSSIP_SUSPECT);
     ck_assert_uint_eq(gossip_self(l->g).incarnation, 41);
-    lone_run_ms(l, SPREAD_EAGER_GAP_US / 1000 + 1);
+    lone_run_ms(l, SPREAD_IMMEDIATE_GAP_US / 1000 + 1);
     size_t told = 0;
     struct wire_record r;
     for (size_t i = 0; i < l->sent_count; i++)
         told += sent_record(&l->sent[i], self.row.key, &r) && r.full && r.fact.incarnation == 41 &&
                 r.fact.status == GOSSIP_ALIVE;
-    ck_assert_uint_ge(told, SPREAD_EAGER_FANOUT);
+    ck_assert_uint_ge(told, SPREAD_IMMEDIATE_FANOUT);
 }
 END_TEST
 
@@ -108,14 +108,14 @@ START_TEST(a_generation_beyond_reach_changes_nothing)
     struct peer self = self_peer(), stranger;
     uint64_t before = gossip_self(l->g).profile->generation;
     self.profile.generation = GOSSIP_GENERATION_MAX;
-    lone_hear_full(l, &a, &self, GOSSIP_ALIVE, WIRE_NEWS);
+    lone_hear_full(l, &a, &self, GOSSIP_ALIVE, WIRE_UPDATES);
     ck_assert_uint_eq(gossip_self(l->g).profile->generation, before);
     a.profile.generation = GOSSIP_GENERATION_MAX;
     lone_hear_full(l, &b, &a, GOSSIP_FAILED, WIRE_DELTA);
     ck_assert_int_eq(lone_status(l, &a), GOSSIP_ALIVE);
     peer_init(&stranger, 9);
     stranger.profile.generation = WIRE_GENERATION_STEP_MAX + 1;
-    lone_hear_full(l, &b, &stranger, GOSSIP_ALIVE, WIRE_NEWS);
+    lone_hear_full(l, &b, &stranger, GOSSIP_ALIVE, WIRE_UPDATES);
     ck_assert_int_eq(lone_status(l, &stranger), -1);
     ck_assert_uint_eq(l->told_count, 0);
 }
@@ -131,13 +131,13 @@ START_TEST(repeated_news_is_told_once)
     ck_assert_uint_eq(lone_told(l, GOSSIP_EVENT_SUSPECT, "p2"), 1);
     b.row.incarnation = 2;
     for (int i = 0; i < 5; i++) {
-        lone_hear_full(l, &a, &b, GOSSIP_ALIVE, WIRE_NEWS);
+        lone_hear_full(l, &a, &b, GOSSIP_ALIVE, WIRE_UPDATES);
         lone_hear_full(l, &a, &b, GOSSIP_ALIVE, WIRE_DELTA);
     }
     ck_assert_uint_eq(l->told_count, 2);
     ck_assert_uint_eq(lone_told(l, GOSSIP_EVENT_UPDATE, "p2"), 1);
     for (int i = 0; i < 5; i++)
-        lone_hear_full(l, &b, &b, GOSSIP_LEAVING, WIRE_NEWS);
+        lone_hear_full(l, &b, &b, GOSSIP_LEAVING, WIRE_UPDATES);
     for (int i = 0; i < 5; i++)
         lone_hear_said(l, &b, &b, GOSSIP_LEFT);
     ck_assert_uint_eq(l->told_count, 4);
@@ -149,18 +149,18 @@ END_TEST
 START_TEST(older_facts_change_nothing)
 {
     b.row.incarnation = 5;
-    lone_hear_full(l, &b, &b, GOSSIP_ALIVE, WIRE_NEWS);
+    lone_hear_full(l, &b, &b, GOSSIP_ALIVE, WIRE_UPDATES);
     lone_forget(l);
     b.row.incarnation = 4;
     for (int status = GOSSIP_ALIVE; status <= GOSSIP_LEFT; status++) {
         lone_hear_said(l, &a, &b, (enum gossip_status)status);
-        lone_hear_full(l, &a, &b, (enum gossip_status)status, WIRE_NEWS);
+        lone_hear_full(l, &a, &b, (enum gossip_status)status, WIRE_UPDATES);
         ck_assert_int_eq(lone_status(l, &b), GOSSIP_ALIVE);
     }
     b.row.incarnation = 9;
     b.profile.generation--;
     for (int status = GOSSIP_ALIVE; status <= GOSSIP_LEFT; status++)
-        lone_hear_full(l, &a, &b, (enum gossip_status)status, WIRE_NEWS);
+        lone_hear_full(l, &a, &b, (enum gossip_status)status, WIRE_UPDATES);
     ck_assert_int_eq(lone_status(l, &b), GOSSIP_ALIVE);
     ck_assert_uint_eq(l->told_count, 0);
 }
@@ -169,7 +169,7 @@ END_TEST
 START_TEST(who_believes_an_outdated_suspicion_is_told_better)
 {
     b.row.incarnation = 5;
-    lone_hear_full(l, &b, &b, GOSSIP_ALIVE, WIRE_NEWS);
+    lone_hear_full(l, &b, &b, GOSSIP_ALIVE, WIRE_UPDATES);
     lone_forget(l);
     b.row.incarnation = 4;
     lone_hear_said(l, &a, &b, GOSSIP_SUSPECT);
@@ -192,14 +192,14 @@ START_TEST(new_tags_and_addresses_are_told_as_updates)
     b.row.incarnation = 2;
     b.profile.tags = "role\0db\0";
     b.profile.tags_bytes = 8;
-    lone_hear_full(l, &a, &b, GOSSIP_ALIVE, WIRE_NEWS);
+    lone_hear_full(l, &a, &b, GOSSIP_ALIVE, WIRE_UPDATES);
     ck_assert_uint_eq(lone_told(l, GOSSIP_EVENT_UPDATE, "p2"), 1);
     struct gossip_member m;
     ck_assert(gossip_find(l->g, "p2", &m));
     ck_assert_mem_eq(m.profile->tags, "role\0db\0", 8);
     b.row.incarnation = 3;
     b.profile.addr.port = 8000;
-    lone_hear_full(l, &a, &b, GOSSIP_ALIVE, WIRE_NEWS);
+    lone_hear_full(l, &a, &b, GOSSIP_ALIVE, WIRE_UPDATES);
     ck_assert_uint_eq(lone_told(l, GOSSIP_EVENT_UPDATE, "p2"), 2);
     ck_assert(gossip_find(l->g, "p2", &m));
     ck_assert_uint_eq(m.profile->addr.port, 8000);
@@ -210,7 +210,7 @@ START_TEST(a_restart_with_another_name_renames_the_member)
 {
     b.profile.generation++;
     b.profile.name = "renamed";
-    lone_hear_full(l, &b, &b, GOSSIP_ALIVE, WIRE_NEWS);
+    lone_hear_full(l, &b, &b, GOSSIP_ALIVE, WIRE_UPDATES);
     ck_assert_int_eq(lone_status(l, &b), GOSSIP_ALIVE);
     struct gossip_member m;
     ck_assert(!gossip_find(l->g, "p2", &m));
@@ -228,7 +228,7 @@ START_TEST(a_member_that_was_dead_before_is_remembered_and_not_told)
     ck_assert_int_eq(lone_status(l, &f), GOSSIP_LEFT);
     ck_assert_uint_eq(l->told_count, 0);
     e.row.incarnation = 2;
-    lone_hear_full(l, &e, &e, GOSSIP_ALIVE, WIRE_NEWS);
+    lone_hear_full(l, &e, &e, GOSSIP_ALIVE, WIRE_UPDATES);
     ck_assert_uint_eq(lone_told(l, GOSSIP_EVENT_JOIN, "p5"), 1);
 }
 END_TEST
@@ -236,7 +236,7 @@ END_TEST
 /* Else whoever forges our address could be flooded by us. */
 START_TEST(a_packet_full_of_old_claims_is_answered_with_one)
 {
-    struct wire_writer w = lone_begin(l, &a, WIRE_NEWS);
+    struct wire_writer w = lone_begin(l, &a, WIRE_UPDATES);
     struct peer *others[] = {&b, &c, &d};
     for (int times = 0; times < 10; times++)
         for (int i = 0; i < 3; i++) {
@@ -271,7 +271,7 @@ START_TEST(an_id_that_only_begins_like_a_known_one_is_refused)
     forged.profile.generation += 5;
     forged.row.profile = &forged.profile;
     forged.profile.name = "forged";
-    lone_hear_full(l, &a, &forged, GOSSIP_ALIVE, WIRE_NEWS);
+    lone_hear_full(l, &a, &forged, GOSSIP_ALIVE, WIRE_UPDATES);
     lone_hear_full(l, &a, &forged, GOSSIP_LEFT, WIRE_DELTA);
     ck_assert_int_eq(lone_status(l, &b), GOSSIP_ALIVE);
     ck_assert_int_eq(lone_status(l, &forged), -1);
@@ -279,7 +279,7 @@ START_TEST(an_id_that_only_begins_like_a_known_one_is_refused)
     self.profile.id[15] ^= 1;
     self.profile.generation += 5;
     self.row.profile = &self.profile;
-    lone_hear_full(l, &a, &self, GOSSIP_ALIVE, WIRE_NEWS);
+    lone_hear_full(l, &a, &self, GOSSIP_ALIVE, WIRE_UPDATES);
     ck_assert_uint_eq(gossip_self(l->g).profile->generation, LONE_GENERATION);
     ck_assert_uint_eq(l->told_count, 0);
 }
@@ -288,7 +288,7 @@ END_TEST
 START_TEST(a_pruned_member_is_shown_no_longer_however_the_news_comes)
 {
     lone_hear_left(l, &c, &a);
-    a.row.hidden = b.row.hidden = true;
+    a.row.pruned = b.row.pruned = true;
     lone_hear_said(l, &c, &a, GOSSIP_LEFT);
     lone_hear_left(l, &c, &b);
     ck_assert_int_eq(lone_status(l, &a), -1);
@@ -301,9 +301,9 @@ START_TEST(a_pruned_member_is_shown_no_longer_however_the_news_comes)
         ck_assert_str_ne(m.profile->name, "p1");
     ck_assert_uint_eq(shown, 3);
     /* It may come back. */
-    a.row.hidden = false;
+    a.row.pruned = false;
     a.row.incarnation++;
-    lone_hear_full(l, &a, &a, GOSSIP_ALIVE, WIRE_NEWS);
+    lone_hear_full(l, &a, &a, GOSSIP_ALIVE, WIRE_UPDATES);
     ck_assert_int_eq(lone_status(l, &a), GOSSIP_ALIVE);
     ck_assert_uint_eq(lone_told(l, GOSSIP_EVENT_JOIN, "p1"), 1);
 }
@@ -350,7 +350,7 @@ static void hear_anything(struct rng *rng)
 {
     struct peer about, from;
     static char name[8];
-    static const enum wire_kind kinds[] = {WIRE_NEWS, WIRE_DELTA};
+    static const enum wire_kind kinds[] = {WIRE_UPDATES, WIRE_DELTA};
     peer_init(&about, rng_below(rng, 8) ? 1 + rng_below(rng, 12) : 200);
     peer_init(&from, 1 + rng_below(rng, 12));
     snprintf(name, sizeof name, "p%u", 1 + rng_below(rng, 12));
@@ -359,7 +359,7 @@ static void hear_anything(struct rng *rng)
     about.profile.generation += rng_below(rng, 3);
     about.profile.addr.port = (uint16_t)(about.profile.addr.port + rng_below(rng, 2));
     about.row.incarnation = rng_below(rng, 4);
-    about.row.hidden = rng_below(rng, 4) == 0;
+    about.row.pruned = rng_below(rng, 4) == 0;
     about.row.profile = &about.profile;
     if (rng_below(rng, 2))
         lone_hear_said(l, &from, &about, (enum gossip_status)rng_below(rng, 5));

@@ -51,9 +51,9 @@ static void finish(struct packet *p, const struct wire_writer *w)
 static void put_body(struct wire_writer *w, enum wire_kind kind)
 {
     static const unsigned bytes[WIRE_KINDS] = {
-        [WIRE_PING] = 13, [WIRE_ACK] = 4,    [WIRE_EVIDENCE] = 13,
-        [WIRE_NEWS] = 0,  [WIRE_JOIN] = 4,   [WIRE_DIGEST] = 9,
-        [WIRE_DELTA] = 7, [WIRE_REFUSE] = 8, [WIRE_LEASE] = 16,
+        [WIRE_PING] = 13,   [WIRE_ACK] = 4,    [WIRE_EVIDENCE] = 13,
+        [WIRE_UPDATES] = 0, [WIRE_JOIN] = 4,   [WIRE_DIGEST] = 9,
+        [WIRE_DELTA] = 7,   [WIRE_REFUSE] = 8, [WIRE_LEASE] = 16,
     };
     for (unsigned i = 0; i < bytes[kind]; i++)
         wire_put(w, 0, 1);
@@ -80,7 +80,7 @@ static struct member row_of(const struct gossip_profile *profile)
 static struct packet news_of(const struct member *m, bool full)
 {
     struct packet p;
-    struct wire_writer w = begin(&p, WIRE_NEWS);
+    struct wire_writer w = begin(&p, WIRE_UPDATES);
     ck_assert(full ? wire_put_full(&w, m, 0) : wire_put_short(&w, m, 3));
     finish(&p, &w);
     return p;
@@ -98,7 +98,7 @@ static uint32_t age_of(struct member m, enum gossip_status status, int64_t now_u
     struct packet p;
     struct wire_message message;
     struct wire_record r;
-    struct wire_writer w = begin(&p, WIRE_NEWS);
+    struct wire_writer w = begin(&p, WIRE_UPDATES);
     m.status = (uint8_t)status;
     ck_assert(wire_put_full(&w, &m, now_us));
     finish(&p, &w);
@@ -145,13 +145,13 @@ START_TEST(bodies_come_back)
     struct wire_writer w = begin(&p, WIRE_PING);
     wire_put(&w, 0xdeadbeef, 4);
     wire_put(&w, UINT64_C(0xfeedfacecafebeef), 8);
-    wire_put(&w, WIRE_UNREACHED, 1);
+    wire_put(&w, WIRE_COMPLAINT, 1);
     finish(&p, &w);
     ck_assert_uint_eq(p.len, 37);
     ck_assert_int_eq(decode(p.bytes, p.len, &m), GOSSIP_OK);
     ck_assert_uint_eq(m.ping.seq, 0xdeadbeef);
     ck_assert_uint_eq(m.ping.target, UINT64_C(0xfeedfacecafebeef));
-    ck_assert_uint_eq(m.ping.flags, WIRE_UNREACHED);
+    ck_assert_uint_eq(m.ping.flags, WIRE_COMPLAINT);
 
     w = begin(&p, WIRE_ACK);
     wire_put(&w, 7, 4);
@@ -163,13 +163,13 @@ START_TEST(bodies_come_back)
     wire_put(&w, 42, 8);
     wire_put(&w, 1234, 2);
     wire_put(&w, 567, 2);
-    wire_put(&w, WIRE_ILL, 1);
+    wire_put(&w, WIRE_DEGRADED, 1);
     finish(&p, &w);
     ck_assert_int_eq(decode(p.bytes, p.len, &m), GOSSIP_OK);
     ck_assert_uint_eq(m.evidence.subject, 42);
     ck_assert_double_eq(m.evidence.phi, 12.34);
     ck_assert_uint_eq(m.evidence.age_ms, 567);
-    ck_assert_uint_eq(m.evidence.flags, WIRE_ILL);
+    ck_assert_uint_eq(m.evidence.flags, WIRE_DEGRADED);
 
     w = begin(&p, WIRE_JOIN);
     wire_put(&w, 0xffffffff, 4);
@@ -229,29 +229,29 @@ START_TEST(records_come_back_in_every_form)
         const struct gossip_profile *profile = profiles[form % 2];
         bool full = form / 2 % 2;
         struct member row = row_of(profile);
-        row.hidden = form / 4 % 2;
-        row.partly = form / 8 % 2;
-        row.odd = form / 16 % 2;
+        row.pruned = form / 4 % 2;
+        row.unreachable = form / 8 % 2;
+        row.parity = form / 16 % 2;
         row.status = (uint8_t)(form / 32);
         struct packet p = news_of(&row, full);
         struct wire_message m;
         struct wire_record r;
         /* Who leaves or is gone is so no longer. */
-        if (row.partly && row.status > GOSSIP_SUSPECT) {
+        if (row.unreachable && row.status > GOSSIP_SUSPECT) {
             ck_assert_int_eq(decode_packet(&p), GOSSIP_ERROR_MALFORMED);
             continue;
         }
         ck_assert_int_eq(wire_decode(p.bytes, p.len, cluster, &m), GOSSIP_OK);
         ck_assert(wire_next_record(&m.records, &r));
         ck_assert_int_eq(r.full, full);
-        ck_assert_int_eq(r.hidden, row.hidden);
+        ck_assert_int_eq(r.pruned, row.pruned);
         ck_assert_uint_eq(r.key, row.key);
         ck_assert_int_eq(r.fact.status, row.status);
-        ck_assert_int_eq(r.fact.partly, row.partly);
-        ck_assert_int_eq(r.fact.odd, row.odd);
+        ck_assert_int_eq(r.fact.unreachable, row.unreachable);
+        ck_assert_int_eq(r.fact.parity, row.parity);
         ck_assert_uint_eq(r.fact.generation, profile->generation);
         ck_assert_uint_eq(r.fact.incarnation, row.incarnation);
-        ck_assert_uint_eq(r.accuser, full ? 0 : 3);
+        ck_assert_uint_eq(r.observer, full ? 0 : 3);
         if (full) {
             ck_assert_mem_eq(r.profile.id, profile->id, sizeof profile->id);
             ck_assert(profile_addr_equal(&r.profile.addr, &profile->addr));
@@ -321,7 +321,7 @@ END_TEST
 START_TEST(a_foreign_header_is_refused_for_what_it_is)
 {
     struct packet p;
-    struct wire_writer w = begin(&p, WIRE_NEWS);
+    struct wire_writer w = begin(&p, WIRE_UPDATES);
     finish(&p, &w);
     static const struct {
         size_t at;
@@ -373,8 +373,9 @@ START_TEST(unknown_flags_of_bodies_are_refused)
         size_t at; /* of the flags, in the body */
         unsigned known;
     } bodies[] = {
-        {WIRE_PING, 12, WIRE_UNREACHED},
-        {WIRE_EVIDENCE, 12, WIRE_REACHED | WIRE_ACCUSING | WIRE_ILL | WIRE_POOR | WIRE_HEARD},
+        {WIRE_PING, 12, WIRE_COMPLAINT},
+        {WIRE_EVIDENCE, 12,
+         WIRE_REACHED | WIRE_SUSPECTING | WIRE_DEGRADED | WIRE_LOSSY | WIRE_SIGN},
         {WIRE_DELTA, 4, WIRE_WANT_BACK},
     };
     for (size_t i = 0; i < COUNT(bodies); i++)
@@ -499,7 +500,7 @@ static void check_accepted(const struct packet *p)
     while (wire_next_record(&m.records, &r)) {
         ck_assert_uint_ne(r.key, 0);
         ck_assert_uint_le(r.fact.incarnation, WIRE_INCARNATION_MAX);
-        ck_assert_int_le(r.fact.status, r.fact.partly ? GOSSIP_SUSPECT : GOSSIP_LEFT);
+        ck_assert_int_le(r.fact.status, r.fact.unreachable ? GOSSIP_SUSPECT : GOSSIP_LEFT);
         if (r.full)
             ck_assert_int_eq(profile_check(&r.profile), GOSSIP_OK);
     }
