@@ -107,8 +107,9 @@ static void on_wake(evutil_socket_t fd, short what, void *arg)
 {
     struct control *c = arg;
     (void)fd, (void)what;
-    for (struct control_client *client = LIST_FIRST(&c->clients), *next; client; client = next) {
-        next = LIST_NEXT(client, link);
+    c->next_turn = LIST_FIRST(&c->clients);
+    for (struct control_client *client; (client = c->next_turn);) {
+        c->next_turn = LIST_NEXT(client, link);
         control_client_work(client);
     }
 }

@@ -17,7 +17,10 @@
 #define CONTROL_PENDING_BYTES_MAX                                                                  \
     (1 << 14) /* answers a client has not read; over it nothing more is read from it, and its      \
                * streams' records wait in the journal; those that the journal then no longer keeps \
-               * are told as a gap */
+               * are a gap */
+#define CONTROL_UNREAD_BYTES_MAX                                                                   \
+    (128 << 20) /* answers that all clients together have not read: 30 views of the largest        \
+                 * cluster; over it the client is closed that has taken nothing for the longest */
 
 struct control;
 struct handlers;

@@ -18,17 +18,70 @@
 
 _Static_assert(CONTROL_DEPTH_MAX == RPC_DEPTH_MAX, "the depth that is promised is the one kept");
 
-bool control_client_has_room(const struct control_client *c)
+static size_t unsent_bytes(const struct control_client *c)
 {
-    return evbuffer_get_length(bufferevent_get_output(c->bev)) < CONTROL_PENDING_BYTES_MAX;
+    return evbuffer_get_length(bufferevent_get_output(c->bev));
 }
 
-static bool has_unsent(const struct control_client *c)
+bool control_client_has_room(const struct control_client *c)
 {
-    return evbuffer_get_length(bufferevent_get_output(c->bev)) > 0;
+    return unsent_bytes(c) < CONTROL_PENDING_BYTES_MAX;
+}
+
+/* ---- the end ---- */
+
+static void leave_if_asked(struct control_client *c)
+{
+    const struct control_requests *requests = c->control->parts.requests;
+    if (!c->leave)
+        return;
+    c->leave = false;
+    requests->leave(c->control->parts.requests_arg);
+}
+
+/* Closes it now, whatever waits. */
+static void drop(struct control_client *c)
+{
+    leave_if_asked(c);
+    control_client_free(c);
 }
 
 /* ---- answers ---- */
+
+/* The client but `c` that has a large answer and has taken nothing for the longest. NULL: there is
+ * none. *unread: the bytes of all. */
+static struct control_client *most_stalled(const struct control_client *c, size_t *unread)
+{
+    struct control_client *other, *stalled = NULL;
+    *unread = 0;
+    LIST_FOREACH (other, &c->control->clients, link) {
+        *unread += unsent_bytes(other);
+        if (other != c && !control_client_has_room(other) &&
+            (!stalled || other->taken_us < stalled->taken_us))
+            stalled = other;
+    }
+    return stalled;
+}
+
+/* A client has one large answer at the most, but there may be many clients. */
+static void limit_unread(const struct control_client *c)
+{
+    size_t unread;
+    struct control_client *stalled;
+    while ((stalled = most_stalled(c, &unread)) && unread > CONTROL_UNREAD_BYTES_MAX) {
+        log_warn("control: closed a client that does not read its answer of %zu bytes",
+                 unsent_bytes(stalled));
+        drop(stalled);
+    }
+}
+
+static void on_taken(struct evbuffer *output, const struct evbuffer_cb_info *info, void *arg)
+{
+    struct control_client *c = arg;
+    (void)output;
+    if (info->n_deleted > 0)
+        c->taken_us = host_now_us();
+}
 
 struct rpc_out *control_client_begin(struct control_client *c, uint64_t seq, const char *error)
 {
@@ -41,11 +94,35 @@ struct rpc_out *control_client_begin(struct control_client *c, uint64_t seq, con
     return out;
 }
 
+static void free_bytes(const void *bytes, size_t len, void *arg)
+{
+    (void)bytes, (void)len;
+    free(arg);
+}
+
+/* Hands the bytes over as they are: a copy would be as large again. */
+static bool send_large(struct control_client *c, msgpack_sbuffer *bytes)
+{
+    size_t len = bytes->size;
+    char *data = msgpack_sbuffer_release(bytes), *fitting = realloc(data, len);
+    data = fitting ? fitting : data;
+    if (evbuffer_add_reference(bufferevent_get_output(c->bev), data, len, free_bytes, data) == 0) {
+        limit_unread(c);
+        return true;
+    }
+    free(data);
+    return false;
+}
+
 void control_client_send(struct control_client *c)
 {
-    const struct rpc_out *out = &c->control->out;
-    if (out->failed || bufferevent_write(c->bev, out->bytes.data, out->bytes.size) != 0)
-        c->unusable = true;
+    struct rpc_out *out = &c->control->out;
+    bool sent = false;
+    if (!out->failed && out->bytes.size > CONTROL_PENDING_BYTES_MAX)
+        sent = send_large(c, &out->bytes);
+    else if (!out->failed)
+        sent = bufferevent_write(c->bev, out->bytes.data, out->bytes.size) == 0;
+    c->unusable |= !sent;
 }
 
 /* ---- requests ---- */
@@ -134,23 +211,7 @@ static void take_requests(struct control_client *c)
     }
 }
 
-/* ---- the end ---- */
-
-static void leave_if_asked(struct control_client *c)
-{
-    if (!c->leave)
-        return;
-    c->leave = false;
-    const struct control_parts *parts = &c->control->parts;
-    parts->requests->leave(parts->requests_arg);
-}
-
-/* Closes it now, whatever waits. */
-static void drop(struct control_client *c)
-{
-    leave_if_asked(c);
-    control_client_free(c);
-}
+/* ---- turns ---- */
 
 /* Closing while it still sends would reset the connection, and it might never read what it was
  * told: so our side is shut first, and what still comes is thrown away until it closes. */
@@ -171,7 +232,7 @@ static void finish(struct control_client *c)
         drop(c);
         return;
     }
-    if (has_unsent(c))
+    if (unsent_bytes(c) > 0)
         return;
     leave_if_asked(c);
     if (!c->ending || c->pending_count > 0)
@@ -181,8 +242,6 @@ static void finish(struct control_client *c)
     else
         shut(c);
 }
-
-/* ---- turns ---- */
 
 /* Reads only from who reads what it is told. */
 static void set_reading(struct control_client *c)
@@ -201,6 +260,7 @@ void control_client_work(struct control_client *c)
 {
     take_requests(c);
     control_stream_feed(c);
+    control_lock_feed(c);
     set_reading(c);
     finish(c);
 }
@@ -244,10 +304,12 @@ bool control_client_new(struct control *control, int fd, bool tcp)
     LIST_INSERT_HEAD(&control->clients, c, link);
     control->clients_count++;
     control->tcp_clients_count += tcp;
+    c->taken_us = host_now_us();
     bufferevent_setcb(bev, on_read_or_written, on_read_or_written, on_event, c);
     bufferevent_setwatermark(bev, EV_READ, 0, CONTROL_OBJECT_BYTES_MAX);
     bufferevent_set_timeouts(bev, &(struct timeval){.tv_sec = GREETING_S}, NULL);
-    if (bufferevent_enable(bev, EV_READ | EV_WRITE) == 0)
+    if (evbuffer_add_cb(bufferevent_get_output(bev), on_taken, c) &&
+        bufferevent_enable(bev, EV_READ | EV_WRITE) == 0)
         return true;
     control_client_free(c);
     return false;
@@ -264,6 +326,8 @@ void control_client_free(struct control_client *c)
     control_stream_end_all(c);
     control_admin_forget_pending(c);
     control_lock_abandon_all(c);
+    if (control->next_turn == c)
+        control->next_turn = LIST_NEXT(c, link);
     LIST_REMOVE(c, link);
     control->clients_count--;
     control->tcp_clients_count -= c->tcp;

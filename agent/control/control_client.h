@@ -30,6 +30,7 @@ struct control_client {
     struct control *control;
     struct bufferevent *bev;
     bool tcp;
+    int64_t taken_us; /* when it last took some of what was sent */
 
     bool handshaken, authenticated;
     struct rpc_skim skim;                  /* over the object that comes in now */
@@ -62,6 +63,7 @@ struct control {
     int64_t started_us;
     struct control_listener listeners[2]; /* Unix, TCP */
     struct control_clients clients;
+    struct control_client *next_turn; /* after the one that has its turn */
     size_t clients_count, tcp_clients_count;
     size_t streams_count; /* of all clients */
     struct event *wake;   /* gives every client a turn, in the loop's next round */

@@ -52,6 +52,8 @@ control_command_fn control_info_stats, control_info_info, control_info_explain;
 
 /* control_lock */
 control_command_fn control_lock_take, control_lock_give_back;
+/* Writes what has changed of all locks of a client, as much as there is room for. */
+void control_lock_feed(struct control_client *c);
 /* The client is gone: what it held goes when it is over. */
 void control_lock_abandon_all(struct control_client *c);
 

@@ -1,29 +1,52 @@
 #include "agent/control/control_command.h"
 #include "agent/vip/locks.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* A lock that a client holds or waits for, for as long as its connection lasts. */
+/* A lock that a client holds or waits for, for as long as its connection lasts. Only its newest
+ * state waits to be sent: a stopped client costs no more with every renewal. A client that missed a
+ * loss sees it by the epoch, which is another after each. */
 struct control_lock {
     LIST_ENTRY(control_lock) link;
     char name[GOSSIP_NAME_BYTES_MAX + 1];
     struct control_client *client;
     struct lock *lock;
     uint64_t seq;
+    bool unsent; /* this: */
+    struct lock_state state;
+    char holder[GOSSIP_NAME_BYTES_MAX + 1];
 };
 
 static void on_changed(void *arg, const struct lock_state *state)
 {
     struct control_lock *l = arg;
+    l->unsent = true;
+    l->state = *state;
+    snprintf(l->holder, sizeof l->holder, "%s", state->holder);
+    control_wake(l->client->control);
+}
+
+static void send_state(struct control_lock *l)
+{
     struct rpc_out *out = control_client_begin(l->client, l->seq, "");
     rpc_map_begin(out, NULL);
-    rpc_put_boolean(out, "held", state->held);
-    rpc_put_signed(out, "until_us", state->until_us);
-    rpc_put_unsigned(out, "epoch", state->epoch);
-    rpc_put_text(out, "holder", state->holder);
+    rpc_put_boolean(out, "held", l->state.held);
+    rpc_put_signed(out, "until_us", l->state.until_us);
+    rpc_put_unsigned(out, "epoch", l->state.epoch);
+    rpc_put_text(out, "holder", l->holder);
     rpc_end(out);
     control_client_send(l->client);
+    l->unsent = false;
+}
+
+void control_lock_feed(struct control_client *c)
+{
+    struct control_lock *l;
+    LIST_FOREACH (l, &c->locks, link)
+        if (l->unsent && !c->unusable && control_client_has_room(c))
+            send_state(l);
 }
 
 const char *control_lock_take(struct control_request *r)

@@ -6,6 +6,7 @@
 #include "tests/unit/peer.h"
 #include "tests/unit/unit.h"
 
+#include <malloc.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -243,6 +244,38 @@ START_TEST(a_view_larger_than_what_may_be_pending_is_answered)
 }
 END_TEST
 
+/* Each alone is bounded by the view; of many the sum must be, too. */
+START_TEST(views_that_nobody_reads_are_bounded_together)
+{
+    enum { CLIENTS = 200 };
+    static struct peer idle[CLIENTS];
+    char name[16], tags[GOSSIP_TAGS_BYTES_MAX] = "k";
+    memset(tags + 2, 'x', sizeof tags - 3);
+    for (int i = 0; i < 4000; i++) {
+        snprintf(name, sizeof name, "n%d", i);
+        fake_member_add(name, GOSSIP_ALIVE, tags, sizeof tags);
+    }
+    for (int i = 0; i < CLIENTS; i++)
+        peer_open_greeted(&idle[i]);
+    struct mallinfo2 before = mallinfo2();
+    fake.step_us = 1;
+    for (int i = 0; i < CLIENTS; i++) {
+        peer_ask(&idle[i], 1, i % 2 ? "view" : "members");
+        peer_turn();
+    }
+    struct mallinfo2 after = mallinfo2();
+    ck_assert_uint_lt(after.uordblks + after.hblkhd - before.uordblks - before.hblkhd,
+                      CONTROL_UNREAD_BYTES_MAX + (32 << 20));
+    peer_ask(&p, 1, "info"); /* others are answered */
+    peer_expect_answer(&p, 1, "");
+    peer_expect_start(&p, "{\"agent\"=>");
+    peer_expect_answer(&idle[CLIENTS - 1], 1, ""); /* and the last that asked */
+    peer_expect_start(&idle[CLIENTS - 1], "{\"members\"=>[{\"name\"=>\"a\"");
+    for (int i = 0; i < CLIENTS; i++)
+        peer_close(&idle[i]);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("control members");
@@ -260,6 +293,7 @@ int main(void)
     tcase_add_test(t, a_filter_that_takes_too_long_is_given_up);
     tcase_add_test(t, a_filter_that_backtracks_without_end_is_given_up);
     tcase_add_test(t, a_view_larger_than_what_may_be_pending_is_answered);
+    tcase_add_test(t, views_that_nobody_reads_are_bounded_together);
     suite_add_tcase(s, t);
     return unit_run(s);
 }

@@ -5,6 +5,8 @@
 #include "tests/unit/peer.h"
 #include "tests/unit/unit.h"
 
+#include <malloc.h>
+#include <stdio.h>
 #include <string.h>
 
 static struct peer p;
@@ -171,6 +173,37 @@ START_TEST(a_lock_that_cannot_be_is_refused_and_too_many_are)
 }
 END_TEST
 
+/* What the process has taken of the heap. */
+static size_t heap_bytes(void)
+{
+    struct mallinfo2 info = mallinfo2();
+    return info.uordblks + info.hblkhd;
+}
+
+START_TEST(a_lock_whose_client_never_reads_costs_its_newest_state)
+{
+    enum { RENEWALS = 100000, RECORDS_MAX = 20000 };
+    char last[128];
+    take_lock(1);
+    peer_expect_answer(&p, 1, "");
+    size_t before = heap_bytes();
+    for (int i = 1; i <= RENEWALS; i++) {
+        struct lock_state state = {.held = true, .until_us = i, .epoch = 9, .holder = "a"};
+        fake_vips.changed(fake_vips.changed_arg, &state);
+        peer_turn();
+    }
+    ck_assert_uint_lt(heap_bytes() - before, 4 * CONTROL_PENDING_BYTES_MAX);
+    snprintf(last, sizeof last,
+             "{\"held\"=>true, \"until_us\"=>%d, \"epoch\"=>9, \"holder\"=>\"a\"}", RENEWALS);
+    int records = 0;
+    do {
+        peer_expect_answer(&p, 1, "");
+        ck_assert_int_lt(++records, RECORDS_MAX);
+    } while (strcmp(peer_next(&p), last) != 0);
+    peer_expect_silence(&p);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("control: vips");
@@ -183,6 +216,8 @@ int main(void)
     tcase_add_test(t, a_lock_is_told_of_until_the_connection_ends);
     tcase_add_test(t, a_lock_is_given_back_when_that_is_said);
     tcase_add_test(t, a_lock_that_cannot_be_is_refused_and_too_many_are);
+    tcase_add_test(t, a_lock_whose_client_never_reads_costs_its_newest_state);
+    tcase_set_timeout(t, 60);
     suite_add_tcase(s, t);
     return unit_run(s);
 }
