@@ -1,20 +1,19 @@
 #include "agent/state/store.h"
 
 #include "agent/base/address.h"
+#include "agent/base/clock.h"
 #include "agent/base/directory.h"
+#include "agent/base/file.h"
 #include "agent/base/log.h"
-#include "agent/config/config.h"
+#include "agent/state/statefile.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 #include <time.h>
-#include <unistd.h>
 
 #define FORMAT_VERSION 1
 #define IDENTITY_FILE "identity"
@@ -38,7 +37,7 @@ _Static_assert(STORE_PEERS_MAX *PEER_LINE_BYTES_MAX + 64 <= STATEFILE_BYTES_MAX,
 struct store {
     char *dir;
     struct directory directory;
-    struct saver *peers, *leases;
+    struct file_writer *peers, *leases;
 };
 
 /* ---- the files' text ---- */
@@ -46,24 +45,22 @@ struct store {
 static void identity_write(const struct store_identity *identity, struct statefile *f)
 {
     char id[ID_TEXT_BYTES];
-
     for (size_t i = 0; i < GOSSIP_ID_BYTES; i++)
         snprintf(id + 2 * i, 3, "%02x", identity->id[i]);
     f->len = 0;
     statefile_add(f, IDENTITY_HEADING " %d\nid %s\ngeneration %" PRIu64 "\n", FORMAT_VERSION, id,
                   identity->generation);
-    statefile_seal(f);
+    statefile_add_sum(f);
 }
 
 static void peers_write(const struct gossip_addr *peers, size_t count, struct statefile *f)
 {
     char addr[ADDRESS_TEXT_BYTES];
-
     f->len = 0;
     statefile_add(f, PEERS_HEADING " %d\n", FORMAT_VERSION);
     for (size_t i = 0; i < count; i++)
         statefile_add(f, "peer %s\n", address_text(peers[i].ip, peers[i].port, addr));
-    statefile_seal(f);
+    statefile_add_sum(f);
 }
 
 static void leases_write(const struct store_leases *leases, struct statefile *f)
@@ -78,14 +75,14 @@ static void leases_write(const struct store_leases *leases, struct statefile *f)
         for (unsigned j = 0; j < list->count; j++)
             statefile_add(f, "voter %s\n", list->names[j]);
     }
-    statefile_seal(f);
+    statefile_add_sum(f);
 }
 
-static bool identity_parse(const struct statefile *f, struct store_identity *identity)
+static bool identity_parse(const struct statefile *f, void *into)
 {
+    struct store_identity *identity = into;
     struct statefile again;
     char id[ID_TEXT_BYTES];
-
     if (sscanf(f->bytes, IDENTITY_HEADING " %*u id %32[0-9a-f] generation %" SCNu64, id,
                &identity->generation) != 2)
         return false;
@@ -99,29 +96,33 @@ static bool identity_parse(const struct statefile *f, struct store_identity *ide
     return statefile_same(f, &again);
 }
 
-static bool peers_parse(const struct statefile *f, struct gossip_addr *peers, size_t *count)
-{
-    struct statefile again;
-    char addr[ADDRESS_TEXT_BYTES];
-    const char *line = strchr(f->bytes, '\n');
+struct store_peers {
+    struct gossip_addr *addrs; /* STORE_PEERS_MAX */
+    size_t count;
+};
 
-    for (*count = 0; line != NULL && *count < STORE_PEERS_MAX; ++*count) {
-        peers[*count] = (struct gossip_addr){0};
-        if (sscanf(line, "\npeer %55s", addr) != 1 ||
-            !address_parse(addr, peers[*count].ip, &peers[*count].port))
+static bool peers_parse(const struct statefile *f, void *into)
+{
+    struct store_peers *peers = into;
+    struct statefile again;
+    char text[ADDRESS_TEXT_BYTES];
+    const char *line = strchr(f->bytes, '\n');
+    for (peers->count = 0; line && peers->count < STORE_PEERS_MAX; peers->count++) {
+        struct gossip_addr *addr = &peers->addrs[peers->count];
+        *addr = (struct gossip_addr){0};
+        if (sscanf(line, "\npeer %55s", text) != 1 || !address_parse(text, addr->ip, &addr->port))
             break;
         line = strchr(line + 1, '\n');
     }
-    peers_write(peers, *count, &again);
+    peers_write(peers->addrs, peers->count, &again);
     return statefile_same(f, &again);
 }
 
 /* The names that follow a "voters" line; *line moves behind the last. */
-static unsigned voters_parse(const char **line, char names[LEASE_VOTERS_MAX][NAME_BYTES])
+static unsigned leases_parse_names(const char **line, char names[LEASE_VOTERS_MAX][NAME_BYTES])
 {
     unsigned count = 0;
-
-    while (*line != NULL && count < LEASE_VOTERS_MAX &&
+    while (*line && count < LEASE_VOTERS_MAX &&
            strncmp(*line, "\nvoter ", strlen("\nvoter ")) == 0 &&
            sscanf(*line, "\nvoter %128s", names[count]) == 1) {
         count++;
@@ -130,33 +131,31 @@ static unsigned voters_parse(const char **line, char names[LEASE_VOTERS_MAX][NAM
     return count;
 }
 
-static bool list_parse(const char **line, struct voters *voters)
+static bool leases_parse_list(const char **line, struct voters *voters)
 {
     char names[LEASE_VOTERS_MAX][NAME_BYTES], how[16];
     const char *pointers[LEASE_VOTERS_MAX];
     uint32_t version;
-
     if (sscanf(*line, "\nvoters %" SCNu32 " %15s", &version, how) != 2)
         return false;
     *line = strchr(*line + 1, '\n');
-    unsigned count = voters_parse(line, names);
+    unsigned count = leases_parse_names(line, names);
     for (unsigned i = 0; i < count; i++)
         pointers[i] = names[i];
     return voters_restore(voters, version, strcmp(how, "waits") == 0, pointers, count);
 }
 
-static bool leases_parse(const struct statefile *f, struct store_leases *leases)
+static bool leases_parse(const struct statefile *f, void *into)
 {
+    struct store_leases *leases = into;
     struct statefile again;
     const char *line = strstr(f->bytes, "\nepochs ");
-
     *leases = (struct store_leases){0};
-    if (line == NULL ||
-        sscanf(f->bytes, LEASES_HEADING " %*u longest_ms %" SCNu32 " epochs %" SCNu64,
-               &leases->longest_ms, &leases->epochs) != 2)
+    if (!line || sscanf(f->bytes, LEASES_HEADING " %*u longest_ms %" SCNu32 " epochs %" SCNu64,
+                        &leases->longest_ms, &leases->epochs) != 2)
         return false;
     line = strchr(line + 1, '\n');
-    while (line != NULL && list_parse(&line, &leases->voters))
+    while (line && leases_parse_list(&line, &leases->voters))
         continue;
     leases_write(leases, &again);
     return statefile_same(f, &again);
@@ -164,24 +163,12 @@ static bool leases_parse(const struct statefile *f, struct store_leases *leases)
 
 /* ---- opening ---- */
 
-static void fail(char *error, const char *format, ...) __attribute__((format(printf, 2, 3)));
-
-static void fail(char *error, const char *format, ...)
-{
-    va_list args;
-
-    va_start(args, format);
-    vsnprintf(error, STORE_ERROR_BYTES, format, args);
-    va_end(args);
-}
-
 struct store *store_open(const char *state_dir, char *error)
 {
     struct store *s = calloc(1, sizeof *s);
     char *dir = strdup(state_dir);
-
-    if (s == NULL || dir == NULL) {
-        fail(error, "%s: out of memory", state_dir);
+    if (!s || !dir) {
+        error_set(error, "%s: out of memory", state_dir);
         free(s);
         free(dir);
         return NULL;
@@ -191,23 +178,23 @@ struct store *store_open(const char *state_dir, char *error)
         store_free(s);
         return NULL;
     }
-    s->peers = saver_new(dir, s->directory.dir_fd, PEERS_FILE,
-                         "a restart may not find the others by itself");
-    s->leases = saver_new(dir, s->directory.dir_fd, LEASES_FILE,
-                          "leases are as long as they were, and voters do not change");
-    if (s->peers != NULL && s->leases != NULL)
+    int fd = s->directory.dir_fd;
+    s->peers = file_writer_new(dir, fd, PEERS_FILE, "a restart may not find the others by itself");
+    s->leases = file_writer_new(dir, fd, LEASES_FILE,
+                                "leases are as long as they were, and voters do not change");
+    if (s->peers && s->leases)
         return s;
-    fail(error, "%s: %s", dir, strerror(errno));
+    error_set(error, "%s: %s", dir, strerror(errno));
     store_free(s);
     return NULL;
 }
 
 void store_free(struct store *s)
 {
-    if (s == NULL)
+    if (!s)
         return;
-    saver_free(s->peers);
-    saver_free(s->leases);
+    file_writer_free(s->peers);
+    file_writer_free(s->leases);
     directory_close(&s->directory);
     free(s->dir);
     free(s);
@@ -215,154 +202,124 @@ void store_free(struct store *s)
 
 /* ---- reading ---- */
 
-enum found { MISSING, UNREADABLE, FOUND };
-
-/* UNREADABLE: errno says why. Where something lies that is no file of ours, FOUND with no text. */
-static enum found find(const struct store *s, const char *name, struct statefile *f)
-{
-    if (statefile_read(s->directory.dir_fd, name, f) || errno == EFBIG)
-        return FOUND;
-    return errno == ENOENT ? MISSING : UNREADABLE;
-}
+/* UNREADABLE: also what cannot be used, and cannot be set aside. */
+enum store_found { STORE_MISSING, STORE_FOUND, STORE_SET_ASIDE, STORE_UNREADABLE };
 
 /* What is wrong with a file that could not be parsed. */
-static const char *diagnose(const struct statefile *f, const char *heading)
+static const char *store_diagnose(const struct statefile *f, const char *heading)
 {
     size_t bytes = strlen(heading);
     bool ours = strncmp(f->bytes, heading, bytes) == 0 && f->bytes[bytes] == ' ';
-
     if (ours && strtoul(f->bytes + bytes + 1, NULL, 10) > FORMAT_VERSION)
         return "written by a later version";
     return "damaged";
 }
 
-/* False with errno. */
-static bool set_aside(const struct store *s, const char *name, const char *why)
-{
-    if (!statefile_set_aside(s->directory.dir_fd, name))
-        return false;
-    log_warn("%s/%s: %s; set aside as %s.bad", s->dir, name, why, name);
-    return true;
-}
-
-static bool identity_new(const struct store *s, struct store_identity *identity, char *error)
-{
-    identity->generation = 0;
-    if (getrandom(identity->id, GOSSIP_ID_BYTES, 0) == GOSSIP_ID_BYTES)
-        return true;
-    fail(error, "%s: no random bytes for an identity: %s", s->dir, strerror(errno));
-    return false;
-}
-
-/* The identity on disk, or a new one if there is none that can be used. */
-static bool identity_find(const struct store *s, struct store_identity *identity, char *error)
+/* Reads a file into what `parse` fills. UNREADABLE with `error` filled: whatever is there stays, as
+ * only a file that is known to be missing may be taken for none. */
+static enum store_found store_read(const struct store *s, const char *name, const char *heading,
+                                   bool (*parse)(const struct statefile *f, void *into), void *into,
+                                   char *error)
 {
     struct statefile f;
-
-    switch (find(s, IDENTITY_FILE, &f)) {
-    case MISSING:
-        return identity_new(s, identity, error);
-    case UNREADABLE:
-        fail(error, "%s/" IDENTITY_FILE ": cannot be read: %s; let the agent's user read it",
-             s->dir, strerror(errno));
-        return false;
-    case FOUND:
-        break;
+    int fd = s->directory.dir_fd;
+    if (!file_read(fd, name, f.bytes, sizeof f.bytes, &f.len) && errno != EFBIG) {
+        if (errno == ENOENT)
+            return STORE_MISSING;
+        error_set(error, "%s/%s: cannot be read: %s; let the agent's user read it", s->dir, name,
+                  strerror(errno));
+        return STORE_UNREADABLE;
     }
-    if (identity_parse(&f, identity))
-        return true;
-    const char *why = diagnose(&f, IDENTITY_HEADING);
-    if (set_aside(s, IDENTITY_FILE, why))
-        return identity_new(s, identity, error);
-    fail(error, "%s/" IDENTITY_FILE ": %s, and cannot be set aside: %s; move it away", s->dir, why,
-         strerror(errno));
-    return false;
+    if (parse(&f, into))
+        return STORE_FOUND;
+    const char *why = store_diagnose(&f, heading);
+    if (file_set_aside(fd, name)) {
+        log_warn("%s/%s: %s; set aside as %s.bad", s->dir, name, why, name);
+        return STORE_SET_ASIDE;
+    }
+    error_set(error, "%s/%s: %s, and cannot be set aside: %s; move it to %s.bad", s->dir, name, why,
+              strerror(errno), name);
+    return STORE_UNREADABLE;
 }
 
-static uint64_t wall_clock_ms(void)
+static bool store_write(const struct store *s, const char *name, const struct statefile *f,
+                        char *error)
 {
-    struct timespec now;
-
-    clock_gettime(CLOCK_REALTIME, &now);
-    return now.tv_sec < 0 ? 0 : (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+    return file_replace(s->directory.dir_fd, name, f->bytes, f->len) ||
+           error_set(error,
+                     "%s/%s: cannot be written: %s; make room and let the agent's user write "
+                     "there, or choose another directory with -s",
+                     s->dir, name, strerror(errno));
 }
 
 bool store_identity(struct store *s, struct store_identity *identity, char *error)
 {
     struct statefile f;
-
-    if (!identity_find(s, identity, error))
+    uint64_t last = 0;
+    switch (store_read(s, IDENTITY_FILE, IDENTITY_HEADING, identity_parse, identity, error)) {
+    case STORE_UNREADABLE:
         return false;
-    uint64_t now = wall_clock_ms();
-    identity->generation = identity->generation < now ? now : identity->generation + 1;
+    case STORE_FOUND:
+        last = identity->generation;
+        break;
+    case STORE_MISSING:
+    case STORE_SET_ASIDE:
+        if (getrandom(identity->id, GOSSIP_ID_BYTES, 0) != GOSSIP_ID_BYTES)
+            return error_set(error, "%s: no random bytes for an identity: %s", s->dir,
+                             strerror(errno));
+    }
+    int64_t now_us = clock_us(CLOCK_REALTIME);
+    uint64_t now_ms = now_us < 0 ? 0 : (uint64_t)now_us / 1000;
+    identity->generation = last < now_ms ? now_ms : last + 1;
     identity_write(identity, &f);
-    if (statefile_write(s->directory.dir_fd, IDENTITY_FILE, &f))
-        return true;
-    fail(error,
-         "%s/" IDENTITY_FILE ": cannot be written: %s; make room and let the agent's user write "
-         "there, or choose another directory with -s",
-         s->dir, strerror(errno));
-    return false;
-}
-
-/* FOUND: its text; a file that then cannot be parsed is for drop. */
-static bool find_or_warn(const struct store *s, const char *name, struct statefile *f)
-{
-    enum found found = find(s, name, f);
-
-    if (found == UNREADABLE)
-        log_warn("%s/%s: cannot be read: %s", s->dir, name, strerror(errno));
-    return found == FOUND;
-}
-
-static void drop(const struct store *s, const char *name, const struct statefile *f,
-                 const char *heading)
-{
-    const char *why = diagnose(f, heading);
-
-    if (!set_aside(s, name, why))
-        log_warn("%s/%s: %s, and cannot be set aside: %s", s->dir, name, why, strerror(errno));
+    return store_write(s, IDENTITY_FILE, &f, error);
 }
 
 size_t store_peers(struct store *s, struct gossip_addr *peers)
 {
-    struct statefile f;
-    size_t count;
-
-    if (!find_or_warn(s, PEERS_FILE, &f))
-        return 0;
-    if (peers_parse(&f, peers, &count))
-        return count;
-    drop(s, PEERS_FILE, &f, PEERS_HEADING);
+    struct store_peers found = {.addrs = peers};
+    char error[ERROR_BYTES];
+    switch (store_read(s, PEERS_FILE, PEERS_HEADING, peers_parse, &found, error)) {
+    case STORE_FOUND:
+        return found.count;
+    case STORE_UNREADABLE:
+        log_warn("%s", error);
+        break;
+    case STORE_MISSING:
+    case STORE_SET_ASIDE:
+        break;
+    }
     return 0;
 }
 
-void store_leases(struct store *s, struct store_leases *leases)
+bool store_leases(struct store *s, struct store_leases *leases, char *error)
 {
-    struct statefile f;
-
-    *leases = (struct store_leases){0};
-    if (!find_or_warn(s, LEASES_FILE, &f) || leases_parse(&f, leases))
-        return;
-    *leases = (struct store_leases){.longest_ms = LEASE_LENGTH_MS_MAX};
-    drop(s, LEASES_FILE, &f, LEASES_HEADING);
+    bool forgotten = false;
+    switch (store_read(s, LEASES_FILE, LEASES_HEADING, leases_parse, leases, error)) {
+    case STORE_FOUND:
+        return true;
+    case STORE_UNREADABLE:
+        return false;
+    case STORE_MISSING: /* an agent may have ended between setting a file aside and the next write
+                         */
+        forgotten = file_was_set_aside(s->directory.dir_fd, LEASES_FILE);
+        break;
+    case STORE_SET_ASIDE:
+        forgotten = true;
+        break;
+    }
+    *leases = (struct store_leases){.longest_ms = forgotten ? LEASE_LENGTH_MS_MAX : 0};
+    return true;
 }
+
+/* ---- writing ---- */
 
 bool store_write_leases(struct store *s, const struct store_leases *leases, char *error)
 {
     struct statefile f;
-
     leases_write(leases, &f);
-    if (statefile_write(s->directory.dir_fd, LEASES_FILE, &f))
-        return true;
-    fail(error,
-         "%s/" LEASES_FILE ": cannot be written: %s; make room and let the agent's user "
-         "write there, or choose another directory with -s",
-         s->dir, strerror(errno));
-    return false;
+    return store_write(s, LEASES_FILE, &f, error);
 }
-
-/* ---- saving ---- */
 
 void store_save_peers(struct store *s, struct worker *w, const struct gossip_addr *peers,
                       size_t count)
@@ -370,20 +327,17 @@ void store_save_peers(struct store *s, struct worker *w, const struct gossip_add
     struct gossip_addr kept[STORE_PEERS_MAX];
     struct statefile f;
     size_t kept_count = 0;
-
-    for (size_t i = 0; i < count && kept_count < STORE_PEERS_MAX; i++) {
+    for (size_t i = 0; i < count && kept_count < STORE_PEERS_MAX; i++)
         if (peers[i].port != 0) /* an address without one could not be read again */
             kept[kept_count++] = peers[i];
-    }
     peers_write(kept, kept_count, &f);
-    saver_save(s->peers, w, &f, NULL, NULL);
+    file_writer_write(s->peers, w, f.bytes, f.len, NULL, NULL);
 }
 
 bool store_save_leases(struct store *s, struct worker *w, const struct store_leases *leases,
-                       saver_done_fn *done, void *arg)
+                       file_writer_done_fn *done, void *arg)
 {
     struct statefile f;
-
     leases_write(leases, &f);
-    return saver_save(s->leases, w, &f, done, arg);
+    return file_writer_write(s->leases, w, f.bytes, f.len, done, arg);
 }

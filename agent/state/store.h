@@ -1,9 +1,15 @@
-/* store: the state directory: who we are, and whom we knew. Text files, written whole, off the
- * loop: write to a new file, fsync, rename, fsync the directory. */
-#ifndef MUSTER_STORE_H
-#define MUSTER_STORE_H
+/* store: what a member must remember, in its state directory: its identity, addresses to rejoin by,
+ * and what a voter promised. Text files, replaced whole, off the event loop.
+ *
+ * A file whose content cannot be used (truncated, flipped, of a later version, no plain file) is
+ * set aside as FILE.bad, with a warning. A file that is there and cannot be read at all (no
+ * permission, a broken disk) is never replaced: a voter that forgets what it granted could grant it
+ * twice, so that the agent does not start. */
+#ifndef MUSTER_STATE_STORE_H
+#define MUSTER_STATE_STORE_H
 
-#include "agent/state/saver.h"
+#include "agent/base/error.h"
+#include "agent/base/file_writer.h"
 #include "gossip/gossip.h"
 #include "gossip/lease/voters.h"
 
@@ -12,34 +18,14 @@
 #include <stdint.h>
 
 #define STORE_PEERS_MAX 32 /* addresses kept to rejoin by; any one is enough */
-#define STORE_ERROR_BYTES 512
 
 struct store;
+struct worker;
 
 struct store_identity {
     uint8_t id[GOSSIP_ID_BYTES];
     uint64_t generation;
 };
-
-/* Opens the directory (made if missing, 0700; parents too) and locks it against a second agent.
- * NULL with `error` filled, naming the path and what would do. */
-struct store *store_open(const char *state_dir, char *error);
-void store_free(struct store *s);
-
-/* The identity to run with, and already on disk when this returns: the id found or a new random
- * one, the generation above every earlier one (the larger of last + 1 and the wall clock in ms, so
- * that it also grows over a directory restored from a backup). A file that is truncated, flipped or
- * from a later version is set aside as FILE.bad, with a warning in the log, and a new one is made.
- * Blocks; for start-up. False with `error` filled: nothing could be written. */
-bool store_identity(struct store *s, struct store_identity *identity, char *error);
-
-/* The addresses kept, at most STORE_PEERS_MAX; a bad file is set aside as above and counts as
- * none. Blocks; for start-up. */
-size_t store_peers(struct store *s, struct gossip_addr *peers);
-
-/* Writes the addresses on the worker. */
-void store_save_peers(struct store *s, struct worker *w, const struct gossip_addr *peers,
-                      size_t count);
 
 /* What a voter must not forget (gossip/lease/leases.h). */
 struct store_leases {
@@ -48,13 +34,38 @@ struct store_leases {
     struct voters voters;
 };
 
-/* All 0 if there was nothing; where a bad file was set aside, the longest lease that can be.
- * Blocks; for start-up. */
-void store_leases(struct store *s, struct store_leases *leases);
-/* Blocks; for start-up. False with `error` filled. */
+/* Opens the directory (made if missing, 0700; parents too) and locks it against a second agent.
+ * NULL with `error` filled (ERROR_BYTES), naming the path and
+ * what would do. */
+struct store *store_open(const char *state_dir, char *error);
+/* Call after worker_free: writes that wait are dropped. NULL: nothing. */
+void store_free(struct store *s);
+
+/* Reading and writing at start-up: these block. */
+
+/* The identity to run with, already on disk when this returns: the id found or a new random one,
+ * the generation above every earlier one (the larger of last + 1 and the wall clock in ms, so that
+ * it also grows over a directory restored from a backup). False with `error` filled: it cannot be
+ * read, or not written. */
+bool store_identity(struct store *s, struct store_identity *identity, char *error);
+
+/* The addresses kept, at most STORE_PEERS_MAX. A file that cannot be used counts as none: a member
+ * finds the others by `join` as well. */
+size_t store_peers(struct store *s, struct gossip_addr *peers);
+
+/* All 0 if there was nothing. After a file was set aside, and until it is written anew, the longest
+ * lease that can be. False with `error` filled: it cannot be read, or not be set aside. */
+bool store_leases(struct store *s, struct store_leases *leases, char *error);
+/* False with `error` filled. */
 bool store_write_leases(struct store *s, const struct store_leases *leases, char *error);
-/* Writes it on the worker; the disk has it when `done` says ok. */
+
+/* Writing while the agent runs: done by the worker, off the event loop. */
+
+/* Addresses without a port are left out, and those over STORE_PEERS_MAX. */
+void store_save_peers(struct store *s, struct worker *w, const struct gossip_addr *peers,
+                      size_t count);
+/* The disk has it when `done` says ok. False as file_writer_write. */
 bool store_save_leases(struct store *s, struct worker *w, const struct store_leases *leases,
-                       saver_done_fn *done, void *arg);
+                       file_writer_done_fn *done, void *arg);
 
 #endif

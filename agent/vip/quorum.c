@@ -210,7 +210,10 @@ struct quorum *quorum_start(struct host *host, struct store *store, struct worke
     q->store = store;
     q->worker = worker;
     struct store_leases found;
-    store_leases(store, &found);
+    if (!store_leases(store, &found, error)) {
+        free(q);
+        return NULL;
+    }
     q->kept = found;
     const char *why = NULL;
     if (spec->count > 0)

@@ -165,6 +165,23 @@ if [ "$(id -u)" -eq 0 ]; then
     said=$(as_nobody timeout 10 "$T/musterd" -n n -b 127.1.3.7 -r "$T/open/r" -s "$T/closed/s" 2>&1)
     t_check 'state folder without permission: exit 1' [ $? -eq 1 ]
     t_check 'and it is named' grep -q "$T/closed/s.*[Pp]ermission" <<<"$said"
+
+    # What a voter promised, there and not to be read: nothing else may take its place.
+    printf 'name = "n"\nbind = "127.1.3.7"\nquorum { voters = {"n", "o", "p"} }\n' >"$T/voter.conf"
+    run_voter() {
+        as_nobody timeout "$1" "$T/musterd" -c "$T/voter.conf" -r "$T/open/r" -s "$T/open/s" 2>&1
+    }
+    run_voter 2 >/dev/null
+    run_voter 2 >/dev/null # epochs go on from what is there
+    t_check 'a voter writes down what it promises' cp "$T/open/s/leases" "$T/leases.before"
+    for file in leases identity; do
+        chmod 0 "$T/open/s/$file"
+        said=$(run_voter 10)
+        t_check "$file without permission: exit 1" [ $? -eq 1 ]
+        t_check 'and it is named' grep -q "$T/open/s/$file: cannot be read: Permission denied" <<<"$said"
+        chmod 600 "$T/open/s/$file"
+    done
+    t_check 'the promises are what they were' cmp "$T/open/s/leases" "$T/leases.before"
 else
     t_skip 'folders without permission (needs root, to become nobody)'
 fi

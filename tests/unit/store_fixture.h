@@ -3,6 +3,7 @@
 #define MUSTER_STORE_FIXTURE_H
 
 #include "agent/base/log.h"
+#include "agent/base/worker.h"
 #include "agent/state/statefile.h"
 #include "agent/state/store.h"
 #include "tests/unit/unit.h"
@@ -18,7 +19,7 @@
 
 static char dir[32]; /* the state directory is DIR/state */
 static char state[64];
-static char error[STORE_ERROR_BYTES];
+static char error[ERROR_BYTES];
 static struct store_identity identity;
 static struct gossip_addr peers[STORE_PEERS_MAX];
 static const char marker[] = "all before this has been looked at";

@@ -99,7 +99,7 @@ static void write_identity(int version, uint64_t generation)
     f.len = 0;
     statefile_add(&f, "muster-state %d\nid 00112233445566778899aabbccddeeff\n", version);
     statefile_add(&f, "generation %" PRIu64 "\n", generation);
-    statefile_seal(&f);
+    statefile_add_sum(&f);
     mkdir(state, 0700);
     write_file("identity", f.bytes, f.len);
 }

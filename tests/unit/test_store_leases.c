@@ -1,6 +1,22 @@
 /* What a voter must not forget, in its state directory. */
 #include "tests/unit/store_fixture.h"
 
+#include <errno.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+
+static bool reads_fail;
+
+/* In place of the C library's: a disk that gives nothing back. */
+ssize_t read(int fd, void *bytes, size_t size)
+{
+    if (reads_fail) {
+        errno = EIO;
+        return -1;
+    }
+    return syscall(SYS_read, fd, bytes, size);
+}
+
 static struct worker *worker;
 static struct store_leases leases;
 static int told; /* what saving ended with; -1: not yet */
@@ -55,17 +71,17 @@ START_TEST(leases_come_back_as_saved)
     struct store *s = must_open();
     struct store_leases got;
 
-    store_leases(s, &got);
+    ck_assert(store_leases(s, &got, error));
     ck_assert(got.longest_ms == 0 && got.epochs == 0 && got.voters.count == 0);
     save(s);
     ck_assert_int_eq(told, true);
-    store_leases(s, &got);
+    ck_assert(store_leases(s, &got, error));
     assert_same(&got);
 
     static const char *const one[] = {"x"};
     voters_configure(&leases.voters, 7, one, 1); /* and none between was known */
     ck_assert(store_write_leases(s, &leases, error));
-    store_leases(s, &got);
+    ck_assert(store_leases(s, &got, error));
     assert_same(&got);
     store_free(s);
 }
@@ -89,7 +105,7 @@ START_TEST(the_most_that_can_be_fits)
         ck_assert(voters_restore(&leases.voters, UINT32_MAX - LEASE_LISTS_MAX + i, false, pointers,
                                  LEASE_VOTERS_MAX));
     save(s);
-    store_leases(s, &got);
+    ck_assert(store_leases(s, &got, error));
     assert_same(&got);
     store_free(s);
 }
@@ -110,15 +126,20 @@ START_TEST(a_write_that_fails_is_told)
 }
 END_TEST
 
-/* Whoever cannot know what it granted is silent for as long as it can be. */
-static void assert_set_aside(struct store *s, const char *bytes, size_t len)
+/* A voter that cannot know what it granted is silent for as long as a lease can last. */
+static void assert_forgotten(struct store *s)
 {
     struct store_leases got;
 
-    write_file("leases", bytes, len);
-    store_leases(s, &got);
+    ck_assert(store_leases(s, &got, error));
     ck_assert_uint_eq(got.longest_ms, LEASE_LENGTH_MS_MAX);
     ck_assert_uint_eq(got.voters.count, 0);
+}
+
+static void assert_set_aside(struct store *s, const char *bytes, size_t len)
+{
+    write_file("leases", bytes, len);
+    assert_forgotten(s);
     ck_assert(!exists("leases"));
 }
 
@@ -141,6 +162,124 @@ START_TEST(a_damaged_file_is_set_aside_and_the_longest_lease_assumed)
 }
 END_TEST
 
+/* As if the agent ended right after it had set the file aside. */
+START_TEST(the_longest_lease_is_assumed_until_the_file_is_written_anew)
+{
+    struct store *s = must_open();
+    struct store_leases got;
+
+    save(s);
+    write_file("leases", "x", 1);
+    assert_forgotten(s);
+    assert_forgotten(s);
+    save(s);
+    ck_assert(store_leases(s, &got, error));
+    assert_same(&got);
+    ck_assert(exists("leases.bad")); /* and nobody minds that one any more */
+    store_free(s);
+}
+END_TEST
+
+START_TEST(what_is_no_file_is_set_aside)
+{
+    struct store *s = must_open();
+
+    mkdir(path_of("leases"), 0700);
+    assert_forgotten(s);
+    ck_assert_int_eq(rmdir(path_of("leases.bad")), 0);
+    ck_assert_int_eq(symlink("nowhere", path_of("leases")), 0); /* a link that leads to nothing */
+    assert_forgotten(s);
+    ck_assert(!exists("leases"));
+    store_free(s);
+}
+END_TEST
+
+/* Why a file cannot be read, when it is there: `begin` makes it so, `end` makes it readable. */
+static void begin_no_permission(void)
+{
+    chmod(path_of("leases"), 0);
+    if (geteuid() == 0) {
+        chmod(state, 0777);
+        chmod(dir, 0777);
+        ck_assert_int_eq(seteuid(65534), 0);
+    }
+}
+
+static void end_no_permission(void)
+{
+    if (getuid() == 0)
+        ck_assert_int_eq(seteuid(0), 0);
+    chmod(path_of("leases"), 0600);
+}
+
+static struct rlimit descriptors;
+
+static void begin_no_descriptors(void)
+{
+    ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &descriptors), 0);
+    struct rlimit none = {.rlim_cur = 0, .rlim_max = descriptors.rlim_max};
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
+}
+
+static void end_no_descriptors(void)
+{
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &descriptors), 0);
+}
+
+static void begin_broken_disk(void)
+{
+    reads_fail = true;
+}
+
+static void end_broken_disk(void)
+{
+    reads_fail = false;
+}
+
+/* None of these says that there is no file: the agent does not start, and nothing is lost. */
+START_TEST(file_that_cannot_be_read_is_an_error_and_stays)
+{
+    static const struct {
+        void (*begin)(void), (*end)(void);
+        const char *why;
+    } all[] = {
+        {begin_no_permission, end_no_permission, "Permission denied"},
+        {begin_no_descriptors, end_no_descriptors, "Too many open files"},
+        {begin_broken_disk, end_broken_disk, "Input/output error"},
+    };
+    struct store *s = must_open();
+    struct store_leases got;
+
+    save(s);
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
+        all[i].begin();
+        bool read = store_leases(s, &got, error);
+        all[i].end();
+        ck_assert_msg(!read, "%s", all[i].why);
+        assert_refused(path_of("leases"), all[i].why);
+        ck_assert(!exists("leases.bad"));
+        ck_assert(store_leases(s, &got, error));
+        assert_same(&got);
+    }
+    store_free(s);
+}
+END_TEST
+
+START_TEST(file_that_cannot_be_set_aside_is_an_error_and_stays)
+{
+    char bytes[FILE_BYTES];
+    struct store *s = must_open();
+    struct store_leases got;
+
+    write_file("leases", "x", 1);
+    mkdir(path_of("leases.bad"), 0700);
+    ck_assert(!store_leases(s, &got, error));
+    assert_refused(path_of("leases"), "cannot be set aside: ");
+    ck_assert_uint_eq(read_file("leases", bytes), 1);
+    store_free(s);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("store: leases");
@@ -152,6 +291,10 @@ int main(void)
     tcase_add_test(t, the_most_that_can_be_fits);
     tcase_add_test(t, a_write_that_fails_is_told);
     tcase_add_test(t, a_damaged_file_is_set_aside_and_the_longest_lease_assumed);
+    tcase_add_test(t, the_longest_lease_is_assumed_until_the_file_is_written_anew);
+    tcase_add_test(t, what_is_no_file_is_set_aside);
+    tcase_add_test(t, file_that_cannot_be_read_is_an_error_and_stays);
+    tcase_add_test(t, file_that_cannot_be_set_aside_is_an_error_and_stays);
     suite_add_tcase(s, t);
     return unit_run(s);
 }

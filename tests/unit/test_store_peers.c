@@ -221,7 +221,7 @@ static void write_peers(const char *heading, const char *line, size_t lines)
     statefile_add(&f, "%s\n", heading);
     for (size_t i = 0; i < lines; i++)
         statefile_add(&f, "%s\n", line);
-    statefile_seal(&f);
+    statefile_add_sum(&f);
     write_file("peers", f.bytes, f.len);
 }
 
