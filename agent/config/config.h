@@ -23,9 +23,11 @@
 #define CONFIG_DEFAULT_PORT 7949
 #define CONFIG_DEFAULT_USER "muster" /* where there is one */
 #define CONFIG_JOINS_MAX 64
+#define CONFIG_OPTIONS_MAX 64 /* -j, and -T */
 #define CONFIG_HANDLERS_MAX 64
 #define CONFIG_VIPS_MAX 256
 #define CONFIG_ERROR_BYTES 512
+#define CONFIG_VALUE_BYTES_MAX 4095 /* a path's limit; all other values are shorter still */
 
 /* All strings are owned and never NULL unless said so. */
 struct config {
@@ -59,9 +61,9 @@ struct config {
 /* What the command line says, over the file. Strings borrowed from argv; NULL or 0: not given. */
 struct config_options {
     const char *file, *name, *bind, *advertise, *run_dir, *state_dir, *log_level;
-    const char *join[CONFIG_JOINS_MAX];
+    const char *join[CONFIG_OPTIONS_MAX];
     size_t join_count;
-    const char *tags[64];
+    const char *tags[CONFIG_OPTIONS_MAX];
     size_t tags_count;
     bool check;     /* -t */
     bool keep_user; /* -k: agent and steward both stay who started them */
@@ -77,6 +79,15 @@ int config_options_parse(int argc, char **argv, struct config_options *options);
  * "value": what is wrong, what would do". Without -c, a missing default file is no error. */
 struct config *config_load(const struct config_options *options, char *error);
 void config_free(struct config *c);
+
+/* Names what `next` changes of `running` that a running agent cannot change: a call for each such
+ * key ("detect", "control.rpc") with both values as -t prints them; a secret only as "(set)". */
+typedef void config_fixed_fn(void *arg, const char *key, const char *before, const char *after);
+void config_compare_fixed(const struct config *running, const struct config *next,
+                          config_fixed_fn *changed, void *arg);
+/* Exchanges the values of these keys: `next` is then what the agent goes on with, and `running`
+ * what is left to be freed. */
+void config_keep_fixed(struct config *running, struct config *next);
 
 /* Prints what it means, with every derived timing, for -t. */
 void config_print(const struct config *c, FILE *out);

@@ -8,8 +8,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define HANDLER_TIMEOUT_MS_DEFAULT 30000
-
 /* Everything owned. */
 struct handler_spec {
     char *name;

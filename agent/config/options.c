@@ -1,5 +1,7 @@
 #include "agent/config/config.h"
 
+#include "agent/config/config_table.h"
+
 #include <getopt.h>
 #include <stdio.h>
 
@@ -21,8 +23,8 @@ static const char help[] =
     "  -a ADDR[:PORT]  the address that others are to use\n"
     "  -j ADDR[:PORT]  join the cluster of the member there; more than one may be given\n"
     "  -T KEY=VALUE    a tag that all members see; more than one may be given\n"
-    "  -r RUN_DIR      the folder for sockets, " CONFIG_DEFAULT_RUN_DIR " unless given\n"
-    "  -s STATE_DIR    the folder for what is to be remembered, " CONFIG_DEFAULT_STATE_DIR
+    "  -r RUN_DIR      the directory of the sockets, " CONFIG_DEFAULT_RUN_DIR " unless given\n"
+    "  -s STATE_DIR    the directory of what is remembered, " CONFIG_DEFAULT_STATE_DIR
     " unless given\n"
     "  -l LEVEL        log error, warn, info or debug, and what is graver\n"
     "  -k              stay the user who started it: the agent becomes nobody else\n"
@@ -31,62 +33,47 @@ static const char help[] =
     "\n"
     "Options override the file: all of its join with -j, all of its tags with -T.\n";
 
-/* One more of what may be given several times. False: that were too many. */
-static bool append(const char **list, size_t *count, size_t max, const char *value, int option)
+/* Takes the option of a key: a value, or one more of a list. Returns as config_options_parse does.
+ */
+static int option_take(struct config_options *o, const struct config_key *key)
 {
-    if (*count == max) {
-        fprintf(stderr, "musterd: -%c \"%s\": more than %zu of them\n", option, value, max);
-        return false;
+    const char **values = (const char **)(void *)((char *)o + key->option_at);
+    size_t once = 0, *count = &once;
+    if (key->option_count_at > 0)
+        count = (size_t *)(void *)((char *)o + key->option_count_at);
+    if (*count == CONFIG_OPTIONS_MAX) {
+        fprintf(stderr, "musterd: %s \"%s\": more than %d of them\n", key->option, optarg,
+                CONFIG_OPTIONS_MAX);
+        return 2;
     }
-    list[(*count)++] = value;
-    return true;
+    values[(*count)++] = optarg;
+    return -1;
 }
 
-/* The place for an option that is given once. NULL: it is none of those. */
-static const char **single(struct config_options *o, int option)
+static const struct config_key *option_key(int option)
 {
-    switch (option) {
-    case 'c':
-        return &o->file;
-    case 'n':
-        return &o->name;
-    case 'b':
-        return &o->bind;
-    case 'a':
-        return &o->advertise;
-    case 'r':
-        return &o->run_dir;
-    case 's':
-        return &o->state_dir;
-    case 'l':
-        return &o->log_level;
-    default:
-        return NULL;
-    }
+    const struct config_key *key = config_keys;
+    while (key->name && !(key->option && key->option[1] == option))
+        key++;
+    return key->name ? key : NULL;
 }
 
 /* Returns as config_options_parse does. */
-static int take(struct config_options *o, int option)
+static int options_take(struct config_options *o, int option)
 {
-    const char **value = single(o, option);
-
-    if (value != NULL) {
-        *value = optarg;
-        return -1;
-    }
+    const struct config_key *key = option_key(option);
+    if (key)
+        return option_take(o, key);
     switch (option) {
+    case 'c':
+        o->file = optarg;
+        return -1;
     case 't':
         o->check = true;
         return -1;
     case 'k':
         o->keep_user = true;
         return -1;
-    case 'j':
-        return append(o->join, &o->join_count, CONFIG_JOINS_MAX, optarg, option) ? -1 : 2;
-    case 'T':
-        return append(o->tags, &o->tags_count, sizeof o->tags / sizeof o->tags[0], optarg, option)
-                   ? -1
-                   : 2;
     case 'V':
         puts("musterd " PACKAGE_VERSION);
         return 0;
@@ -107,12 +94,11 @@ int config_options_parse(int argc, char **argv, struct config_options *options)
         {NULL, 0, NULL, 0},
     };
     int option, status = -1;
-
     *options = (struct config_options){0};
     optind = 0; /* from the start, also the second time */
     while (status < 0 &&
            (option = getopt_long(argc, argv, "c:tn:b:a:j:T:r:s:l:kVh", long_options, NULL)) != -1)
-        status = take(options, option);
+        status = options_take(options, option);
     if (status < 0 && optind < argc) {
         fprintf(stderr, "musterd: \"%s\": not an option\n%s", argv[optind], usage);
         return 2;

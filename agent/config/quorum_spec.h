@@ -16,11 +16,7 @@ struct quorum_spec {
     bool both_must_live;            /* the operator knows what two voters mean */
 };
 
-/* No voters, version 1. */
-void quorum_spec_init(struct quorum_spec *s);
-/* Frees what it holds, and leaves it as after init. */
-void quorum_spec_free(struct quorum_spec *s);
-
+/* Whether `voter` has a vote. */
 bool quorum_spec_has(const struct quorum_spec *s, const char *voter);
 
 #endif

@@ -13,11 +13,7 @@
 #define VIP_REQUIRES_MAX 16
 #define VIP_INTERFACE_BYTES_MAX 15 /* IFNAMSIZ without the NUL */
 
-#define VIP_LEASE_MS_DEFAULT 1000
-#define VIP_TIMEOUT_MS_DEFAULT 30000
-#define VIP_PRIORITY_DEFAULT 100
-
-/* Everything owned. */
+/* As muster.conf(5) has it; everything owned. The title comes first (config_table.h). */
 struct vip_spec {
     char *name;
     struct gossip_addr address; /* port 0 */
@@ -37,11 +33,6 @@ struct vip_spec {
     struct account *account; /* that user's; NULL as well then */
     uint32_t lease_ms;
 };
-
-/* Nothing of its own, and the defaults. */
-void vip_spec_init(struct vip_spec *s);
-/* Frees what it holds, and leaves it as after init. */
-void vip_spec_free(struct vip_spec *s);
 
 /* May this host hold it? Not as long as it requires checks, as there are none yet. */
 bool vip_spec_may_hold(const struct vip_spec *s);

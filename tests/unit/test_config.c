@@ -226,8 +226,8 @@ START_TEST(options_are_refused_by_their_own_name)
         {{.join = {"a:b"}, .join_count = 1}, "-j \"a:b\": not a host's name"},
         {{.tags = {"a"}, .tags_count = 1}, "-T \"a\": tags are KEY=VALUE"},
         {{.log_level = "all"}, "-l \"all\": not a level"},
-        {{.run_dir = ""}, "-r \"\": empty; name a folder"},
-        {{.state_dir = ""}, "-s \"\": empty; name a folder"},
+        {{.run_dir = ""}, "-r \"\": empty; give a value, or leave it out"},
+        {{.state_dir = ""}, "-s \"\": empty; give a value, or leave it out"},
     };
 
     for (size_t i = 0; i < COUNT(bad); i++) {
@@ -249,12 +249,12 @@ START_TEST(run_folder_leaves_room_for_its_sockets)
     config_free(must_load(""));
     path[94] = 'x';
     path[95] = '\0';
-    assert_refused_like("", "-r \"xxx", "too long; use a path of at most 94 bytes");
+    assert_refused_like("", "-r \"xxx", "too long; use at most 94 bytes");
     memset(path, 'x', sizeof path);
     path[4000] = '\0';
     options.run_dir = NULL;
     options.state_dir = path;
-    assert_refused_like("", "-s \"xxx", "too long; use a path of at most ");
+    assert_refused_like("", "-s \"xxx", "too long; use at most ");
 }
 END_TEST
 
@@ -301,7 +301,7 @@ END_TEST
 START_TEST(what_is_no_file_is_refused)
 {
     options.file = "/";
-    assert_refused("", "/: a folder; name the file in it");
+    assert_refused("", "/: a directory; name the file in it");
     options.file = "/dev/null";
     assert_refused_like("", "/dev/null: not a plain file", "");
     ck_assert_int_eq(mkfifo("fifo", 0600), 0);
@@ -372,15 +372,15 @@ START_TEST(printed_defaults_say_where_they_come_from)
                       "advertise = (found from the interfaces)\n"
                       "join = (nobody: waits to be joined)\n"
                       "tags = (none)\n"
+                      "detect = 1.5s\n"
                       "log_level = info\n"
+                      "user = (who started musterd)\n"
                       "run_dir = /run/muster\n"
                       "state_dir = /var/lib/muster\n"
-                      "user = (who started musterd)\n"
                       "control.group = (the process's own)\n"
                       "control.rpc = (none)\n"
                       "control.rpc_auth = (none)\n"
-                      "quorum.voters = (none: nothing can be held)\n"
-                      "detect = 1.5s\n");
+                      "quorum.voters = (none: nothing can be held)\n");
     config_free(c);
 }
 END_TEST
@@ -403,13 +403,11 @@ START_TEST(printed_values_are_all_there_but_for_the_secret)
                       "advertise = [2001:db8::1]:8000\n"
                       "join = a, b:1\n"
                       "tags = rack=r7, role=db\n"
+                      "detect = 800ms\n"
                       "log_level = warn\n"
+                      "user = (who started musterd)\n"
                       "run_dir = /run/muster\n"
                       "state_dir = /var/lib/muster\n"
-                      "user = (who started musterd)\n"
-                      "control.group = root\n"
-                      "control.rpc = [::1]:7373\n"
-                      "control.rpc_auth = (set)\n"
                       "handler.page.on = member-join, member-failed\n"
                       "handler.page.match = role=db, rack=r7\n"
                       "handler.page.run = /bin/true\n"
@@ -420,8 +418,10 @@ START_TEST(printed_values_are_all_there_but_for_the_secret)
                       "handler.log.run = /bin/false\n"
                       "handler.log.timeout = 30s\n"
                       "handler.log.user = (who started musterd)\n"
-                      "quorum.voters = (none: nothing can be held)\n"
-                      "detect = 800ms\n");
+                      "control.group = root\n"
+                      "control.rpc = [::1]:7373\n"
+                      "control.rpc_auth = (set)\n"
+                      "quorum.voters = (none: nothing can be held)\n");
     config_free(c);
     options.bind = "10.0.0.1:80";
     c = must_load("");

@@ -14,7 +14,8 @@ static const struct {
      ":7: detect \"5ms\": below the smallest possible 200ms; use a duration such as \"1.5s\""},
     {"detect = \"61s\"",
      ":1: detect \"61s\": above the largest possible 1m; use a duration such as \"1.5s\""},
-    {"detect = 1500", ":1: detect \"1500\": not a duration; use one such as \"1.5s\" or \"800ms\""},
+    {"detect = 1500",
+     ":1: detect \"1500\": not a duration; use one from 200ms to 1m, such as \"1.5s\""},
     {"name = \"a b\"", ":1: name \"a b\": a name is 1 to 128 letters, digits, '.', '_' or '-'"},
     {"name = \"$(reboot)\"",
      ":1: name \"$(reboot)\": a name is 1 to 128 letters, digits, '.', '_' or '-'"},
@@ -115,12 +116,12 @@ static const struct {
     {"handler h { run = \"/etc/passwd\" }",
      ":1: handler \"h\": run \"/etc/passwd\": not executable; chmod +x it"},
     {"handler h { timeout = \"0s\" }",
-     ":1: handler \"h\": timeout \"0s\": too short for anything to run; use "
+     ":1: handler \"h\": timeout \"0s\": below the smallest possible 1ms; use "
      "a duration such as \"30s\""},
-    {"handler h { timeout = \"-1s\" }", ":1: handler \"h\": timeout \"-1s\": not a duration of at "
-                                        "most 30 days; use one such as \"30s\""},
-    {"handler h { timeout = \"721h\" }", ":1: handler \"h\": timeout \"721h\": not a duration of "
-                                         "at most 30 days; use one such as \"30s\""},
+    {"handler h { timeout = \"-1s\" }", ":1: handler \"h\": timeout \"-1s\": not a duration; use "
+                                        "one from 1ms to 720h, such as \"30s\""},
+    {"handler h { timeout = \"721h\" }", ":1: handler \"h\": timeout \"721h\": not a duration; use "
+                                         "one from 1ms to 720h, such as \"30s\""},
     {"handler h { user = \"no one\" }", ":1: handler \"h\": user \"no one\": no such user on this "
                                         "host; make it, or use another, such as "
                                         "\"nobody\""},

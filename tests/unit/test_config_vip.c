@@ -188,7 +188,7 @@ static void assert_printed(const char *text, const char *from, const char *expec
     ck_assert_msg(begin != NULL, "%s", printed);
     ck_assert_msg(strncmp(begin, expected, strlen(expected)) == 0, "%s", begin);
     const char *end = begin + strlen(expected);
-    ck_assert_msg(strncmp(end, "vip.", 4) == 0 || strncmp(end, "detect", 6) == 0, "%s", end);
+    ck_assert_msg(strncmp(end, "vip.", 4) == 0 || strncmp(end, "timing", 6) == 0, "%s", end);
     free(printed);
 }
 
@@ -197,12 +197,14 @@ START_TEST(printed_quorum_says_who_may_fail)
     assert_printed("name = db2\n" QUORUM, "quorum.",
                    "quorum.voters = db1, db2, witness1\n"
                    "quorum.version = 1\n"
+                   "quorum.both_voters_must_live = false\n"
                    "quorum.majority = 2 of 3 (1 may fail)\n"
                    "quorum.here = a voter\n"
                    "quorum.silent_at_start = 1s\n");
     assert_printed("quorum { voters = {a, b, c, d} version = 12 }", "quorum.",
                    "quorum.voters = a, b, c, d\n"
                    "quorum.version = 12\n"
+                   "quorum.both_voters_must_live = false\n"
                    "quorum.majority = 3 of 4 (1 may fail)\n"
                    "quorum.here = no voter (it can hold all the same)\n"
                    "quorum.silent_at_start = 1s\n");
@@ -218,12 +220,14 @@ START_TEST(printed_quorum_of_one_or_two_says_what_it_means)
     assert_printed("name = a quorum { voters = {a} }", "quorum.",
                    "quorum.voters = a\n"
                    "quorum.version = 1\n"
+                   "quorum.both_voters_must_live = false\n"
                    "quorum.majority = 1 of 1 (no failover: without a nothing is held)\n"
                    "quorum.here = a voter\n"
                    "quorum.silent_at_start = 1s\n");
     assert_printed("name = a quorum { voters = {a, b} both_voters_must_live = true }", "quorum.",
                    "quorum.voters = a, b\n"
                    "quorum.version = 1\n"
+                   "quorum.both_voters_must_live = true\n"
                    "quorum.majority = 2 of 2 (both must be alive for anything to be held or "
                    "moved)\n"
                    "quorum.here = a voter\n"
@@ -238,12 +242,14 @@ START_TEST(printed_vip_says_all_that_follows)
                    "vip.web.address = 10.0.0.30/32\n"
                    "vip.web.interface = eth0\n"
                    "vip.web.match = (every member)\n"
-                   "vip.web.here = a candidate\n"
                    "vip.web.priority = 100\n"
                    "vip.web.preempt = false (leaves it to a holder that lives)\n"
                    "vip.web.requires = (nothing)\n"
                    "vip.web.hook = (none)\n"
                    "vip.web.lease = 1s\n"
+                   "vip.web.timeout = 30s\n"
+                   "vip.web.user = (who started musterd)\n"
+                   "vip.web.here = a candidate\n"
                    "vip.web.renewed_every = 250ms\n"
                    "vip.web.given_up_unless_renewed_within = 990ms\n");
     assert_printed(QUORUM "tags = {\"role=db\"}\n" VIP
@@ -254,24 +260,18 @@ START_TEST(printed_vip_says_all_that_follows)
                    "vip.web.address = 10.0.0.30/32\n"
                    "vip.web.interface = eth0\n"
                    "vip.web.match = role=db\n"
-                   "vip.web.here = no candidate (checks are required, and this version has none)\n"
                    "vip.web.priority = 7\n"
                    "vip.web.preempt = true (takes it from a holder of lower priority)\n"
-                   "vip.web.requires = postgres, disk (this version has no checks: no host ever "
-                   "holds it)\n"
+                   "vip.web.requires = postgres, disk\n"
                    "vip.web.hook = /bin/true\n"
+                   "vip.web.lease = 10s\n"
                    "vip.web.timeout = 30s\n"
                    "vip.web.user = root\n"
-                   "vip.web.lease = 10s\n"
+                   "vip.web.here = no candidate (checks are required, and this version has none)\n"
                    "vip.web.renewed_every = 2.5s\n"
                    "vip.web.given_up_unless_renewed_within = 9.9s\n");
     assert_printed(QUORUM VIP "match = {\"role=db\"} }", "vip.web.here",
                    "vip.web.here = no candidate (its tags do not match)\n"
-                   "vip.web.priority = 100\n"
-                   "vip.web.preempt = false (leaves it to a holder that lives)\n"
-                   "vip.web.requires = (nothing)\n"
-                   "vip.web.hook = (none)\n"
-                   "vip.web.lease = 1s\n"
                    "vip.web.renewed_every = 250ms\n"
                    "vip.web.given_up_unless_renewed_within = 990ms\n");
 }

@@ -17,7 +17,7 @@ static const struct {
      ":2: quorum: voters \"10.0.0.12:7949\": a name is 1 to 128 letters, digits, '.', '_' or '-'; "
      "voters are members' names, and no addresses"},
     {"quorum { voters = {db1, db2,\n db1} }",
-     ":2: quorum: voters \"db1\": named twice; a voter has one vote"},
+     ":2: quorum: voters \"db1\": named twice; once is enough"},
     {"quorum {\n voters = {db1,\n db2}\n version = 3 }",
      ":2: quorum: voters: two voters cannot be safe: either one alone is no majority, so that an "
      "address is held or moved only while both are alive; add a witness, or accept that with "
@@ -142,13 +142,14 @@ static const struct {
      ":1: vip \"web\": requires \"a b\": a name is 1 to 128 letters, digits, '.', '_' or '-'"},
     {VIP "requires = {a, a} }", ":1: vip \"web\": requires \"a\": named twice; once is enough"},
     {VIP "lease = 199ms }", ":1: vip \"web\": lease \"199ms\": below the smallest possible 200ms; "
-                            "use a duration such as \"1.5s\""},
+                            "use a duration such as \"1s\""},
     {VIP "lease = 61s }", ":1: vip \"web\": lease \"61s\": above the largest possible 1m; use a "
-                          "duration such as \"1.5s\""},
-    {VIP "lease = 1000 }", ":1: vip \"web\": lease \"1000\": not a duration; use one such as "
-                           "\"1.5s\" or \"800ms\""},
-    {VIP "timeout = 0s }", ":1: vip \"web\": timeout \"0s\": too short for anything to run; use a "
-                           "duration such as \"30s\""},
+                          "duration such as \"1s\""},
+    {VIP "lease = 1000 }", ":1: vip \"web\": lease \"1000\": not a duration; use one from 200ms to "
+                           "1m, such as \"1s\""},
+    {VIP "timeout = 0s }",
+     ":1: vip \"web\": timeout \"0s\": below the smallest possible 1ms; use a "
+     "duration such as \"30s\""},
     {QUORUM VIP "hook = \"/bin/true\"\n user = \"no one\" }",
      ":3: vip \"web\": user \"no one\": no such user on this host; make it, or use another, such "
      "as \"nobody\""},

@@ -1,7 +1,6 @@
 #include "agent/steward/script_list.h"
 
 #include "agent/config/config.h"
-#include "agent/config/config_keys.h"
 #include "tests/unit/unit.h"
 
 #include <fcntl.h>

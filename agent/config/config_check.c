@@ -1,0 +1,279 @@
+#include "agent/config/config_check.h"
+
+#include "agent/config/config_table.h"
+#include "agent/config/trust.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define HOST_NAME_BYTES 256
+
+/* ---- sections ---- */
+
+bool config_section_defaults(struct config_draft *d, enum config_section_id section, void *element)
+{
+    struct config_place at = {.draft = d};
+    const struct config_key *key = NULL;
+    while ((key = config_key_next(section, key)))
+        if (key->initial && !config_take(key, element, key->initial, &at))
+            return false;
+    return true;
+}
+
+/* One more struct behind those that there are. NULL: out of memory. */
+static void *section_grow(struct config *c, const struct config_section *s)
+{
+    char **array = (char **)(void *)((char *)c + s->at);
+    size_t *count = (size_t *)(void *)((char *)c + s->count_at);
+    char *more = reallocarray(*array, *count + 1, s->element_bytes);
+    if (!more)
+        return NULL;
+    *array = more;
+    return memset(more + s->element_bytes * (*count)++, 0, s->element_bytes);
+}
+
+bool config_section_begin(struct config_draft *d, enum config_section_id section, const char *title,
+                          int line)
+{
+    const struct config_section *s = &config_sections[section];
+    struct config_place at = {
+        .draft = d, .file = d->path, .line = line, .section = s->name, .title = title};
+    if (s->max == 0) {
+        int *first_line = &d->lines[section][0].section;
+        if (*first_line > 0)
+            return config_refuse(&at, "given twice, first on line %d; make them one", *first_line);
+        *first_line = line;
+        return true;
+    }
+    size_t count = config_section_count(d->config, section);
+    if (!gossip_name_valid(title, strlen(title)))
+        return config_refuse(&at, "%s", gossip_error_text(GOSSIP_ERROR_NAME));
+    if (count == s->max)
+        return config_refuse(&at, "more than %zu %s", s->max, s->many);
+    char **element = section_grow(d->config, s);
+    if (!element || !(*element = strdup(title)))
+        return config_refuse(&at, "out of memory");
+    d->lines[section][count].section = line;
+    return config_section_defaults(d, section, element);
+}
+
+/* The script of that key must be one that only root and its user can change: asked where root
+ * starts it, as another user's scripts can do no more than that user. */
+static bool check_permissions(const char *path, const struct account *account,
+                              const struct config_place *at)
+{
+    const struct config_draft *d = at->draft;
+    char reason[TRUST_REASON_BYTES];
+    struct stat st;
+    if (geteuid() != 0 && !d->for_root)
+        return true;
+    if (stat(path, &st) != 0 && errno == EACCES && d->for_root)
+        return true; /* the look-up has noted it */
+    if (trust_check(path, account ? account->uid : 0, reason))
+        return true;
+    /* Without a user of its own the script is fine where the caller, and not root, starts musterd.
+     */
+    if (d->for_root && (!account || account->uid == geteuid()))
+        return config_note(at, "others could change what is run, and root would not run it: %s",
+                           reason);
+    return config_refuse(at, "others could change what is run: %s", reason);
+}
+
+static bool check_handler(struct config_draft *d, size_t index)
+{
+    const struct handler_spec *spec = &d->config->handlers[index];
+    const struct config_key *run = config_key_find(CONFIG_HANDLER, "run");
+    struct config_place at = config_draft_place(d, run, index, spec->run);
+    return check_permissions(spec->run, spec->account, &at);
+}
+
+static bool check_control(struct config_draft *d, size_t index)
+{
+    const struct config *c = d->config;
+    const struct config_key *rpc = config_key_find(CONFIG_CONTROL, "rpc");
+    char text[ADDRESS_TEXT_BYTES];
+    if (c->rpc.port == 0 || c->rpc_auth || address_is_loopback(c->rpc.ip))
+        return true;
+    struct config_place at =
+        config_draft_place(d, rpc, index, address_text(c->rpc.ip, c->rpc.port, text));
+    return config_refuse(&at, "other hosts could reach it, so clients must prove themselves; "
+                              "set rpc_auth too, or use \"127.0.0.1:7373\"");
+}
+
+static bool check_quorum(struct config_draft *d, size_t index)
+{
+    const struct quorum_spec *quorum = &d->config->quorum;
+    const struct config_key *voters = config_key_find(CONFIG_QUORUM, "voters");
+    const struct config_key *both = config_key_find(CONFIG_QUORUM, "both_voters_must_live");
+    if (quorum->count == 2 && !quorum->both_must_live) {
+        struct config_place at = config_draft_place(d, voters, index, NULL);
+        return config_refuse(&at,
+                             "two voters cannot be safe: either one alone is no majority, so that "
+                             "an address is held or moved only while both are alive; add a "
+                             "witness, or accept that with both_voters_must_live = true");
+    }
+    if (quorum->count != 2 && quorum->both_must_live) {
+        struct config_place at = config_draft_place(d, both, index, "true");
+        return config_refuse(&at, "is for two voters, and there are %zu; take it out",
+                             quorum->count);
+    }
+    return true;
+}
+
+/* The place of a vip's address. */
+static struct config_place vip_address_place(struct config_draft *d, size_t index, char *text)
+{
+    const struct vip_spec *spec = &d->config->vips[index];
+    return config_draft_place(d, config_key_find(CONFIG_VIP, "address"), index,
+                              address_prefix_text(spec->address.ip, spec->prefix_bits, text));
+}
+
+static bool same_ip(const struct gossip_addr *a, const struct gossip_addr *b)
+{
+    return memcmp(a->ip, b->ip, sizeof a->ip) == 0;
+}
+
+static bool check_vip(struct config_draft *d, size_t index)
+{
+    const struct vip_spec *vips = d->config->vips;
+    char text[ADDRESS_PREFIX_TEXT_BYTES];
+    struct config_place at = vip_address_place(d, index, text);
+    for (size_t i = 0; i < index; i++)
+        if (same_ip(&vips[i].address, &vips[index].address))
+            return config_refuse(&at, "vip \"%s\" has this address already; give each its own",
+                                 vips[i].name);
+    return true;
+}
+
+bool config_section_end(struct config_draft *d, enum config_section_id section)
+{
+    static bool (*const checks[CONFIG_SECTIONS])(struct config_draft *, size_t) = {
+        [CONFIG_HANDLER] = check_handler,
+        [CONFIG_CONTROL] = check_control,
+        [CONFIG_QUORUM] = check_quorum,
+        [CONFIG_VIP] = check_vip,
+    };
+    size_t index = config_section_count(d->config, section) - 1;
+    const void *element = config_section_element(d->config, section, index);
+    struct config_place at = config_draft_section(d, section, index);
+    const struct config_key *key = NULL;
+    while ((key = config_key_next(section, key)))
+        if (key->missing && config_key_is_unset(key, element))
+            return config_refuse(&at, "%s is missing; %s", key->name, key->missing);
+    return checks[section](d, index);
+}
+
+/* ---- the whole configuration ---- */
+
+static bool finish_name(struct config_draft *d)
+{
+    struct config *c = d->config;
+    char host[HOST_NAME_BYTES] = "";
+    if (c->name)
+        return true;
+    gethostname(host, sizeof host - 1);
+    struct config_place at = {.draft = d, .key = "name", .value = host};
+    if (!gossip_name_valid(host, strlen(host)))
+        return config_refuse(&at,
+                             "this host's name cannot be a member's: %s; set name in the "
+                             "configuration, or give one with -n",
+                             gossip_error_text(GOSSIP_ERROR_NAME));
+    c->name = strdup(host);
+    return c->name || config_refuse(&at, "out of memory");
+}
+
+/* Its port is the one of bind unless given; its family must be, as there is one socket. */
+static bool finish_advertise(struct config_draft *d)
+{
+    const struct config_key *key = config_key_find(CONFIG_TOP, "advertise");
+    struct config *c = d->config;
+    char text[ADDRESS_TEXT_BYTES];
+    if (config_key_is_unset(key, c))
+        return true;
+    if (address_is_ipv4(c->advertise.ip) == c->bind_ipv6) {
+        struct config_place at =
+            config_draft_place(d, key, 0, address_ip_text(c->advertise.ip, text));
+        return config_refuse(&at,
+                             "nothing listens there, as bind is an %s address; "
+                             "use one of the same family",
+                             c->bind_ipv6 ? "IPv6" : "IPv4");
+    }
+    if (c->advertise.port == 0)
+        c->advertise.port = c->bind.port;
+    return true;
+}
+
+/* Only root can switch user; -k disables switching. */
+static bool finish_user(struct config_draft *d, bool keep_user)
+{
+    const struct config_key *key = config_key_find(CONFIG_TOP, "user");
+    struct config *c = d->config;
+    bool may_switch = geteuid() == 0 || d->divided || d->for_root;
+    const char *why;
+    if (keep_user)
+        config_key_free(key, c);
+    if (c->user && !may_switch && c->account->uid != geteuid()) {
+        struct config_place at = config_draft_place(d, key, 0, c->user);
+        return config_refuse(&at, "only root can become another user; start it as root, or "
+                                  "stay who you are with -k");
+    }
+    if (c->user || keep_user || !may_switch)
+        return true;
+    c->account = account_find(CONFIG_DEFAULT_USER, &why);
+    c->user = c->account ? strdup(CONFIG_DEFAULT_USER) : NULL;
+    return true;
+}
+
+/* Agents must reach one another whichever host holds it. */
+static bool finish_address(struct config_draft *d, size_t index)
+{
+    const struct config *c = d->config;
+    char text[ADDRESS_PREFIX_TEXT_BYTES];
+    struct config_place at = vip_address_place(d, index, text);
+    const char *key = same_ip(&c->bind, &c->vips[index].address)        ? "bind"
+                      : same_ip(&c->advertise, &c->vips[index].address) ? "advertise"
+                                                                        : NULL;
+    return !key ||
+           config_refuse(&at, "the agent's own, by %s; use one that no host has to itself", key);
+}
+
+/* What only a host that may hold the address must have. */
+static bool finish_holder(struct config_draft *d, size_t index)
+{
+    struct vip_spec *spec = &d->config->vips[index];
+    const struct config_key *key = NULL;
+    while ((key = config_key_next(CONFIG_VIP, key))) {
+        if (!key->for_holder || config_key_is_unset(key, spec))
+            continue;
+        struct config_place at = config_draft_place(d, key, index, NULL);
+        at.value = *(char **)(void *)((char *)spec + key->at);
+        if (!key->type->look_up(key, spec, &at))
+            return false;
+    }
+    struct config_place at =
+        config_draft_place(d, config_key_find(CONFIG_VIP, "hook"), index, spec->hook);
+    return !spec->hook || check_permissions(spec->hook, spec->account, &at);
+}
+
+static bool finish_vip(struct config_draft *d, size_t index)
+{
+    struct config *c = d->config;
+    struct config_place at = config_draft_section(d, CONFIG_VIP, index);
+    if (c->quorum.count == 0)
+        return config_refuse(&at,
+                             "nobody could say who holds it; name those that have a vote, such as "
+                             "quorum { voters = {\"db1\", \"db2\", \"witness1\"} }");
+    c->vips[index].fits = tag_match_fits(&c->vips[index].match, c->tags, c->tags_bytes);
+    return finish_address(d, index) && (!c->vips[index].fits || finish_holder(d, index));
+}
+
+bool config_finish(struct config_draft *d, bool keep_user)
+{
+    bool ok = finish_name(d) && finish_advertise(d) && finish_user(d, keep_user);
+    for (size_t i = 0; ok && i < d->config->vips_count; i++)
+        ok = finish_vip(d, i);
+    return ok;
+}

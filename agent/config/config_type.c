@@ -1,0 +1,537 @@
+#include "agent/config/config_type.h"
+
+#include "agent/config/config_table.h"
+
+#include <confuse.h>
+#include <errno.h>
+#include <grp.h>
+#include <inttypes.h>
+#include <net/if.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define SUCH_AS "such as \"10.0.0.30/32\""
+#define HOST_BYTES 256
+#define INTERFACES_BYTES 256 /* their names, in a message */
+
+/* A field of the struct of the key's section, and what belongs to it. */
+#define FIELD(type, key, element) ((type *)(void *)((char *)(element) + (key)->at))
+#define ALSO(type, key, element) ((type *)(void *)((char *)(element) + (key)->also))
+/* The same for reading. */
+#define VALUE(type, key, element)                                                                  \
+    ((type const *)(const void *)((const char *)(element) + (key)->at))
+#define BESIDE(type, key, element)                                                                 \
+    ((type const *)(const void *)((const char *)(element) + (key)->also))
+
+/* ---- text ---- */
+
+static bool text_keep(char **into, const char *value, const struct config_place *at)
+{
+    free(*into);
+    *into = strdup(value);
+    return *into || config_refuse(at, "out of memory");
+}
+
+static bool text_take(const struct config_key *key, void *element, const char *value,
+                      const struct config_place *at)
+{
+    if (key->max > 0 && strlen(value) > key->max)
+        return config_refuse(at, "too long; use at most %" PRIu32 " bytes", key->max);
+    return text_keep(FIELD(char *, key, element), value, at);
+}
+
+static void text_print(const struct config_key *key, const void *element, FILE *out)
+{
+    const char *text = *VALUE(char *, key, element);
+    fprintf(out, " %s", text ? text : "(none)");
+}
+
+const struct config_type config_type_text = {
+    .storage = CONFIG_STRING, .take = text_take, .print = text_print};
+
+static bool name_take(const struct config_key *key, void *element, const char *value,
+                      const struct config_place *at)
+{
+    if (!gossip_name_valid(value, strlen(value)))
+        return config_refuse(at, "%s", gossip_error_text(GOSSIP_ERROR_NAME));
+    return text_keep(FIELD(char *, key, element), value, at);
+}
+
+const struct config_type config_type_name = {
+    .storage = CONFIG_STRING, .take = name_take, .print = text_print};
+
+/* ---- lists of texts ---- */
+
+static bool list_add(const struct config_key *key, void *element, const char *value,
+                     const struct config_place *at)
+{
+    size_t *count = ALSO(size_t, key, element);
+    char **list = FIELD(char *, key, element);
+    if (*count == key->max)
+        return config_refuse(at, "more than %" PRIu32 " %s", key->max, key->many);
+    list[*count] = NULL;
+    if (!text_keep(&list[*count], value, at))
+        return false;
+    ++*count;
+    return true;
+}
+
+static void list_print(const struct config_key *key, const void *element, FILE *out)
+{
+    for (size_t i = 0; i < *BESIDE(size_t, key, element); i++)
+        fprintf(out, "%s %s", i > 0 ? "," : "", VALUE(char *, key, element)[i]);
+}
+
+static bool names_take(const struct config_key *key, void *element, const char *value,
+                       const struct config_place *at)
+{
+    if (!gossip_name_valid(value, strlen(value)))
+        return config_refuse(at, "%s%s", gossip_error_text(GOSSIP_ERROR_NAME), key->hint);
+    for (size_t i = 0; i < *BESIDE(size_t, key, element); i++)
+        if (strcmp(VALUE(char *, key, element)[i], value) == 0)
+            return config_refuse(at, "named twice; once is enough");
+    return list_add(key, element, value, at);
+}
+
+const struct config_type config_type_names = {
+    .storage = CONFIG_STRINGS, .list = true, .take = names_take, .print = list_print};
+
+static bool hosts_take(const struct config_key *key, void *element, const char *value,
+                       const struct config_place *at)
+{
+    char host[HOST_BYTES];
+    struct gossip_addr addr = {.port = CONFIG_DEFAULT_PORT};
+    if (!address_parse_host(value, host, sizeof host, &addr.port))
+        return config_refuse(at, "not a host's name or address, with or without a port; use one "
+                                 "such as \"10.0.0.12\", \"db2.example.org:7949\" or "
+                                 "\"[2001:db8::12]:7949\"");
+    if (address_parse(value, addr.ip, &addr.port) &&
+        (address_is_any(addr.ip) || address_is_multicast(addr.ip)))
+        return config_refuse(at, "not one host's address; use one that a member listens on");
+    return list_add(key, element, value, at);
+}
+
+const struct config_type config_type_hosts = {
+    .storage = CONFIG_STRINGS, .list = true, .take = hosts_take, .print = list_print};
+
+/* ---- tags ---- */
+
+/* Splits KEY=VALUE; tag is of GOSSIP_TAG_KEY_BYTES_MAX + 1 bytes. False: refused. */
+static bool tag_split(const char *value, char *tag, const char **text,
+                      const struct config_place *at)
+{
+    size_t bytes = strcspn(value, "=");
+    if (value[bytes] == '\0' || bytes > GOSSIP_TAG_KEY_BYTES_MAX)
+        return config_refuse(at, "%s", gossip_error_text(GOSSIP_ERROR_TAGS));
+    memcpy(tag, value, bytes);
+    tag[bytes] = '\0';
+    *text = value + bytes + 1;
+    return true;
+}
+
+static bool tags_have(const char *tags, uint16_t tags_bytes, const char *tag)
+{
+    const char *at = NULL, *other, *value;
+    while (gossip_tag_next(tags, tags_bytes, &at, &other, &value))
+        if (strcmp(other, tag) == 0)
+            return true;
+    return false;
+}
+
+static bool tags_take(const struct config_key *key, void *element, const char *value,
+                      const struct config_place *at)
+{
+    char *tags = FIELD(char, key, element), tag[GOSSIP_TAG_KEY_BYTES_MAX + 1];
+    uint16_t *tags_bytes = ALSO(uint16_t, key, element);
+    const char *text;
+    if (!tag_split(value, tag, &text, at))
+        return false;
+    if (at->file && tags_have(tags, *tags_bytes, tag)) /* an option may override */
+        return config_refuse(at, "a tag \"%s\" is there already; give each key one value", tag);
+    enum gossip_error error = gossip_tags_set(tags, tags_bytes, tag, text);
+    return error == GOSSIP_OK || config_refuse(at, "%s", gossip_error_text(error));
+}
+
+static void tags_print(const struct config_key *key, const void *element, FILE *out)
+{
+    const char *at = NULL, *tag, *value, *comma = "";
+    while (gossip_tag_next(VALUE(char, key, element), *BESIDE(uint16_t, key, element), &at, &tag,
+                           &value)) {
+        fprintf(out, "%s %s=%s", comma, tag, value);
+        comma = ",";
+    }
+}
+
+const struct config_type config_type_tags = {.list = true, .take = tags_take, .print = tags_print};
+
+static bool match_take(const struct config_key *key, void *element, const char *value,
+                       const struct config_place *at)
+{
+    struct tag_match *match = FIELD(struct tag_match, key, element);
+    char scratch[GOSSIP_TAGS_BYTES_MAX], tag[GOSSIP_TAG_KEY_BYTES_MAX + 1];
+    uint16_t scratch_bytes = 0;
+    const char *text;
+    if (!tag_split(value, tag, &text, at))
+        return false;
+    if (gossip_tags_set(scratch, &scratch_bytes, tag, text) != GOSSIP_OK)
+        return config_refuse(at, "%s", gossip_error_text(GOSSIP_ERROR_TAGS));
+    if (match->count == TAG_MATCH_MAX)
+        return config_refuse(at, "more than %d tags to match", TAG_MATCH_MAX);
+    if (tag_match_has(match, tag))
+        return config_refuse(at,
+                             "a tag \"%s\" is matched already; a member has one value of it, so "
+                             "keep one of them",
+                             tag);
+    return tag_match_add(match, tag, text) || config_refuse(at, "out of memory");
+}
+
+static void match_print(const struct config_key *key, const void *element, FILE *out)
+{
+    const struct tag_match *match = VALUE(struct tag_match, key, element);
+    for (size_t i = 0; i < match->count; i++)
+        fprintf(out, "%s %s=%s", i > 0 ? "," : "", match->tags[i].key, match->tags[i].value);
+}
+
+const struct config_type config_type_match = {
+    .storage = CONFIG_MATCH, .list = true, .take = match_take, .print = match_print};
+
+/* ---- numbers and words ---- */
+
+static bool number_take(const struct config_key *key, void *element, const char *value,
+                        const struct config_place *at)
+{
+    uint32_t number;
+    if (!text_parse_number(value, key->max, &number) || number < key->min)
+        return config_refuse(at, "not a whole number from %" PRIu32 " to %" PRIu32, key->min,
+                             key->max);
+    if (key->bytes == sizeof(uint8_t))
+        *FIELD(uint8_t, key, element) = (uint8_t)number;
+    else
+        *FIELD(uint32_t, key, element) = number;
+    return true;
+}
+
+static void number_print(const struct config_key *key, const void *element, FILE *out)
+{
+    bool small = key->bytes == sizeof(uint8_t);
+    fprintf(out, " %" PRIu32,
+            small ? *VALUE(uint8_t, key, element) : *VALUE(uint32_t, key, element));
+}
+
+const struct config_type config_type_number = {.take = number_take, .print = number_print};
+
+/* The words are libConfuse's, in any case of letters: true, yes, on; false, no, off. */
+static bool flag_take(const struct config_key *key, void *element, const char *value,
+                      const struct config_place *at)
+{
+    int parsed = cfg_parse_boolean(value);
+    if (parsed < 0)
+        return config_refuse(at, "neither yes nor no; use true or false");
+    *FIELD(bool, key, element) = parsed > 0;
+    return true;
+}
+
+const struct config_type config_type_flag = {.take = flag_take};
+
+static bool duration_take(const struct config_key *key, void *element, const char *value,
+                          const struct config_place *at)
+{
+    char least[DURATION_TEXT_BYTES], most[DURATION_TEXT_BYTES];
+    uint32_t ms;
+    duration_text(key->min, least);
+    duration_text(key->max, most);
+    if (!duration_parse(value, &ms))
+        return config_refuse(at, "not a duration; use one from %s to %s, such as \"%s\"", least,
+                             most, key->initial);
+    if (ms < key->min)
+        return config_refuse(at, "below the smallest possible %s; use a duration such as \"%s\"",
+                             least, key->initial);
+    if (ms > key->max)
+        return config_refuse(at, "above the largest possible %s; use a duration such as \"%s\"",
+                             most, key->initial);
+    *FIELD(uint32_t, key, element) = ms;
+    return true;
+}
+
+static void duration_print(const struct config_key *key, const void *element, FILE *out)
+{
+    char text[DURATION_TEXT_BYTES];
+    fprintf(out, " %s", duration_text(*VALUE(uint32_t, key, element), text));
+}
+
+const struct config_type config_type_duration = {.take = duration_take, .print = duration_print};
+
+static bool level_take(const struct config_key *key, void *element, const char *value,
+                       const struct config_place *at)
+{
+    return log_level_parse(value, FIELD(enum log_level, key, element)) ||
+           config_refuse(at, "not a level; use \"error\", \"warn\", \"info\" or \"debug\"");
+}
+
+static void level_print(const struct config_key *key, const void *element, FILE *out)
+{
+    fprintf(out, " %s", log_level_text(*VALUE(enum log_level, key, element)));
+}
+
+const struct config_type config_type_level = {.take = level_take, .print = level_print};
+
+static bool events_take(const struct config_key *key, void *element, const char *value,
+                        const struct config_place *at)
+{
+    enum event_kind kind;
+    if (!event_kind_parse(value, &kind)) {
+#define LISTED(name, text) " " text
+        return config_refuse(at, "no such event; known are" EVENT_KINDS(LISTED));
+#undef LISTED
+    }
+    *FIELD(unsigned, key, element) |= 1u << kind;
+    return true;
+}
+
+static void events_print(const struct config_key *key, const void *element, FILE *out)
+{
+    const char *comma = "";
+    for (unsigned kind = 0; kind < EVENT_KINDS_COUNT; kind++) {
+        if ((*VALUE(unsigned, key, element) & 1u << kind) == 0)
+            continue;
+        fprintf(out, "%s %s", comma, event_kind_text(kind));
+        comma = ",";
+    }
+}
+
+const struct config_type config_type_events = {
+    .list = true, .take = events_take, .print = events_print};
+
+/* ---- addresses ---- */
+
+static bool address_take(const struct config_key *key, void *element, const char *value,
+                         const struct config_place *at)
+{
+    struct gossip_addr addr = {.port = (uint16_t)key->min};
+    if (!address_parse(value, addr.ip, &addr.port))
+        return config_refuse(at, "not an IPv4 or IPv6 address with or without a port; use one such "
+                                 "as \"10.0.0.11\", \"10.0.0.11:7949\" or \"[2001:db8::11]:7949\"");
+    if (address_is_multicast(addr.ip))
+        return config_refuse(at, "a multicast or reserved address; use one of this host's");
+    *FIELD(struct gossip_addr, key, element) = addr;
+    return true;
+}
+
+static void address_print(const struct config_key *key, const void *element, FILE *out)
+{
+    const struct gossip_addr *addr = VALUE(struct gossip_addr, key, element);
+    char text[ADDRESS_TEXT_BYTES];
+    fprintf(out, " %s", address_text(addr->ip, addr->port, text));
+}
+
+const struct config_type config_type_address = {.take = address_take, .print = address_print};
+
+static bool advertise_take(const struct config_key *key, void *element, const char *value,
+                           const struct config_place *at)
+{
+    if (!address_take(key, element, value, at))
+        return false;
+    return !address_is_any(FIELD(struct gossip_addr, key, element)->ip) ||
+           config_refuse(at, "not an address that others could reach; use one of this host's, "
+                             "or leave it out to have it found from the interfaces");
+}
+
+const struct config_type config_type_advertise = {.take = advertise_take, .print = address_print};
+
+/* Every address is all zero bytes, and its family beside it. */
+static bool bind_take(const struct config_key *key, void *element, const char *value,
+                      const struct config_place *at)
+{
+    if (!address_take(key, element, value, at))
+        return false;
+    struct gossip_addr *addr = FIELD(struct gossip_addr, key, element);
+    *ALSO(bool, key, element) = !address_is_ipv4(addr->ip);
+    if (address_is_any(addr->ip))
+        memset(addr->ip, 0, sizeof addr->ip);
+    return true;
+}
+
+static void bind_print(const struct config_key *key, const void *element, FILE *out)
+{
+    const struct gossip_addr *addr = VALUE(struct gossip_addr, key, element);
+    if (!address_is_any(addr->ip) || *BESIDE(bool, key, element))
+        address_print(key, element, out);
+    else
+        fprintf(out, " 0.0.0.0:%u", addr->port);
+}
+
+const struct config_type config_type_bind = {.take = bind_take, .print = bind_print};
+
+/* Are all bits behind the prefix ones, or all zeros? */
+static bool prefix_ends_in(const uint8_t *ip, unsigned bits, bool ones)
+{
+    for (unsigned bit = bits + (address_is_ipv4(ip) ? 96 : 0); bit < 128; bit++)
+        if ((ip[bit / 8] >> (7 - bit % 8) & 1) != ones)
+            return false;
+    return true;
+}
+
+/* An address that hosts can have and others can reach. */
+static bool prefix_is_of_host(const uint8_t *ip, unsigned bits, const struct config_place *at)
+{
+    bool ipv4 = address_is_ipv4(ip);
+    if (address_is_any(ip) || (ipv4 && ip[ADDRESS_IPV4_AT] == 0))
+        return config_refuse(at, "no host's address; use one that a host can have, " SUCH_AS);
+    if (address_is_loopback(ip))
+        return config_refuse(at, "a loopback address, which others could not reach; use one of "
+                                 "a network, " SUCH_AS);
+    if (address_is_multicast(ip))
+        return config_refuse(at, "a multicast or reserved address; use one that a host can "
+                                 "have, " SUCH_AS);
+    if (bits > (ipv4 ? 30 : 126)) /* too small for any but hosts */
+        return true;
+    if (prefix_ends_in(ip, bits, false))
+        return config_refuse(at, "the address of the network itself; use a host's in it");
+    if (ipv4 && prefix_ends_in(ip, bits, true))
+        return config_refuse(at, "the broadcast address of its network; use a host's in it");
+    return true;
+}
+
+static bool prefix_take(const struct config_key *key, void *element, const char *value,
+                        const struct config_place *at)
+{
+    uint8_t *ip = FIELD(struct gossip_addr, key, element)->ip, *bits = ALSO(uint8_t, key, element);
+    if (!address_parse_prefix(value, ip, bits))
+        return config_refuse(at, "not an IPv4 or IPv6 address with a prefix, " SUCH_AS);
+    return prefix_is_of_host(ip, *bits, at);
+}
+
+static void prefix_print(const struct config_key *key, const void *element, FILE *out)
+{
+    char text[ADDRESS_PREFIX_TEXT_BYTES];
+    fprintf(out, " %s",
+            address_prefix_text(VALUE(struct gossip_addr, key, element)->ip,
+                                *BESIDE(uint8_t, key, element), text));
+}
+
+const struct config_type config_type_prefix = {.take = prefix_take, .print = prefix_print};
+
+/* ---- what must be on this host ---- */
+
+static bool group_look_up(const struct config_key *key, void *element,
+                          const struct config_place *at)
+{
+    return getgrnam(*FIELD(char *, key, element)) ||
+           config_refuse(at, "no such group on this host; make it, or use another");
+}
+
+const struct config_type config_type_group = {
+    .storage = CONFIG_STRING, .take = text_take, .look_up = group_look_up, .print = text_print};
+
+static bool user_look_up(const struct config_key *key, void *element, const struct config_place *at)
+{
+    struct account **account = ALSO(struct account *, key, element);
+    const char *why;
+    *account = account_find(*FIELD(char *, key, element), &why);
+    return *account ||
+           config_refuse(at, "%s on this host; make it, or use another, such as \"nobody\"", why);
+}
+
+const struct config_type config_type_user = {
+    .storage = CONFIG_USER, .take = text_take, .look_up = user_look_up, .print = text_print};
+
+/* As the kernel has it (dev_valid_name). */
+static bool interface_take(const struct config_key *key, void *element, const char *value,
+                           const struct config_place *at)
+{
+    _Static_assert(VIP_INTERFACE_BYTES_MAX + 1 == IFNAMSIZ, "an interface's name is the kernel's");
+    if (strlen(value) > VIP_INTERFACE_BYTES_MAX || value[strcspn(value, "/: ")] != '\0' ||
+        strcmp(value, ".") == 0 || strcmp(value, "..") == 0)
+        return config_refuse(at,
+                             "not an interface's name, which is 1 to %d bytes without '/', ':' "
+                             "and spaces; use one such as \"eth0\"",
+                             VIP_INTERFACE_BYTES_MAX);
+    return text_keep(FIELD(char *, key, element), value, at);
+}
+
+/* The names of all interfaces, as far as they fit. True: `name` is one of them. */
+static bool interface_find(const struct if_nameindex *all, const char *name, char *names)
+{
+    size_t len = 0;
+    names[0] = '\0';
+    for (const struct if_nameindex *i = all; i->if_name; i++) {
+        char shown[4 * IFNAMSIZ];
+        if (strcmp(i->if_name, name) == 0)
+            return true;
+        text_escape(shown, sizeof shown, i->if_name);
+        if (len < INTERFACES_BYTES)
+            len += (size_t)snprintf(names + len, INTERFACES_BYTES - len, " %s", shown);
+    }
+    if (len >= INTERFACES_BYTES)
+        memcpy(names + INTERFACES_BYTES - 5, " ...", 5);
+    return false;
+}
+
+static bool interface_look_up(const struct config_key *key, void *element,
+                              const struct config_place *at)
+{
+    struct if_nameindex *all = if_nameindex();
+    char names[INTERFACES_BYTES];
+    if (!all)
+        return config_refuse(at, "this host's interfaces cannot be listed: %s", strerror(errno));
+    bool found = interface_find(all, *FIELD(char *, key, element), names);
+    if_freenameindex(all);
+    return found || config_refuse(at, "no such interface on this host; there are%s", names);
+}
+
+const struct config_type config_type_interface = {.storage = CONFIG_STRING,
+                                                  .take = interface_take,
+                                                  .look_up = interface_look_up,
+                                                  .print = text_print};
+
+static bool script_take(const struct config_key *key, void *element, const char *value,
+                        const struct config_place *at)
+{
+    if (value[0] != '/')
+        return config_refuse(at, "not an absolute path; use one such as "
+                                 "\"/etc/muster/hooks/page.sh\", without arguments");
+    return text_keep(FIELD(char *, key, element), value, at);
+}
+
+static bool script_look_up(const struct config_key *key, void *element,
+                           const struct config_place *at)
+{
+    const char *path = *FIELD(char *, key, element);
+    const struct config_draft *d = at->draft;
+    struct stat st;
+    if (d->divided)
+        return true;
+    if (stat(path, &st) != 0 && errno == EACCES && d->for_root)
+        return config_note(at, "only root can look at it; check that with -t as root");
+    if (stat(path, &st) != 0)
+        return config_refuse(at, "%s; name a script that is there, without arguments",
+                             strerror(errno));
+    if (!S_ISREG(st.st_mode))
+        return config_refuse(at, "not a file; name a script");
+    /* Root may execute what has any of these bits. */
+    bool executable =
+        access(path, X_OK) == 0 || (d->for_root && st.st_mode & (S_IXUSR | S_IXGRP | S_IXOTH));
+    return executable || config_refuse(at, "not executable; chmod +x it");
+}
+
+const struct config_type config_type_script = {
+    .storage = CONFIG_STRING, .take = script_take, .look_up = script_look_up, .print = text_print};
+
+/* ---- any of them ---- */
+
+bool config_take(const struct config_key *key, void *element, const char *value,
+                 const struct config_place *at)
+{
+    size_t bytes = strlen(value);
+    if (bytes == 0)
+        return config_refuse(at, "empty; give a value, or leave it out");
+    if (bytes > CONFIG_VALUE_BYTES_MAX)
+        return config_refuse(at, "%zu bytes are too long; use at most %d", bytes,
+                             CONFIG_VALUE_BYTES_MAX);
+    if (!text_printable(value))
+        return config_refuse(at, "a control character, or not UTF-8; use printable UTF-8 only");
+    return key->type->take(key, element, value, at) &&
+           (key->for_holder || !key->type->look_up || key->type->look_up(key, element, at));
+}
