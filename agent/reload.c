@@ -1,6 +1,5 @@
 #include "agent/reload.h"
 
-#include "agent/base/address.h"
 #include "agent/base/log.h"
 #include "agent/base/worker.h"
 #include "agent/net/dial.h"
@@ -11,14 +10,12 @@
 
 #include <errno.h>
 #include <event2/event.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
 
 enum {
-    VALUE_BYTES = 256,
     RELOADS_MAX = 64,
     PATIENCE_S = 5, /* with the steward, and with addresses that are to go */
 };
@@ -40,89 +37,18 @@ struct reloads {
     TAILQ_HEAD(reload_list, reload) all; /* the first is under way, others wait for it */
 };
 
-static const char *text_or_none(const char *text)
+static void name_fixed(void *arg, const char *key, const char *before, const char *after)
 {
-    return text ? text : "(none)";
-}
-
-/* The settings that a running agent keeps, as text. */
-static void fixed_value(const struct config *c, size_t which, char *into)
-{
-    char addr[ADDRESS_TEXT_BYTES];
-    const char *texts[] = {
-        c->name,
-        c->cluster,
-        c->run_dir,
-        c->state_dir,
-        text_or_none(c->control_group),
-        text_or_none(c->user),
-    };
-    if (which < sizeof texts / sizeof *texts) {
-        snprintf(into, VALUE_BYTES, "%s", texts[which]);
-        return;
-    }
-    const struct gossip_addr *addrs[] = {&c->bind, &c->advertise, &c->rpc};
-    which -= sizeof texts / sizeof *texts;
-    if (which < sizeof addrs / sizeof *addrs)
-        snprintf(into, VALUE_BYTES, "%s",
-                 addrs[which]->port ? address_text(addrs[which]->ip, addrs[which]->port, addr)
-                                    : "(none)");
-    else
-        snprintf(into, VALUE_BYTES, "%" PRIu32 "ms", c->detect_ms);
-}
-
-static void name_what_cannot(const struct config *old, const struct config *new)
-{
-    static const char *const keys[] = {
-        "name", "cluster", "run folder", "state folder", "control group",
-        "user", "bind",    "advertise",  "control rpc",  "detect",
-    };
-    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
-        char before[VALUE_BYTES], after[VALUE_BYTES];
-        fixed_value(old, i, before);
-        fixed_value(new, i, after);
-        if (strcmp(before, after) != 0)
-            log_warn("reload: %s cannot change while running: stays %s until the next start, then "
-                     "%s",
-                     keys[i], before, after);
-    }
-    if (strcmp(text_or_none(old->rpc_auth), text_or_none(new->rpc_auth)) != 0)
-        log_warn("reload: control rpc_auth cannot change while running: what it is stays until the "
-                 "next start");
-}
-
-static void swap_texts(char **a, char **b)
-{
-    char *kept = *a;
-    *a = *b;
-    *b = kept;
-}
-
-/* What the agent goes on by is what its configuration says, also to those who ask. */
-static void keep_what_cannot(struct config *old, struct config *new)
-{
-    swap_texts(&old->name, &new->name);
-    swap_texts(&old->cluster, &new->cluster);
-    swap_texts(&old->run_dir, &new->run_dir);
-    swap_texts(&old->state_dir, &new->state_dir);
-    swap_texts(&old->control_group, &new->control_group);
-    swap_texts(&old->user, &new->user);
-    struct account *account = old->account;
-    old->account = new->account;
-    new->account = account;
-    swap_texts(&old->rpc_auth, &new->rpc_auth);
-    new->bind = old->bind;
-    new->bind_ipv6 = old->bind_ipv6;
-    new->advertise = old->advertise;
-    new->rpc = old->rpc;
-    new->detect_ms = old->detect_ms;
+    (void)arg;
+    log_warn("reload: %s cannot change while running: stays %s until the next start, then %s", key,
+             before, after);
 }
 
 static void take_on(const struct reload_parts *a, struct config *new)
 {
     struct config *old = *a->config;
-    name_what_cannot(old, new);
-    keep_what_cannot(old, new);
+    config_compare_fixed(old, new, name_fixed, NULL);
+    config_keep_fixed(old, new); /* also those who ask are told what the agent runs with */
     log_set_level(new->log_level);
     if (!hooks_configure(a->handlers, new))
         log_error("reload: out of memory; the handlers stay as they were");
@@ -136,7 +62,7 @@ static void take_on(const struct reload_parts *a, struct config *new)
     host_set_config(a->host, new);
     *a->config = new;
     config_free(old);
-    log_info("reloaded %s", text_or_none(new->file));
+    log_info("reloaded %s", new->file ? new->file : "(none)");
 }
 
 /* On the worker's thread; it runs one job at a time, as config_load wants it. */
