@@ -33,15 +33,15 @@ enum gossip_error gossip_timing_derive(uint32_t detect_ms, struct gossip_timing 
 }
 
 /* Time moves to now_us; a stall of this host is compensated first. */
-void core_begin(struct gossip *g, int64_t now_us)
+static void gossip_begin(struct gossip *g, int64_t now_us)
 {
     assert(now_us >= g->now_us);
     g->now_us = now_us;
     detect_wake(g);
 }
 
-/* When there is something to do next; the host holds on to it until the next call. */
-void core_end(struct gossip *g)
+/* The next deadline; the host holds on to it until the next call. */
+static void gossip_end(struct gossip *g)
 {
     lease_out_flush(g);
     int64_t deadline_us = core_min(detect_deadline(g), leases_deadline(g));
@@ -54,7 +54,7 @@ void core_end(struct gossip *g)
 
 int64_t gossip_deadline(const struct gossip *g)
 {
-    return g->deadline_us;
+    return core_max(g->deadline_us, g->now_us);
 }
 
 struct gossip *gossip_new(const struct gossip_config *config, int64_t now_us,
@@ -123,7 +123,7 @@ static void receive_ping(struct gossip *g, const struct wire_message *m,
     reach_complaint(g, m->ping.flags & WIRE_COMPLAINT);
     struct wire_writer w = outbox_begin(g, WIRE_ACK, from->via);
     wire_put(&w, m->ping.seq, 4);
-    if (g->spread.waiting && core_member(g, g->self)->update_priority != SPREAD_IDLE)
+    if (g->spread.waiting && core_member(g, g->self)->update_priority != MEMBER_NO_UPDATE)
         spread_put(g, &w, g->self);
     put_claim(g, &w, m->sender);
     spread_fill(g, &w);
@@ -190,7 +190,7 @@ enum gossip_error gossip_receive(struct gossip *g, int64_t now_us, const struct 
     enum gossip_error error = GOSSIP_ERROR_MALFORMED;
     if (len <= most)
         error = wire_decode(bytes, len, g->cluster, &m);
-    core_begin(g, now_us);
+    gossip_begin(g, now_us);
     g->stats.packets_received++;
     g->stats.bytes_received += len;
     if (error == GOSSIP_ERROR_MALFORMED)
@@ -199,7 +199,7 @@ enum gossip_error gossip_receive(struct gossip *g, int64_t now_us, const struct 
         g->stats.packets_foreign++;
     else if (!g->gone)
         receive(g, &m, from);
-    core_end(g);
+    gossip_end(g);
     return error;
 }
 
@@ -219,7 +219,7 @@ static void leave_tick(struct gossip *g)
 
 void gossip_tick(struct gossip *g, int64_t now_us)
 {
-    core_begin(g, now_us);
+    gossip_begin(g, now_us);
     if (!g->gone) {
         leave_tick(g);
         detect_tick(g);
@@ -228,19 +228,19 @@ void gossip_tick(struct gossip *g, int64_t now_us)
         changes_reap(g);
         spread_tick(g);
     }
-    core_end(g);
+    gossip_end(g);
 }
 
 void gossip_leave(struct gossip *g, int64_t now_us)
 {
-    core_begin(g, now_us);
+    gossip_begin(g, now_us);
     if (!core_is_leaving(g)) {
         bool alone = member_live_count(&g->members) == 1;
         g->joins.count = 0;
         g->left_us = now_us + (alone ? 0 : core_ms(g->timing.leave_ms) / 2);
         changes_apply(g, view_restate_self(g, 0, GOSSIP_LEAVING, false));
     }
-    core_end(g);
+    gossip_end(g);
 }
 
 enum gossip_error gossip_forget(struct gossip *g, int64_t now_us, const char *name, bool prune)
@@ -250,12 +250,12 @@ enum gossip_error gossip_forget(struct gossip *g, int64_t now_us, const char *na
         return GOSSIP_ERROR_UNKNOWN;
     if (slot == g->self || member_is_live(core_member(g, slot)))
         return GOSSIP_ERROR_ALIVE;
-    core_begin(g, now_us);
+    gossip_begin(g, now_us);
     if (core_member(g, slot)->status == GOSSIP_FAILED)
         changes_apply(g, view_set_status(g, slot, GOSSIP_LEFT));
     if (prune)
         changes_apply(g, view_prune(g, slot));
-    core_end(g);
+    gossip_end(g);
     return GOSSIP_OK;
 }
 
@@ -275,9 +275,9 @@ enum gossip_error gossip_set_tags(struct gossip *g, int64_t now_us, const char *
     const struct gossip_profile *profile = profile_new(&changed);
     if (!profile)
         return GOSSIP_ERROR_MEMORY;
-    core_begin(g, now_us);
+    gossip_begin(g, now_us);
     changes_apply(g, view_reprofile_self(g, profile));
     outbox_event(g, GOSSIP_EVENT_UPDATE, core_member(g, g->self), NULL);
-    core_end(g);
+    gossip_end(g);
     return GOSSIP_OK;
 }

@@ -490,7 +490,7 @@ enum gossip_error leases_want(struct gossip *g, int64_t now_us,
         struct lease_quorum quorum = {1, {1}};
         w = add(g, options->name);
         if (!w) {
-            core_end(g);
+            lease_out_flush(g);
             return GOSSIP_ERROR_MEMORY;
         }
         voters_quorum(&g->leases.voters, &quorum);
@@ -509,7 +509,7 @@ enum gossip_error leases_want(struct gossip *g, int64_t now_us,
     if (!w->held)
         w->keep_us = INT64_MAX;
     w->next_us = core_min(w->next_us, now_us);
-    core_end(g);
+    lease_out_flush(g);
     return GOSSIP_OK;
 }
 
@@ -549,7 +549,7 @@ enum gossip_error leases_release(struct gossip *g, int64_t now_us, const char *n
     w->heirs.count = 0;
     if (w->over && w->handovers == 0)
         *w = g->leases.wants[--g->leases.count];
-    core_end(g);
+    lease_out_flush(g);
     return GOSSIP_OK;
 }
 
@@ -562,7 +562,7 @@ void leases_keep(struct gossip *g, int64_t now_us, const char *name, int64_t unt
     bool again = g->now_us >= w->keep_us;
     w->keep_us = until_us;
     w->next_us = again ? core_min(w->next_us, now_us) : w->next_us;
-    core_end(g);
+    lease_out_flush(g);
 }
 
 enum gossip_error leases_move(struct gossip *g, int64_t now_us, const char *name, const char *heir)
@@ -578,6 +578,6 @@ enum gossip_error leases_move(struct gossip *g, int64_t now_us, const char *name
         ask_to_move(g, w, key);
     else
         lease_out_push(g, w->holder.owner, w->hash, &m);
-    core_end(g);
+    lease_out_flush(g);
     return GOSSIP_OK;
 }

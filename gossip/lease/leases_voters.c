@@ -55,7 +55,7 @@ void leases_set_voters(struct gossip *g, int64_t now_us, const struct voters *vo
     core_begin(g, now_us);
     g->leases.voters = *voters;
     requorum(g);
-    core_end(g);
+    lease_out_flush(g);
 }
 
 const struct voters *leases_voters(const struct gossip *g)

@@ -2,7 +2,6 @@
 
 #include "gossip/fnv.h"
 #include "gossip/membership/profile.h"
-#include "gossip/membership/spread.h"
 #include "gossip/rng.h"
 
 #include <assert.h>
@@ -186,7 +185,7 @@ uint32_t member_add(struct member_table *t, const struct gossip_profile *profile
         .key = key,
         .name_hash = name_hash(profile->name),
         .suspicion = MEMBER_NONE,
-        .update_priority = SPREAD_IDLE,
+        .update_priority = MEMBER_NO_UPDATE,
         .status = GOSSIP_ALIVE,
     };
     t->count++;
@@ -199,7 +198,7 @@ uint32_t member_add(struct member_table *t, const struct gossip_profile *profile
 void member_remove(struct member_table *t, uint32_t slot)
 {
     struct member *m = &t->slots[slot];
-    assert(m->suspicion == MEMBER_NONE && m->update_priority == SPREAD_IDLE);
+    assert(m->suspicion == MEMBER_NONE && m->update_priority == MEMBER_NO_UPDATE);
     index_drop(t, &t->keys, slot);
     index_drop(t, &t->names, slot);
     t->count--;

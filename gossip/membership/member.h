@@ -4,7 +4,8 @@
 
 #include "gossip/gossip.h"
 
-#define MEMBER_NONE UINT32_MAX
+#define MEMBER_NONE UINT32_MAX     /* no slot */
+#define MEMBER_NO_UPDATE UINT8_MAX /* an update_priority: none is to be sent */
 
 /* What is claimed about a member, without its profile. */
 struct fact {
@@ -35,7 +36,7 @@ struct member {
     uint16_t sign_reported; /* the last gossip period, by its low bits, in which its observers were
                              * sent a sign of life though it does not answer */
     uint8_t update_sends;
-    uint8_t update_priority; /* SPREAD_IDLE: no update to send */
+    uint8_t update_priority; /* enum spread_priority, or MEMBER_NO_UPDATE */
     uint8_t status;          /* enum gossip_status */
     uint8_t refutations;     /* of suspicions, with no direct answer in between */
     uint8_t away;            /* times detect, the longest that it was gone before it returned */

@@ -42,10 +42,10 @@ static void list_drop(struct gossip *g, uint32_t slot)
 void spread_drop(struct gossip *g, uint32_t slot)
 {
     struct member *m = core_member(g, slot);
-    if (m->update_priority == SPREAD_IDLE)
+    if (m->update_priority == MEMBER_NO_UPDATE)
         return;
     list_drop(g, slot);
-    m->update_priority = SPREAD_IDLE;
+    m->update_priority = MEMBER_NO_UPDATE;
     g->spread.waiting--;
 }
 

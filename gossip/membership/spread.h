@@ -10,7 +10,6 @@ enum spread_priority {
     SPREAD_IMMEDIATE, /* suspicions, refutations, failures, leaves */
     SPREAD_ORDINARY,  /* joins, new tags */
     SPREAD_PRIORITIES,
-    SPREAD_IDLE = 0xff,
 };
 
 #define SPREAD_FANOUT 3           /* members that each round goes to */

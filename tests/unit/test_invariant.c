@@ -79,11 +79,6 @@ static void break_self_status(void)
     g->members.slots[g->self].status = GOSSIP_SUSPECT;
 }
 
-static void break_deadline(void)
-{
-    g->deadline_us = g->now_us - 1;
-}
-
 static void break_suspect(void)
 {
     set_status(GOSSIP_SUSPECT);
@@ -146,7 +141,6 @@ static const struct {
     {break_name_index, "member_by_name(t, m->profile->name) == slot"},
     {break_hidden, "!m->pruned"},
     {break_self_status, "self->status == GOSSIP_ALIVE"},
-    {break_deadline, "g->deadline_us >= g->now_us"},
     {break_suspect, "m->suspicion != MEMBER_NONE"},
     {break_suspicions_count, "with == g->suspicions.count"},
     {break_updates_waiting, "waiting == g->spread.waiting"},
