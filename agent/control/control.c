@@ -2,10 +2,9 @@
 
 #include "agent/base/log.h"
 #include "agent/control/control_client.h"
+#include "agent/events/listener.h"
 
-#include <errno.h>
 #include <event2/event.h>
-#include <event2/listener.h>
 #include <event2/util.h>
 #include <inttypes.h>
 #include <netinet/in.h>
@@ -16,8 +15,7 @@
 #include <unistd.h>
 
 #define REFUSED_SAY_US INT64_C(60000000) /* once a minute, however many come */
-#define ACCEPT_PAUSE_MS 100 /* with no descriptor free, accept would fail again at once */
-#define ZONE_BYTES 2048     /* a usual request; larger ones get more for as long as they last */
+#define ZONE_BYTES 2048 /* a usual request; larger ones get more for as long as they last */
 
 /* ---- taking clients on ---- */
 
@@ -49,12 +47,9 @@ static void set_tcp_options(int fd)
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
 }
 
-static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struct sockaddr *from,
-                      int from_bytes, void *arg)
+static void on_accept(void *arg, int fd)
 {
     const struct control_listener *l = arg;
-    (void)listener, (void)from, (void)from_bytes;
-    l->control->accept_failing = false;
     if (is_full(l->control, l->tcp)) {
         refuse(l->control, fd);
         return;
@@ -63,37 +58,6 @@ static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struc
         set_tcp_options(fd);
     if (!control_client_new(l->control, fd, l->tcp))
         log_error("control: out of memory, client closed");
-}
-
-static void set_accepting(struct control *c, bool accepting)
-{
-    for (size_t i = 0; i < sizeof c->listeners / sizeof c->listeners[0]; i++) {
-        if (!c->listeners[i].listener)
-            continue;
-        if (accepting)
-            evconnlistener_enable(c->listeners[i].listener);
-        else
-            evconnlistener_disable(c->listeners[i].listener);
-    }
-}
-
-/* Nothing can be accepted for now; what connects meanwhile waits in the backlog. */
-static void on_accept_error(struct evconnlistener *listener, void *arg)
-{
-    struct control_listener *l = arg;
-    const struct timeval pause = {.tv_usec = ACCEPT_PAUSE_MS * 1000};
-    (void)listener;
-    if (!l->control->accept_failing)
-        log_warn("control: cannot accept clients: %s; trying again", strerror(errno));
-    l->control->accept_failing = true;
-    if (event_add(l->control->resume, &pause) == 0)
-        set_accepting(l->control, false);
-}
-
-static void on_resume(evutil_socket_t fd, short what, void *arg)
-{
-    (void)fd, (void)what;
-    set_accepting(arg, true);
 }
 
 /* ---- turns ---- */
@@ -133,47 +97,37 @@ static void on_log(void *arg)
 
 /* ---- the server ---- */
 
+/* fd: taken. */
 static bool listen_on(struct control *c, struct control_listener *l, int fd, bool tcp)
 {
-    l->control = c;
-    l->tcp = tcp;
-    /* backlog 0: it listens already */
-    l->listener = evconnlistener_new(host_base(c->parts.host), on_accept, l,
-                                     LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 0, fd);
-    if (l->listener)
-        evconnlistener_set_error_cb(l->listener, on_accept_error);
+    *l = (struct control_listener){.control = c, .tcp = tcp};
+    l->listener = listener_new(host_base(c->parts.host), fd, "control", on_accept, l);
     return l->listener != NULL;
-}
-
-/* Closes what no listener has taken. */
-static struct control *fail(struct control *c, int listen_fd, int tcp_fd)
-{
-    if (!c || !c->listeners[0].listener)
-        close(listen_fd);
-    if (tcp_fd >= 0 && (!c || !c->listeners[1].listener))
-        close(tcp_fd);
-    control_free(c);
-    return NULL;
 }
 
 struct control *control_new(const struct control_parts *parts, int listen_fd, int tcp_fd)
 {
     struct control *c = calloc(1, sizeof *c);
-    if (!c)
-        return fail(c, listen_fd, tcp_fd);
+    if (!c) {
+        close(listen_fd);
+        if (tcp_fd >= 0)
+            close(tcp_fd);
+        return NULL;
+    }
     c->parts = *parts;
     c->started_us = host_now_us();
     LIST_INIT(&c->clients);
     rpc_out_init(&c->out);
     c->zone = msgpack_zone_new(ZONE_BYTES);
     c->wake = evtimer_new(host_base(parts->host), on_wake, c);
-    c->resume = evtimer_new(host_base(parts->host), on_resume, c);
-    if (!c->zone || !c->wake || !c->resume || !listen_on(c, &c->listeners[0], listen_fd, false) ||
-        (tcp_fd >= 0 && !listen_on(c, &c->listeners[1], tcp_fd, true)))
-        return fail(c, listen_fd, tcp_fd);
+    bool listens = listen_on(c, &c->listeners[0], listen_fd, false);
+    listens &= tcp_fd < 0 || listen_on(c, &c->listeners[1], tcp_fd, true);
     log_listen(on_log, c);
     host_subscribe(parts->host, HOST_CONTROL, on_change, c);
-    return c;
+    if (listens && c->zone && c->wake)
+        return c;
+    control_free(c);
+    return NULL;
 }
 
 void control_free(struct control *c)
@@ -183,15 +137,13 @@ void control_free(struct control *c)
     log_listen(NULL, NULL);
     host_subscribe(c->parts.host, HOST_CONTROL, NULL, NULL);
     for (size_t i = 0; i < sizeof c->listeners / sizeof c->listeners[0]; i++)
-        if (c->listeners[i].listener)
-            evconnlistener_free(c->listeners[i].listener);
+        listener_free(c->listeners[i].listener);
     while (!LIST_EMPTY(&c->clients))
         control_client_free(LIST_FIRST(&c->clients));
     if (c->wake)
         event_free(c->wake);
-    if (c->resume)
-        event_free(c->resume);
-    msgpack_zone_free(c->zone);
+    if (c->zone)
+        msgpack_zone_free(c->zone);
     rpc_out_free(&c->out);
     free(c);
 }

@@ -18,7 +18,7 @@ struct control_pending;
 struct control_lock;
 struct control_stream;
 struct event;
-struct evconnlistener;
+struct listener;
 
 LIST_HEAD(control_clients, control_client);
 LIST_HEAD(control_locks, control_lock);
@@ -54,7 +54,7 @@ struct control_client {
 
 struct control_listener {
     struct control *control;
-    struct evconnlistener *listener;
+    struct listener *listener;
     bool tcp;
 };
 
@@ -65,12 +65,10 @@ struct control {
     struct control_clients clients;
     struct control_client *next_turn; /* after the one that has its turn */
     size_t clients_count, tcp_clients_count;
-    size_t streams_count; /* of all clients */
-    struct event *wake;   /* gives every client a turn, in the loop's next round */
-    struct event *resume; /* accepts again, after there was no descriptor left */
-    struct rpc_out out;   /* the answer being written */
-    msgpack_zone *zone;   /* the object being read */
-    bool accept_failing;
+    size_t streams_count;     /* of all clients */
+    struct event *wake;       /* gives every client a turn, in the loop's next round */
+    struct rpc_out out;       /* the answer being written */
+    msgpack_zone *zone;       /* the object being read */
     uint64_t clients_refused; /* since this was last said */
     int64_t refused_said_us;
 };

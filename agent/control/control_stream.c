@@ -1,5 +1,6 @@
 #include "agent/base/log.h"
 #include "agent/control/control_command.h"
+#include "agent/events/reader.h"
 
 #include <ctype.h>
 #include <inttypes.h>
@@ -10,21 +11,21 @@
 #define FILTER_BYTES 512 /* every event's name there is, several times over */
 #define LEVEL_BYTES 32
 
-/* A place in the journal or in the log, from where a client is told what comes. Nothing is kept for
- * it but the place: whoever reads slowly falls behind, until what comes next is no longer there. */
+/* A place in the journal or in the log, from where a client is sent what comes. Nothing is kept for
+ * it but the place: a client that reads slowly falls behind, until what comes next is no longer
+ * there. */
 struct control_stream {
     LIST_ENTRY(control_stream) link;
     uint64_t seq; /* of the request, and of every record */
-    /* Writes one record, if there is one to write. */
-    bool (*tell)(struct control_client *c, struct control_stream *s);
-    uint64_t next;        /* the first entry or line not looked at */
-    unsigned kinds;       /* of entries: bit (1 << enum event_kind) */
-    bool watch;           /* in our own form of entries, not in Serf's */
-    bool of_earlier_run;  /* asked for numbers that were not given yet */
+    /* Sends one record, if there is one to send. */
+    bool (*send_next)(struct control_client *c, struct control_stream *s);
+    struct reader reader; /* of changes */
+    bool watch;           /* changes in our own form, not in Serf's */
+    uint64_t line;        /* of the log: the first not looked at */
     enum log_level level; /* of lines */
 };
 
-/* ---- what is told ---- */
+/* ---- records ---- */
 
 /* In Serf's form, with names as Serf has them, or in ours. */
 static void put_gap(struct rpc_out *out, uint64_t lost, uint64_t last_lost, bool watch)
@@ -62,32 +63,16 @@ static void put_watch_entry(struct rpc_out *out, const struct journal_entry *ent
     rpc_end(out);
 }
 
-/* The next entry that the stream is about. NULL: none so far. */
-static const struct journal_entry *take_entry(struct control_stream *s, const struct journal *j)
+static bool send_change(struct control_client *c, struct control_stream *s)
 {
-    while (s->next <= journal_newest(j)) {
-        const struct journal_entry *entry = journal_at(j, s->next++);
-        if (entry && s->kinds & 1u << entry->kind)
-            return entry;
-    }
-    return NULL;
-}
-
-static bool tell_entry(struct control_client *c, struct control_stream *s)
-{
-    const struct journal *j = host_journal(c->control->parts.host);
-    const struct journal_entry *entry = NULL;
-    uint64_t oldest = journal_oldest(j), lost = s->next < oldest ? oldest - s->next : 0;
-    bool gap = lost > 0 || s->of_earlier_run;
-    s->next += lost;
-    s->of_earlier_run = false;
-    if (!gap && !(entry = take_entry(s, j)))
+    struct reader_item item;
+    if (!reader_next(&s->reader, host_journal(c->control->parts.host), &item))
         return false;
     struct rpc_out *out = control_client_begin(c, s->seq, "");
-    if (gap)
-        put_gap(out, lost, s->next - 1, s->watch);
+    if (!item.entry)
+        put_gap(out, item.lost, item.last_lost, s->watch);
     else
-        (s->watch ? put_watch_entry : put_serf_entry)(out, entry);
+        (s->watch ? put_watch_entry : put_serf_entry)(out, item.entry);
     control_client_send(c);
     return true;
 }
@@ -95,21 +80,21 @@ static bool tell_entry(struct control_client *c, struct control_stream *s)
 /* Goes to the first line that is kept. Returns how many are not. */
 static uint64_t skip_lost_lines(struct control_stream *s)
 {
-    uint64_t newest = log_newest(), from = s->next;
+    uint64_t newest = log_newest(), from = s->line;
     enum log_level level;
-    if (newest >= LOG_HISTORY_LINES && s->next <= newest - LOG_HISTORY_LINES)
-        s->next = newest - LOG_HISTORY_LINES + 1;
-    while (s->next <= newest && !log_line(s->next, &level))
-        s->next++;
-    return s->next - from;
+    if (newest >= LOG_HISTORY_LINES && s->line <= newest - LOG_HISTORY_LINES)
+        s->line = newest - LOG_HISTORY_LINES + 1;
+    while (s->line <= newest && !log_line(s->line, &level))
+        s->line++;
+    return s->line - from;
 }
 
 /* The next line of the stream's level, borrowed. NULL: none so far. */
 static const char *take_line(struct control_stream *s)
 {
-    while (s->next <= log_newest()) {
+    while (s->line <= log_newest()) {
         enum log_level level;
-        const char *line = log_line(s->next++, &level);
+        const char *line = log_line(s->line++, &level);
         if (line && level <= s->level)
             return line;
     }
@@ -117,7 +102,7 @@ static const char *take_line(struct control_stream *s)
 }
 
 /* Serf's clients show the Log of a gap as they show any line. */
-static bool tell_line(struct control_client *c, struct control_stream *s)
+static bool send_line(struct control_client *c, struct control_stream *s)
 {
     char notice[64];
     const char *line;
@@ -142,13 +127,13 @@ static bool tell_line(struct control_client *c, struct control_stream *s)
 void control_stream_feed(struct control_client *c)
 {
     struct control_stream *s;
-    bool told;
+    bool sent;
     do {
-        told = false;
+        sent = false;
         LIST_FOREACH (s, &c->streams, link)
-            if (!c->unusable && control_client_has_room(c) && s->tell(c, s))
-                told = true;
-    } while (told);
+            if (!c->unusable && control_client_has_room(c) && s->send_next(c, s))
+                sent = true;
+    } while (sent);
 }
 
 /* ---- beginning and end ---- */
@@ -169,7 +154,7 @@ void control_stream_end_all(struct control_client *c)
     }
 }
 
-static struct control_stream *find(const struct control_client *c, uint64_t seq)
+static struct control_stream *stream_find(const struct control_client *c, uint64_t seq)
 {
     struct control_stream *s;
     LIST_FOREACH (s, &c->streams, link)
@@ -182,7 +167,7 @@ static struct control_stream *find(const struct control_client *c, uint64_t seq)
 static const char *begin(struct control_request *r, const struct control_stream *wanted)
 {
     struct control_client *c = r->client;
-    if (find(c, r->seq))
+    if (stream_find(c, r->seq))
         return "Stream with given sequence exists";
     if (c->streams_count >= CONTROL_STREAMS_MAX)
         return "too many streams";
@@ -199,7 +184,6 @@ static const char *begin(struct control_request *r, const struct control_stream 
 
 /* ---- filters ---- */
 
-#define ALL_KINDS ((1u << EVENT_KINDS_COUNT) - 1)
 #define SERF_KINDS                                                                                 \
     (1u << EVENT_MEMBER_JOIN | 1u << EVENT_MEMBER_LEAVE | 1u << EVENT_MEMBER_FAILED |              \
      1u << EVENT_MEMBER_UPDATE | 1u << EVENT_MEMBER_REAP)
@@ -243,31 +227,28 @@ static const char *begin_entries(struct control_request *r, struct control_strea
                                  unsigned known)
 {
     char filter[FILTER_BYTES] = "";
-    wanted->tell = tell_entry;
+    wanted->send_next = send_change;
     if (!rpc_get_string(r->body, "Type", filter, sizeof filter) ||
-        !parse_filter(filter, known, &wanted->kinds))
+        !parse_filter(filter, known, &wanted->reader.kinds))
         return "Invalid event filter";
     return begin(r, wanted);
 }
 
 const char *control_stream_stream(struct control_request *r)
 {
-    struct control_stream wanted = {.next = journal_newest(host_journal(r->parts->host)) + 1};
+    const struct journal *j = host_journal(r->parts->host);
+    struct control_stream wanted = {.reader = reader_at_end(j, 0)};
     return begin_entries(r, &wanted, SERF_KINDS);
 }
 
-/* From beyond what is to come next is a number of an earlier run, whose end was missed: all that
- * has happened in this one is news. */
 const char *control_stream_watch(struct control_request *r)
 {
-    const struct journal *j = host_journal(r->parts->host);
-    struct control_stream wanted = {.watch = true};
-    uint64_t from = 0, upcoming = journal_newest(j) + 1;
+    uint64_t from = 0;
     if (!rpc_get_unsigned(r->body, "From", &from))
         return CONTROL_MALFORMED;
-    wanted.of_earlier_run = from > upcoming;
-    wanted.next = from == 0 ? upcoming : wanted.of_earlier_run ? 1 : from;
-    return begin_entries(r, &wanted, ALL_KINDS);
+    struct control_stream wanted = {.watch = true,
+                                    .reader = reader_from(host_journal(r->parts->host), 0, from)};
+    return begin_entries(r, &wanted, READER_ALL_KINDS);
 }
 
 static const char *unknown_level(struct control_request *r, char *level)
@@ -280,7 +261,7 @@ static const char *unknown_level(struct control_request *r, char *level)
 
 const char *control_stream_monitor(struct control_request *r)
 {
-    struct control_stream wanted = {.tell = tell_line, .next = 1};
+    struct control_stream wanted = {.send_next = send_line, .line = 1};
     const struct control_stream *s;
     char level[LEVEL_BYTES] = "";
     if (!rpc_get_string(r->body, "LogLevel", level, sizeof level))
@@ -288,7 +269,7 @@ const char *control_stream_monitor(struct control_request *r)
     if (!log_level_parse(level, &wanted.level))
         return unknown_level(r, level);
     LIST_FOREACH (s, &r->client->streams, link)
-        if (s->tell == tell_line)
+        if (s->send_next == send_line)
             return "Monitor already exists";
     skip_lost_lines(&wanted);
     return begin(r, &wanted);
@@ -299,7 +280,7 @@ const char *control_stream_stop(struct control_request *r)
     uint64_t seq = 0;
     if (!rpc_get_unsigned(r->body, "Stop", &seq))
         return CONTROL_MALFORMED;
-    struct control_stream *s = find(r->client, seq);
+    struct control_stream *s = stream_find(r->client, seq);
     if (s)
         stream_free(r->client, s);
     return CONTROL_OK;

@@ -408,7 +408,7 @@ START_TEST(without_descriptors_accepting_waits_and_goes_on)
     for (int i = 0; i < 1000; i++)
         turn();
     ck_assert_uint_eq(events_readers(events), 0);
-    ck_assert_uint_eq(fake_log_count("cannot accept readers: Too many open files"), 1);
+    ck_assert_uint_eq(fake_log_count("cannot accept connections: Too many open files"), 1);
     setrlimit(RLIMIT_NOFILE, &before);
     struct client late = client_new();
     turn_until_readers(limits_are_imitated() ? 1 : 2);
