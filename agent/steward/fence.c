@@ -7,307 +7,268 @@
 #include <assert.h>
 #include <endian.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <libmnl/libmnl.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
-#include <stddef.h>
-#include <string.h>
-#include <sys/socket.h>
-#include <sys/time.h>
-#include <sys/wait.h>
+#include <linux/netfilter_arp.h>
 #include <time.h>
-#include <unistd.h>
 
 #define TABLE "muster"
-/* Whoever waits for longer has no fence; while addresses are held, no more than they can stand. */
-#define NFT_MS_AT_START 2000
-#define NFT_MS_LATER 300
-#define BATCH_BYTES 2048
-#define ANSWER_BYTES 4096
+#define RAW_PRIORITY (-300) /* before connection tracking and what an operator filters */
+#define BATCH_BYTES 8192    /* all tables take about half of it */
+#define NESTED_MAX 8
 
-/* Each table is made, if it was not there, and deleted before it is made anew. The kernel's own
- * neighbour advertisements and ARP replies have the address as their source. */
-static const char ruleset[] = "table inet " TABLE "\n"
-                              "delete table inet " TABLE "\n"
-                              "table inet " TABLE " {\n"
-                              "    set ours4 { type ipv4_addr; }\n"
-                              "    set held4 { type ipv4_addr; flags timeout; }\n"
-                              "    set ours6 { type ipv6_addr; }\n"
-                              "    set held6 { type ipv6_addr; flags timeout; }\n"
-                              "    chain prerouting {\n"
-                              "        type filter hook prerouting priority -300; policy accept;\n"
-                              "        ip daddr @ours4 ip daddr != @held4 drop\n"
-                              "        ip6 daddr @ours6 ip6 daddr != @held6 drop\n"
-                              "    }\n"
-                              "    chain output {\n"
-                              "        type filter hook output priority -300; policy accept;\n"
-                              "        ip saddr @ours4 ip saddr != @held4 drop\n"
-                              "        ip6 saddr @ours6 ip6 saddr != @held6 drop\n"
-                              "    }\n"
-                              "}\n"
-                              "table arp " TABLE "\n"
-                              "delete table arp " TABLE "\n"
-                              "table arp " TABLE " {\n"
-                              "    set ours4 { type ipv4_addr; }\n"
-                              "    set held4 { type ipv4_addr; flags timeout; }\n"
-                              "    chain output {\n"
-                              "        type filter hook output priority 0; policy accept;\n"
-                              "        arp saddr ip @ours4 arp saddr ip != @held4 drop\n"
-                              "    }\n"
-                              "}\n";
+/* ---- a message is a table of attributes ---- */
 
-/* ---- the tables ---- */
+struct attr {
+    enum { ATTR_END, ATTR_TEXT, ATTR_U32, ATTR_U64, ATTR_BYTES, ATTR_OPEN, ATTR_CLOSE } kind;
+    uint16_t type;
+    const void *data;
+    uint64_t value; /* of U64: 0 leaves the attribute out; of BYTES: how many */
+};
+/* clang-format off */
+#define TEXT(t, s) {.kind = ATTR_TEXT, .type = (t), .data = (s)}
+#define U32(t, v) {.kind = ATTR_U32, .type = (t), .value = (uint32_t)(v)}
+#define U64(t, v) {.kind = ATTR_U64, .type = (t), .value = (v)}
+#define BYTES(t, at, n) {.kind = ATTR_BYTES, .type = (t), .data = (at), .value = (n)}
+#define NEST(t, ...) {.kind = ATTR_OPEN, .type = (t)}, __VA_ARGS__, {.kind = ATTR_CLOSE}
+#define EXPRESSION(name, ...)                                                                      \
+    NEST(NFTA_LIST_ELEM, TEXT(NFTA_EXPR_NAME, name), NEST(NFTA_EXPR_DATA, __VA_ARGS__))
+#define ATTRS(...) (const struct attr[]){__VA_ARGS__, {.kind = ATTR_END}}
+/* clang-format on */
 
-static _Noreturn void exec_nft(int input, int limit_ms)
+/* Numbers go in network order, as nf_tables has them. */
+static void put_attrs(struct nlmsghdr *h, const struct attr *a)
 {
-    struct itimerval limit = {.it_value = {limit_ms / 1000, limit_ms % 1000 * 1000}};
-    static const char *const paths[] = {"/usr/sbin/nft", "/sbin/nft", "/usr/bin/nft"};
-    static char name[] = "nft", option[] = "-f", from[] = "-", *none[] = {NULL};
-    char *argv[] = {name, option, from, NULL};
-    int null = open("/dev/null", O_RDWR);
-    setitimer(ITIMER_REAL, &limit, NULL); /* SIGALRM ends it */
-    dup2(input, STDIN_FILENO);
-    dup2(null, STDOUT_FILENO);
-    dup2(null, STDERR_FILENO);
-    for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++)
-        execve(paths[i], argv, none);
-    _exit(127);
-}
-
-/* A pipe takes the whole of it at once. */
-static bool make_tables(int limit_ms)
-{
-    int ends[2], status = 0;
-    _Static_assert(sizeof ruleset < 4096, "PIPE_BUF");
-    if (pipe2(ends, O_CLOEXEC) != 0)
-        return false;
-    bool written = write(ends[1], ruleset, sizeof ruleset - 1) == (ssize_t)sizeof ruleset - 1;
-    close(ends[1]);
-    pid_t pid = fork();
-    if (pid == 0)
-        exec_nft(ends[0], limit_ms);
-    close(ends[0]);
-    while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
-        ;
-    return written && pid > 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0;
-}
-
-bool fence_start(struct fence *g)
-{
-    struct timeval wait = {.tv_usec = FENCE_WAIT_MS * 1000};
-    *g = (struct fence){.remade_us = -FENCE_REMAKE_US};
-    if (!make_tables(NFT_MS_AT_START))
-        return false;
-    g->socket = mnl_socket_open2(NETLINK_NETFILTER, SOCK_CLOEXEC);
-    if (!g->socket)
-        return false;
-    if (mnl_socket_bind(g->socket, 0, MNL_SOCKET_AUTOPID) == 0 &&
-        setsockopt(mnl_socket_get_fd(g->socket), SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof wait) == 0)
-        return true;
-    fence_abandon(g);
-    return false;
-}
-
-void fence_abandon(struct fence *g)
-{
-    if (g->socket)
-        mnl_socket_close(g->socket);
-    g->socket = NULL;
+    struct nlattr *open[NESTED_MAX];
+    for (size_t depth = 0; a->kind != ATTR_END; a++) {
+        if (a->kind == ATTR_TEXT)
+            mnl_attr_put_strz(h, a->type, a->data);
+        else if (a->kind == ATTR_U32)
+            mnl_attr_put_u32(h, a->type, htonl((uint32_t)a->value));
+        else if (a->kind == ATTR_U64 && a->value)
+            mnl_attr_put_u64(h, a->type, htobe64(a->value));
+        else if (a->kind == ATTR_BYTES)
+            mnl_attr_put(h, a->type, a->value, a->data);
+        else if (a->kind == ATTR_OPEN)
+            open[depth++] = mnl_attr_nest_start(h, a->type);
+        else if (a->kind == ATTR_CLOSE)
+            mnl_attr_nest_end(h, open[--depth]);
+        assert(depth < NESTED_MAX);
+    }
 }
 
 /* ---- a batch: messages that take effect together or not at all ---- */
 
 struct batch {
     char bytes[BATCH_BYTES] __attribute__((aligned(8)));
-    size_t used, last;    /* where the last message begins */
-    uint32_t first, next; /* sequence numbers */
+    size_t used;
+    struct nlmsghdr *last;
+    unsigned seq;
 };
 
-static struct nlmsghdr *put(struct batch *b, int type, int flags, uint8_t family,
-                            uint16_t subsystem)
+static void put_message(struct batch *b, int type, int flags, struct nfgenmsg about,
+                        const struct attr *attrs)
 {
-    struct nlmsghdr *h = mnl_nlmsg_put_header(b->bytes + b->used);
-    b->last = b->used;
+    struct nlmsghdr *h = b->last = mnl_nlmsg_put_header(b->bytes + b->used);
     h->nlmsg_type = (uint16_t)type;
     h->nlmsg_flags = (uint16_t)(NLM_F_REQUEST | flags);
-    h->nlmsg_seq = b->next++;
-    struct nfgenmsg *m = mnl_nlmsg_put_extra_header(h, sizeof *m);
-    m->nfgen_family = family;
-    m->version = NFNETLINK_V0;
-    m->res_id = htons(subsystem);
-    return h;
-}
-
-static void end_message(struct batch *b, const struct nlmsghdr *h)
-{
+    h->nlmsg_seq = b->seq;
+    *(struct nfgenmsg *)mnl_nlmsg_put_extra_header(h, sizeof about) = about;
+    put_attrs(h, attrs);
     b->used += NLMSG_ALIGN(h->nlmsg_len);
     assert(b->used <= sizeof b->bytes);
 }
 
-static void begin(struct batch *b, uint32_t seq)
+static void put_bound(struct batch *b, int type)
+{
+    put_message(b, type, 0, (struct nfgenmsg){.res_id = htons(NFNL_SUBSYS_NFTABLES)},
+                &(struct attr){.kind = ATTR_END});
+}
+
+static void put(struct batch *b, int message, uint8_t family, const struct attr *attrs)
+{
+    bool creates = message != NFT_MSG_DELTABLE && message != NFT_MSG_DELSETELEM;
+    put_message(b, NFNL_SUBSYS_NFTABLES << 8 | message, creates ? NLM_F_CREATE | NLM_F_APPEND : 0,
+                (struct nfgenmsg){.nfgen_family = family}, attrs);
+}
+
+static void begin(struct batch *b, struct fence *f)
 {
     b->used = 0;
-    b->first = b->next = seq;
-    end_message(b, put(b, NFNL_MSG_BATCH_BEGIN, 0, AF_UNSPEC, NFNL_SUBSYS_NFTABLES));
+    b->seq = ++f->netlink.seq;
+    put_bound(b, NFNL_MSG_BATCH_BEGIN);
 }
 
-static struct nlmsghdr *put_table(struct batch *b, int message, int flags, uint8_t family)
+/* The kernel answers each message that fails, and the last one, which asks for it, in any case. */
+static bool commit(struct fence *f, struct batch *b)
 {
-    return put(b, NFNL_SUBSYS_NFTABLES << 8 | message, flags, family, 0);
+    b->last->nlmsg_flags |= NLM_F_ACK;
+    put_bound(b, NFNL_MSG_BATCH_END);
+    return netlink_ask(&f->netlink, b->bytes, b->used, NULL, NULL);
 }
 
-/* ms: until it vanishes; 0: it stays. */
-static void put_element(struct batch *b, int message, uint8_t family, const char *set,
-                        const uint8_t *ip, uint64_t ms)
-{
-    bool ipv4 = set[strlen(set) - 1] == '4';
-    struct nlmsghdr *h =
-        put_table(b, message, message == NFT_MSG_NEWSETELEM ? NLM_F_CREATE : 0, family);
-    mnl_attr_put_strz(h, NFTA_SET_ELEM_LIST_TABLE, TABLE);
-    mnl_attr_put_strz(h, NFTA_SET_ELEM_LIST_SET, set);
-    struct nlattr *list = mnl_attr_nest_start(h, NFTA_SET_ELEM_LIST_ELEMENTS);
-    struct nlattr *element = mnl_attr_nest_start(h, NFTA_LIST_ELEM);
-    struct nlattr *key = mnl_attr_nest_start(h, NFTA_SET_ELEM_KEY);
-    mnl_attr_put(h, NFTA_DATA_VALUE, ipv4 ? FENCE_IP_BYTES - ADDRESS_IPV4_AT : FENCE_IP_BYTES,
-                 ipv4 ? ip + ADDRESS_IPV4_AT : ip);
-    mnl_attr_nest_end(h, key);
-    if (ms > 0)
-        mnl_attr_put_u64(h, NFTA_SET_ELEM_TIMEOUT, htobe64(ms));
-    mnl_attr_nest_end(h, element);
-    mnl_attr_nest_end(h, list);
-    end_message(b, h);
-}
+/* ---- the tables ---- */
 
-struct answer {
-    bool whole;
-    int error; /* the first */
+static const struct table {
+    uint8_t family, ip_bytes, nft_type; /* the type is for nft(8), which prints the sets */
+} tables[] = {{NFPROTO_IPV4, 4, 7}, {NFPROTO_IPV6, 16, 8}, {NFPROTO_ARP, 4, 7}};
+
+/* Where packets of a family have an address. The kernel's own neighbour advertisements and ARP
+ * replies have it as their source. */
+static const struct chain {
+    uint8_t family;
+    const char *name;
+    uint32_t hook, offset, ip_bytes;
+} chains[] = {
+    {NFPROTO_IPV4, "to", NF_INET_PRE_ROUTING, 16, 4},
+    {NFPROTO_IPV4, "from", NF_INET_LOCAL_OUT, 12, 4},
+    {NFPROTO_IPV6, "to", NF_INET_PRE_ROUTING, 24, 16},
+    {NFPROTO_IPV6, "from", NF_INET_LOCAL_OUT, 8, 16},
+    {NFPROTO_ARP, "from", NF_ARP_OUT, 14, 4},
 };
 
-/* Not what an earlier batch is told too late. */
-static void take_answer(const struct batch *b, const struct nlmsghdr *h, struct answer *answer)
-{
-    const struct nlmsgerr *e = mnl_nlmsg_get_payload(h);
-    uint32_t which = h->nlmsg_seq - b->first, end = b->next - 1 - b->first;
-    if (h->nlmsg_type != NLMSG_ERROR || mnl_nlmsg_get_payload_len(h) < sizeof *e || which > end)
-        return;
-    if (answer->error == 0)
-        answer->error = -e->error;
-    answer->whole |= which == 0 || which == end - 1;
-}
+enum { TABLES = sizeof tables / sizeof *tables, CHAINS = sizeof chains / sizeof *chains };
 
-/* What the kernel says of a batch: an error for each message that has one, and for the last one
- * always something; if the batch was not even begun, something of the first. */
-static bool hear(const struct fence *g, const struct batch *b)
+/* A table that is not there cannot be deleted: each is made first. */
+static void put_no_tables(struct batch *b)
 {
-    char bytes[ANSWER_BYTES] __attribute__((aligned(8)));
-    struct answer answer = {0};
-    while (!answer.whole) {
-        ssize_t got = mnl_socket_recvfrom(g->socket, bytes, sizeof bytes);
-        if (got < 0) {
-            errno = errno == EAGAIN ? ETIMEDOUT : errno;
-            return false;
-        }
-        int left = (int)got;
-        for (const struct nlmsghdr *h = (const void *)bytes; mnl_nlmsg_ok(h, left);
-             h = mnl_nlmsg_next(h, &left))
-            take_answer(b, h, &answer);
+    for (size_t i = 0; i < TABLES; i++) {
+        put(b, NFT_MSG_NEWTABLE, tables[i].family, ATTRS(TEXT(NFTA_TABLE_NAME, TABLE)));
+        put(b, NFT_MSG_DELTABLE, tables[i].family, ATTRS(TEXT(NFTA_TABLE_NAME, TABLE)));
     }
-    errno = answer.error;
-    return answer.error == 0;
 }
 
-/* The last message before the end of the batch asks to be answered. */
-static bool commit(struct fence *g, struct batch *b)
+static void put_set(struct batch *b, const struct table *t, const char *name, size_t id, int flags)
 {
-    struct nlmsghdr *last = (void *)(b->bytes + b->last);
-    last->nlmsg_flags |= NLM_F_ACK;
-    end_message(b, put(b, NFNL_MSG_BATCH_END, 0, AF_UNSPEC, NFNL_SUBSYS_NFTABLES));
-    g->seq = b->next;
-    return mnl_socket_sendto(g->socket, b->bytes, b->used) >= 0 && hear(g, b);
+    put(b, NFT_MSG_NEWSET, t->family,
+        ATTRS(TEXT(NFTA_SET_TABLE, TABLE), TEXT(NFTA_SET_NAME, name), U32(NFTA_SET_FLAGS, flags),
+              U32(NFTA_SET_KEY_TYPE, t->nft_type), U32(NFTA_SET_KEY_LEN, t->ip_bytes),
+              U32(NFTA_SET_ID, id)));
 }
 
-static void put_delete_table(struct batch *b, uint8_t family)
+/* With one rule: ip daddr @ours ip daddr != @held drop */
+static void put_chain(struct batch *b, const struct chain *c)
 {
-    struct nlmsghdr *h = put_table(b, NFT_MSG_DELTABLE, 0, family);
-    mnl_attr_put_strz(h, NFTA_TABLE_NAME, TABLE);
-    end_message(b, h);
+    put(b, NFT_MSG_NEWCHAIN, c->family,
+        ATTRS(TEXT(NFTA_CHAIN_TABLE, TABLE), TEXT(NFTA_CHAIN_NAME, c->name),
+              TEXT(NFTA_CHAIN_TYPE, "filter"),
+              NEST(NFTA_CHAIN_HOOK, U32(NFTA_HOOK_HOOKNUM, c->hook),
+                   U32(NFTA_HOOK_PRIORITY, RAW_PRIORITY))));
+    put(b, NFT_MSG_NEWRULE, c->family,
+        ATTRS(TEXT(NFTA_RULE_TABLE, TABLE), TEXT(NFTA_RULE_CHAIN, c->name),
+              NEST(NFTA_RULE_EXPRESSIONS,
+                   EXPRESSION("payload", U32(NFTA_PAYLOAD_DREG, NFT_REG_1),
+                              U32(NFTA_PAYLOAD_BASE, NFT_PAYLOAD_NETWORK_HEADER),
+                              U32(NFTA_PAYLOAD_OFFSET, c->offset),
+                              U32(NFTA_PAYLOAD_LEN, c->ip_bytes)),
+                   EXPRESSION("lookup", TEXT(NFTA_LOOKUP_SET, "ours"),
+                              U32(NFTA_LOOKUP_SREG, NFT_REG_1)),
+                   EXPRESSION("lookup", TEXT(NFTA_LOOKUP_SET, "held"),
+                              U32(NFTA_LOOKUP_SREG, NFT_REG_1),
+                              U32(NFTA_LOOKUP_FLAGS, NFT_LOOKUP_F_INV)),
+                   EXPRESSION("immediate", U32(NFTA_IMMEDIATE_DREG, NFT_REG_VERDICT),
+                              NEST(NFTA_IMMEDIATE_DATA,
+                                   NEST(NFTA_DATA_VERDICT, U32(NFTA_VERDICT_CODE, NF_DROP)))))));
 }
 
-void fence_remove(struct fence *g)
+static bool make_tables(struct fence *f)
 {
     struct batch b;
-    if (!g->socket)
+    begin(&b, f);
+    put_no_tables(&b);
+    for (size_t i = 0; i < TABLES; i++) {
+        put(&b, NFT_MSG_NEWTABLE, tables[i].family, ATTRS(TEXT(NFTA_TABLE_NAME, TABLE)));
+        put_set(&b, &tables[i], "ours", 2 * i + 1, 0);
+        put_set(&b, &tables[i], "held", 2 * i + 2, NFT_SET_TIMEOUT);
+    }
+    for (size_t i = 0; i < CHAINS; i++)
+        put_chain(&b, &chains[i]);
+    return commit(f, &b);
+}
+
+bool fence_start(struct fence *f)
+{
+    f->remade_us = -FENCE_REMAKE_US;
+    if (netlink_open(&f->netlink, NETLINK_NETFILTER) && make_tables(f))
+        return true;
+    fence_abandon(f);
+    return false;
+}
+
+void fence_abandon(struct fence *f)
+{
+    netlink_close(&f->netlink);
+}
+
+void fence_remove(struct fence *f)
+{
+    struct batch b;
+    if (!f->netlink.socket)
         return;
-    begin(&b, g->seq);
-    put_delete_table(&b, NFPROTO_INET);
-    put_delete_table(&b, NFPROTO_ARP);
-    commit(g, &b);
-    fence_abandon(g);
+    begin(&b, f);
+    put_no_tables(&b);
+    commit(f, &b);
+    fence_abandon(f);
 }
 
 /* ---- addresses ---- */
 
-/* What is not there cannot be deleted: so it is added first. */
-static void put_gone(struct batch *b, uint8_t family, const char *set, const uint8_t *ip)
+/* ms: until the element vanishes; 0: it stays. */
+static void put_element(struct batch *b, int message, const struct table *t, const char *set,
+                        const uint8_t *ip, int64_t ms)
 {
-    put_element(b, NFT_MSG_NEWSETELEM, family, set, ip, 0);
-    put_element(b, NFT_MSG_DELSETELEM, family, set, ip, 0);
+    const uint8_t *key = ip + FENCE_IP_BYTES - t->ip_bytes;
+    put(b, message, t->family,
+        ATTRS(TEXT(NFTA_SET_ELEM_LIST_TABLE, TABLE), TEXT(NFTA_SET_ELEM_LIST_SET, set),
+              NEST(NFTA_SET_ELEM_LIST_ELEMENTS,
+                   NEST(NFTA_LIST_ELEM,
+                        NEST(NFTA_SET_ELEM_KEY, BYTES(NFTA_DATA_VALUE, key, t->ip_bytes)),
+                        U64(NFTA_SET_ELEM_TIMEOUT, (uint64_t)ms)))));
 }
 
-/* A timeout that runs cannot be changed (Linux before 6.12): it is another element then. */
-static void put_pass(struct batch *b, uint8_t family, const char *ours, const char *held,
-                     const uint8_t *ip, int64_t ms)
+/* ms < 0: the element is removed; one that is not there cannot be deleted, and is added first. A
+ * timeout that runs cannot be changed (Linux before 6.12): the element is replaced. */
+static void put_change(struct batch *b, const struct table *t, const char *set, const uint8_t *ip,
+                       int64_t ms)
 {
-    put_element(b, NFT_MSG_NEWSETELEM, family, ours, ip, 0);
-    put_gone(b, family, held, ip);
-    if (ms > 0)
-        put_element(b, NFT_MSG_NEWSETELEM, family, held, ip, (uint64_t)ms);
+    if (ms != 0) {
+        put_element(b, NFT_MSG_NEWSETELEM, t, set, ip, 0);
+        put_element(b, NFT_MSG_DELSETELEM, t, set, ip, 0);
+    }
+    if (ms >= 0)
+        put_element(b, NFT_MSG_NEWSETELEM, t, set, ip, ms);
 }
 
-static void put_forget(struct batch *b, uint8_t family, const char *ours, const char *held,
-                       const uint8_t *ip)
-{
-    put_gone(b, family, held, ip);
-    put_gone(b, family, ours, ip);
-}
-
-static bool pass(struct fence *g, const uint8_t *ip, int64_t ms)
+static bool set_address(struct fence *f, const uint8_t *ip, bool ours, int64_t ms)
 {
     struct batch b;
-    bool ipv4 = address_is_ipv4(ip);
-    begin(&b, g->seq);
-    if (ipv4)
-        put_pass(&b, NFPROTO_ARP, "ours4", "held4", ip, ms);
-    put_pass(&b, NFPROTO_INET, ipv4 ? "ours4" : "ours6", ipv4 ? "held4" : "held6", ip, ms);
-    return commit(g, &b);
+    begin(&b, f);
+    for (const struct table *t = tables; t < tables + TABLES; t++) {
+        if (address_is_ipv4(ip) == (t->family == NFPROTO_IPV6))
+            continue;
+        put_change(&b, t, "ours", ip, ours ? 0 : -1);
+        put_change(&b, t, "held", ip, ms > 0 ? ms : -1);
+    }
+    return commit(f, &b);
 }
 
-bool fence_arm(struct fence *g, const uint8_t ip[FENCE_IP_BYTES], int64_t ms)
+bool fence_arm(struct fence *f, const uint8_t ip[FENCE_IP_BYTES], int64_t ms)
 {
-    if (!g->socket)
-        return false;
-    if (pass(g, ip, ms))
-        return true;
     int64_t begun_us = clock_us(CLOCK_BOOTTIME);
-    if (errno != ENOENT || begun_us - g->remade_us < FENCE_REMAKE_US)
+    if (!f->netlink.socket)
         return false;
-    g->remade_us = begun_us;
-    errno = ENOENT;
-    return make_tables(NFT_MS_LATER) &&
-           pass(g, ip, ms - (clock_us(CLOCK_BOOTTIME) - begun_us) / 1000 - 1);
+    if (set_address(f, ip, true, ms))
+        return true;
+    if (errno != ENOENT || begun_us - f->remade_us < FENCE_REMAKE_US)
+        return false;
+    f->remade_us = begun_us;
+    return make_tables(f) &&
+           set_address(f, ip, true, ms - (clock_us(CLOCK_BOOTTIME) - begun_us) / 1000 - 1);
 }
 
-bool fence_forget(struct fence *g, const uint8_t ip[FENCE_IP_BYTES])
+bool fence_forget(struct fence *f, const uint8_t ip[FENCE_IP_BYTES])
 {
-    struct batch b;
-    bool ipv4 = address_is_ipv4(ip);
-    if (!g->socket)
-        return false;
-    begin(&b, g->seq);
-    if (ipv4)
-        put_forget(&b, NFPROTO_ARP, "ours4", "held4", ip);
-    put_forget(&b, NFPROTO_INET, ipv4 ? "ours4" : "ours6", ipv4 ? "held4" : "held6", ip);
-    return commit(g, &b);
+    return f->netlink.socket && set_address(f, ip, false, 0);
 }

@@ -26,10 +26,10 @@
 
 /* ---- asking ---- */
 
-bool netlink_open(struct netlink *n)
+bool netlink_open(struct netlink *n, int protocol)
 {
     struct timeval wait = {.tv_usec = NETLINK_WAIT_MS * 1000};
-    *n = (struct netlink){.socket = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC)};
+    *n = (struct netlink){.socket = mnl_socket_open2(protocol, SOCK_CLOEXEC)};
     if (!n->socket)
         return false;
     if (mnl_socket_bind(n->socket, 0, MNL_SOCKET_AUTOPID) == 0 &&
@@ -59,25 +59,29 @@ static void discard_rest(const struct netlink *n)
         ;
 }
 
-/* Sends a message and io the answer's parts to fn, up to its end. */
-static bool ask(struct netlink *n, struct nlmsghdr *h, mnl_cb_t fn, void *arg)
+bool netlink_ask(struct netlink *n, const void *bytes, size_t count, netlink_part_fn *fn, void *arg)
 {
-    char bytes[NETLINK_ANSWER_BYTES];
+    char answer[NETLINK_ANSWER_BYTES];
     unsigned port = mnl_socket_get_portid(n->socket);
     int more = MNL_CB_OK;
     discard_rest(n);
-    h->nlmsg_seq = ++n->seq;
-    if (mnl_socket_sendto(n->socket, h, h->nlmsg_len) < 0)
+    if (mnl_socket_sendto(n->socket, bytes, count) < 0)
         return false;
     while (more == MNL_CB_OK) {
-        ssize_t got = mnl_socket_recvfrom(n->socket, bytes, sizeof bytes);
+        ssize_t got = mnl_socket_recvfrom(n->socket, answer, sizeof answer);
         if (got < 0) {
             errno = errno == EAGAIN ? ETIMEDOUT : errno;
             return false;
         }
-        more = mnl_cb_run(bytes, (size_t)got, h->nlmsg_seq, port, fn, arg);
+        more = mnl_cb_run(answer, (size_t)got, n->seq, port, fn, arg);
     }
     return more == MNL_CB_STOP;
+}
+
+static bool ask(struct netlink *n, struct nlmsghdr *h, netlink_part_fn *fn, void *arg)
+{
+    h->nlmsg_seq = ++n->seq;
+    return netlink_ask(n, h, h->nlmsg_len, fn, arg);
 }
 
 static struct nlmsghdr *start(char *bytes, int type, int flags)

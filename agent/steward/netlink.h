@@ -7,6 +7,7 @@
 
 #include <net/if.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #define NETLINK_WAIT_MS 200
@@ -40,8 +41,16 @@ struct netlink_link {
     uint8_t mac[NETLINK_MAC_BYTES];
 };
 
-bool netlink_open(struct netlink *n);
+/* protocol: NETLINK_ROUTE for what follows. False with errno: *n is closed. */
+bool netlink_open(struct netlink *n, int protocol);
 void netlink_close(struct netlink *n);
+
+struct nlmsghdr;
+typedef int netlink_part_fn(const struct nlmsghdr *part, void *arg); /* a libmnl callback */
+/* Sends messages that all carry the number n->seq, and hands the parts of the answer to fn (NULL:
+ * to nobody), up to its end, which is an acknowledgement or the first error. */
+bool netlink_ask(struct netlink *n, const void *bytes, size_t count, netlink_part_fn *fn,
+                 void *arg);
 
 /* Adds an address with our mark, or, if `replace`, adds it or changes it to that mark and lifetime.
  * valid_s: after so many seconds the kernel takes it away (within a second more). No duplicate
@@ -97,7 +106,6 @@ bool netlink_monitor_read(struct netlink *n, netlink_event_fn *fn, void *arg);
 
 /* ---- for both halves of this room ---- */
 
-struct nlmsghdr;
 /* False: it is not about what we deal with. */
 bool netlink_decode_addr(const struct nlmsghdr *h, struct netlink_addr *addr);
 bool netlink_decode_link(const struct nlmsghdr *h, struct netlink_link *link);

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <linux/netlink.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -60,7 +61,7 @@ static void prepare_fence(struct steward *st)
     st->io.ready_due = true;
 }
 
-/* The bounding set is left alone, for scripts, and for nft when the fence has to be made anew. */
+/* The bounding set is left alone: scripts inherit it. */
 static void drop_capabilities(void)
 {
     const uint32_t kept = UINT32_C(1) << CAP_NET_ADMIN | UINT32_C(1) << CAP_NET_RAW |
@@ -91,7 +92,8 @@ static bool open_io(struct steward *st, int fd)
     if (!announce_open(&st->io.announce))
         st->io.announce = (struct announce){-1, -1};
     st->timer_fd = timerfd_create(CLOCK_BOOTTIME, TFD_NONBLOCK | TFD_CLOEXEC);
-    if (st->timer_fd < 0 || !netlink_monitor_open(&st->monitor) || !netlink_open(&st->io.netlink))
+    if (st->timer_fd < 0 || !netlink_monitor_open(&st->monitor) ||
+        !netlink_open(&st->io.netlink, NETLINK_ROUTE))
         return false;
     remove_leftovers(st);
     prepare_fence(st);

@@ -1,4 +1,4 @@
-/* steward_slot: one address of the steward's table: its hold, and the io that do what it says.
+/* steward_address: one address of the table: its hold, and what does as the hold says.
  */
 #ifndef MUSTER_AGENT_STEWARD_ADDRESS_H
 #define MUSTER_AGENT_STEWARD_ADDRESS_H

@@ -5,6 +5,7 @@
 
 #include <arpa/inet.h>
 #include <inttypes.h>
+#include <linux/netlink.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -36,7 +37,7 @@ int main(int argc, char **argv)
     struct announce a;
     if (argc != 4 ||
         (inet_pton(AF_INET, argv[2], ip + 12) != 1 && inet_pton(AF_INET6, argv[2], ip) != 1) ||
-        !netlink_open(&netlink) || !netlink_link_find(&netlink, argv[1], &link) ||
+        !netlink_open(&netlink, NETLINK_ROUTE) || !netlink_link_find(&netlink, argv[1], &link) ||
         !announce_open(&a)) {
         perror("link_watch");
         return 2;

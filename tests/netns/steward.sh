@@ -237,7 +237,7 @@ another_host_has_it() {
     ip -n "$CLIENT" addr del "$ip/$prefix" dev cli0
     hold "$vip" 10000 probe
     ip -n "$CLIENT" addr add "$ip/$prefix" dev cli0 nodad 2>/dev/null
-    h "$NETNS/link_watch" vip0 "$ip" 300 >/dev/null & # so that it claims it again and again
+    ip netns exec "$HOLDER" "$NETNS/link_watch" vip0 "$ip" 300 >/dev/null & # so that it claims it again and again
     t_wait "$ip: another host that comes later is told otherwise" 2 \
         told conflict "$vip" "flag 1 .*mac $mac"
     t_wait "$ip: if it insists, it is given up" 3 told_times 2 dropped "$vip"
@@ -310,10 +310,10 @@ the_steward_outlives_signals_and_a_flushed_ruleset() {
     if fenced; then
         h nft flush ruleset
         ask hold 0 1000
-        wait_for 1 h nft list table inet muster
+        wait_for 1 h nft list table ip muster
         t_check 'the fence is made anew if somebody flushes it' h nft list table arp muster
         t_check 'and the address passes it' \
-            eval 'h nft list set arp muster held4 | grep -q "$IP4 timeout"'
+            eval 'h nft list set arp muster held | grep -q "$IP4 timeout"'
     fi
     end_steward
 }
