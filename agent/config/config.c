@@ -67,21 +67,23 @@ struct config *config_load(const struct config_options *options, char *error)
     struct config_draft *d = calloc(1, sizeof *d);
     struct config *c = calloc(1, sizeof *c);
     error[0] = '\0';
-    if (d && c) {
-        d->config = c;
-        d->error = error;
-        d->path = options->file ? options->file : CONFIG_DEFAULT_FILE;
-        d->divided = options->divided;
-        d->for_root = options->check && !options->keep_user && geteuid() != 0;
-    }
-    if (!d || !c)
+    if (!d || !c) {
         snprintf(error, CONFIG_ERROR_BYTES, "out of memory");
-    if (error[0] || !load_all(d, options)) {
-        config_free(c);
-        c = NULL;
+        free(d);
+        free(c);
+        return NULL;
     }
+    d->config = c;
+    d->error = error;
+    d->path = options->file ? options->file : CONFIG_DEFAULT_FILE;
+    d->divided = options->divided;
+    d->for_root = options->check && !options->keep_user && geteuid() != 0;
+    bool ok = load_all(d, options);
     free(d);
-    return c;
+    if (ok)
+        return c;
+    config_free(c);
+    return NULL;
 }
 
 static void section_free(struct config *c, enum config_section_id section)

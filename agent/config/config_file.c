@@ -265,48 +265,25 @@ static bool parse(struct config_draft *d, const char *text)
 
 /* ---- the file ---- */
 
-/* Everything up to FILE_BYTES_MAX, with a NUL behind it. NULL: refused. */
-static char *read_all(int fd, size_t *len, const struct config_place *at)
+/* Reads all of the file into FILE_BYTES_MAX + 2 bytes; a NUL follows. False: refused. */
+static bool read_all(int fd, char *text, struct config_place *at)
 {
-    char *text = malloc(FILE_BYTES_MAX + 1);
+    size_t len = 0;
     ssize_t n = 1;
-    if (!text) {
-        config_refuse(at, "out of memory");
-        return NULL;
-    }
-    for (*len = 0; n > 0 && *len <= FILE_BYTES_MAX; *len += n > 0 ? (size_t)n : 0)
-        n = read(fd, text + *len, FILE_BYTES_MAX + 1 - *len);
-    if (n >= 0 && *len <= FILE_BYTES_MAX) {
-        text[*len] = '\0';
-        return text;
+    while (n > 0 && len <= FILE_BYTES_MAX) {
+        n = read(fd, text + len, FILE_BYTES_MAX + 1 - len);
+        len += n > 0 ? (size_t)n : 0;
     }
     if (n < 0)
-        config_refuse(at, "cannot be read: %s", strerror(errno));
-    else
-        config_refuse(at, "larger than %d bytes; is it the right file?", FILE_BYTES_MAX);
-    free(text);
-    return NULL;
-}
-
-static char *read_regular(int fd, size_t *len, const struct config_place *at)
-{
-    struct stat st;
-    if (fstat(fd, &st) != 0)
-        config_refuse(at, "cannot be read: %s", strerror(errno));
-    else if (S_ISDIR(st.st_mode))
-        config_refuse(at, "a directory; name the file in it");
-    else if (!S_ISREG(st.st_mode))
-        config_refuse(at, "not a plain file, so it could not be read again on reload; use one");
-    else
-        return read_all(fd, len, at);
-    return NULL;
-}
-
-static bool text_refuse_nul(const char *text, struct config_place *at)
-{
+        return config_refuse(at, "cannot be read: %s", strerror(errno));
+    if (len > FILE_BYTES_MAX)
+        return config_refuse(at, "larger than %d bytes; is it the right file?", FILE_BYTES_MAX);
+    text[len] = '\0';
+    if (strlen(text) == len)
+        return true;
     at->line = 1;
-    for (; *text; text++)
-        at->line += *text == '\n';
+    for (const char *c = text; *c; c++)
+        at->line += *c == '\n';
     return config_refuse(at, "a NUL byte; is it the right file?");
 }
 
@@ -314,17 +291,20 @@ static bool read_open(struct config_draft *d, int fd)
 {
     struct config_place at = {.draft = d, .file = d->path};
     const char *why;
-    size_t len;
-    bool ok;
-    char *text = read_regular(fd, &len, &at);
+    struct stat st;
+    if (fstat(fd, &st) != 0)
+        return config_refuse(&at, "cannot be read: %s", strerror(errno));
+    if (S_ISDIR(st.st_mode))
+        return config_refuse(&at, "a directory; name the file in it");
+    if (!S_ISREG(st.st_mode))
+        return config_refuse(&at, "not a plain file, so it could not be read again on reload; use "
+                                  "one");
+    char *text = malloc(FILE_BYTES_MAX + 2);
     if (!text)
-        return false;
-    if (strlen(text) < len)
-        ok = text_refuse_nul(text, &at);
-    else if (!config_scan(text, &why, &at.line))
-        ok = config_refuse(&at, "%s", why);
-    else
-        ok = parse(d, text);
+        return config_refuse(&at, "out of memory");
+    bool ok = read_all(fd, text, &at) &&
+              (config_scan(text, &why, &at.line) || config_refuse(&at, "%s", why)) &&
+              parse(d, text);
     free(text);
     return ok;
 }

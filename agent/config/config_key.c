@@ -137,9 +137,6 @@ void config_key_free(const struct config_key *key, void *element)
         for (size_t i = 0; i < *(size_t *)key_also(key, element); i++)
             free(strings[i]);
         break;
-    case CONFIG_MATCH:
-        tag_match_free(key_value(key, element));
-        break;
     }
     memset(key_value(key, element), 0, key->bytes);
     memset(key_also(key, element), 0, key->also_bytes);

@@ -5,110 +5,83 @@
 /* What ends a bare word, as in libConfuse's lexer. */
 #define WORD_ENDS " #\"'\t\n\r={}()+,*"
 
-struct scan {
-    char *at;
-    int line;
-    int depth;       /* braces that are open */
-    int open_line;   /* where the outermost of them is */
-    const char *why; /* NULL: nothing is wrong so far */
-};
+#define ENVIRONMENT "the environment is not looked up; write the value itself"
 
-static bool begins(const struct scan *s, const char *text)
+static bool begins(const char *at, const char *text)
 {
-    return strncmp(s->at, text, strlen(text)) == 0;
+    return strncmp(at, text, strlen(text)) == 0;
 }
 
-static void blank_line(struct scan *s)
+/* Blanks out up to `end`, but for the ends of lines, which it counts. */
+static char *scan_blank(char *at, const char *end, int *line)
 {
-    while (*s->at != '\0' && *s->at != '\n')
-        *s->at++ = ' ';
-}
-
-static void blank_block(struct scan *s)
-{
-    const char *end = strstr(s->at + 2, "*/");
-
-    if (end == NULL) {
-        s->why = "a comment is not closed; end it with */";
-        return;
+    for (; at < end; at++) {
+        *line += *at == '\n';
+        if (*at != '\n')
+            *at = ' ';
     }
-    for (; s->at < end + 2; s->at++) {
-        if (*s->at == '\n')
-            s->line++;
-        else
-            *s->at = ' ';
-    }
+    return at;
 }
 
 /* What makes a string, from here on, one that must not be passed on; NULL: nothing here. */
-static const char *string_fault(const struct scan *s, char quote)
+static const char *scan_fault(const char *at, char quote)
 {
-    bool escape = *s->at == '\\' && quote == '"';
-
-    if (*s->at == '\0' || *s->at == '\n')
+    bool escape = at[0] == '\\';
+    if (at[0] == '\0' || at[escape] == '\n')
         return "a string is not closed on its line; end it with the quote that it begins with";
-    if (quote == '"' && begins(s, "${"))
-        return "the environment is not looked up; write the value itself, or '${...}' in single "
-               "quotes if it is meant as it stands";
-    if (escape && (s->at[1] == 'x' || (s->at[1] >= '0' && s->at[1] <= '9')))
+    if (quote == '"' && begins(at, "${"))
+        return ENVIRONMENT ", or '${...}' in single quotes if it is meant as it stands";
+    if (quote == '"' && escape && at[1] && strchr("x0123456789", at[1]))
         return "characters by number are not taken; write the character itself";
     return NULL;
 }
 
-static void skip_string(struct scan *s)
+/* Goes behind the string that begins here. NULL: it is refused, *why says for what. */
+static char *scan_string(char *at, const char **why)
 {
-    char quote = *s->at++;
-
-    while (*s->at != quote && (s->why = string_fault(s, quote)) == NULL)
-        s->at += *s->at == '\\' && s->at[1] != '\0' && s->at[1] != '\n' ? 2 : 1;
-    if (s->why == NULL)
-        s->at++;
-}
-
-static void count_brace(struct scan *s)
-{
-    if (*s->at == '{' && s->depth++ == 0)
-        s->open_line = s->line;
-    if (*s->at == '}' && s->depth > 0)
-        s->depth--;
-}
-
-static void skip_word(struct scan *s)
-{
-    size_t bytes = strcspn(s->at, WORD_ENDS);
-
-    s->at += bytes > 0 ? bytes : 1;
-    if (s->at[-1] == '$' && *s->at == '{')
-        s->why = "the environment is not looked up; write the value itself";
-}
-
-static void scan_next(struct scan *s)
-{
-    if (*s->at == '"' || *s->at == '\'') {
-        skip_string(s);
-    } else if (begins(s, "/*")) {
-        blank_block(s);
-    } else if (*s->at == '#' || begins(s, "//")) {
-        blank_line(s);
-    } else {
-        if (*s->at == '\n')
-            s->line++;
-        count_brace(s);
-        skip_word(s);
+    char quote = *at++;
+    for (; *at != quote; at += at[0] == '\\' && at[1] ? 2 : 1) {
+        *why = scan_fault(at, quote);
+        if (*why)
+            return NULL;
     }
+    return at + 1;
+}
+
+/* Goes behind the comment that begins here; as scan_string. */
+static char *scan_comment(char *at, int *line, const char **why)
+{
+    const char *end = begins(at, "/*") ? strstr(at + 2, "*/") : at + strcspn(at, "\n");
+    if (!end) {
+        *why = "a comment is not closed; end it with */";
+        return NULL;
+    }
+    return scan_blank(at, end + 2 * begins(at, "/*"), line);
 }
 
 bool config_scan(char *text, const char **why, int *line)
 {
-    struct scan s = {.at = text, .line = 1};
-
-    while (*s.at != '\0' && s.why == NULL)
-        scan_next(&s);
-    if (s.why == NULL && s.depth > 0) {
-        s.line = s.open_line;
-        s.why = "a { is not closed; end it with }";
+    int depth = 0, open_line = 0;
+    *line = 1;
+    for (char *at = text; *at;) {
+        char *word = at;
+        if (*at == '"' || *at == '\'')
+            at = scan_string(at, why);
+        else if (*at == '#' || begins(at, "//") || begins(at, "/*"))
+            at = scan_comment(at, line, why);
+        else
+            at += strcspn(at, WORD_ENDS) > 0 ? strcspn(at, WORD_ENDS) : 1;
+        if (!at)
+            return false;
+        *line += *word == '\n';
+        if (*word == '{' && depth++ == 0)
+            open_line = *line;
+        depth -= *word == '}' && depth > 0;
+        *why = ENVIRONMENT;
+        if (at[-1] == '$' && *at == '{')
+            return false;
     }
-    *why = s.why;
-    *line = s.line;
-    return s.why == NULL;
+    *line = depth > 0 ? open_line : *line;
+    *why = "a { is not closed; end it with }";
+    return depth == 0;
 }

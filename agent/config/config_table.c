@@ -55,7 +55,8 @@ const struct config_key config_keys[] = {
 
     {HANDLER("on", events, kinds),
      .missing = "say which events it is for, such as on = {\"member-failed\"}"},
-    {HANDLER("match", match, match), .unset = "(every member)"},
+    {HANDLER("match", tags, match.tags), WITH(handler_spec, match.bytes),
+     .unset = "(every member)"},
     {HANDLER("run", script, run),
      .missing = "name the script, such as run = \"/etc/muster/hooks/page.sh\""},
     {HANDLER("timeout", duration, timeout_ms), .min = 1, .max = SCRIPT_MS_MAX, .initial = "30s"},
@@ -80,7 +81,7 @@ const struct config_key config_keys[] = {
     {VIP("interface", interface, interface),
      .missing = "name the one that gets the address, such as interface = \"eth0\"",
      .for_holder = true},
-    {VIP("match", match, match), .unset = "(every member)"},
+    {VIP("match", tags, match.tags), WITH(vip_spec, match.bytes), .unset = "(every member)"},
     {VIP("priority", number, priority), .max = UINT8_MAX, .initial = "100"},
     {VIP("preempt", flag, preempt), .unset = "false (leaves it to a holder that lives)",
      .set = "true (takes it from a holder of lower priority)"},

@@ -118,39 +118,19 @@ const struct config_type config_type_hosts = {
 
 /* ---- tags ---- */
 
-/* Splits KEY=VALUE; tag is of GOSSIP_TAG_KEY_BYTES_MAX + 1 bytes. False: refused. */
-static bool tag_split(const char *value, char *tag, const char **text,
-                      const struct config_place *at)
-{
-    size_t bytes = strcspn(value, "=");
-    if (value[bytes] == '\0' || bytes > GOSSIP_TAG_KEY_BYTES_MAX)
-        return config_refuse(at, "%s", gossip_error_text(GOSSIP_ERROR_TAGS));
-    memcpy(tag, value, bytes);
-    tag[bytes] = '\0';
-    *text = value + bytes + 1;
-    return true;
-}
-
-static bool tags_have(const char *tags, uint16_t tags_bytes, const char *tag)
-{
-    const char *at = NULL, *other, *value;
-    while (gossip_tag_next(tags, tags_bytes, &at, &other, &value))
-        if (strcmp(other, tag) == 0)
-            return true;
-    return false;
-}
-
 static bool tags_take(const struct config_key *key, void *element, const char *value,
                       const struct config_place *at)
 {
     char *tags = FIELD(char, key, element), tag[GOSSIP_TAG_KEY_BYTES_MAX + 1];
     uint16_t *tags_bytes = ALSO(uint16_t, key, element);
-    const char *text;
-    if (!tag_split(value, tag, &text, at))
-        return false;
-    if (at->file && tags_have(tags, *tags_bytes, tag)) /* an option may override */
+    size_t bytes = strcspn(value, "=");
+    if (value[bytes] == '\0' || bytes > GOSSIP_TAG_KEY_BYTES_MAX)
+        return config_refuse(at, "%s", gossip_error_text(GOSSIP_ERROR_TAGS));
+    memcpy(tag, value, bytes);
+    tag[bytes] = '\0';
+    if (at->file && tag_match_find(tags, *tags_bytes, tag)) /* an option may override */
         return config_refuse(at, "a tag \"%s\" is there already; give each key one value", tag);
-    enum gossip_error error = gossip_tags_set(tags, tags_bytes, tag, text);
+    enum gossip_error error = gossip_tags_set(tags, tags_bytes, tag, value + bytes + 1);
     return error == GOSSIP_OK || config_refuse(at, "%s", gossip_error_text(error));
 }
 
@@ -165,37 +145,6 @@ static void tags_print(const struct config_key *key, const void *element, FILE *
 }
 
 const struct config_type config_type_tags = {.list = true, .take = tags_take, .print = tags_print};
-
-static bool match_take(const struct config_key *key, void *element, const char *value,
-                       const struct config_place *at)
-{
-    struct tag_match *match = FIELD(struct tag_match, key, element);
-    char scratch[GOSSIP_TAGS_BYTES_MAX], tag[GOSSIP_TAG_KEY_BYTES_MAX + 1];
-    uint16_t scratch_bytes = 0;
-    const char *text;
-    if (!tag_split(value, tag, &text, at))
-        return false;
-    if (gossip_tags_set(scratch, &scratch_bytes, tag, text) != GOSSIP_OK)
-        return config_refuse(at, "%s", gossip_error_text(GOSSIP_ERROR_TAGS));
-    if (match->count == TAG_MATCH_MAX)
-        return config_refuse(at, "more than %d tags to match", TAG_MATCH_MAX);
-    if (tag_match_has(match, tag))
-        return config_refuse(at,
-                             "a tag \"%s\" is matched already; a member has one value of it, so "
-                             "keep one of them",
-                             tag);
-    return tag_match_add(match, tag, text) || config_refuse(at, "out of memory");
-}
-
-static void match_print(const struct config_key *key, const void *element, FILE *out)
-{
-    const struct tag_match *match = VALUE(struct tag_match, key, element);
-    for (size_t i = 0; i < match->count; i++)
-        fprintf(out, "%s %s=%s", i > 0 ? "," : "", match->tags[i].key, match->tags[i].value);
-}
-
-const struct config_type config_type_match = {
-    .storage = CONFIG_MATCH, .list = true, .take = match_take, .print = match_print};
 
 /* ---- numbers and words ---- */
 

@@ -16,7 +16,6 @@ enum config_storage {
     CONFIG_STRING,  /* char * */
     CONFIG_STRINGS, /* char *[max], and the count beside it */
     CONFIG_USER,    /* char *, and the struct account * beside it */
-    CONFIG_MATCH,   /* struct tag_match */
 };
 
 struct config_type {
@@ -36,7 +35,6 @@ extern const struct config_type config_type_address, /* with a port, of this hos
     config_type_bind,                                /* also every address, of one family */
     config_type_flag, config_type_duration, config_type_events, config_type_group,
     config_type_hosts, config_type_interface, config_type_level,
-    config_type_match,  /* tags that must be there */
     config_type_name,   /* a member's, as all names */
     config_type_names,  /* each once */
     config_type_number, /* a whole one, in 32 bits or in 8 */

@@ -10,29 +10,25 @@ void handler_spec_free(struct handler_spec *s)
     free(s->vip);
     free(s->user);
     account_free(s->account);
-    tag_match_free(&s->match);
     *s = (struct handler_spec){0};
 }
 
-static bool copy(char **into, const char *from)
+static bool spec_copy(char **into, const char *from)
 {
     *into = from ? strdup(from) : NULL;
     return *into || !from;
 }
 
-static bool copy_account(struct account **into, const struct account *from)
-{
-    *into = from ? account_copy(from) : NULL;
-    return *into || !from;
-}
-
 bool handler_spec_copy(struct handler_spec *into, const struct handler_spec *from)
 {
-    *into = (struct handler_spec){.kinds = from->kinds, .timeout_ms = from->timeout_ms};
-    bool ok = copy(&into->name, from->name) && copy(&into->run, from->run) &&
-              copy(&into->vip, from->vip) && copy(&into->user, from->user) &&
-              copy_account(&into->account, from->account) &&
-              tag_match_copy(&into->match, &from->match);
+    *into = *from;
+    into->account = from->account ? account_copy(from->account) : NULL;
+    bool ok = !from->account || into->account;
+    /* Each of them, so that nothing is shared when it is freed. */
+    ok = spec_copy(&into->name, from->name) && ok;
+    ok = spec_copy(&into->run, from->run) && ok;
+    ok = spec_copy(&into->vip, from->vip) && ok;
+    ok = spec_copy(&into->user, from->user) && ok;
     if (!ok)
         handler_spec_free(into);
     return ok;

@@ -113,17 +113,14 @@ START_TEST(handlers_are_taken_in_order)
     ck_assert_uint_eq(c->handlers_count, 2);
     ck_assert_str_eq(h[0].name, "page");
     ck_assert_uint_eq(h[0].kinds, 1u << EVENT_MEMBER_FAILED | 1u << EVENT_MEMBER_JOIN);
-    ck_assert_uint_eq(h[0].match.count, 2);
-    ck_assert_str_eq(h[0].match.tags[0].key, "role");
-    ck_assert_str_eq(h[0].match.tags[0].value, "db");
-    ck_assert_str_eq(h[0].match.tags[1].key, "rack");
-    ck_assert_str_eq(h[0].match.tags[1].value, "r7");
+    ck_assert_uint_eq(h[0].match.bytes, sizeof "rack\0r7\0role\0db");
+    ck_assert_mem_eq(h[0].match.tags, "rack\0r7\0role\0db", h[0].match.bytes);
     ck_assert_str_eq(h[0].run, "/bin/true");
     ck_assert_uint_eq(h[0].timeout_ms, 90000);
     ck_assert_str_eq(h[0].user, "root");
     ck_assert_str_eq(h[1].name, "log");
     ck_assert_uint_eq(h[1].kinds, 1u << EVENT_MEMBER_UNREACHABLE | 1u << EVENT_MEMBER_REACHABLE);
-    ck_assert_uint_eq(h[1].match.count, 0);
+    ck_assert_uint_eq(h[1].match.bytes, 0);
     ck_assert_uint_eq(h[1].timeout_ms, 30000);
     ck_assert_ptr_null(h[1].user);
     config_free(c);
@@ -409,7 +406,7 @@ START_TEST(printed_values_are_all_there_but_for_the_secret)
                       "run_dir = /run/muster\n"
                       "state_dir = /var/lib/muster\n"
                       "handler.page.on = member-join, member-failed\n"
-                      "handler.page.match = role=db, rack=r7\n"
+                      "handler.page.match = rack=r7, role=db\n"
                       "handler.page.run = /bin/true\n"
                       "handler.page.timeout = 1.5s\n"
                       "handler.page.user = root\n"

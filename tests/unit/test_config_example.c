@@ -99,7 +99,7 @@ START_TEST(example_is_right_with_all_that_is_commented_out)
     ck_assert_str_eq(address_text(c->advertise.ip, c->advertise.port, text), "10.0.0.11:7949");
     ck_assert_uint_eq(c->join_count, 3);
     ck_assert_uint_eq(c->handlers_count, 1);
-    ck_assert_uint_eq(c->handlers[0].match.count, 1);
+    ck_assert_uint_eq(c->handlers[0].match.bytes, sizeof "role\0db");
     ck_assert_uint_eq(c->handlers[0].timeout_ms, 30000);
     ck_assert_str_eq(c->handlers[0].user, "root");
     ck_assert_str_eq(c->control_group, "root");

@@ -65,7 +65,7 @@ START_TEST(vip_has_its_defaults)
     assert_address(v, "10.0.0.30/32");
     ck_assert_uint_eq(v->address.port, 0);
     ck_assert_str_eq(v->interface, "eth0");
-    ck_assert_uint_eq(v->match.count + v->requires_count, 0);
+    ck_assert_uint_eq(v->match.bytes + v->requires_count, 0);
     ck_assert(v->fits && vip_spec_may_hold(v) && !v->preempt);
     ck_assert_uint_eq(v->priority, 100);
     ck_assert_ptr_null(v->hook);
@@ -95,9 +95,8 @@ START_TEST(every_key_of_a_vip_is_taken)
     ck_assert_str_eq(v[0].name, "database");
     assert_address(&v[0], "2001:db8::30/64");
     ck_assert_str_eq(v[0].interface, "eth1");
-    ck_assert_uint_eq(v[0].match.count, 2);
-    ck_assert_str_eq(v[0].match.tags[1].key, "rack");
-    ck_assert_str_eq(v[0].match.tags[1].value, "r7");
+    ck_assert_uint_eq(v[0].match.bytes, sizeof "rack\0r7\0role\0db");
+    ck_assert_str_eq(tag_match_find(v[0].match.tags, v[0].match.bytes, "rack"), "r7");
     ck_assert_uint_eq(v[0].priority, 255);
     ck_assert(v[0].preempt && v[0].fits);
     ck_assert_uint_eq(v[0].requires_count, 2);

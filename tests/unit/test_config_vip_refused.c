@@ -132,8 +132,8 @@ static const struct {
      ":1: vip \"web\": match \"role\": tags are KEY=VALUE, keys of letters, digits, '_', '.' or "
      "'-' (at most 64), values printable UTF-8, together at most 512 bytes"},
     {VIP "match = {\"role=a\", \"role=b\"} }",
-     ":1: vip \"web\": match \"role=b\": a tag \"role\" is matched already; a member has one "
-     "value of it, so keep one of them"},
+     ":1: vip \"web\": match \"role=b\": a tag \"role\" is there already; give each "
+     "key one value"},
     {VIP "priority = 256 }", ":1: vip \"web\": priority \"256\": not a whole number from 0 to 255"},
     {VIP "priority = high }",
      ":1: vip \"web\": priority \"high\": not a whole number from 0 to 255"},
