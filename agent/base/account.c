@@ -27,8 +27,12 @@ struct account *account_find(const char *user, const char **error)
 {
     struct passwd record, *found = NULL;
     char strings[RECORD_BYTES];
-    if (getpwnam_r(user, &record, strings, sizeof strings, &found) != 0 || !found) {
-        *error = "no such user";
+    int failed = getpwnam_r(user, &record, strings, sizeof strings, &found);
+    *error = NULL;
+    if (!found) {
+        if (failed != 0 && failed != ENOENT &&
+            failed != ESRCH) /* these two say that it is unknown */
+            *error = strerror(failed);
         return NULL;
     }
     struct account *a = calloc(1, sizeof *a);

@@ -223,8 +223,15 @@ static bool finish_user(struct config_draft *d, bool keep_user)
     if (c->user || keep_user || !may_switch)
         return true;
     c->account = account_find(CONFIG_DEFAULT_USER, &why);
-    c->user = c->account ? strdup(CONFIG_DEFAULT_USER) : NULL;
-    return true;
+    if (!c->account && !why)
+        return true;
+    c->user = strdup(CONFIG_DEFAULT_USER);
+    if (c->account && c->user)
+        return true;
+    struct config_place at = config_draft_place(d, key, 0, CONFIG_DEFAULT_USER);
+    return config_refuse(&at,
+                         "cannot be looked up: %s; name another user, or stay who you are with -k",
+                         why ? why : "out of memory");
 }
 
 /* Agents must reach one another whichever host holds it. */

@@ -379,8 +379,11 @@ static bool user_look_up(const struct config_key *key, void *element, const stru
     struct account **account = ALSO(struct account *, key, element);
     const char *why;
     *account = account_find(*FIELD(char *, key, element), &why);
+    if (!*account && why)
+        return config_refuse(at, "cannot be looked up: %s", why);
     return *account ||
-           config_refuse(at, "%s on this host; make it, or use another, such as \"nobody\"", why);
+           config_refuse(at,
+                         "no such user on this host; make it, or use another, such as \"nobody\"");
 }
 
 const struct config_type config_type_user = {

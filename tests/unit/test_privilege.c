@@ -1,6 +1,7 @@
 /* Whom the agent becomes, by its configuration, and the folders that it is handed. */
 #include "agent/privilege.h"
 #include "tests/unit/config_fixture.h"
+#include "tests/unit/fake_passwd.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -42,6 +43,21 @@ START_TEST(without_user_the_default_is_taken_where_there_is_one)
     ck_assert_int_eq(c->account != NULL, expected);
     ck_assert_int_eq(c->user != NULL, expected);
     config_free(c);
+}
+END_TEST
+
+START_TEST(default_user_that_cannot_be_looked_up_is_not_taken_for_a_missing_one)
+{
+    options.check = true;
+    passwd_fails = EIO;
+    assert_refused("",
+                   "muster.conf: user \"muster\": cannot be looked up: Input/output error; name "
+                   "another user, or stay who you are with -k");
+    assert_refused("user = nobody",
+                   "muster.conf:1: user \"nobody\": cannot be looked up: Input/output error");
+    options.keep_user = true;
+    config_free(must_load(""));
+    passwd_fails = 0;
 }
 END_TEST
 
@@ -316,6 +332,7 @@ int main(void)
     tcase_add_checked_fixture(t, setup, teardown);
     tcase_add_test(t, root_may_name_anybody);
     tcase_add_test(t, without_user_the_default_is_taken_where_there_is_one);
+    tcase_add_test(t, default_user_that_cannot_be_looked_up_is_not_taken_for_a_missing_one);
     tcase_add_test(t, option_keeps_who_started_it_whatever_the_file_says);
     tcase_add_test(t, who_is_not_root_can_only_stay);
     tcase_add_test(t, agent_without_rights_reads_what_the_steward_judges);
