@@ -43,9 +43,9 @@ static void evidence_send(struct gossip *g, uint32_t to_slot, uint32_t subject,
  * has it. */
 static size_t evidence_helpers(struct gossip *g, uint32_t slot, uint32_t slots[RING_EDGES_MAX])
 {
-    if (g->tuning.notice <= 0)
+    if (TUNING_LACKS(&g->tuning, notice))
         return 0;
-    if (core_rings(g) > 0)
+    if (!TUNING_LACKS(&g->tuning, ring_edges))
         return ring_observers(&g->members, core_rings(g), slot, g->self, slots);
     size_t count = 0;
     for (int i = 0; i < HELPERS; i++) {
@@ -99,7 +99,7 @@ static bool evidence_pool(const struct gossip *g, const struct edge *e, double *
                           unsigned *observers)
 {
     int64_t fresh_us = g->now_us - core_ms(g->timing.suspicion_max_ms);
-    for (unsigned i = 0; g->tuning.pooling > 0 && i < e->votes.count; i++) {
+    for (unsigned i = 0; !TUNING_LACKS(&g->tuning, pooling) && i < e->votes.count; i++) {
         const struct vote *v = &e->votes.all[i];
         uint32_t observer = member_by_key(&g->members, v->observer);
         if (v->received_us < fresh_us || (v->flags & WIRE_DEGRADED) || observer == MEMBER_NONE ||

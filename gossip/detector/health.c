@@ -9,12 +9,12 @@ enum {
 
 bool health_is_degraded(const struct gossip *g)
 {
-    return g->tuning.health > 0 && g->now_us < g->health.degraded_until_us;
+    return !TUNING_LACKS(&g->tuning, health) && g->now_us < g->health.degraded_until_us;
 }
 
 bool health_is_isolated(const struct gossip *g)
 {
-    return g->tuning.health > 0 &&
+    return !TUNING_LACKS(&g->tuning, health) &&
            g->now_us - g->health.received_us > core_ms(g->timing.ping_period_ms);
 }
 
@@ -59,5 +59,5 @@ int64_t health_wake(struct gossip *g)
     g->stats.stalled_ms += (uint64_t)(late_us / 1000);
     /* What follows in this turn is not late again. */
     g->deadline_us = g->now_us;
-    return g->tuning.health > 0 ? late_us : 0;
+    return TUNING_LACKS(&g->tuning, health) ? 0 : late_us;
 }

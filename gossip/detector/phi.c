@@ -35,7 +35,7 @@ static double phi_of(const struct phi *phi, const struct phi_ping *ping, int64_t
     if (late_us <= 0)
         return 0;
     double survival = exp(-late_us / spread_us(phi));
-    double loss = phi->tuning->loss_term > 0 ? fmin(phi->loss, PHI_LOSS_MAX) : 0;
+    double loss = TUNING_LACKS(phi->tuning, loss_term) ? 0 : fmin(phi->loss, PHI_LOSS_MAX);
     return fmin(-log10(loss + (1 - loss) * survival), PHI_MAX);
 }
 

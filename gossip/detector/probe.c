@@ -239,7 +239,7 @@ void probe_now(struct gossip *g, uint32_t slot)
 
 void probe_random(struct gossip *g)
 {
-    for (int i = 0; i < (int)g->tuning.looks; i++) {
+    for (int i = 0; i < (int)g->tuning.random_probes; i++) {
         uint32_t slot = member_random_live(&g->members, &g->rng, g->self);
         if (slot != MEMBER_NONE)
             probe_now(g, slot);

@@ -109,7 +109,7 @@ static bool reach_subject_lives(const struct gossip *g, const struct edge *e)
 static unsigned votes_needed(const struct gossip *g, uint32_t slot)
 {
     uint32_t slots[RING_EDGES_MAX];
-    if (core_rings(g) == 0)
+    if (TUNING_LACKS(&g->tuning, ring_edges))
         return (unsigned)fmin(g->tuning.observers, member_live_count(&g->members) - 1);
     unsigned able = 1;
     size_t others = ring_observers(&g->members, core_rings(g), slot, g->self, slots);

@@ -1,12 +1,14 @@
 """What each part of the detector is worth: all is measured again with one part taken away, and with
 all of them. A part without which nothing gets worse has no place in it.
 
-usage: ablation.py [--quick]      (MUSTER_BUILD: the folder with muster-sim, default build/gcc)
+usage: ablation.py [--quick]      (MUSTER_BUILD: the folder with muster-sim-study, default build/gcc)
+
+Only the study build of the simulator has the switches: make -C build/gcc muster-sim-study
 
 The parts, as switches of gossip/detector/tuning.h: rings (without them a random member is pinged at a time,
-as in SWIM, as often as makes the same packets a second while idle), pooling (what other observers
-see counts), loss_term (phi knows of loss), health (who stalled does not judge), notice (the first
-miss is told to other observers). Each has scenarios where it should matter. What differs by less
+as in SWIM, as often as makes the same packets a second while idle), pooling (other observers'
+evidence counts), loss_term (phi knows of loss), health (a member that stalled does not judge), notice
+(the first miss is sent to other observers). Each has scenarios where it should matter. What differs by less
 than the same measured with other seeds counts as equal. The same seeds give the same output."""
 
 import argparse
@@ -274,7 +276,8 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--quick", action="store_true", help="small runs")
     options = parser.parse_args()
-    return detector.run_main(lambda sim: main_ablation(sim, options.quick), LIMIT_S)
+    return detector.run_main(lambda sim: main_ablation(sim, options.quick), LIMIT_S,
+                             "muster-sim-study")
 
 
 if __name__ == "__main__":

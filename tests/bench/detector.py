@@ -68,12 +68,12 @@ class Result:
 class Simulator:
     """muster-sim, one call at a time: with several runs a call takes all cores as it is."""
 
-    def __init__(self, limit_s=LIMIT_S):
-        """limit_s: of one call."""
+    def __init__(self, limit_s=LIMIT_S, name="muster-sim"):
+        """limit_s: of one call; name: of the program."""
         build = os.environ.get("MUSTER_BUILD", os.path.join(ROOT, "build", "gcc"))
-        self.program = os.path.join(build, "muster-sim")
+        self.program = os.path.join(build, name)
         if not os.access(self.program, os.X_OK):
-            raise CannotRun(f"{self.program} is missing; MUSTER_BUILD names its folder")
+            raise CannotRun(f"{self.program} is missing; make -C {build} {name} builds it")
         self.limit_s = limit_s
         self.broken = 0  # runs that broke an invariant
 
@@ -117,12 +117,12 @@ def end_by_signal(number, _):
     sys.exit(128 + number)
 
 
-def run_main(main, limit_s=LIMIT_S):
+def run_main(main, limit_s=LIMIT_S, name="muster-sim"):
     """The exit status of main(simulator)."""
     for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
         signal.signal(number, end_by_signal)
     try:
-        simulator = Simulator(limit_s)
+        simulator = Simulator(limit_s, name)
         main(simulator)
         return 1 if simulator.broken else 0
     except CannotRun as reason:

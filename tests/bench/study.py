@@ -184,7 +184,7 @@ SINGLES = (  # one parameter, or two that belong together, at a time
     {"suspicion_min_share": (0.15, 0.3, 0.45, 0.6), "suspicion_max_share": (0.3, 0.6, 0.9, 1.2)},
     {"repings": (4, 8, 16)},
     {"repings_alone": (24, 48, 64, 96)},
-    {"looks": (0, 2, 4, 8)},
+    {"random_probes": (0, 2, 4, 8)},
     {"belief_doublings": (0, 2, 4, 8)},
 )
 GRIDS = (  # all combinations

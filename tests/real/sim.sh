@@ -117,9 +117,9 @@ t_check 'a link from a node to itself' refused 'nodes 9\nat 1s cut n1 -> n1\n' \
 t_check 'a node that is not there' refused 'nodes 9\nat 1s crash n9\n' 'bad.sim:2: "n9" is not there; there are 9 nodes'
 t_check 'a parameter that is not there' \
     refused 'tune ring_edgs 3\n' 'bad.sim:1: "ring_edgs 3": no parameter has that name; these are: ring_edges'
-t_check 'a parameter out of its range' refused 'tune ring_edges 99\n' '"ring_edges 99": ring_edges is a whole number between 0 and 6'
+t_check 'a parameter out of its range' refused 'tune ring_edges 99\n' '"ring_edges 99": ring_edges is a whole number between 1 and 6'
 t_check 'a part of a ring' refused 'tune ring_edges 2.5\n' '"ring_edges 2.5": ring_edges is a whole'
-t_check 'a switch half on' refused 'tune pooling 0.5\n' '"pooling 0.5": pooling is a whole number between 0 and 1'
+t_check 'a switch of the study build' refused 'tune pooling 0\n' '"pooling 0": no parameter has that name'
 t_check 'a share may be one' eval 'printf "nodes 3\ntune ping_share 0.5\nrun 1s\n" | "$sim" -'
 t_check 'a limit that is not there' refused 'limit speed 3\n' 'bad.sim:1: "speed": no number of a report'
 t_check 'a detect that is impossible on these links names the smallest possible' refused \
