@@ -168,15 +168,17 @@ enum {
     FIELD_TIME = 32,
     FIELD_HEIR = 64,
     FIELD_PREEMPTS = 128,
+    FIELD_LIFE = 256,
+    FIELD_ENDED = 512,
 };
 
-static const uint8_t lease_fields[LEASE_KINDS] = {
-    [LEASE_PREPARE] = FIELD_OWNER | FIELD_PRIORITY | FIELD_TIME,
+static const uint16_t lease_fields[LEASE_KINDS] = {
+    [LEASE_PREPARE] = FIELD_OWNER | FIELD_PRIORITY | FIELD_TIME | FIELD_LIFE,
     [LEASE_PROMISE] = FIELD_EPOCH,
-    [LEASE_PROPOSE] = FIELD_OWNER | FIELD_EPOCH | FIELD_PRIORITY | FIELD_TIME,
+    [LEASE_PROPOSE] = FIELD_OWNER | FIELD_EPOCH | FIELD_PRIORITY | FIELD_TIME | FIELD_LIFE,
     [LEASE_REFUSE] =
         FIELD_ROUND | FIELD_HELD | FIELD_OWNER | FIELD_EPOCH | FIELD_PRIORITY | FIELD_TIME,
-    [LEASE_RELEASE] = FIELD_HEIR,
+    [LEASE_RELEASE] = FIELD_HEIR | FIELD_ENDED,
     [LEASE_WAITING] = FIELD_PRIORITY | FIELD_TIME | FIELD_PREEMPTS,
     [LEASE_MOVE] = FIELD_HEIR,
 };
@@ -188,9 +190,9 @@ static const uint8_t lease_fields[LEASE_KINDS] = {
     }
 
 static const struct {
-    uint8_t field; /* 0: each lease has it */
-    uint8_t bytes; /* on the wire */
-    uint8_t size;  /* in memory: 1 or 8 */
+    uint16_t field; /* 0: each lease has it */
+    uint8_t bytes;  /* on the wire */
+    uint8_t size;   /* in memory: 1 or 8 */
     uint16_t at;
     uint64_t most;
 } lease_parts[] = {
@@ -206,12 +208,15 @@ static const struct {
     PART(FIELD_TIME, time_us, 4, 1000 * LEASE_LENGTH_MS_MAX),
     PART(FIELD_HEIR, heir, 8, UINT64_MAX),
     PART(FIELD_PREEMPTS, preempts, 1, 1),
+    PART(FIELD_LIFE, grant.host, 4, LEASE_HOST_MAX),
+    PART(FIELD_LIFE, grant.life, 8, UINT64_MAX),
+    PART(FIELD_ENDED, ended, 1, 1),
 };
 enum { LEASE_PARTS = sizeof lease_parts / sizeof *lease_parts };
 
 static bool lease_has(const struct wire_lease *lease, size_t part)
 {
-    uint8_t field = lease_parts[part].field;
+    uint16_t field = lease_parts[part].field;
     return field == 0 || lease_fields[lease->message.kind] & field;
 }
 

@@ -123,6 +123,7 @@ namespaces() {
     netns gcc steward
     MUSTER_BUILD=build/gcc step failover-demo examples/failover-demo.sh
     if [ "$mode" = --all ]; then netns gcc faults --all; else netns gcc faults; fi
+    if [ "$mode" = --all ]; then netns gcc priority 100; else netns gcc priority 3; fi
     built asan || return
     netns asan faults link_cut move kill_both stop_both_long one_way_out vips_differ ipv6 forged
     netns asan steward
@@ -135,6 +136,7 @@ quick() {
     real gcc restart
     real gcc many "$agents" "$partition_s"
     netns gcc faults two_holders link_cut move sigterm kill_agent
+    netns gcc priority 2 kill_both
     wait
 }
 

@@ -178,7 +178,7 @@ bool grants_hear(struct grants *grants, int64_t now_us, const struct wire_lease 
         *answer = (struct lease_message){.kind = LEASE_REFUSE, .ballot = m->ballot};
         return true;
     }
-    bool answers = lease_voter_hear(&s->voter, now_us, m, 0, answer);
+    bool answers = lease_voter_hear(&s->voter, now_us, m, answer);
     if (held && !lease_voter_grant(&s->voter, now_us))
         note_release(s, now_us, m);
     if (answers && answer->kind == LEASE_ACCEPT) {

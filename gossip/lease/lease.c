@@ -4,6 +4,12 @@
 #include <stddef.h>
 #include <string.h>
 
+/* The tests put mistakes back that are known to break leases, to see that they are found
+ * (tests/sim/lease_mistakes.h). */
+#ifndef MISTAKE
+#define MISTAKE(name) false
+#endif
+
 static int compare(const struct lease_ballot *a, const struct lease_ballot *b)
 {
     if (a->round != b->round)
@@ -20,18 +26,22 @@ const struct lease_grant *lease_voter_grant(const struct lease_voter *v, int64_t
     return v->grant.ballot.round != 0 && now_us < v->until_us ? &v->grant : NULL;
 }
 
-/* Is it open to this claim? */
-static bool is_open(const struct lease_voter *v, int64_t now_us, const struct lease_message *m,
-                    unsigned mistakes)
+/* Is m of a later life of the very host that it is held for? */
+static bool resumes(const struct lease_grant *held, const struct lease_message *m)
 {
-    const struct lease_grant *grant = lease_voter_grant(v, now_us);
-    if (!grant)
+    const struct lease_grant *asks = &m->grant;
+    bool same_host = asks->host == held->host || MISTAKE(RESUME_CLONE);
+    bool later = asks->life > held->life || (MISTAKE(RESUME_ORDER) && asks->life != held->life);
+    return asks->host != 0 && same_host && asks->owner == held->owner && later;
+}
+
+static bool is_open_to(const struct lease_grant *held, const struct lease_message *m)
+{
+    if (MISTAKE(OVERWRITE) && m->kind == LEASE_PROPOSE)
         return true;
-    if (mistakes & LEASE_MISTAKE_OVERWRITE && m->kind == LEASE_PROPOSE)
+    if (MISTAKE(OWN_REPORT) && held->owner == m->grant.owner)
         return true;
-    if (mistakes & LEASE_MISTAKE_OWN_REPORT)
-        return grant->owner == m->grant.owner;
-    return grant->ballot.claim == m->ballot.claim;
+    return held->ballot.claim == m->ballot.claim || resumes(held, m);
 }
 
 static void promise(struct lease_voter *v, struct lease_message *answer)
@@ -41,22 +51,17 @@ static void promise(struct lease_voter *v, struct lease_message *answer)
     answer->grant.epoch = v->epoch;
 }
 
-/* What a holder renews for a shorter time it may still hold for the longer one, if it never hears
- * of this. */
-static int64_t accepted_until_us(const struct lease_voter *v, int64_t now_us,
-                                 const struct lease_message *m, unsigned mistakes)
-{
-    const struct lease_grant *grant = lease_voter_grant(v, now_us);
-    int64_t until_us = now_us + m->time_us;
-    bool renews = grant && grant->ballot.claim == m->ballot.claim;
-    return renews && until_us < v->until_us && !(mistakes & LEASE_MISTAKE_SHORTEN) ? v->until_us
-                                                                                   : until_us;
-}
-
 static void accept(struct lease_voter *v, int64_t now_us, const struct lease_message *m,
-                   unsigned mistakes, struct lease_message *answer)
+                   struct lease_message *answer)
 {
-    v->until_us = accepted_until_us(v, now_us, m, mistakes);
+    const struct lease_grant *held = lease_voter_grant(v, now_us);
+    int64_t until_us = now_us + m->time_us;
+    if (held && held->ballot.claim != m->ballot.claim && !MISTAKE(RESUME_RELEASE))
+        v->earlier_until_us = v->until_us;
+    /* A holder that renews for a shorter time may still hold it for the longer one, if it never
+     * hears of this; and so may an earlier life. */
+    bool shortens = held && until_us < v->until_us && !MISTAKE(SHORTEN);
+    v->until_us = shortens ? v->until_us : until_us;
     v->promised = m->ballot;
     v->grant = m->grant;
     v->grant.ballot = m->ballot;
@@ -66,13 +71,14 @@ static void accept(struct lease_voter *v, int64_t now_us, const struct lease_mes
 }
 
 /* A release that comes late must not end what its sender has won since; and a proposal that comes
- * after it must not bring back what it has ended. */
-static void release(struct lease_voter *v, const struct lease_message *m, unsigned mistakes)
+ * after it must not bring back what it has ended. What an earlier life of its sender held, the
+ * sender of a lost attempt knows nothing of. */
+static void release(struct lease_voter *v, const struct lease_message *m)
 {
     const struct lease_ballot *held = &v->grant.ballot, over = {m->ballot.round + 1, 0};
     bool earlier = held->claim == m->ballot.claim && held->round <= m->ballot.round;
-    if (earlier || (mistakes & LEASE_MISTAKE_RELEASE && v->grant.owner == m->grant.owner))
-        v->until_us = INT64_MIN;
+    if (earlier || (MISTAKE(RELEASE) && v->grant.owner == m->grant.owner))
+        v->until_us = m->ended ? INT64_MIN : v->earlier_until_us;
     if (compare(&v->promised, &over) < 0)
         v->promised = over;
 }
@@ -90,20 +96,21 @@ void lease_voter_tell(const struct lease_voter *v, int64_t now_us, const struct 
 }
 
 bool lease_voter_hear(struct lease_voter *v, int64_t now_us, const struct lease_message *m,
-                      unsigned mistakes, struct lease_message *answer)
+                      struct lease_message *answer)
 {
     if (m->kind == LEASE_RELEASE) {
-        release(v, m, mistakes);
+        release(v, m);
         return false;
     }
     lease_voter_tell(v, now_us, m, answer);
-    if (compare(&m->ballot, &v->promised) < 0 || !is_open(v, now_us, m, mistakes))
+    const struct lease_grant *held = lease_voter_grant(v, now_us);
+    if (compare(&m->ballot, &v->promised) < 0 || (held && !is_open_to(held, m)))
         return true;
     *answer = (struct lease_message){.ballot = m->ballot};
     if (m->kind == LEASE_PREPARE)
         promise(v, answer);
     else
-        accept(v, now_us, m, mistakes, answer);
+        accept(v, now_us, m, answer);
     return true;
 }
 
@@ -156,7 +163,6 @@ static void begin(struct lease_candidate *c, enum lease_phase phase)
     c->phase = phase;
     memset(c->yes, 0, sizeof c->yes);
     memset(c->no, 0, sizeof c->no);
-    c->messages = 0;
 }
 
 void lease_try(struct lease_candidate *c, int64_t now_us, struct lease_message *message)
@@ -166,25 +172,37 @@ void lease_try(struct lease_candidate *c, int64_t now_us, struct lease_message *
     c->asked_us = c->length_us;
     c->ends_us = now_us + lease_hold_us(c->asked_us);
     c->other = (struct lease_grant){0};
-    *message = (struct lease_message){.kind = LEASE_PREPARE,
-                                      .ballot = c->ballot,
-                                      .grant = {.owner = c->owner, .priority = c->priority},
-                                      .time_us = c->asked_us};
+    *message = (struct lease_message){
+        .kind = LEASE_PREPARE,
+        .ballot = c->ballot,
+        .grant = {.owner = c->owner, .priority = c->priority, .host = c->host, .life = c->life},
+        .time_us = c->asked_us};
 }
 
 static void propose(struct lease_candidate *c, int64_t now_us, struct lease_message *message)
 {
     begin(c, LEASE_PROPOSING);
-    if (c->mistakes & LEASE_MISTAKE_LATE_DEADLINE)
+    if (MISTAKE(LATE_DEADLINE))
         c->ends_us = now_us + lease_hold_us(c->asked_us);
-    if (c->mistakes & LEASE_MISTAKE_SHORTEN)
+    if (MISTAKE(SHORTEN))
         c->asked_us = c->length_us;
     if (!lease_is_held(c, now_us))
         c->epoch = ++c->epochs;
     *message = (struct lease_message){.kind = LEASE_PROPOSE,
                                       .ballot = c->ballot,
-                                      .grant = {c->ballot, c->owner, c->epoch, c->priority},
+                                      .grant = {.ballot = c->ballot,
+                                                .owner = c->owner,
+                                                .epoch = c->epoch,
+                                                .priority = c->priority,
+                                                .host = c->host,
+                                                .life = c->life},
                                       .time_us = c->asked_us};
+}
+
+/* A voter that holds it for an earlier life of ours has refused for the round alone. */
+static bool is_of_earlier_life(const struct lease_candidate *c, const struct lease_message *m)
+{
+    return c->host != 0 && m->grant.owner == c->owner && m->round > c->ballot.round;
 }
 
 static bool says_yes(struct lease_candidate *c, int64_t now_us, const struct lease_message *m)
@@ -193,8 +211,11 @@ static bool says_yes(struct lease_candidate *c, int64_t now_us, const struct lea
         c->round = m->round;
     if (m->grant.epoch > c->epochs)
         c->epochs = m->grant.epoch;
-    bool is_other = m->grant.ballot.round != 0 && m->grant.ballot.claim != c->claim;
-    if (is_other && (c->other.ballot.round == 0 || now_us + m->time_us > c->other_until_us)) {
+    bool held = m->grant.ballot.round != 0 && m->grant.ballot.claim != c->claim;
+    bool is_earlier = held && is_of_earlier_life(c, m);
+    c->resumes = is_earlier || (c->resumes && !held);
+    if (held && !is_earlier &&
+        (c->other.ballot.round == 0 || now_us + m->time_us > c->other_until_us)) {
         c->other = m->grant;
         c->other_until_us = now_us + m->time_us;
     }
@@ -204,7 +225,7 @@ static bool says_yes(struct lease_candidate *c, int64_t now_us, const struct lea
 static enum lease_step win(struct lease_candidate *c, int64_t now_us)
 {
     c->phase = LEASE_IDLE;
-    if (c->mistakes & LEASE_MISTAKE_LATEST)
+    if (MISTAKE(LATEST))
         c->ends_us = now_us + lease_hold_us(c->asked_us);
     if (now_us >= c->ends_us)
         return LEASE_LOST;
@@ -220,8 +241,6 @@ static unsigned bits(uint32_t set)
 /* A majority of each list. */
 static bool is_enough(const struct lease_candidate *c)
 {
-    if (c->mistakes & LEASE_MISTAKE_MESSAGES)
-        return 2 * c->messages > c->quorum.voters[0];
     for (unsigned i = 0; i < c->quorum.lists; i++)
         if (2 * bits(c->yes[i]) <= c->quorum.voters[i])
             return false;
@@ -255,8 +274,9 @@ enum lease_step lease_hear(struct lease_candidate *c, int64_t now_us,
     for (unsigned i = 0; i < c->quorum.lists; i++) {
         c->yes[i] |= yes ? seats[i] : 0;
         c->no[i] = (c->no[i] | seats[i]) & ~c->yes[i];
+        if (MISTAKE(MESSAGES) && yes)
+            c->yes[i] = c->yes[i] << 1 | 1;
     }
-    c->messages += yes;
     if (is_hopeless(c)) {
         c->phase = LEASE_IDLE;
         return LEASE_LOST;
@@ -269,10 +289,10 @@ enum lease_step lease_hear(struct lease_candidate *c, int64_t now_us,
     return LEASE_ASK;
 }
 
-void lease_release(struct lease_candidate *c, struct lease_message *message)
+void lease_release(struct lease_candidate *c, bool ended, struct lease_message *message)
 {
     c->phase = LEASE_IDLE;
     c->until_us = INT64_MIN;
     *message = (struct lease_message){
-        .kind = LEASE_RELEASE, .ballot = c->ballot, .grant = {.owner = c->owner}};
+        .kind = LEASE_RELEASE, .ballot = c->ballot, .grant.owner = c->owner, .ended = ended};
 }

@@ -31,6 +31,7 @@
 
 #define LEASE_VOTERS_MAX 31 /* a bit each */
 #define LEASE_LISTS_MAX 3   /* of voters, in force at one time */
+#define LEASE_HOST_MAX UINT32_MAX
 #define LEASE_LENGTH_MS_MIN 200
 #define LEASE_LENGTH_MS_MAX 60000
 /* A clock may be wrong by one part in so many. Crystals are wrong by 100 ppm, virtual machines for
@@ -64,6 +65,10 @@ struct lease_grant {
     uint64_t owner; /* the holder's key */
     uint64_t epoch;
     uint8_t priority; /* of the holder */
+    /* What may take it up again while it is held: a later life of the same owner on the same host.
+     * host: 0: nothing. */
+    uint64_t host; /* up to LEASE_HOST_MAX */
+    uint64_t life;
 };
 
 struct lease_message {
@@ -77,6 +82,7 @@ struct lease_message {
     uint64_t round;  /* REFUSE: that it was promised to */
     uint64_t heir;   /* RELEASE: who shall have it next, 0: whoever */
     bool preempts;   /* WAITING: takes it from a holder of lower priority */
+    bool ended;      /* RELEASE: so has what earlier lives of its sender held */
 };
 
 /* How many voters each list in force has. */
@@ -85,30 +91,19 @@ struct lease_quorum {
     uint8_t voters[LEASE_LISTS_MAX];
 };
 
-/* Mistakes that were made in leases before, for the tests that must find them. */
-enum lease_mistake {
-    LEASE_MISTAKE_LATE_DEADLINE = 1, /* a holder's time is counted from the promises */
-    LEASE_MISTAKE_LATEST = 2,        /* ... or even from the acceptances */
-    LEASE_MISTAKE_MESSAGES = 4,      /* messages are counted, and not who sent them */
-    LEASE_MISTAKE_RELEASE = 8,       /* a release is of the owner, whatever it holds since */
-    LEASE_MISTAKE_OWN_REPORT = 16,   /* what the candidate itself once held is open to it */
-    LEASE_MISTAKE_QUARANTINE = 32,   /* who starts anew is not silent */
-    LEASE_MISTAKE_OVERWRITE = 64,    /* a voter trusts its promise: it lets go what is held */
-    LEASE_MISTAKE_SHORTEN = 128,     /* a shorter lease counts for what was asked for before */
-};
-
 /* ---- the voter ---- */
 
 struct lease_voter {
     struct lease_ballot promised;
     struct lease_grant grant;
-    int64_t until_us; /* held until then */
-    uint64_t epoch;   /* the highest that was ever held */
+    int64_t until_us;         /* held until then */
+    int64_t earlier_until_us; /* ... at least, for an earlier life of its owner */
+    uint64_t epoch;           /* the highest that was ever held */
 };
 
 /* A message from a candidate has come. True: *answer is to be sent back. */
 bool lease_voter_hear(struct lease_voter *v, int64_t now_us, const struct lease_message *m,
-                      unsigned mistakes, struct lease_message *answer);
+                      struct lease_message *answer);
 /* Answers with what it holds, whatever the question. */
 void lease_voter_tell(const struct lease_voter *v, int64_t now_us, const struct lease_message *m,
                       struct lease_message *answer);
@@ -133,22 +128,22 @@ struct lease_candidate {
     uint64_t owner; /* our key */
     uint64_t claim;
     uint8_t priority;
-    int64_t length_us; /* for which voters hold it; may change: counts from the next attempt on */
-    unsigned mistakes; /* enum lease_mistake */
+    uint64_t host, life; /* as in struct lease_grant; set by the caller */
+    int64_t length_us;   /* for which voters hold it; may change: counts from the next attempt on */
     enum lease_phase phase;
     struct lease_ballot ballot; /* of this attempt */
     int64_t asked_us;           /* the length of this attempt */
     int64_t ends_us;            /* when what this attempt may win ends */
     /* Voters that have answered so in this phase, a bit each, by list. */
     uint32_t yes[LEASE_LISTS_MAX], no[LEASE_LISTS_MAX];
-    unsigned messages; /* LEASE_MISTAKE_MESSAGES */
-    uint64_t round;    /* the highest that we know of */
-    uint64_t epochs;   /* the highest epoch that we know of */
-    uint64_t epoch;    /* ours, while we hold it */
-    int64_t until_us;  /* held until then; INT64_MIN: not */
+    uint64_t round;   /* the highest that we know of */
+    uint64_t epochs;  /* the highest epoch that we know of */
+    uint64_t epoch;   /* ours, while we hold it */
+    int64_t until_us; /* held until then; INT64_MIN: not */
     struct lease_grant
         other;              /* who holds it, as far as we heard in this attempt; round 0: nobody */
     int64_t other_until_us; /* and until when at the most */
+    bool resumes; /* voters hold it for an earlier life of ours, as far as we heard last */
 };
 
 enum lease_step {
@@ -181,7 +176,9 @@ bool lease_is_refused(const struct lease_candidate *c);
 bool lease_is_held(const struct lease_candidate *c, int64_t now_us);
 
 /* Gives it up, whether it is held or only tried for. Whatever only the holder does must have ended
- * before. *message goes to all voters; lost, it only takes longer until others can have it. */
-void lease_release(struct lease_candidate *c, struct lease_message *message);
+ * before. ended: what earlier lives of this host did as well; otherwise voters hold it for these
+ * until their time is over. *message goes to all voters; lost, it only takes longer until others
+ * can have it. */
+void lease_release(struct lease_candidate *c, bool ended, struct lease_message *message);
 
 #endif

@@ -17,6 +17,7 @@ struct lease_want {
     bool changed;
     bool held;                 /* as was last told */
     bool inherits;             /* this attempt follows a handover */
+    bool resumed;              /* an earlier life of ours held it until we did */
     bool over;                 /* wanted no more, but the heir is still being told */
     struct lease_grant holder; /* as far as we know; owner 0: nobody */
     int64_t holder_until_us;

@@ -152,7 +152,7 @@ static void withdraw(struct gossip *g, struct lease_want *w)
 static void let_go(struct gossip *g, struct lease_want *w)
 {
     struct lease_message m;
-    lease_release(&w->c, &m);
+    lease_release(&w->c, false, &m);
     tell_voters(g, w, &m);
     w->next_us = g->now_us + random_part(g, w, AGAIN_PARTS);
 }
@@ -161,8 +161,11 @@ static void let_go(struct gossip *g, struct lease_want *w)
 static void wait_for(struct gossip *g, struct lease_want *w)
 {
     w->next_us = g->now_us + random_part(g, w, AGAIN_PARTS);
-    if (w->c.other.ballot.round == 0)
+    if (w->c.other.ballot.round == 0) {
+        if (w->c.resumes)
+            w->next_us = g->now_us;
         return;
+    }
     w->told = w->c.other.owner;
     tell_waiting(g, w, w->c.length_us);
     w->next_us = core_min(w->c.other_until_us, g->now_us + part(w, ATTEMPT_PARTS)) +
@@ -212,8 +215,13 @@ static void note_holder(struct gossip *g, struct lease_want *w, const struct lea
 static void note_held(struct gossip *g, struct lease_want *w)
 {
     w->next_us = w->tried_us + part(w, LEASES_RENEW_PARTS);
+    w->resumed = w->held ? w->resumed : w->c.resumes;
+    w->c.resumes = false;
     w->held = w->changed = true;
-    w->holder = (struct lease_grant){w->c.ballot, g->key, w->c.epoch, w->c.priority};
+    w->holder = (struct lease_grant){.ballot = w->c.ballot,
+                                     .owner = g->key,
+                                     .epoch = w->c.epoch,
+                                     .priority = w->c.priority};
     w->holder_until_us = w->c.until_us;
 }
 
@@ -293,7 +301,8 @@ static void inherit(struct gossip *g, struct lease_want *w, const struct lease_b
     if (w->held || w->watches || again)
         return;
     w->inherited = *released;
-    struct lease_message m = {.kind = LEASE_RELEASE, .ballot = *released, .heir = g->key};
+    struct lease_message m = {
+        .kind = LEASE_RELEASE, .ballot = *released, .heir = g->key, .ended = true};
     tell_voters(g, w, &m);
     if (w->c.round < released->round)
         w->c.round = released->round;
@@ -499,6 +508,8 @@ enum gossip_error leases_want(struct gossip *g, int64_t now_us,
     }
     w->c.length_us = core_ms(options->length_ms);
     w->c.priority = options->priority;
+    w->c.host = options->host;
+    w->c.life = g->first_generation;
     w->preempts = options->preempts;
     bool withdraws = options->watches && !w->watches;
     w->watches = options->watches;
@@ -529,7 +540,7 @@ enum gossip_error leases_release(struct gossip *g, int64_t now_us, const char *n
     core_begin(g, now_us);
     struct lease_message m;
     bool held = lease_is_held(&w->c, now_us);
-    lease_release(&w->c, &m);
+    lease_release(&w->c, held, &m);
     if (!held && !stays)
         withdraw(g, w);
     m.heir = held && chosen ? chosen->key : 0;

@@ -51,6 +51,12 @@ struct leases_options {
     uint8_t priority;
     bool preempts; /* takes it from a holder of lower priority */
     bool watches;  /* only wants to know who holds it */
+    /* For a lease of what is bound to this host and ends with its time, as an address that the
+     * steward holds: this host in this run of it, by a number that no other host has, even with the
+     * same state folder; up to LEASE_HOST_MAX. A later life of this member on the same host may
+     * take the lease up again while it is held; whoever releases it then has ended what earlier
+     * lives held, too. 0: it is not, as with a lock, whose owner may go on for a while. */
+    uint64_t host;
 };
 
 /* Wants it from now on; of one that is wanted already, the options change. FULL, MEMORY, NAME. */
@@ -79,6 +85,7 @@ struct leases_state {
     bool held;
     int64_t until_us;                        /* held until then */
     bool inherited;                          /* from a holder that has let go of it */
+    bool resumed;                            /* from an earlier life of this member */
     char holder[GOSSIP_NAME_BYTES_MAX + 1];  /* us or another; "": nobody that we know of */
     uint64_t epoch;                          /* of the last holder that we know of */
     char move_to[GOSSIP_NAME_BYTES_MAX + 1]; /* held, and that heir should have it; "": none */

@@ -14,7 +14,8 @@ static void fill_state(const struct gossip *g, int64_t now_us, const struct leas
                        struct leases_state *state)
 {
     const struct lease_candidate *c = &w->c;
-    *state = (struct leases_state){.held = lease_is_held(c, now_us), .inherited = w->inherits};
+    *state = (struct leases_state){
+        .held = lease_is_held(c, now_us), .inherited = w->inherits, .resumed = w->resumed};
     memcpy(state->name, w->name, sizeof state->name);
     state->until_us = c->until_us;
     state->epoch = state->held ? c->epoch : w->holder.epoch;

@@ -32,7 +32,7 @@ end_fault() {
 
 # best_but HOST: the one of the highest priority among the others.
 best_but() {
-    local i best= most=-1
+    local i best="" most=-1
     for ((i = 0; i < ${#HOSTS[@]}; i++)); do
         if [ "${HOSTS[i]}" != "$1" ] && [ "${PRIORITY[i]}" -gt "$most" ]; then
             best=${HOSTS[i]} most=${PRIORITY[i]}
@@ -62,7 +62,7 @@ fail_over() { # KIND
     at=$(holder) wanted=$(best_but "$at")
     wait_for 5 all_wait "$at" || wrong+=("not all wait")
     sleep "0.$((RANDOM % 900 + 100))"
-    watch_begin
+    watch_begin "$VIP"
     "fault_$1" "$at"
     wait_for 10 is_elsewhere "$at" || { wrong+=("nobody has it"); return; }
     got=$(who_has_it_but "$at")

@@ -12,6 +12,8 @@
 #include "gossip/lease/voters.h"
 #include "gossip/rng.h"
 
+#include "tests/sim/lease_mistakes.h"
+
 #include <assert.h>
 #include <stdio.h>
 #include <string.h>
@@ -23,13 +25,14 @@ enum {
     WORLD_HOLDERS = 64, /* of the past, that are looked at */
     WORLD_LISTS = 4,    /* of voters, one after the other */
     WORLD_LENGTH_US = 1000 * LEASE_LENGTH_MS_MAX,
-    WORLD_MISTAKE_AT_ONCE = 1024, /* a host goes over to the next list of voters by itself */
+    WORLD_RESUMES = 0, /* the session whose lease is bound to its host, as an address is */
 };
 
 struct world_host {
     double rate;       /* of its clock: seconds a second */
     int64_t offset_us; /* of its clock */
     bool runs;
+    uint64_t owner, lives;
     int64_t stopped_until_us; /* real time; what comes until then waits */
     int64_t silent_until_us;  /* as a voter, on its own clock */
     struct voters voters;     /* on disk */
@@ -59,12 +62,13 @@ struct world_event {
 struct world_holder {
     uint64_t claim;
     unsigned host;
+    bool resumes;              /* by later lives of the host */
     int64_t from_us, until_us; /* real time */
 };
 
 struct world {
     struct rng rng;
-    unsigned hosts, mistakes;
+    unsigned hosts;
     int64_t now_us;
     uint64_t order;
     struct world_host all[WORLD_HOSTS_MAX];
@@ -78,9 +82,10 @@ struct world {
     unsigned queued;
     struct world_holder holders[WORLD_HOLDERS]; /* the last that won, in a ring */
     unsigned holders_count;
-    unsigned won, renewed;
-    bool resizes; /* the lease's length changes */
-    bool twice;   /* two held it at one time */
+    unsigned won, renewed, resumed;
+    bool resizes;  /* the lease's length changes */
+    bool restless; /* the first host crashes and starts anew all the time */
+    bool twice;    /* two held it at one time */
 };
 
 static inline uint32_t world_below(struct world *w, uint32_t limit)
@@ -198,28 +203,39 @@ static inline void world_note_holder(struct world *w, unsigned host,
                                      const struct lease_candidate *c)
 {
     int64_t until_us = world_real_us(&w->all[host], c->until_us);
+    bool resumes = c == &w->all[host].sessions[WORLD_RESUMES];
     struct world_holder *mine = NULL;
     for (unsigned i = 0; i < w->holders_count && i < WORLD_HOLDERS; i++) {
         struct world_holder *h = &w->holders[i];
-        if (h->claim == c->claim && h->until_us > w->now_us)
+        if (h->until_us <= w->now_us)
+            continue;
+        if (h->claim == c->claim)
             mine = h;
-        else if (h->until_us > w->now_us)
+        else if (h->host == host && h->resumes && resumes)
+            w->resumed++;
+        else
             w->twice = true;
     }
     w->renewed += mine != NULL;
     w->won += mine == NULL;
     if (!mine) {
         mine = &w->holders[w->holders_count++ % WORLD_HOLDERS];
-        *mine = (struct world_holder){.claim = c->claim, .host = host, .from_us = w->now_us};
+        *mine = (struct world_holder){
+            .claim = c->claim, .host = host, .resumes = resumes, .from_us = w->now_us};
     }
     mine->until_us = until_us;
 }
 
-static inline void world_end_holding(struct world *w, uint64_t claim)
+/* What a session holds, and what earlier lives of it do if that is bound to the host. */
+static inline void world_end_holding(struct world *w, unsigned host, unsigned session)
 {
-    for (unsigned i = 0; i < w->holders_count && i < WORLD_HOLDERS; i++)
-        if (w->holders[i].claim == claim && w->holders[i].until_us > w->now_us)
-            w->holders[i].until_us = w->now_us;
+    uint64_t claim = w->all[host].sessions[session].claim;
+    for (unsigned i = 0; i < w->holders_count && i < WORLD_HOLDERS; i++) {
+        struct world_holder *h = &w->holders[i];
+        bool earlier = session == WORLD_RESUMES && h->host == host && h->resumes;
+        if ((h->claim == claim || earlier) && h->until_us > w->now_us)
+            h->until_us = w->now_us;
+    }
 }
 
 /* As the file has it just then: the longest, or one that is a tenth of it or more. */
@@ -233,31 +249,48 @@ static inline int64_t world_length_us(struct world *w)
 static inline void world_start_sessions(struct world *w, unsigned host)
 {
     struct lease_quorum quorum = {1, {1}};
-    voters_quorum(&w->all[host].voters, &quorum);
+    struct world_host *h = &w->all[host];
+    voters_quorum(&h->voters, &quorum);
+    h->lives++;
     for (unsigned s = 0; s < WORLD_SESSIONS; s++) {
-        struct lease_candidate *c = &w->all[host].sessions[s];
-        lease_candidate_init(c, &quorum, 1 + host, rng_next(&w->rng), world_length_us(w));
-        c->mistakes = w->mistakes;
+        struct lease_candidate *c = &h->sessions[s];
+        lease_candidate_init(c, &quorum, h->owner, rng_next(&w->rng), world_length_us(w));
+        if (s != WORLD_RESUMES && !(lease_mistakes & WORLD_MISTAKE_RESUME_LOCK))
+            continue;
+        c->host = 1 + host;
+        c->life = h->lives;
     }
+}
+
+static inline void world_try(struct world *w, unsigned host, unsigned session)
+{
+    struct world_host *h = &w->all[host];
+    struct lease_message message;
+    lease_try(&h->sessions[session], world_clock(w, h), &message);
+    world_ask_all(w, host, session, &message);
 }
 
 static inline void world_fate(struct world *w, unsigned host)
 {
     struct world_host *h = &w->all[host];
+    bool restless = w->restless && host == 0;
     if (!h->runs) {
         h->runs = true;
         h->voter = (struct lease_voter){0};
         h->silent_until_us = world_clock(w, h) + lease_quarantine_us(WORLD_LENGTH_US);
-        if (w->mistakes & LEASE_MISTAKE_QUARANTINE)
+        if (lease_mistakes & LEASE_MISTAKE_QUARANTINE)
             h->silent_until_us = INT64_MIN;
         world_start_sessions(w, host);
-    } else if (world_chance(w, 50)) {
+        if (world_chance(w, 50) && voters_range(&h->voters).low != 0)
+            world_try(w, host, WORLD_RESUMES);
+    } else if (restless || world_chance(w, 50)) {
         h->runs = false;
     } else {
         h->stopped_until_us = w->now_us + world_below(w, 3 * WORLD_LENGTH_US);
     }
-    int64_t wait_us = h->runs ? world_below(w, 10 * WORLD_LENGTH_US)
-                              : world_below(w, world_chance(w, 50) ? 10000 : WORLD_LENGTH_US);
+    int64_t up_us = (restless ? 1 : 10) * (int64_t)WORLD_LENGTH_US;
+    int64_t down_us = restless || world_chance(w, 50) ? 10000 : WORLD_LENGTH_US;
+    int64_t wait_us = world_below(w, (uint32_t)(h->runs ? up_us : down_us));
     world_push(
         w, (struct world_event){.at_us = w->now_us + wait_us, .kind = WORLD_FATE, .host = host});
 }
@@ -271,15 +304,18 @@ static inline void world_session_acts(struct world *w, unsigned host, unsigned s
     if (w->resizes && world_chance(w, 30))
         c->length_us = world_length_us(w);
     if (h->runs && world_chance(w, 10)) {
-        world_end_holding(w, c->claim);
-        lease_release(c, &message);
+        bool held = lease_is_held(c, clock_us);
+        if (held)
+            world_end_holding(w, host, session);
+        lease_release(c, held, &message);
         world_ask_all(w, host, session, &message);
     } else if (h->runs && voters_range(&h->voters).low != 0 &&
                (lease_is_held(c, clock_us) || world_chance(w, 60))) {
-        lease_try(c, clock_us, &message);
-        world_ask_all(w, host, session, &message);
+        world_try(w, host, session);
     }
-    world_push(w, (struct world_event){.at_us = w->now_us + 10000 + world_below(w, WORLD_LENGTH_US),
+    bool restless = w->restless && host == 0;
+    uint32_t most_us = restless ? WORLD_LENGTH_US / 10 : WORLD_LENGTH_US;
+    world_push(w, (struct world_event){.at_us = w->now_us + 10000 + world_below(w, most_us),
                                        .kind = WORLD_SESSION_ACTS,
                                        .host = host,
                                        .session = session});
@@ -292,7 +328,7 @@ static inline void world_to_voter(struct world *w, const struct world_event *e)
     struct lease_message answer;
     if (!h->runs || clock_us < h->silent_until_us || !voters_serve(&h->voters, e->range))
         return;
-    if (lease_voter_hear(&h->voter, clock_us, &e->message, w->mistakes, &answer))
+    if (lease_voter_hear(&h->voter, clock_us, &e->message, &answer))
         world_send(w, &(struct world_event){.kind = WORLD_TO_SESSION,
                                             .host = e->from,
                                             .session = e->reply,
@@ -309,6 +345,8 @@ static inline void world_to_session(struct world *w, const struct world_event *e
     if (!h->runs || !voters_seats(&h->voters, world_name(e->from), seats))
         return;
     enum lease_step step = lease_hear(c, world_clock(w, h), seats, &e->message, &message);
+    if (step == LEASE_LOST && c->resumes)
+        world_try(w, e->host, e->session);
     if (step == LEASE_ASK)
         world_ask_all(w, e->host, e->session, &message);
     if (step == LEASE_HELD)
@@ -334,7 +372,7 @@ static inline void world_configure(struct world *w, unsigned host)
     uint32_t version = world_chance(w, 80) && before < w->newest ? before + 1 : w->newest;
     if (version == before)
         return;
-    if (w->mistakes & WORLD_MISTAKE_AT_ONCE) {
+    if (lease_mistakes & WORLD_MISTAKE_AT_ONCE) {
         h->voters.count = 0;
         voters_restore(&h->voters, version, false, w->lists[version - 1].names,
                        w->lists[version - 1].count);
@@ -396,7 +434,7 @@ static inline void world_draw_lists(struct world *w)
     for (unsigned l = 0; l < WORLD_LISTS; l++)
         while (w->lists[l].count == 0)
             for (unsigned host = 0; host < w->hosts; host++)
-                if (world_chance(w, 60))
+                if (world_chance(w, w->restless && host == 0 && w->hosts > 1 ? 20 : 60))
                     w->lists[l].names[w->lists[l].count++] = world_name(host);
     w->newest = 1;
 }
@@ -405,15 +443,19 @@ static inline void world_draw_lists(struct world *w)
 static inline bool world_play(struct world *w, uint64_t seed, unsigned mistakes, unsigned lengths)
 {
     static const double rates[] = {1 - 1.0 / LEASE_CLOCK_PARTS, 1, 1 + 1.0 / LEASE_CLOCK_PARTS};
-    *w = (struct world){.mistakes = mistakes};
+    *w = (struct world){0};
+    lease_mistakes = mistakes;
     rng_seed(&w->rng, seed);
     w->hosts = 1 + world_below(w, WORLD_HOSTS_MAX);
     w->resizes = world_chance(w, 50);
+    w->restless = world_chance(w, 30);
+    bool clones = world_chance(w, 10); /* all have the state folder of one */
     world_draw_lists(w);
     for (unsigned host = 0; host < w->hosts; host++) {
         struct world_host *h = &w->all[host];
         voters_configure(&h->voters, 1, w->lists[0].names, w->lists[0].count);
         h->runs = true;
+        h->owner = 1 + (clones ? 0 : host);
         h->rate = rates[world_below(w, 3)];
         h->offset_us = world_below(w, 1000000000);
         h->silent_until_us = INT64_MIN;

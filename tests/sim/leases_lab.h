@@ -18,6 +18,7 @@ static struct {
     int64_t lost_us;                 /* since when nobody does; INT64_MAX: somebody does */
     int holder;
     unsigned moves;
+    bool resumes; /* it is bound to its host, as an address is */
 } lab;
 
 static inline struct gossip *lab_core(uint32_t node)
@@ -88,7 +89,11 @@ static inline void lab_take_part(uint32_t node)
 
 static inline void lab_claim(uint32_t node, uint8_t priority, bool preempts)
 {
-    struct leases_options options = {lab_lease, LENGTH_MS, priority, preempts, false};
+    struct leases_options options = {.name = lab_lease,
+                                     .length_ms = LENGTH_MS,
+                                     .priority = priority,
+                                     .preempts = preempts,
+                                     .host = lab.resumes ? node + 1 : 0};
     expect(leases_want(lab_core(node), net_now_us(scenario_net), &options) == GOSSIP_OK);
     net_settle(scenario_net, node);
 }

@@ -9,6 +9,7 @@ enum {
     LENGTHS = 30, /* of the lease, that a schedule lasts */
 };
 
+unsigned lease_mistakes;
 static struct world world;
 
 static uint64_t number(const char *variable, uint64_t otherwise)
@@ -36,15 +37,17 @@ END_TEST
 
 START_TEST(schedules_are_not_idle)
 {
-    unsigned won = 0, renewed = 0, changes = 0;
+    unsigned won = 0, renewed = 0, resumed = 0, changes = 0;
     for (uint64_t seed = 1; seed <= 100; seed++) {
         world_play(&world, seed, 0, LENGTHS);
         won += world.won;
         renewed += world.renewed;
+        resumed += world.resumed;
         changes += world.changes;
     }
     ck_assert_uint_gt(won, 500);
     ck_assert_uint_gt(renewed, 200);
+    ck_assert_uint_gt(resumed, 50);
     ck_assert_uint_gt(changes, 300);
 }
 END_TEST
@@ -71,6 +74,11 @@ static const struct {
     {WORLD_MISTAKE_AT_ONCE, 0, 500},
     {LEASE_MISTAKE_LATEST, 0, 500},
     {LEASE_MISTAKE_OVERWRITE, 0, 10000},
+    {LEASE_MISTAKE_RESUME_RELEASE, 0, 2000},
+    {LEASE_MISTAKE_RESUME_CLONE, 0, 500},
+    {WORLD_MISTAKE_RESUME_LOCK, 0, 500},
+    /* Ballots alone keep proposals of an earlier life from a majority that a later one has. */
+    {LEASE_MISTAKE_RESUME_ORDER, LEASE_MISTAKE_RESUME_RELEASE, 10000},
     /* A voter's time begins with the proposal, and so after the promises; and it never lets go of
      * what it holds. One that goes by its promise, as in the paper, does not make up for it. */
     {LEASE_MISTAKE_LATE_DEADLINE, LEASE_MISTAKE_OVERWRITE, 20000},

@@ -147,7 +147,7 @@ START_TEST(who_only_watches_knows_the_holder_and_can_have_it_moved)
         lab_start(5, 3);
         lab_claim(0, 100, false);
         lab_claim(1, 100, false);
-        struct leases_options watch = {lab_lease, LENGTH_MS, 0, false, true};
+        struct leases_options watch = {.name = lab_lease, .length_ms = LENGTH_MS, .watches = true};
         expect(leases_want(lab_core(4), net_now_us(scenario_net), &watch) == GOSSIP_OK);
         net_settle(scenario_net, 4);
         lab_run_ms(4000);
@@ -221,6 +221,38 @@ START_TEST(all_restart_at_once_and_one_gets_it)
         }
         lab_run_ms(3000);
         expect(lab_holder() != NOBODY);
+    }
+}
+END_TEST
+
+START_TEST(a_holder_that_restarts_within_its_lease_goes_on_where_that_is_bound_to_it)
+{
+    for_seeds(40)
+    {
+        bool resumes = scenario_seed % 2;
+        struct leases_state state;
+        struct net *net = lab_start(4, 3);
+        lab.resumes = resumes;
+        for (uint32_t node = 0; node < 4; node++)
+            lab_claim(node, 100, false);
+        lab_run_ms(4000);
+        uint32_t holder = (uint32_t)lab_holder();
+        expect(lab_state_of(holder, &state));
+        uint64_t epoch = state.epoch;
+        lab_forget();
+        net_crash(net, holder);
+        lab_note();
+        lab_run_ms(200);
+        net_start(net, holder, holder == 0);
+        lab_take_part(holder);
+        lab_claim(holder, 100, false);
+        lab_run_ms(350);
+        expect((lab_holder() == (int)holder) == resumes);
+        if (resumes)
+            expect(lab_state_of(holder, &state) && state.resumed && state.epoch > epoch);
+        lab_run_ms(5000);
+        expect(lab.moves == !resumes || lab.moves == 0);
+        expect(lab.gap_us < INT64_C(1200) * LENGTH_MS);
     }
 }
 END_TEST
@@ -329,7 +361,7 @@ START_TEST(many_leases_share_packets)
         for (int i = 0; i < 200; i++) {
             char name[16];
             snprintf(name, sizeof name, "vip/%d", i);
-            struct leases_options options = {name, LENGTH_MS, 100, false, false};
+            struct leases_options options = {.name = name, .length_ms = LENGTH_MS, .priority = 100};
             expect(leases_want(lab_core(0), net_now_us(net), &options) == GOSSIP_OK);
         }
         net_settle(net, 0);
@@ -369,6 +401,7 @@ int main(void)
     tcase_add_test(t, in_the_minority_it_ends_and_the_majority_takes_it);
     tcase_add_test(t, a_third_of_all_packets_lost_moves_it_seldom);
     tcase_add_test(t, all_restart_at_once_and_one_gets_it);
+    tcase_add_test(t, a_holder_that_restarts_within_its_lease_goes_on_where_that_is_bound_to_it);
     tcase_add_test(t, a_holder_that_slept_too_long_has_it_no_more);
     tcase_add_test(t, what_is_not_kept_is_lost_and_what_is_kept_again_is_not);
     tcase_add_test(t, a_voter_that_dies_matters_to_nobody);

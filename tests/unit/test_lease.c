@@ -36,7 +36,7 @@ static enum lease_step put(struct lease_candidate *c, const struct lease_message
     enum lease_step last = LEASE_WAIT;
     for (unsigned v = 0; v < count; v++) {
         struct lease_message answer;
-        if (!lease_voter_hear(&voters[v], now_us, m, 0, &answer))
+        if (!lease_voter_hear(&voters[v], now_us, m, &answer))
             continue;
         enum lease_step step = lease_hear(c, now_us, seats_of(v), &answer, next);
         last = step == LEASE_WAIT ? last : step;
@@ -63,7 +63,7 @@ static enum lease_step try_twice_for(struct lease_candidate *c, unsigned count)
 static void release(struct lease_candidate *c)
 {
     struct lease_message m, none;
-    lease_release(c, &m);
+    lease_release(c, true, &m);
     put(c, &m, VOTERS, &none);
 }
 
@@ -165,7 +165,7 @@ START_TEST(a_release_that_comes_late_ends_nothing)
 {
     struct lease_message late, none;
     try_for(&ours, VOTERS);
-    lease_release(&ours, &late);
+    lease_release(&ours, true, &late);
     ck_assert_int_eq(try_for(&ours, VOTERS), LEASE_HELD);
     put(&ours, &late, VOTERS, &none);
     ck_assert_int_eq(try_for(&theirs, VOTERS), LEASE_LOST);
@@ -177,7 +177,7 @@ START_TEST(a_proposal_that_comes_after_its_release_is_refused)
     struct lease_message m, proposal, over, none;
     lease_try(&ours, now_us, &m);
     put(&ours, &m, VOTERS, &proposal);
-    lease_release(&ours, &over);
+    lease_release(&ours, true, &over);
     put(&ours, &over, VOTERS, &none);
     put(&ours, &proposal, VOTERS, &none);
     for (unsigned v = 0; v < VOTERS; v++)
@@ -189,7 +189,7 @@ START_TEST(the_same_voter_twice_is_one_voter)
 {
     struct lease_message m, answer, none;
     lease_try(&ours, now_us, &m);
-    lease_voter_hear(&voters[0], now_us, &m, 0, &answer);
+    lease_voter_hear(&voters[0], now_us, &m, &answer);
     for (int i = 0; i < 5; i++)
         ck_assert_int_eq(lease_hear(&ours, now_us, seats_of(0), &answer, &none), LEASE_WAIT);
 }
@@ -200,7 +200,7 @@ START_TEST(answers_to_an_earlier_attempt_count_for_nothing)
     struct lease_message m, again, answers[VOTERS], none;
     lease_try(&ours, now_us, &m);
     for (unsigned v = 0; v < VOTERS; v++)
-        lease_voter_hear(&voters[v], now_us, &m, 0, &answers[v]);
+        lease_voter_hear(&voters[v], now_us, &m, &answers[v]);
     lease_try(&ours, now_us, &again);
     for (unsigned v = 0; v < VOTERS; v++)
         ck_assert_int_eq(lease_hear(&ours, now_us, seats_of(v), &answers[v], &none), LEASE_WAIT);
@@ -248,10 +248,10 @@ START_TEST(while_the_list_changes_each_list_must_have_its_majority)
     struct lease_message m, answer, next;
     lease_try(&both, now_us, &m);
     for (unsigned v = 0; v < 3; v++) {
-        lease_voter_hear(&voters[v], now_us, &m, 0, &answer);
+        lease_voter_hear(&voters[v], now_us, &m, &answer);
         ck_assert_int_eq(lease_hear(&both, now_us, seats[v], &answer, &next), LEASE_WAIT);
     }
-    lease_voter_hear(&voters[3], now_us, &m, 0, &answer);
+    lease_voter_hear(&voters[3], now_us, &m, &answer);
     ck_assert_int_eq(lease_hear(&both, now_us, seats[3], &answer, &next), LEASE_ASK);
 }
 END_TEST
@@ -266,6 +266,101 @@ START_TEST(who_waits_does_not_disturb_the_holder)
     lease_try(&theirs, now_us, &prepare);
     ck_assert_int_eq(put(&theirs, &prepare, VOTERS, &none), LEASE_LOST);
     ck_assert_int_eq(put(&ours, &proposal, VOTERS, &none), LEASE_HELD);
+}
+END_TEST
+
+/* A candidate of that life of the host with the number `host`. */
+static struct lease_candidate life_of(uint64_t host, uint64_t life)
+{
+    struct lease_candidate c;
+    lease_candidate_init(&c, &quorum, OWNER, 1000 + life, LENGTH_US);
+    c.host = host;
+    c.life = life;
+    return c;
+}
+
+/* `ours` is the first life of host 5, and holds it. */
+static void hold_bound_to_host(void)
+{
+    ours = life_of(5, 1);
+    ck_assert_int_eq(try_for(&ours, VOTERS), LEASE_HELD);
+    now_us += LENGTH_US / 10;
+    ck_assert_int_eq(try_for(&ours, VOTERS), LEASE_HELD);
+}
+
+START_TEST(a_later_life_takes_up_what_is_bound_to_its_host_with_a_higher_epoch)
+{
+    hold_bound_to_host();
+    struct lease_candidate later = life_of(5, 2);
+    ck_assert_int_eq(try_for(&later, VOTERS), LEASE_LOST);
+    ck_assert(later.resumes);
+    ck_assert_uint_eq(later.other.ballot.round, 0);
+    ck_assert_int_eq(try_for(&later, VOTERS), LEASE_HELD);
+    ck_assert_uint_gt(later.epoch, ours.epoch);
+    ck_assert_int_eq(try_twice_for(&theirs, VOTERS), LEASE_LOST);
+}
+END_TEST
+
+START_TEST(no_other_host_no_earlier_life_and_no_lock_takes_it_up)
+{
+    hold_bound_to_host();
+    struct lease_candidate clone = life_of(6, 2), earlier = life_of(5, 0), lock = life_of(0, 2);
+    clone.round = earlier.round = lock.round = 100;
+    ck_assert_int_eq(try_for(&clone, VOTERS), LEASE_LOST);
+    ck_assert_int_eq(try_for(&earlier, VOTERS), LEASE_LOST);
+    ck_assert_int_eq(try_for(&lock, VOTERS), LEASE_LOST);
+    ck_assert_uint_eq(clone.other.owner, OWNER);
+}
+END_TEST
+
+START_TEST(what_a_former_life_said_last_takes_nothing_from_a_later_one)
+{
+    struct lease_message m, proposal, over, none;
+    hold_bound_to_host();
+    lease_try(&ours, now_us, &m);
+    ck_assert_int_eq(put(&ours, &m, VOTERS, &proposal), LEASE_ASK);
+    lease_release(&ours, true, &over);
+    struct lease_candidate later = life_of(5, 2);
+    later.round = 100;
+    ck_assert_int_eq(try_for(&later, VOTERS), LEASE_HELD);
+    put(&ours, &proposal, VOTERS, &none);
+    put(&ours, &over, VOTERS, &none);
+    theirs.round = 200;
+    ck_assert_int_eq(try_for(&theirs, VOTERS), LEASE_LOST);
+    ck_assert_int_eq(try_for(&later, VOTERS), LEASE_HELD);
+}
+END_TEST
+
+START_TEST(a_lost_attempt_of_a_later_life_leaves_an_earlier_one_its_time)
+{
+    struct lease_message m, proposal, answer, over, none;
+    hold_bound_to_host();
+    struct lease_candidate later = life_of(5, 2);
+    later.round = 100;
+    later.length_us = LENGTH_US / 10;
+    lease_try(&later, now_us, &m);
+    ck_assert_int_eq(put(&later, &m, VOTERS, &proposal), LEASE_ASK);
+    for (unsigned v = 0; v < VOTERS; v++)
+        lease_voter_hear(&voters[v], now_us, &proposal, &answer);
+    lease_release(&later, false, &over);
+    put(&later, &over, VOTERS, &none);
+    now_us = ours.until_us - 1;
+    theirs.round = 200;
+    ck_assert_int_eq(try_for(&theirs, VOTERS), LEASE_LOST);
+    now_us += LENGTH_US - lease_hold_us(LENGTH_US) + 1;
+    ck_assert_int_eq(try_twice_for(&theirs, VOTERS), LEASE_HELD);
+}
+END_TEST
+
+START_TEST(what_a_later_life_releases_is_open_at_once)
+{
+    hold_bound_to_host();
+    struct lease_candidate later = life_of(5, 2);
+    later.round = 100;
+    ck_assert_int_eq(try_for(&later, VOTERS), LEASE_HELD);
+    release(&later);
+    theirs.round = 200;
+    ck_assert_int_eq(try_for(&theirs, VOTERS), LEASE_HELD);
 }
 END_TEST
 
@@ -291,7 +386,7 @@ START_TEST(a_shorter_renewal_whose_answers_are_lost_leaves_the_holder_its_time)
     lease_try(&ours, now_us, &m);
     put(&ours, &m, VOTERS, &proposal);
     for (unsigned v = 0; v < VOTERS; v++)
-        lease_voter_hear(&voters[v], now_us, &proposal, 0, &answer);
+        lease_voter_hear(&voters[v], now_us, &proposal, &answer);
     now_us = ours.until_us - 1;
     ck_assert(lease_is_held(&ours, now_us));
     ck_assert_int_eq(try_twice_for(&theirs, VOTERS), LEASE_LOST);
@@ -322,6 +417,11 @@ int main(void)
     tcase_add_test(t, one_voter_alone_decides_alone_and_of_four_it_takes_three);
     tcase_add_test(t, while_the_list_changes_each_list_must_have_its_majority);
     tcase_add_test(t, who_waits_does_not_disturb_the_holder);
+    tcase_add_test(t, a_later_life_takes_up_what_is_bound_to_its_host_with_a_higher_epoch);
+    tcase_add_test(t, no_other_host_no_earlier_life_and_no_lock_takes_it_up);
+    tcase_add_test(t, what_a_former_life_said_last_takes_nothing_from_a_later_one);
+    tcase_add_test(t, a_lost_attempt_of_a_later_life_leaves_an_earlier_one_its_time);
+    tcase_add_test(t, what_a_later_life_releases_is_open_at_once);
     tcase_add_test(t, another_length_counts_from_the_next_attempt_on);
     tcase_add_test(t, a_shorter_renewal_whose_answers_are_lost_leaves_the_holder_its_time);
     suite_add_tcase(s, t);

@@ -30,11 +30,13 @@ static void setup(void)
         struct lease_message m = {
             .kind = (enum lease_kind)kind,
             .ballot = {WIRE_ROUND_MAX, UINT64_MAX},
-            .grant = {{WIRE_ROUND_MAX, 7}, UINT64_MAX, WIRE_ROUND_MAX, UINT8_MAX},
+            .grant =
+                {{WIRE_ROUND_MAX, 7}, UINT64_MAX, WIRE_ROUND_MAX, UINT8_MAX, LEASE_HOST_MAX, 9},
             .time_us = 1000 * LEASE_LENGTH_MS_MAX,
             .round = WIRE_ROUND_MAX,
             .heir = 5,
             .preempts = true,
+            .ended = true,
         };
         ck_assert(wire_put_lease(&w, &(struct wire_lease){11, m}));
         ends[kind] = (size_t)(w.at - w.start);
@@ -70,6 +72,10 @@ START_TEST(what_a_kind_says_comes_back_and_the_rest_is_nothing)
                          lasts || kind == LEASE_WAITING ? 1000 * LEASE_LENGTH_MS_MAX : 0);
         ck_assert_uint_eq(l->heir, kind == LEASE_RELEASE || kind == LEASE_MOVE ? 5 : 0);
         ck_assert_int_eq(l->preempts, kind == LEASE_WAITING);
+        bool lives = kind == LEASE_PREPARE || proposes;
+        ck_assert_uint_eq(l->grant.host, lives ? LEASE_HOST_MAX : 0);
+        ck_assert_uint_eq(l->grant.life, lives ? 9 : 0);
+        ck_assert_int_eq(l->ended, kind == LEASE_RELEASE);
     }
     ck_assert(!wire_next_lease(&m.leases, &lease));
 }
@@ -92,11 +98,12 @@ START_TEST(a_value_that_cannot_be_is_refused)
         size_t at;
         uint8_t value;
     } changes[] = {
-        {ends[LEASE_PROPOSE] - 4, 0xff}, /* over a minute */
-        {ends[LEASE_PROMISE] - 8, 0xff}, /* an epoch */
-        {ends[LEASE_ACCEPT] - 16, 0xff}, /* a round */
-        {ends[LEASE_WAITING] - 1, 2},    /* neither true nor false */
-        {ends[LEASE_WAITING], 0},        /* a kind */
+        {ends[LEASE_PROPOSE] - 16, 0xff}, /* over a minute */
+        {ends[LEASE_RELEASE] - 1, 2},     /* neither true nor false */
+        {ends[LEASE_PROMISE] - 8, 0xff},  /* an epoch */
+        {ends[LEASE_ACCEPT] - 16, 0xff},  /* a round */
+        {ends[LEASE_WAITING] - 1, 2},     /* neither true nor false */
+        {ends[LEASE_WAITING], 0},         /* a kind */
         {ends[LEASE_WAITING], LEASE_KINDS},
         {WIRE_HEADER_BYTES + 3, 4}, /* a range that ends before it begins */
     };
