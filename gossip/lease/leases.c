@@ -218,10 +218,8 @@ static void note_held(struct gossip *g, struct lease_want *w)
     w->resumed = w->held ? w->resumed : w->c.resumes;
     w->c.resumes = false;
     w->held = w->changed = true;
-    w->holder = (struct lease_grant){.ballot = w->c.ballot,
-                                     .owner = g->key,
-                                     .epoch = w->c.epoch,
-                                     .priority = w->c.priority};
+    w->holder = (struct lease_grant){
+        .ballot = w->c.ballot, .owner = g->key, .epoch = w->c.epoch, .priority = w->c.priority};
     w->holder_until_us = w->c.until_us;
 }
 
