@@ -25,9 +25,9 @@ int64_t client_now_ms(void)
 
 /* Functions below that return a bool: false with status and error set. */
 
-static bool fail(struct client *c, enum client_status status, const char *format, ...)
+static bool client_fail(struct client *c, enum client_status status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
-static bool fail(struct client *c, enum client_status status, const char *format, ...)
+static bool client_fail(struct client *c, enum client_status status, const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
@@ -61,20 +61,21 @@ static const char *hint(int error)
 
 static bool unreachable(struct client *c, int error)
 {
-    return fail(c, CLIENT_LOST, "%s: %s (%s)", c->path, strerror(error), hint(error));
+    return client_fail(c, CLIENT_LOST, "%s: %s (%s)", c->path, strerror(error), hint(error));
 }
 
 static bool closed(struct client *c)
 {
-    return fail(c, CLIENT_LOST, "%s: musterd closed the connection (its log says why)", c->path);
+    return client_fail(c, CLIENT_LOST, "%s: musterd closed the connection (its log says why)",
+                       c->path);
 }
 
 static bool malformed(struct client *c, const char *wrong)
 {
-    return fail(c, CLIENT_LOST,
-                "%s: an answer that is not of the control protocol: %s (is it a musterd's "
-                "control.sock, of this version?)",
-                c->path, wrong);
+    return client_fail(c, CLIENT_LOST,
+                       "%s: an answer that is not of the control protocol: %s (is it a musterd's "
+                       "control.sock, of this version?)",
+                       c->path, wrong);
 }
 
 enum client_status client_malformed(struct client *c, const char *wrong)
@@ -100,9 +101,10 @@ static int wait_ms(const struct client *c, bool patient)
 static bool waited(struct client *c)
 {
     if (client_now_ms() >= c->deadline_ms)
-        return fail(c, CLIENT_TIMED_OUT, "timed out");
-    return fail(c, CLIENT_LOST, "%s: no answer for %d ms (is musterd stopped or overloaded?)",
-                c->path, c->silence_ms);
+        return client_fail(c, CLIENT_TIMED_OUT, "timed out");
+    return client_fail(c, CLIENT_LOST,
+                       "%s: no answer for %d ms (is musterd stopped or overloaded?)", c->path,
+                       c->silence_ms);
 }
 
 static bool wait_readable(struct client *c, bool patient)
@@ -116,13 +118,13 @@ static bool wait_readable(struct client *c, bool patient)
         if (ready == 0 && (!patient || client_now_ms() >= c->deadline_ms))
             return waited(c);
         if (ready > 0 && fds[1].revents)
-            return fail(c, CLIENT_UNREAD, "nobody reads the output");
+            return client_fail(c, CLIENT_UNREAD, "nobody reads the output");
         if (ready > 0)
             return true;
     }
 }
 
-static bool fill(struct client *c, bool patient)
+static bool client_fill(struct client *c, bool patient)
 {
     if (!msgpack_unpacker_reserve_buffer(c->unpacker, READ_BYTES))
         return unreachable(c, ENOMEM);
@@ -143,7 +145,7 @@ static bool fill(struct client *c, bool patient)
 }
 
 /* The next object. patient: nothing is owed, so silence is no fault. */
-static bool receive(struct client *c, msgpack_unpacked *into, bool patient)
+static bool client_receive(struct client *c, msgpack_unpacked *into, bool patient)
 {
     for (;;) {
         msgpack_unpack_return got = msgpack_unpacker_next(c->unpacker, into);
@@ -152,9 +154,9 @@ static bool receive(struct client *c, msgpack_unpacked *into, bool patient)
         if (got != MSGPACK_UNPACK_CONTINUE)
             return malformed(c, "not msgpack, or too large or too deeply nested");
         if (msgpack_unpacker_message_size(c->unpacker) > CLIENT_OBJECT_BYTES_MAX)
-            return fail(c, CLIENT_LOST, "%s: an answer of more than %d MiB was refused", c->path,
-                        CLIENT_OBJECT_BYTES_MAX >> 20);
-        if (!fill(c, patient))
+            return client_fail(c, CLIENT_LOST, "%s: an answer of more than %d MiB was refused",
+                               c->path, CLIENT_OBJECT_BYTES_MAX >> 20);
+        if (!client_fill(c, patient))
             return false;
     }
 }
@@ -171,7 +173,7 @@ static bool receive_header(struct client *c, struct header *header, bool patient
         {.name = "Seq", .kind = FIELDS_UNSIGNED, .offset = offsetof(struct header, seq)},
     };
     static const struct fields fields = FIELDS(entries);
-    if (!receive(c, &c->header, patient))
+    if (!client_receive(c, &c->header, patient))
         return false;
     const char *wrong = fields_read(&c->header.data, &fields, c->header.zone, header);
     return !wrong || malformed(c, wrong);
@@ -179,7 +181,7 @@ static bool receive_header(struct client *c, struct header *header, bool patient
 
 static bool receive_body(struct client *c)
 {
-    return receive(c, &c->body, false);
+    return client_receive(c, &c->body, false);
 }
 
 static bool receive_answer(struct client *c, bool has_body)
@@ -196,10 +198,10 @@ static bool receive_answer(struct client *c, bool has_body)
             return false;
     }
     if (strcmp(header.error, UNSUPPORTED) == 0)
-        return fail(c, CLIENT_LOST, "%s: %s (is that musterd of another version?)", c->path,
-                    header.error);
+        return client_fail(c, CLIENT_LOST, "%s: %s (is that musterd of another version?)", c->path,
+                           header.error);
     if (*header.error)
-        return fail(c, CLIENT_REFUSED, "%s", header.error);
+        return client_fail(c, CLIENT_REFUSED, "%s", header.error);
     return !has_body || receive_body(c);
 }
 
@@ -245,7 +247,7 @@ static bool receive_record(struct client *c)
     if (header.seq != c->stream_seq)
         return malformed(c, "the Seq of no request");
     if (*header.error)
-        return fail(c, CLIENT_REFUSED, "%s", header.error);
+        return client_fail(c, CLIENT_REFUSED, "%s", header.error);
     return receive_body(c);
 }
 
@@ -321,7 +323,7 @@ enum client_status client_watch(struct client *c, const char *events, uint64_t f
     return client_stream(c);
 }
 
-static bool init(struct client *c, const char *path, int64_t deadline_ms)
+static bool client_init(struct client *c, const char *path, int64_t deadline_ms)
 {
     memset(c, 0, sizeof *c);
     c->fd = -1;
@@ -354,7 +356,7 @@ static void limit_send(struct client *c)
     setsockopt(c->fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
 }
 
-static bool dial(struct client *c)
+static bool client_dial(struct client *c)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     assert(strlen(c->path) < sizeof address.sun_path);
@@ -371,7 +373,7 @@ static bool dial(struct client *c)
 
 enum client_status client_open(struct client *c, const char *path, int64_t deadline_ms)
 {
-    if (init(c, path, deadline_ms) && dial(c))
+    if (client_init(c, path, deadline_ms) && client_dial(c))
         shake_hands(c);
     return c->status;
 }

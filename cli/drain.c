@@ -25,8 +25,8 @@ static bool is_drained(const struct vip_list *list, bool was_here[DRAIN_MAX])
 }
 
 /* The time is over: names what is still here, or held by nobody. */
-static int give_up(const struct cli *cli, const struct vip_list *list,
-                   const bool was_here[DRAIN_MAX])
+static int drain_give_up(const struct cli *cli, const struct vip_list *list,
+                         const bool was_here[DRAIN_MAX])
 {
     bool any_here = false;
     for (size_t i = 0; i < list->count && i < DRAIN_MAX; i++) {
@@ -58,5 +58,5 @@ int drain_run(struct cli *cli, int argc, char **argv)
         if (is_drained(&list, was_here))
             return cli_done(cli, NULL, "drained");
     } while (client_now_ms() < end_ms);
-    return give_up(cli, &list, was_here);
+    return drain_give_up(cli, &list, was_here);
 }

@@ -53,7 +53,7 @@ static const char *span_text(int64_t us, char *into)
     return into;
 }
 
-static void print_member(const struct member_record *member, msgpack_zone *zone)
+static void explain_print_member(const struct member_record *member, msgpack_zone *zone)
 {
     const char *tags = member_tags(member, zone);
     print_row("member", "%s", member->name);
@@ -108,7 +108,7 @@ static const char *print_explanation(const msgpack_unpacked *body)
         wrong = member_read(e.member_map, body->zone, &e.member);
     if (wrong)
         return wrong;
-    print_member(&e.member, body->zone);
+    explain_print_member(&e.member, body->zone);
     print_edge(&e);
     print_suspicion(&e);
     for (uint32_t i = 0; i < observers.size; i++)

@@ -16,7 +16,7 @@ static const char *value_text(const msgpack_object *value, msgpack_zone *zone)
 
 /* Texts and numbers as a table, then the maps beside them, each under its name. False: there is
  * something else in the map. */
-static bool print_section(const msgpack_object *map, msgpack_zone *zone, int depth)
+static bool info_print_section(const msgpack_object *map, msgpack_zone *zone, int depth)
 {
     struct print_table table = {.columns = 3};
     bool good = map->type == MSGPACK_OBJECT_MAP && depth < DEPTH_MAX;
@@ -39,7 +39,7 @@ static bool print_section(const msgpack_object *map, msgpack_zone *zone, int dep
         printf("%*s", 2 * depth, "");
         print_safe(stdout, fields_text(&pair->key, zone));
         putchar('\n');
-        good = print_section(&pair->val, zone, depth + 1);
+        good = info_print_section(&pair->val, zone, depth + 1);
     }
     return good;
 }
@@ -52,7 +52,7 @@ int info_run(struct cli *cli, int argc, char **argv)
         return cli_failed(cli, NULL);
     if (cli->json)
         return cli_print_answer(cli);
-    if (!print_section(&client->body.data, client->body.zone, 0))
+    if (!info_print_section(&client->body.data, client->body.zone, 0))
         client_malformed(client, "info");
     return cli_failed(cli, NULL);
 }

@@ -106,7 +106,7 @@ static void pass_signals(void)
 }
 
 /* In a process group of its own, which can be ended as one; on a terminal it is in front. */
-static bool start(struct command *c, char **argv, const char *name, const struct lock *lock)
+static bool command_start(struct command *c, char **argv, const char *name, const struct lock *lock)
 {
     sigset_t before;
     if (!guard_start(&c->guard))
@@ -148,7 +148,7 @@ static void ask_to_end(struct command *c, int number)
     kill(-c->pid, number);
 }
 
-static int finish(const struct cli *cli, struct command *c)
+static int command_finish(const struct cli *cli, struct command *c)
 {
     int status = 0;
     waitpid(c->pid, &status, 0);
@@ -192,14 +192,14 @@ static void put_name(struct client *client, const char *command, const char *nam
 
 /* The command has ended, and its lock need not. Whoever goes without a word, and may leave
  * something running, keeps it until its lease is over. */
-static void give_back(struct client *client, const char *name)
+static void lock_give_back(struct client *client, const char *name)
 {
     put_name(client, "unlock", name);
     client_send(client);
 }
 
-static int hold(const struct cli *cli, struct client *client, const char *name, struct command *c,
-                struct lock *lock)
+static int lock_hold(const struct cli *cli, struct client *client, const char *name,
+                     struct command *c, struct lock *lock)
 {
     for (;;) {
         int64_t ms = left_ms(lock);
@@ -214,8 +214,8 @@ static int hold(const struct cli *cli, struct client *client, const char *name, 
         if (poll(fds, 2, wait_ms < 0 ? -1 : (int)wait_ms + 1) < 0 && errno != EINTR)
             return CLI_UNASKED;
         if (fds[0].revents) {
-            int status = finish(cli, c);
-            give_back(client, name);
+            int status = command_finish(cli, c);
+            lock_give_back(client, name);
             return status;
         }
         if (fds[1].revents)
@@ -223,21 +223,21 @@ static int hold(const struct cli *cli, struct client *client, const char *name, 
     }
 }
 
-static int run(const struct cli *cli, struct client *client, const char *name, char **argv)
+static int lock_await(const struct cli *cli, struct client *client, const char *name, char **argv)
 {
     struct lock lock = {.held = false};
     struct command command = {.pidfd = -1, .guard = {-1}};
-    /* All that has come: hold() waits for what comes. */
+    /* All that has come: lock_hold() waits for what comes. */
     while (client->status == CLIENT_OK && (!lock.held || client_is_buffered(client)))
         read_lock(client, &lock);
     if (client->status != CLIENT_OK)
         return cli_failed(cli, name);
     client->deadline_ms = CLIENT_NO_DEADLINE;
-    if (start(&command, argv, name, &lock))
-        return hold(cli, client, name, &command, &lock);
+    if (command_start(&command, argv, name, &lock))
+        return lock_hold(cli, client, name, &command, &lock);
     cli_say(cli, "%s: %s", argv[0], strerror(errno));
     guard_stop(&command.guard);
-    give_back(client, name);
+    lock_give_back(client, name);
     return EXIT_NOT_RUN;
 }
 
@@ -255,5 +255,5 @@ int lock_run(struct cli *cli, int argc, char **argv)
     struct client *client = cli_connect(cli, deadline_ms);
     put_name(client, "lock", words[0]);
     client_stream(client);
-    return run(cli, client, words[0], command);
+    return lock_await(cli, client, words[0], command);
 }

@@ -30,7 +30,7 @@ static const struct cli_command commands[] = {
 };
 #define COMMANDS_COUNT (sizeof commands / sizeof commands[0])
 
-static const struct cli_command *command_find(const char *name)
+static const struct cli_command *main_find(const char *name)
 {
     for (size_t i = 0; i < COMMANDS_COUNT; i++)
         if (strcmp(commands[i].name, name) == 0)
@@ -58,7 +58,7 @@ static void overview(const struct cli *cli, FILE *out)
 static int help_run(struct cli *cli, int argc, char **argv)
 {
     const char *name = *cli_arguments(cli, argc, argv, 0, 1);
-    const struct cli_command *command = name ? command_find(name) : NULL;
+    const struct cli_command *command = name ? main_find(name) : NULL;
     if (name && !command)
         cli_wrong(cli, "there is no command \"%s\"; muster help lists them", name);
     cli->command = command;
@@ -71,9 +71,9 @@ static int help_run(struct cli *cli, int argc, char **argv)
     return CLI_YES;
 }
 
-static int run(struct cli *cli, int argc, char **argv)
+static int main_run(struct cli *cli, int argc, char **argv)
 {
-    cli->command = command_find(argv[0]);
+    cli->command = main_find(argv[0]);
     if (!cli->command)
         cli_wrong(cli, "there is no command \"%s\"; muster help lists them", argv[0]);
     snprintf(cli->title, sizeof cli->title, "muster %s", argv[0]);
@@ -82,7 +82,7 @@ static int run(struct cli *cli, int argc, char **argv)
     return cli->command->run(cli, argc, argv);
 }
 
-static int finish(struct cli *cli, int status)
+static int main_finish(struct cli *cli, int status)
 {
     if (cli->client.path)
         client_close(&cli->client);
@@ -99,11 +99,11 @@ int main(int argc, char **argv)
     argv[0] = cli.title;
     if (cli_option(&cli, argc, argv, "+" CLI_LETTERS, options) == 'h') {
         overview(&cli, stdout);
-        return finish(&cli, CLI_YES);
+        return main_finish(&cli, CLI_YES);
     }
     if (optind >= argc) {
         overview(&cli, stderr);
         return CLI_USAGE;
     }
-    return finish(&cli, run(&cli, argc - optind, argv + optind));
+    return main_finish(&cli, main_run(&cli, argc - optind, argv + optind));
 }

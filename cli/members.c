@@ -41,7 +41,7 @@ static const char *check_template(const struct cli *cli, const char *template)
     return template;
 }
 
-static void read_options(struct cli *cli, int argc, char **argv, struct filter *filter)
+static void members_read_options(struct cli *cli, int argc, char **argv, struct filter *filter)
 {
     static const struct option options[] = {{"status", required_argument, NULL, 'S'},
                                             {"tag", required_argument, NULL, 'T'},
@@ -114,7 +114,7 @@ int members_run(struct cli *cli, int argc, char **argv)
     struct filter filter = {0};
     const struct member_record *all;
     size_t all_count, count = 0;
-    read_options(cli, argc, argv, &filter);
+    members_read_options(cli, argc, argv, &filter);
     struct client *client = cli_connect(cli, CLIENT_NO_DEADLINE);
     if (member_list(client, &all, &all_count) != CLIENT_OK)
         return cli_failed(cli, NULL);

@@ -28,7 +28,7 @@ static bool host_at(const msgpack_object *list, size_t i, msgpack_zone *zone, st
            !fields_read(&array.ptr[i], &host_fields, zone, host);
 }
 
-static void print_vip(const struct vip *vip, msgpack_zone *zone)
+static void vip_explain_print(const struct vip *vip, msgpack_zone *zone)
 {
     const struct vip_record *r = &vip->record;
     struct vip_host host;
@@ -60,6 +60,6 @@ int vip_explain_run(struct cli *cli, char **arguments)
         return cli_failed(cli, arguments[0]);
     if (cli->json)
         return cli_print_answer(cli);
-    print_vip(&vip, cli->client.body.zone);
+    vip_explain_print(&vip, cli->client.body.zone);
     return CLI_YES;
 }

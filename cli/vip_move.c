@@ -11,7 +11,7 @@ enum {
 
 /* Asked again, it does no harm: the request to the holder may have been lost, or HOST did not wait
  * for the address yet. */
-static enum client_status ask_to_move(struct client *client, const char *name, const char *host)
+static enum client_status vip_ask_move(struct client *client, const char *name, const char *host)
 {
     return client_ask(client, false, "vip-move", "Name", name, "Host", host, NULL);
 }
@@ -26,7 +26,7 @@ static int await_move(struct cli *cli, const char *name, const char *host)
     int64_t end_ms = client_now_ms() + MOVE_MS, again_ms = client_now_ms() + AGAIN_MS;
     while (client_now_ms() < end_ms) {
         if (host && vip.record.epoch == epoch && client_now_ms() >= again_ms) {
-            ask_to_move(client, name, host);
+            vip_ask_move(client, name, host);
             again_ms += AGAIN_MS;
         }
         if (vip_ask(client, name, &vip) != CLIENT_OK)
@@ -44,7 +44,7 @@ static int await_move(struct cli *cli, const char *name, const char *host)
 int vip_move_run(struct cli *cli, char **arguments)
 {
     const char *name = arguments[0], *host = arguments[1];
-    if (ask_to_move(&cli->client, name, host) != CLIENT_OK)
+    if (vip_ask_move(&cli->client, name, host) != CLIENT_OK)
         return cli_failed(cli, strcmp(cli->client.error, NO_MEMBER) == 0 ? host : name);
     return await_move(cli, name, host);
 }

@@ -45,7 +45,7 @@ static void add_vip(const struct cli *cli, struct conditions *conditions, const 
     conditions->vips[conditions->vips_count++] = name;
 }
 
-static void read_options(struct cli *cli, int argc, char **argv, struct conditions *conditions)
+static void wait_read_options(struct cli *cli, int argc, char **argv, struct conditions *conditions)
 {
     static const struct option options[] = {{"alive", required_argument, NULL, 'A'},
                                             {"failed", required_argument, NULL, 'F'},
@@ -121,7 +121,7 @@ static bool wait_until(struct client *client, const struct conditions *condition
 int wait_run(struct cli *cli, int argc, char **argv)
 {
     struct conditions conditions = {.deadline_ms = CLIENT_NO_DEADLINE};
-    read_options(cli, argc, argv, &conditions);
+    wait_read_options(cli, argc, argv, &conditions);
     wait_until(cli_connect(cli, conditions.deadline_ms), &conditions);
     return cli_done(cli, NULL, "waited");
 }

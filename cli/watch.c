@@ -38,7 +38,7 @@ static bool is_gap(const struct watch_record *record)
     return strcmp(record->event, "gap") == 0;
 }
 
-static void print_vip(const struct vip_record *vip)
+static void watch_print_vip(const struct vip_record *vip)
 {
     print_safe(stdout, vip->name);
     printf("  %s  ", vip->address);
@@ -46,7 +46,7 @@ static void print_vip(const struct vip_record *vip)
     printf("  epoch %" PRIu64, vip->epoch);
 }
 
-static void print_member(const struct member_record *member, msgpack_zone *zone)
+static void watch_print_member(const struct member_record *member, msgpack_zone *zone)
 {
     const char *tags = member_tags(member, zone);
     print_safe(stdout, member->name);
@@ -71,9 +71,9 @@ static void print_record_text(const struct watch_record *record, msgpack_zone *z
     if (record->member_map || record->vip_map)
         printf("%*s  ", width < EVENT_COLUMNS ? (int)(EVENT_COLUMNS - width) : 0, "");
     if (record->vip_map)
-        print_vip(&record->vip);
+        watch_print_vip(&record->vip);
     if (record->member_map)
-        print_member(&record->member, zone);
+        watch_print_member(&record->member, zone);
     putchar('\n');
 }
 
@@ -129,7 +129,7 @@ static bool flushed(const struct cli *cli, int *status)
     return false;
 }
 
-static int follow(const struct cli *cli, struct client *client)
+static int watch_follow(const struct cli *cli, struct client *client)
 {
     int status;
     while (client_record(client) == CLIENT_OK && print_record(cli, client) == CLIENT_OK)
@@ -159,5 +159,5 @@ int watch_run(struct cli *cli, int argc, char **argv)
     if (client_watch(client, events, from) == CLIENT_REFUSED)
         cli_wrong(cli, "--on \"%s\": %s; write names such as \"member-failed,member-join\"", events,
                   client->error);
-    return follow(cli, client);
+    return watch_follow(cli, client);
 }

@@ -25,7 +25,7 @@ static bool is_full(const struct control *c, bool tcp)
            (tcp && c->tcp_clients_count >= CONTROL_TCP_CLIENTS_MAX);
 }
 
-static void refuse(struct control *c, int fd)
+static void control_refuse(struct control *c, int fd)
 {
     int64_t now_us = host_now_us();
     evutil_closesocket(fd);
@@ -47,11 +47,11 @@ static void set_tcp_options(int fd)
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
 }
 
-static void on_accept(void *arg, int fd)
+static void control_on_accept(void *arg, int fd)
 {
     const struct control_listener *l = arg;
     if (is_full(l->control, l->tcp)) {
-        refuse(l->control, fd);
+        control_refuse(l->control, fd);
         return;
     }
     if (l->tcp)
@@ -67,7 +67,7 @@ void control_wake(struct control *c)
     event_add(c->wake, &(const struct timeval){0});
 }
 
-static void on_wake(evutil_socket_t fd, short what, void *arg)
+static void control_on_wake(evutil_socket_t fd, short what, void *arg)
 {
     struct control *c = arg;
     (void)fd, (void)what;
@@ -84,13 +84,13 @@ void control_notify(struct control *c)
         control_wake(c);
 }
 
-static void on_change(void *arg, const struct journal_entry *entry)
+static void control_on_change(void *arg, const struct journal_entry *entry)
 {
     (void)entry;
     control_notify(arg);
 }
 
-static void on_log(void *arg)
+static void control_on_log(void *arg)
 {
     control_notify(arg);
 }
@@ -101,7 +101,7 @@ static void on_log(void *arg)
 static bool listen_on(struct control *c, struct control_listener *l, int fd, bool tcp)
 {
     *l = (struct control_listener){.control = c, .tcp = tcp};
-    l->listener = listener_new(host_base(c->parts.host), fd, "control", on_accept, l);
+    l->listener = listener_new(host_base(c->parts.host), fd, "control", control_on_accept, l);
     return l->listener != NULL;
 }
 
@@ -119,11 +119,11 @@ struct control *control_new(const struct control_parts *parts, int listen_fd, in
     LIST_INIT(&c->clients);
     rpc_out_init(&c->out);
     c->zone = msgpack_zone_new(ZONE_BYTES);
-    c->wake = evtimer_new(host_base(parts->host), on_wake, c);
+    c->wake = evtimer_new(host_base(parts->host), control_on_wake, c);
     bool listens = listen_on(c, &c->listeners[0], listen_fd, false);
     listens &= tcp_fd < 0 || listen_on(c, &c->listeners[1], tcp_fd, true);
-    log_listen(on_log, c);
-    host_subscribe(parts->host, HOST_CONTROL, on_change, c);
+    log_listen(control_on_log, c);
+    host_subscribe(parts->host, HOST_CONTROL, control_on_change, c);
     if (listens && c->zone && c->wake)
         return c;
     control_free(c);

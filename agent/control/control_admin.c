@@ -53,7 +53,7 @@ void control_admin_forget_pending(struct control_client *c)
 }
 
 /* As Serf has it for join: some is good, and only none is an error. */
-static void answer(struct control_pending *p)
+static void pending_answer(struct control_pending *p)
 {
     struct control_client *c = p->client;
     struct rpc_out *out = control_client_begin(c, p->seq, p->done > 0 ? "" : p->error);
@@ -67,7 +67,7 @@ static void answer(struct control_pending *p)
     control_wake(c->control); /* it may have waited for this to end */
 }
 
-static void on_done(void *arg, bool ok, const char *error)
+static void pending_done(void *arg, bool ok, const char *error)
 {
     struct control_pending *p = arg;
     assert(p->waiting > 0);
@@ -76,7 +76,7 @@ static void on_done(void *arg, bool ok, const char *error)
     else if (!*p->error)
         snprintf(p->error, sizeof p->error, "%s", error);
     if (--p->waiting == 0)
-        answer(p);
+        pending_answer(p);
 }
 
 /* False: some are no texts, or can be no hosts. */
@@ -105,9 +105,9 @@ const char *control_admin_join(struct control_request *r)
     if (!p)
         return "out of memory";
     for (uint32_t i = 0; i < list.size; i++)
-        r->parts->requests->join(r->parts->requests_arg, hosts[i], on_done, p);
+        r->parts->requests->join(r->parts->requests_arg, hosts[i], pending_done, p);
     if (--p->waiting == 0)
-        answer(p);
+        pending_answer(p);
     return CONTROL_ANSWERED;
 }
 
@@ -204,6 +204,6 @@ const char *control_admin_reload(struct control_request *r)
     struct control_pending *p = pending_new(r, false, 1);
     if (!p)
         return "out of memory";
-    r->parts->requests->reload(r->parts->requests_arg, on_done, p);
+    r->parts->requests->reload(r->parts->requests_arg, pending_done, p);
     return CONTROL_ANSWERED;
 }

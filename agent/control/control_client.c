@@ -40,7 +40,7 @@ static void leave_if_asked(struct control_client *c)
 }
 
 /* Closes it now, whatever waits. */
-static void drop(struct control_client *c)
+static void conn_drop(struct control_client *c)
 {
     leave_if_asked(c);
     control_client_free(c);
@@ -71,11 +71,11 @@ static void limit_unread(const struct control_client *c)
     while ((stalled = most_stalled(c, &unread)) && unread > CONTROL_UNREAD_BYTES_MAX) {
         log_warn("control: closed a client that does not read its answer of %zu bytes",
                  unsent_bytes(stalled));
-        drop(stalled);
+        conn_drop(stalled);
     }
 }
 
-static void on_taken(struct evbuffer *output, const struct evbuffer_cb_info *info, void *arg)
+static void conn_on_taken(struct evbuffer *output, const struct evbuffer_cb_info *info, void *arg)
 {
     struct control_client *c = arg;
     (void)output;
@@ -128,21 +128,21 @@ void control_client_send(struct control_client *c)
 /* ---- requests ---- */
 
 /* What it has asked for and not got is still answered; its streams end. */
-static void end(struct control_client *c)
+static void conn_end(struct control_client *c)
 {
     c->ending = true;
     control_stream_end_all(c);
 }
 
 /* What comes next cannot be told from what came before, so this is the last answer. */
-static void give_up(struct control_client *c, const char *error)
+static void conn_give_up(struct control_client *c, const char *error)
 {
     control_command_give_up(c, error);
-    end(c);
+    conn_end(c);
 }
 
 /* The bytes that have come, in one piece. */
-static const uint8_t *incoming(const struct control_client *c, size_t *len)
+static const uint8_t *conn_incoming(const struct control_client *c, size_t *len)
 {
     struct evbuffer *in = bufferevent_get_input(c->bev);
     *len = evbuffer_get_length(in);
@@ -159,15 +159,15 @@ static bool is_object_there(struct control_client *c, const uint8_t *bytes, size
     };
     enum rpc_skimmed skimmed = rpc_skim(&c->skim, bytes, len, CONTROL_OBJECT_BYTES_MAX);
     if (skimmed != RPC_WHOLE && skimmed != RPC_PARTIAL)
-        give_up(c, refusals[skimmed]);
+        conn_give_up(c, refusals[skimmed]);
     return skimmed == RPC_WHOLE;
 }
 
 /* Takes one object, if a whole one has come. */
-static bool take_object(struct control_client *c)
+static bool conn_take_object(struct control_client *c)
 {
     size_t len;
-    const uint8_t *bytes = incoming(c, &len);
+    const uint8_t *bytes = conn_incoming(c, &len);
     msgpack_object object;
     if (len > 0 && !bytes)
         c->unusable = true;
@@ -185,23 +185,23 @@ static bool take_object(struct control_client *c)
 }
 
 /* Nothing more will come; what has come is done with, or only half there. */
-static void end_of_input(struct control_client *c)
+static void conn_end_of_input(struct control_client *c)
 {
     size_t len;
-    incoming(c, &len);
+    conn_incoming(c, &len);
     if (len > 0 || c->command)
-        give_up(c, CONTROL_MALFORMED);
+        conn_give_up(c, CONTROL_MALFORMED);
     else
-        end(c);
+        conn_end(c);
 }
 
-static void take_requests(struct control_client *c)
+static void conn_take_requests(struct control_client *c)
 {
     int64_t until_us = host_now_us() + TURN_US;
     while (!c->ending && !c->unusable && control_client_has_room(c)) {
-        if (!take_object(c)) {
+        if (!conn_take_object(c)) {
             if (c->eof && !c->ending)
-                end_of_input(c);
+                conn_end_of_input(c);
             return;
         }
         if (host_now_us() >= until_us) {
@@ -215,7 +215,7 @@ static void take_requests(struct control_client *c)
 
 /* Closing while it still sends would reset the connection, and it might never read what it was
  * told: so our side is shut first, and what still comes is thrown away until it closes. */
-static void shut(struct control_client *c)
+static void conn_shut(struct control_client *c)
 {
     static const struct timeval linger = {.tv_sec = LINGER_S};
     if (c->shut)
@@ -225,11 +225,11 @@ static void shut(struct control_client *c)
     bufferevent_set_timeouts(c->bev, &linger, NULL);
 }
 
-static void finish(struct control_client *c)
+static void conn_finish(struct control_client *c)
 {
     if (c->unusable) {
         log_error("control: out of memory for an answer, client closed");
-        drop(c);
+        conn_drop(c);
         return;
     }
     if (unsent_bytes(c) > 0)
@@ -238,13 +238,13 @@ static void finish(struct control_client *c)
     if (!c->ending || c->pending_count > 0)
         return;
     if (c->eof)
-        drop(c);
+        conn_drop(c);
     else
-        shut(c);
+        conn_shut(c);
 }
 
 /* Reads only from who reads what it is told. */
-static void set_reading(struct control_client *c)
+static void conn_set_reading(struct control_client *c)
 {
     if (c->ending) {
         struct evbuffer *in = bufferevent_get_input(c->bev);
@@ -258,25 +258,25 @@ static void set_reading(struct control_client *c)
 
 void control_client_work(struct control_client *c)
 {
-    take_requests(c);
+    conn_take_requests(c);
     control_stream_feed(c);
     control_lock_feed(c);
-    set_reading(c);
-    finish(c);
+    conn_set_reading(c);
+    conn_finish(c);
 }
 
-static void on_read_or_written(struct bufferevent *bev, void *arg)
+static void conn_on_ready(struct bufferevent *bev, void *arg)
 {
     (void)bev;
     control_client_work(arg);
 }
 
-static void on_event(struct bufferevent *bev, short what, void *arg)
+static void conn_on_event(struct bufferevent *bev, short what, void *arg)
 {
     struct control_client *c = arg;
     (void)bev;
     if (!(what & BEV_EVENT_EOF)) {
-        drop(c);
+        conn_drop(c);
         return;
     }
     c->eof = true;
@@ -305,10 +305,10 @@ bool control_client_new(struct control *control, int fd, bool tcp)
     control->clients_count++;
     control->tcp_clients_count += tcp;
     c->taken_us = host_now_us();
-    bufferevent_setcb(bev, on_read_or_written, on_read_or_written, on_event, c);
+    bufferevent_setcb(bev, conn_on_ready, conn_on_ready, conn_on_event, c);
     bufferevent_setwatermark(bev, EV_READ, 0, CONTROL_OBJECT_BYTES_MAX);
     bufferevent_set_timeouts(bev, &(struct timeval){.tv_sec = GREETING_S}, NULL);
-    if (evbuffer_add_cb(bufferevent_get_output(bev), on_taken, c) &&
+    if (evbuffer_add_cb(bufferevent_get_output(bev), conn_on_taken, c) &&
         bufferevent_enable(bev, EV_READ | EV_WRITE) == 0)
         return true;
     control_client_free(c);

@@ -110,7 +110,8 @@ static const char *authenticate(struct control_request *r)
 }
 
 /* NULL: the request may go on. command: NULL for one that there is not. */
-static const char *objection(const struct control_client *c, const struct control_command *command)
+static const char *command_objection(const struct control_client *c,
+                                     const struct control_command *command)
 {
     unsigned flags = command ? command->flags : 0;
     if (!c->handshaken && !(flags & UNGREETED))
@@ -129,8 +130,8 @@ static void put_nothing(struct rpc_out *out)
 }
 
 /* Serf's clients read the body that belongs to a command also after an error, but this one. */
-static void answer(struct control_client *c, const struct control_command *command, uint64_t seq,
-                   const char *error)
+static void command_answer(struct control_client *c, const struct control_command *command,
+                           uint64_t seq, const char *error)
 {
     struct rpc_out *out = control_client_begin(c, seq, error);
     if (command && command->flags & ANSWERS && strcmp(error, AUTHENTICATION_REQUIRED) != 0)
@@ -138,8 +139,8 @@ static void answer(struct control_client *c, const struct control_command *comma
     control_client_send(c);
 }
 
-static void run(struct control_client *c, const struct control_command *command, uint64_t seq,
-                const msgpack_object *body)
+static void command_run(struct control_client *c, const struct control_command *command,
+                        uint64_t seq, const msgpack_object *body)
 {
     struct control_request r = {.client = c, .parts = &c->control->parts, .seq = seq, .body = body};
     const char *error = CONTROL_MALFORMED;
@@ -148,7 +149,7 @@ static void run(struct control_client *c, const struct control_command *command,
     if (!r.body || body->type == MSGPACK_OBJECT_MAP)
         error = command->run(&r);
     if (error != CONTROL_ANSWERED)
-        answer(c, command, seq, error);
+        command_answer(c, command, seq, error);
 }
 
 static void take_request(struct control_client *c, const msgpack_object *object)
@@ -158,15 +159,15 @@ static void take_request(struct control_client *c, const msgpack_object *object)
     bool well_formed = rpc_get_unsigned(object, "Seq", &seq) &&
                        rpc_get_text(object, "Command", &name) && name.bytes;
     const struct control_command *command = well_formed ? command_find(name) : NULL;
-    const char *error = well_formed ? objection(c, command) : CONTROL_MALFORMED;
+    const char *error = well_formed ? command_objection(c, command) : CONTROL_MALFORMED;
     c->refused = error && (!command || command->flags & HAS_BODY);
     if (error) {
-        answer(c, command, seq, error);
+        command_answer(c, command, seq, error);
     } else if (command->flags & HAS_BODY) {
         c->command = command;
         c->seq = seq;
     } else {
-        run(c, command, seq, NULL);
+        command_run(c, command, seq, NULL);
     }
 }
 
@@ -177,13 +178,13 @@ void control_command_take(struct control_client *c, const msgpack_object *object
     c->command = NULL;
     c->refused = false;
     if (command)
-        run(c, command, c->seq, object);
+        command_run(c, command, c->seq, object);
     else if (!is_refused_body)
         take_request(c, object);
 }
 
 void control_command_give_up(struct control_client *c, const char *error)
 {
-    answer(c, c->command, c->command ? c->seq : 0, error);
+    command_answer(c, c->command, c->command ? c->seq : 0, error);
     c->command = NULL;
 }

@@ -159,7 +159,7 @@ static enum pattern_result filter_match(const struct filter *f, const struct gos
 
 /* ---- the commands ---- */
 
-static const char *answer(struct control_request *r, const struct filter *f)
+static const char *members_answer(struct control_request *r, const struct filter *f)
 {
     int64_t until_us = host_now_us() + FILTER_US_MAX;
     struct rpc_out *out = control_client_begin(r->client, r->seq, "");
@@ -184,14 +184,14 @@ static const char *answer(struct control_request *r, const struct filter *f)
 const char *control_members_all(struct control_request *r)
 {
     const struct filter everybody = {.count = 0};
-    return answer(r, &everybody);
+    return members_answer(r, &everybody);
 }
 
 const char *control_members_filtered(struct control_request *r)
 {
     struct filter f = {.count = 0};
     const char *wrong = filter_read(&f, r);
-    const char *error = wrong ? wrong : answer(r, &f);
+    const char *error = wrong ? wrong : members_answer(r, &f);
     filter_free(&f);
     return error;
 }

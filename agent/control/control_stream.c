@@ -138,7 +138,7 @@ void control_stream_feed(struct control_client *c)
 
 /* ---- beginning and end ---- */
 
-static void stream_free(struct control_client *c, struct control_stream *s)
+static void stream_end(struct control_client *c, struct control_stream *s)
 {
     LIST_REMOVE(s, link);
     c->streams_count--;
@@ -150,7 +150,7 @@ void control_stream_end_all(struct control_client *c)
 {
     for (struct control_stream *s = LIST_FIRST(&c->streams), *next; s; s = next) {
         next = LIST_NEXT(s, link);
-        stream_free(c, s);
+        stream_end(c, s);
     }
 }
 
@@ -164,7 +164,7 @@ static struct control_stream *stream_find(const struct control_client *c, uint64
 }
 
 /* Begins `wanted`, with the request's Seq. */
-static const char *begin(struct control_request *r, const struct control_stream *wanted)
+static const char *stream_begin(struct control_request *r, const struct control_stream *wanted)
 {
     struct control_client *c = r->client;
     if (stream_find(c, r->seq))
@@ -231,7 +231,7 @@ static const char *begin_entries(struct control_request *r, struct control_strea
     if (!rpc_get_string(r->body, "Type", filter, sizeof filter) ||
         !parse_filter(filter, known, &wanted->reader.kinds))
         return "Invalid event filter";
-    return begin(r, wanted);
+    return stream_begin(r, wanted);
 }
 
 const char *control_stream_stream(struct control_request *r)
@@ -272,7 +272,7 @@ const char *control_stream_monitor(struct control_request *r)
         if (s->send_next == send_line)
             return "Monitor already exists";
     skip_lost_lines(&wanted);
-    return begin(r, &wanted);
+    return stream_begin(r, &wanted);
 }
 
 const char *control_stream_stop(struct control_request *r)
@@ -282,6 +282,6 @@ const char *control_stream_stop(struct control_request *r)
         return CONTROL_MALFORMED;
     struct control_stream *s = stream_find(r->client, seq);
     if (s)
-        stream_free(r->client, s);
+        stream_end(r->client, s);
     return CONTROL_OK;
 }

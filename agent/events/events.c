@@ -49,7 +49,7 @@ struct events {
     struct snapshots snapshots;
 };
 
-static void reader_free(struct events_reader *r)
+static void events_reader_free(struct events_reader *r)
 {
     struct events *e = r->events;
     LIST_REMOVE(r, link);
@@ -81,7 +81,7 @@ static void drop_oldest_snapshot(struct events *e)
         next = LIST_NEXT(r, link);
         if (r->snapshot != oldest)
             continue;
-        reader_free(r);
+        events_reader_free(r);
         closed++;
     }
     log_warn("events.sock: closed %zu readers that had stopped halfway through a snapshot", closed);
@@ -164,7 +164,7 @@ static void move_to(struct events_reader *r, struct events_readers *list)
 }
 
 /* Sends what there is for this turn. False: the reader is gone, or must go. */
-static bool serve(struct events_reader *r)
+static bool events_reader_serve(struct events_reader *r)
 {
     for (int lines = 0; lines < LINES_A_TURN; lines++) {
         if (!is_sending(r) && !take_up_next(r)) {
@@ -188,22 +188,22 @@ static void on_writable(evutil_socket_t fd, short what, void *arg)
 {
     (void)fd;
     (void)what;
-    if (!serve(arg))
-        reader_free(arg);
+    if (!events_reader_serve(arg))
+        events_reader_free(arg);
 }
 
 /* Something came from the reader, or it hung up; one that only shut its own side down still reads.
  * What it says is left unread: the edge has passed, and its own send buffer is the limit. Asked for
  * nothing, poll tells of hang-ups and errors only. */
-static void on_hangup(evutil_socket_t fd, short what, void *arg)
+static void events_reader_hung_up(evutil_socket_t fd, short what, void *arg)
 {
     (void)what;
     struct pollfd p = {.fd = fd};
     if (poll(&p, 1, 0) == 1)
-        reader_free(arg);
+        events_reader_free(arg);
 }
 
-static void reader_new(struct events *e, int fd)
+static void events_reader_new(struct events *e, int fd)
 {
     struct events_reader *r = calloc(1, sizeof *r);
     if (!r) {
@@ -216,14 +216,14 @@ static void reader_new(struct events *e, int fd)
     r->reader = (struct reader){.kinds = READER_ALL_KINDS};
     LIST_INSERT_HEAD(&e->busy, r, link);
     e->readers++;
-    r->hangup = event_new(e->base, fd, EV_READ | EV_ET | EV_PERSIST, on_hangup, r);
+    r->hangup = event_new(e->base, fd, EV_READ | EV_ET | EV_PERSIST, events_reader_hung_up, r);
     r->writable = event_new(e->base, fd, EV_WRITE | EV_ET, on_writable, r);
     if (!r->hangup || !r->writable || event_add(r->hangup, NULL) != 0 ||
         event_add(r->writable, NULL) != 0)
-        reader_free(r);
+        events_reader_free(r);
 }
 
-static void refuse(int fd)
+static void events_refuse(int fd)
 {
     static const char line[] = "{\"event\":\"error\",\"error\":\"too many readers\"}\n";
     (void)!send(fd, line, sizeof line - 1, MSG_DONTWAIT | MSG_NOSIGNAL);
@@ -234,9 +234,9 @@ static void on_connection(void *arg, int fd)
 {
     struct events *e = arg;
     if (e->readers >= EVENTS_READERS_MAX)
-        refuse(fd);
+        events_refuse(fd);
     else
-        reader_new(e, fd);
+        events_reader_new(e, fd);
 }
 
 void events_list_vips(struct events *e, events_vip_fn *next, const void *arg)
@@ -270,7 +270,7 @@ static void free_readers(struct events_readers *list)
 {
     for (struct events_reader *r = LIST_FIRST(list), *next; r; r = next) {
         next = LIST_NEXT(r, link);
-        reader_free(r);
+        events_reader_free(r);
     }
 }
 
@@ -291,7 +291,7 @@ void events_notify(struct events *e)
         if (event_add(r->writable, NULL) == 0)
             move_to(r, &e->busy);
         else
-            reader_free(r);
+            events_reader_free(r);
     }
 }
 

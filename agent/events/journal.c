@@ -31,7 +31,7 @@ static struct journal_entry **journal_slot(struct journal *j, uint64_t seq)
     return &j->ring[seq % JOURNAL_ENTRIES_MAX];
 }
 
-static void drop_oldest(struct journal *j)
+static void journal_drop_oldest(struct journal *j)
 {
     struct journal_entry **at = journal_slot(j, j->oldest++);
     j->bytes -= (*at)->line_bytes;
@@ -39,25 +39,25 @@ static void drop_oldest(struct journal *j)
     *at = NULL;
 }
 
-static void drop_all(struct journal *j)
+static void journal_drop_all(struct journal *j)
 {
     while (j->oldest <= j->newest)
-        drop_oldest(j);
+        journal_drop_oldest(j);
 }
 
 /* Drops the oldest until one more of so many bytes fits, or nothing is left. */
-static void make_room(struct journal *j, size_t bytes)
+static void journal_make_room(struct journal *j, size_t bytes)
 {
     while (j->oldest <= j->newest && (j->newest - j->oldest + 1 >= JOURNAL_ENTRIES_MAX ||
                                       j->bytes + bytes > JOURNAL_BYTES_MAX))
-        drop_oldest(j);
+        journal_drop_oldest(j);
 }
 
 void journal_free(struct journal *j)
 {
     if (!j)
         return;
-    drop_all(j);
+    journal_drop_all(j);
     json_free(&j->line);
     free(j);
 }
@@ -129,12 +129,12 @@ const struct journal_entry *journal_append(struct journal *j, int64_t time_ms, e
                                                       });
     if (!entry) {
         /* What is kept has no holes, so all before this one goes too, which also frees some. */
-        drop_all(j);
+        journal_drop_all(j);
         j->newest = seq;
         j->oldest = seq + 1;
         return NULL;
     }
-    make_room(j, entry->line_bytes);
+    journal_make_room(j, entry->line_bytes);
     j->newest = seq;
     j->bytes += entry->line_bytes;
     *journal_slot(j, seq) = entry;

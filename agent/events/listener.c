@@ -23,7 +23,7 @@ struct listener {
 };
 
 /* Nothing can be accepted for now; what connects meanwhile waits in the backlog. */
-static void pause_accepting(struct listener *l, int error)
+static void listener_pause(struct listener *l, int error)
 {
     const struct timeval pause = {.tv_usec = ACCEPT_PAUSE_MS * 1000};
     if (!l->failing)
@@ -33,14 +33,14 @@ static void pause_accepting(struct listener *l, int error)
         event_del(l->readable);
 }
 
-static void on_resume(evutil_socket_t fd, short what, void *arg)
+static void listener_on_resume(evutil_socket_t fd, short what, void *arg)
 {
     struct listener *l = arg;
     (void)fd, (void)what;
     event_add(l->readable, NULL);
 }
 
-static void on_readable(evutil_socket_t listen_fd, short what, void *arg)
+static void listener_on_readable(evutil_socket_t listen_fd, short what, void *arg)
 {
     struct listener *l = arg;
     (void)what;
@@ -53,7 +53,7 @@ static void on_readable(evutil_socket_t listen_fd, short what, void *arg)
         if (errno == EAGAIN)
             l->failing = false;
         else if (errno != EINTR && errno != ECONNABORTED)
-            pause_accepting(l, errno);
+            listener_pause(l, errno);
         return;
     }
 }
@@ -67,8 +67,8 @@ struct listener *listener_new(struct event_base *base, int fd, const char *name,
         return NULL;
     }
     *l = (struct listener){.fd = fd, .name = name, .accept = accept, .arg = arg};
-    l->readable = event_new(base, fd, EV_READ | EV_PERSIST, on_readable, l);
-    l->resume = evtimer_new(base, on_resume, l);
+    l->readable = event_new(base, fd, EV_READ | EV_PERSIST, listener_on_readable, l);
+    l->resume = evtimer_new(base, listener_on_resume, l);
     if (l->readable && l->resume && event_add(l->readable, NULL) == 0)
         return l;
     listener_free(l);

@@ -171,7 +171,7 @@ bool fields_array(const msgpack_object *object, msgpack_object_array *into)
     return true;
 }
 
-static bool read_text(const msgpack_object *value, msgpack_zone *zone, const char **into)
+static bool fields_read_text(const msgpack_object *value, msgpack_zone *zone, const char **into)
 {
     const char *text = fields_text(value, zone);
     if (text)
@@ -238,7 +238,7 @@ static bool read_value(const msgpack_object *value, const struct fields_entry *e
 {
     switch (entry->kind) {
     case FIELDS_TEXT:
-        return read_text(value, zone, at);
+        return fields_read_text(value, zone, at);
     case FIELDS_ARRAY:
         return rpc_as_string(value, at, entry->bytes);
     case FIELDS_UNSIGNED:

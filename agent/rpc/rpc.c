@@ -231,7 +231,7 @@ bool rpc_get_map(const msgpack_object *map, const char *name, msgpack_object_map
 
 /* ---- writing ---- */
 
-static int append(void *arg, const char *bytes, size_t len)
+static int out_append(void *arg, const char *bytes, size_t len)
 {
     struct rpc_out *out = arg;
     out->failed = out->failed || msgpack_sbuffer_write(&out->bytes, bytes, len) != 0;
@@ -242,7 +242,7 @@ void rpc_out_init(struct rpc_out *out)
 {
     *out = (struct rpc_out){0};
     msgpack_sbuffer_init(&out->bytes);
-    msgpack_packer_init(&out->packer, out, append);
+    msgpack_packer_init(&out->packer, out, out_append);
 }
 
 void rpc_out_free(struct rpc_out *out)
@@ -283,7 +283,7 @@ static void begin_counted(struct rpc_out *out, const char *key, uint8_t fix_type
     begin_value(out, key);
     assert(out->depth <= RPC_DEPTH_MAX);
     out->open[out->depth++] = (struct rpc_open){.place = out->bytes.size};
-    append(out, &head, sizeof head);
+    out_append(out, &head, sizeof head);
 }
 
 void rpc_map_begin(struct rpc_out *out, const char *key)
@@ -304,7 +304,7 @@ void rpc_end(struct rpc_out *out)
     size_t count = open->count, end = out->bytes.size;
     size_t count_bytes = count < 16 ? 0 : count <= UINT16_MAX ? 2 : COUNT_BYTES_MAX;
     if (count_bytes > 0)
-        append(out, room, count_bytes);
+        out_append(out, room, count_bytes);
     if (out->failed)
         return;
     char *head = out->bytes.data + open->place, *first = head + 1;

@@ -48,7 +48,7 @@ t_check 'members notes it in a last column' eval \
     'm a members | grep -Eq "^NAME .* NOTE$" && m a members | grep -Eq "^e .* alive .*partly unreachable$"'
 t_check 'JSON members has it, in every member' eval 'm a -o json members |
     jq -e "[.members[] | {name, unreachable}] | length == 5 and all(.[]; .unreachable == (.name == \"e\"))"'
-t_check 'explain says it in words' eval 'm a explain e | grep -q "it lives, but not all who watch it can reach it"'
+t_check 'explain says it in words' eval 'm a explain e | grep -q "it lives, but not all that watch it reach it"'
 t_check 'wait counts it as alive' m a wait --alive 5 --timeout 1s
 t_check 'serf shows it alive' eval 'serf members -rpc-addr=$rpc | grep -Eq "^e .* alive"'
 t_check 'the log warns' eval 'grep "\[WARN\].*member-unreachable: e 127.1.12.5:7949" "$T/a/log"'
