@@ -76,7 +76,7 @@ void cli_say(const struct cli *cli, const char *format, ...) __attribute__((form
 
 /* ---- the agent ---- */
 
-/* Connects; whoever runs the command closes cli->client. Borrowed from cli. */
+/* Connects; main closes cli->client in the end. Borrowed from cli. */
 struct client *cli_connect(struct cli *cli, int64_t deadline_ms);
 /* Says what the client's last call ended with, about `subject` (NULL: nothing in particular), and
  * returns the exit status for it. */

@@ -47,7 +47,7 @@ static const char *hint(int error)
     switch (error) {
     case ENOENT:
     case ECONNREFUSED:
-        return "start musterd, or name its run folder with -r";
+        return "start musterd, or name its run directory with -r";
     case EACCES:
     case EPERM:
         return "ask as root or as a member of the socket's group";

@@ -25,7 +25,7 @@ enum client_status {
     CLIENT_REFUSED,   /* the agent answered with an error */
     CLIENT_LOST,      /* no agent, no answer, or none that can be understood */
     CLIENT_TIMED_OUT, /* the deadline passed */
-    CLIENT_UNREAD,    /* whoever read our output has gone */
+    CLIENT_UNREAD,    /* the reader of our output has gone */
 };
 
 /* After anything but OK every call does nothing and returns the same again: callers may ask first

@@ -21,9 +21,10 @@ struct explanation {
     struct member_record member;
 };
 
-#define EXPLAIN(name, kind, member, is_optional)                                                   \
+#define EXPLAIN(key, type, field, is_optional)                                                     \
     {                                                                                              \
-        name, kind, offsetof(struct explanation, member), 0, is_optional                           \
+        .name = key, .kind = type, .offset = offsetof(struct explanation, field),                  \
+        .optional = is_optional                                                                    \
     }
 static const struct fields_entry explain_entries[] = {
     EXPLAIN("member", FIELDS_OBJECT, member_map, false),

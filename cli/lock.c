@@ -30,9 +30,9 @@ struct lock {
     const char *holder;
 };
 
-#define LOCK(name, kind)                                                                           \
+#define LOCK(field, type)                                                                          \
     {                                                                                              \
-#name, kind, offsetof(struct lock, name), 0, false                                         \
+        .name = #field, .kind = type, .offset = offsetof(struct lock, field)                       \
     }
 static const struct fields_entry lock_entries[] = {
     LOCK(held, FIELDS_BOOLEAN),
@@ -190,8 +190,8 @@ static void put_name(struct client *client, const char *command, const char *nam
     rpc_end(out);
 }
 
-/* The command has ended, and its lock need not. Whoever goes without a word, and may leave
- * something running, keeps it until its lease is over. */
+/* The command has ended, and its lock need not last. A client that goes without this may have left
+ * something running: its lock stays until its lease is over. */
 static void lock_give_back(struct client *client, const char *name)
 {
     put_name(client, "unlock", name);

@@ -11,7 +11,7 @@ static const struct cli_command commands[] = {
      "list the members of the cluster", members_run},
     {"watch", "[--on EVENT,...] [--from SEQ]", "print changes as they happen", watch_run},
     {"wait", "[--alive N] [--failed NAME]... [--vip NAME]... [--timeout TIME]",
-     "wait until so many members are alive, some have failed, or addresses are held", wait_run},
+     "wait until N members are alive, some have failed, or addresses are held", wait_run},
     {"info", "", "show what this agent is and does, with every timing", info_run},
     {"explain", "NAME", "show what this agent knows of a member, and why", explain_run},
     {"join", "ADDRESS...", "join a cluster through any of its members", join_run},
@@ -45,7 +45,7 @@ static void overview(const struct cli *cli, FILE *out)
     for (size_t i = 0; i < COMMANDS_COUNT; i++)
         fprintf(out, "  %-8s  %s\n", commands[i].name, commands[i].summary);
     fputs("\nOptions, before the command or after it:\n"
-          "  -r, --run-dir RUN_DIR   ask the agent of this run folder ($MUSTER_RUN_DIR, "
+          "  -r, --run-dir RUN_DIR   ask the agent of this run directory ($MUSTER_RUN_DIR, "
           "/run/muster)\n"
           "  -s, --socket SOCKET     ask at this socket\n"
           "  -o, --output text|json  how to answer\n"

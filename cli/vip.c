@@ -10,9 +10,9 @@
 
 /* ---- reading ---- */
 
-#define VIP(name, kind)                                                                            \
+#define VIP(field, type)                                                                           \
     {                                                                                              \
-#name, kind, offsetof(struct vip, name), 0, true                                           \
+        .name = #field, .kind = type, .offset = offsetof(struct vip, field), .optional = true      \
     }
 /* Beside the fields of the record. */
 static const struct fields_entry vip_entries[] = {

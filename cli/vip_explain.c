@@ -9,9 +9,10 @@ struct vip_host {
     uint64_t priority;
 };
 
-#define VIP_HOST(name, kind, is_optional)                                                          \
+#define VIP_HOST(field, type, is_optional)                                                         \
     {                                                                                              \
-#name, kind, offsetof(struct vip_host, name), 0, is_optional                               \
+        .name = #field, .kind = type, .offset = offsetof(struct vip_host, field),                  \
+        .optional = is_optional                                                                    \
     }
 static const struct fields_entry host_entries[] = {
     VIP_HOST(name, FIELDS_TEXT, false),

@@ -12,7 +12,7 @@
 
 #define EVENT_COLUMNS 18 /* the longest event, so that names stand below each other */
 
-/* What is told of no member and no address has neither. */
+/* A change of the quorum has neither member nor vip. */
 struct watch_record {
     uint64_t seq, lost;
     const char *event, *time, *line;
@@ -21,9 +21,10 @@ struct watch_record {
     struct vip_record vip;
 };
 
-#define WATCH(name, kind, member, is_optional)                                                     \
+#define WATCH(key, type, field, is_optional)                                                       \
     {                                                                                              \
-        name, kind, offsetof(struct watch_record, member), 0, is_optional                          \
+        .name = key, .kind = type, .offset = offsetof(struct watch_record, field),                 \
+        .optional = is_optional                                                                    \
     }
 static const struct fields_entry watch_entries[] = {
     WATCH("event", FIELDS_TEXT, event, false),  WATCH("seq", FIELDS_UNSIGNED, seq, false),

@@ -39,7 +39,7 @@ static void control_refuse(struct control *c, int fd)
     c->refused_said_us = now_us;
 }
 
-/* A host that vanishes without a word must not hold its place for ever. */
+/* A client whose host vanishes must not hold its place for ever: keep-alive finds that out. */
 static void set_tcp_options(int fd)
 {
     int on = 1;

@@ -36,7 +36,7 @@ struct control_requests {
     void (*reload)(void *arg, host_done_fn *done, void *done_arg);
     /* Begins the graceful leave. */
     void (*leave)(void *arg);
-    /* Whoever asked with done_arg waits no longer: done is not called. */
+    /* The caller with done_arg waits no longer: done is not called. */
     void (*forget)(void *arg, const void *done_arg);
 };
 
@@ -56,11 +56,13 @@ struct control_parts {
  * clients must send `auth` first if the configuration has rpc_auth. parts: copied. Subscribes to
  * the host's changes. NULL: out of memory, both are closed. */
 struct control *control_new(const struct control_parts *parts, int listen_fd, int tcp_fd);
+/* Closes every connection, unsubscribes, and frees. NULL: nothing. */
 void control_free(struct control *c);
 
-/* There is more to tell: the streams go on, soon, from the loop. */
+/* Records for streams have come: the streams go on in the loop's next round. */
 void control_notify(struct control *c);
 
+/* How many clients are connected. */
 size_t control_clients(const struct control *c);
 
 #endif

@@ -8,14 +8,14 @@
 
 #define HOST_BYTES 300 /* a name of 253, brackets, a port */
 
-/* ---- what takes its time: join, reload ---- */
+/* ---- join, reload: answered later ---- */
 
-/* One request, from its coming until all that it waits for has ended. */
+/* One request, until everything that it waits for has ended. */
 struct control_pending {
     LIST_ENTRY(control_pending) link;
     struct control_client *client;
     uint64_t seq;
-    bool counts; /* the answer has a body: how many went well (join) */
+    bool counts; /* the answer has a body: how many succeeded (join) */
     size_t waiting, done;
     char error[CONTROL_ERROR_BYTES]; /* the first */
 };
@@ -52,7 +52,7 @@ void control_admin_forget_pending(struct control_client *c)
     }
 }
 
-/* As Serf has it for join: some is good, and only none is an error. */
+/* A join succeeds with any of its hosts, as in Serf. */
 static void pending_answer(struct control_pending *p)
 {
     struct control_client *c = p->client;
@@ -64,7 +64,7 @@ static void pending_answer(struct control_pending *p)
     }
     control_client_send(c);
     pending_free(p);
-    control_wake(c->control); /* it may have waited for this to end */
+    control_wake(c->control); /* the client may close after its last answer */
 }
 
 static void pending_done(void *arg, bool ok, const char *error)
@@ -79,7 +79,7 @@ static void pending_done(void *arg, bool ok, const char *error)
         pending_answer(p);
 }
 
-/* False: some are no texts, or can be no hosts. */
+/* False: one of them is no text, or too long for a host. */
 static bool read_hosts(const msgpack_object_array *list, char hosts[][HOST_BYTES])
 {
     for (uint32_t i = 0; i < list->size; i++)
@@ -88,7 +88,7 @@ static bool read_hosts(const msgpack_object_array *list, char hosts[][HOST_BYTES
     return true;
 }
 
-/* Replay asks for earlier user events, which there are none of. */
+/* Replay, in the body, asks for earlier user events: there are none. */
 const char *control_admin_join(struct control_request *r)
 {
     struct control_client *c = r->client;
@@ -100,7 +100,7 @@ const char *control_admin_join(struct control_request *r)
         return "too many joins";
     if (!read_hosts(&list, hosts))
         return CONTROL_MALFORMED;
-    /* One more to wait for until all have been asked, whatever fails at once. */
+    /* One more than hosts: a join that fails at once must not answer before all were begun. */
     struct control_pending *p = pending_new(r, true, list.size + 1);
     if (!p)
         return "out of memory";
@@ -125,7 +125,7 @@ const char *control_admin_force_leave(struct control_request *r)
     bool prune = false;
     if (!rpc_get_boolean(r->body, "Prune", &prune))
         return CONTROL_MALFORMED;
-    /* A name too long to be one is nobody's. */
+    /* No member has a name that is too long. */
     if (!rpc_get_string(r->body, "Node", name, sizeof name))
         return gossip_error_text(GOSSIP_ERROR_UNKNOWN);
     enum gossip_error error = gossip_forget(host_core(r->parts->host), host_now_us(), name, prune);
@@ -139,7 +139,7 @@ struct tags {
     uint16_t bytes;
 };
 
-/* A text too long for a key or a value is read as one that gossip_tags_set refuses. */
+/* Longer texts are read as one that gossip_tags_set refuses. */
 #define TAG_TEXT_BYTES (GOSSIP_TAGS_BYTES_MAX + 2)
 
 static const char *delete_tags(struct tags *tags, const msgpack_object_array *keys)
@@ -176,7 +176,7 @@ static const char *set_tags(struct control_request *r, struct tags *tags,
     return NULL;
 }
 
-/* All or nothing; what is both deleted and set is set. */
+/* All or nothing. A tag that is both deleted and set is set. */
 const char *control_admin_tags(struct control_request *r)
 {
     const struct gossip_profile *self = gossip_self(host_view(r->parts->host)).profile;

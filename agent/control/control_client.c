@@ -12,9 +12,9 @@
 #include <sys/socket.h>
 
 #define TURN_US 2000 /* of one client's requests, before the loop looks at anything else */
-#define LINGER_S 1   /* for a client that was told that it is over, to close */
+#define LINGER_S 1   /* for a client to close, after our side has ended */
 #define GREETING_S                                                                                 \
-    10 /* for one that is new, to say what it must: silent ones would fill the room */
+    10 /* for the handshake and `auth` of a new client: silent ones would fill the room */
 
 _Static_assert(CONTROL_DEPTH_MAX == RPC_DEPTH_MAX, "the depth that is promised is the one kept");
 
@@ -127,21 +127,21 @@ void control_client_send(struct control_client *c)
 
 /* ---- requests ---- */
 
-/* What it has asked for and not got is still answered; its streams end. */
+/* Ends its streams. Requests that wait are still answered. */
 static void conn_end(struct control_client *c)
 {
     c->ending = true;
     control_stream_end_all(c);
 }
 
-/* What comes next cannot be told from what came before, so this is the last answer. */
+/* The next object cannot be told from the broken one: this answer is the last. */
 static void conn_give_up(struct control_client *c, const char *error)
 {
     control_command_give_up(c, error);
     conn_end(c);
 }
 
-/* The bytes that have come, in one piece. */
+/* The bytes received so far, in one piece. */
 static const uint8_t *conn_incoming(const struct control_client *c, size_t *len)
 {
     struct evbuffer *in = bufferevent_get_input(c->bev);
@@ -149,7 +149,7 @@ static const uint8_t *conn_incoming(const struct control_client *c, size_t *len)
     return *len > 0 ? evbuffer_pullup(in, -1) : NULL;
 }
 
-/* True if a whole object has come, its end found. */
+/* True if the end of an object was found. */
 static bool is_object_there(struct control_client *c, const uint8_t *bytes, size_t len)
 {
     static const char *const refusals[] = {
@@ -163,7 +163,7 @@ static bool is_object_there(struct control_client *c, const uint8_t *bytes, size
     return skimmed == RPC_WHOLE;
 }
 
-/* Takes one object, if a whole one has come. */
+/* Takes one object. False: there is no whole one yet. */
 static bool conn_take_object(struct control_client *c)
 {
     size_t len;
@@ -184,7 +184,7 @@ static bool conn_take_object(struct control_client *c)
     return true;
 }
 
-/* Nothing more will come; what has come is done with, or only half there. */
+/* The client has ended its side: only a part of an object may be left. */
 static void conn_end_of_input(struct control_client *c)
 {
     size_t len;
@@ -213,8 +213,8 @@ static void conn_take_requests(struct control_client *c)
 
 /* ---- turns ---- */
 
-/* Closing while it still sends would reset the connection, and it might never read what it was
- * told: so our side is shut first, and what still comes is thrown away until it closes. */
+/* Closing while the client still sends would reset the connection, and its last answer could be
+ * lost. So our side ends first, and input is thrown away until the client closes. */
 static void conn_shut(struct control_client *c)
 {
     static const struct timeval linger = {.tv_sec = LINGER_S};
@@ -243,7 +243,7 @@ static void conn_finish(struct control_client *c)
         conn_shut(c);
 }
 
-/* Reads only from who reads what it is told. */
+/* Reads from the client only while the client reads its answers. */
 static void conn_set_reading(struct control_client *c)
 {
     if (c->ending) {

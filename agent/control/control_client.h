@@ -1,5 +1,5 @@
-/* control_client: one connection to the control server: its requests taken apart, its answers, and
- * how much of either is let through at a time. */
+/* control_client: one connection to the control server: takes its requests apart, sends answers and
+ * records, and limits how much of either passes in one turn. */
 #ifndef MUSTER_CONTROL_CLIENT_H
 #define MUSTER_CONTROL_CLIENT_H
 
@@ -33,10 +33,10 @@ struct control_client {
     int64_t taken_us; /* when it last took some of what was sent */
 
     bool handshaken, authenticated;
-    struct rpc_skim skim;                  /* over the object that comes in now */
-    const struct control_command *command; /* its body comes next; NULL: a request does */
-    uint64_t seq;                          /* of that request */
-    bool refused;                          /* the last request: its body may still come */
+    struct rpc_skim skim;                  /* over the object that is being received */
+    const struct control_command *command; /* the body of this one comes next; NULL: a request */
+    uint64_t seq;                          /* of that command's request */
+    bool refused;                          /* the last request was: its body may still come */
 
     struct control_streams streams;
     size_t streams_count;
@@ -45,11 +45,11 @@ struct control_client {
     struct control_pendings pending; /* asked for, not answered */
     size_t pending_count;
 
-    bool leave;    /* once the answer to `leave` is out */
-    bool eof;      /* nothing more comes from it */
-    bool ending;   /* no more requests: closed once the answers are out */
-    bool shut;     /* they are out, and it has been told so */
-    bool unusable; /* out of memory halfway through an answer */
+    bool leave;    /* the agent leaves once the answer to `leave` has been sent */
+    bool eof;      /* the client has ended its side */
+    bool ending;   /* no more requests are taken: the connection closes after the last answer */
+    bool shut;     /* the last answer has been sent, and our side has ended */
+    bool unusable; /* memory ran out halfway through an answer */
 };
 
 struct control_listener {
@@ -78,19 +78,20 @@ void control_wake(struct control *c);
 
 /* Serves a connected, non-blocking socket (taken). False: out of memory, it is closed. */
 bool control_client_new(struct control *control, int fd, bool tcp);
+/* Closes it now: its streams end, its locks run out, what it waits for is forgotten. */
 void control_client_free(struct control_client *c);
-/* It has said what a new client must, and may be silent for as long as it likes. */
+/* Ends the time limit for the handshake, and for `auth` where that is needed. */
 void control_client_welcome(struct control_client *c);
 
-/* Goes on with what waits: requests that have come, records, the end. May free the client. */
+/* Gives the client a turn: requests that have come, records, the end. May free the client. */
 void control_client_work(struct control_client *c);
 
-/* Begins an answer, or a stream's record: its header. What follows goes into the buffer returned,
- * until control_client_send. One that is begun but not sent is dropped by the next. */
+/* Begins an answer, or a stream's record, with its header. The body goes into the buffer returned;
+ * control_client_send sends both. The next begin drops one that was not sent. */
 struct rpc_out *control_client_begin(struct control_client *c, uint64_t seq, const char *error);
 void control_client_send(struct control_client *c);
 
-/* False: so many answers wait for the client to read them that it gets nothing more for now. */
+/* False: the client has CONTROL_PENDING_BYTES_MAX to read, and gets nothing more for now. */
 bool control_client_has_room(const struct control_client *c);
 
 #endif

@@ -5,8 +5,8 @@
 #define AUTHENTICATION_REQUIRED "Authentication required"
 
 enum {
-    HAS_BODY = 1,   /* the request: one map follows it */
-    ANSWERS = 2,    /* the answer: one follows it, also one with an error */
+    HAS_BODY = 1,   /* a map follows the request */
+    ANSWERS = 2,    /* a body follows the answer, also one with an error */
     UNGREETED = 4,  /* may come before the handshake */
     UNVERIFIED = 8, /* may come before `auth` where that is needed */
 };
@@ -14,7 +14,7 @@ enum {
 struct control_command {
     const char *name;
     unsigned flags;
-    control_command_fn *run; /* NULL: not supported */
+    control_command_fn *run; /* NULL: refused as unknown, but its body is skipped */
 };
 
 static control_command_fn handshake, authenticate;
@@ -64,7 +64,7 @@ static const struct control_command *command_find(struct rpc_text name)
 
 /* ---- who may ask ---- */
 
-/* On the Unix socket, the permissions have seen to it. */
+/* The Unix socket has its permissions. */
 static bool must_authenticate(const struct control_client *c)
 {
     return c->tcp && !c->authenticated && host_config(c->control->parts.host)->rpc_auth;
@@ -85,7 +85,7 @@ static const char *handshake(struct control_request *r)
     return CONTROL_OK;
 }
 
-/* How long it takes tells nothing but the key's length. */
+/* In constant time: the time shows nothing but the key's length. */
 static bool is_key(const char *key, struct rpc_text given)
 {
     unsigned differs = 0;
@@ -109,7 +109,7 @@ static const char *authenticate(struct control_request *r)
     return CONTROL_OK;
 }
 
-/* NULL: the request may go on. command: NULL for one that there is not. */
+/* The error that refuses a request; NULL: none. command: NULL for an unknown one. */
 static const char *command_objection(const struct control_client *c,
                                      const struct control_command *command)
 {
@@ -129,7 +129,8 @@ static void put_nothing(struct rpc_out *out)
     rpc_end(out);
 }
 
-/* Serf's clients read the body that belongs to a command also after an error, but this one. */
+/* Serf's clients read the body of a command's answer also after an error, except after
+ * AUTHENTICATION_REQUIRED. */
 static void command_answer(struct control_client *c, const struct control_command *command,
                            uint64_t seq, const char *error)
 {

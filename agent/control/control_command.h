@@ -1,4 +1,4 @@
-/* control_command: what can be asked of the control server. */
+/* control_command: the table of commands, who may give which, and the dispatch to them. */
 #ifndef MUSTER_CONTROL_COMMAND_H
 #define MUSTER_CONTROL_COMMAND_H
 
@@ -7,9 +7,9 @@
 
 #define CONTROL_ERROR_BYTES CONFIG_ERROR_BYTES /* the longest is that of `reload` */
 
-/* What a command returns when it has answered by itself, or will. */
+/* A command returns this when it has answered by itself, or will. */
 #define CONTROL_ANSWERED NULL
-/* What it returns when all is well and there is no body to answer with. */
+/* A command returns this when all is well and the answer has no body. */
 #define CONTROL_OK ""
 #define CONTROL_MALFORMED "malformed request"
 
@@ -24,10 +24,10 @@ struct control_request {
 /* Returns the error to answer with (borrowed until the next), or one of the above. */
 typedef const char *control_command_fn(struct control_request *r);
 
-/* Takes the next object that a client has sent: a request, its body, or what may be skipped. */
+/* Takes the next object of a client: a request, its body, or the body of a refused request. */
 void control_command_take(struct control_client *c, const msgpack_object *object);
 
-/* Answers the request whose body was to come, or none in particular (Seq 0), with an error. */
+/* Answers with an error: the request whose body was to come, or none in particular (Seq 0). */
 void control_command_give_up(struct control_client *c, const char *error);
 
 /* control_members */
@@ -45,6 +45,7 @@ control_command_fn control_stream_stream, control_stream_watch, control_stream_m
     control_stream_stop;
 /* Writes records of all streams of a client, as many as there is room for. */
 void control_stream_feed(struct control_client *c);
+/* Ends all streams of a client. */
 void control_stream_end_all(struct control_client *c);
 
 /* control_info */
@@ -54,7 +55,7 @@ control_command_fn control_info_stats, control_info_info, control_info_explain;
 control_command_fn control_lock_take, control_lock_give_back;
 /* Writes what has changed of all locks of a client, as much as there is room for. */
 void control_lock_feed(struct control_client *c);
-/* The client is gone: what it held goes when it is over. */
+/* The client is gone: its locks are not renewed, and end with their leases. */
 void control_lock_abandon_all(struct control_client *c);
 
 /* control_vips */
@@ -64,7 +65,7 @@ control_command_fn control_vips_list, control_vips_explain, control_vips_move, c
 /* control_admin */
 control_command_fn control_admin_join, control_admin_leave, control_admin_force_leave,
     control_admin_tags, control_admin_reload;
-/* Nobody is there any more to be told how they went. */
+/* The client is gone: its joins and reloads are not answered. */
 void control_admin_forget_pending(struct control_client *c);
 
 #endif

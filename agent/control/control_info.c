@@ -51,7 +51,7 @@ static void put_runtime(struct rpc_out *out)
 
 static void put_serf(struct rpc_out *out, const struct host *host)
 {
-    /* What Serf counts and we have nothing of, at Serf's value for nothing. */
+    /* Serf's counters of things that are not here. */
     static const char *const nothing[] = {"health_score", "event_time",  "query_time",
                                           "event_queue",  "query_queue", "coordinate_resets"};
     struct gossip_stats stats;
@@ -123,7 +123,7 @@ static void put_agent(struct rpc_out *out, const struct control *c)
     rpc_end(out);
 }
 
-/* And what detect could be here, by how long answers take: once there was one. */
+/* rtt_us is there once it was measured. */
 static void put_timing(struct rpc_out *out, const struct gossip *g)
 {
     const struct gossip_timing *timing = gossip_get_timing(g);
@@ -158,7 +158,7 @@ static void put_counters(struct rpc_out *out, const struct gossip *g)
     rpc_end(out);
 }
 
-/* Those of one run are there once there was one. */
+/* last_status and last_duration_ms are there after the first run. */
 static void put_handler(struct rpc_out *out, const struct handler_stats *h)
 {
     rpc_map_begin(out, h->name);
@@ -244,7 +244,7 @@ const char *control_info_explain(struct control_request *r)
 {
     char name[GOSSIP_NAME_BYTES_MAX + 1] = "";
     struct gossip_explanation e;
-    /* A name too long to be one is nobody's. */
+    /* No member has a name that is too long. */
     enum gossip_error error = GOSSIP_ERROR_UNKNOWN;
     if (rpc_get_string(r->body, "Node", name, sizeof name))
         error = gossip_explain(host_view(r->parts->host), host_now_us(), name, &e);

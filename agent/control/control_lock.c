@@ -94,7 +94,7 @@ const char *control_lock_give_back(struct control_request *r)
     return CONTROL_OK;
 }
 
-/* Nobody has said that what the locks were for has ended. */
+/* The commands under these locks may still run. */
 void control_lock_abandon_all(struct control_client *c)
 {
     struct control_lock *l;

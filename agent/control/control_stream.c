@@ -77,7 +77,7 @@ static bool send_change(struct control_client *c, struct control_stream *s)
     return true;
 }
 
-/* Goes to the first line that is kept. Returns how many are not. */
+/* Goes to the first line that is kept. Returns how many were lost before it. */
 static uint64_t skip_lost_lines(struct control_stream *s)
 {
     uint64_t newest = log_newest(), from = s->line;
@@ -193,8 +193,8 @@ static bool has_prefix(const char *text, const char *prefix)
     return strncmp(text, prefix, strlen(prefix)) == 0;
 }
 
-/* Adds the kinds that one name in a filter means, of those known. False: it means none that could
- * ever come. */
+/* Adds the kinds that one name of a filter means, of those known. Serf's user events and queries
+ * are known names without a kind. False: an unknown name. */
 static bool add_kinds(const char *name, unsigned known, unsigned *kinds)
 {
     enum event_kind kind;
@@ -208,7 +208,7 @@ static bool add_kinds(const char *name, unsigned known, unsigned *kinds)
     return true;
 }
 
-/* A comma list, changed in reading. */
+/* filter: a list with commas; changed. */
 static bool parse_filter(char *filter, unsigned known, unsigned *kinds)
 {
     if (!*filter) {

@@ -113,7 +113,7 @@ const char *control_vips_explain(struct control_request *r)
     return CONTROL_ANSWERED;
 }
 
-/* ---- what is asked for ---- */
+/* ---- move, release, drain ---- */
 
 const char *control_vips_move(struct control_request *r)
 {

@@ -72,7 +72,7 @@ static bool is_sending(const struct events_reader *r)
 }
 
 /* Closes the readers that are being sent the oldest snapshot, and so frees it. They stopped reading
- * in the middle of a line, so that nothing but the end of the connection could tell them more. */
+ * in the middle of a line: only the end of the connection can reach them. */
 static void drop_oldest_snapshot(struct events *e)
 {
     const struct snapshot *oldest = e->snapshots.sent[0];
@@ -87,8 +87,8 @@ static void drop_oldest_snapshot(struct events *e)
     log_warn("events.sock: closed %zu readers that had stopped halfway through a snapshot", closed);
 }
 
-/* Takes up a snapshot, after a gap of so many changes if it is not the first. False: out of memory.
- */
+/* Takes up a snapshot; unless it is the first, after a gap of `lost` changes and those up to it.
+ * False: out of memory. */
 static bool take_up_snapshot(struct events_reader *r, uint64_t lost)
 {
     struct events *e = r->events;
@@ -194,7 +194,7 @@ static void on_writable(evutil_socket_t fd, short what, void *arg)
 
 /* Something came from the reader, or it hung up; one that only shut its own side down still reads.
  * What it says is left unread: the edge has passed, and its own send buffer is the limit. Asked for
- * nothing, poll tells of hang-ups and errors only. */
+ * nothing, poll reports hang-ups and errors only. */
 static void events_reader_hung_up(evutil_socket_t fd, short what, void *arg)
 {
     (void)what;

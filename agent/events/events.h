@@ -1,4 +1,6 @@
-/* events: events.sock. Whoever connects reads a snapshot, then every change, one JSON line each. */
+/* events: events.sock. A client that connects reads a snapshot, then every change, one JSON line
+ * each. Reading order of this directory: journal.h (what is kept), record.h (what it looks like),
+ * reader.h (a place in it), snapshot.h, then this server. */
 #ifndef MUSTER_EVENTS_H
 #define MUSTER_EVENTS_H
 
@@ -18,6 +20,7 @@ struct events;
  * last one lost, and a snapshot of that same S, from which it goes on. NULL: out of memory. */
 struct events *events_new(struct event_base *base, int listen_fd, const struct journal *journal,
                           const struct gossip *gossip);
+/* Closes all readers. NULL: nothing. */
 void events_free(struct events *e);
 
 /* The next address, as it was last published. *cursor starts 0. False: there are no more. */
@@ -28,6 +31,7 @@ void events_list_vips(struct events *e, events_vip_fn *next, const void *arg);
 /* Call after each journal_append: wakes the readers. */
 void events_notify(struct events *e);
 
+/* How many readers are connected. */
 size_t events_readers(const struct events *e);
 
 #endif

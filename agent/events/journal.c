@@ -45,7 +45,7 @@ static void journal_drop_all(struct journal *j)
         journal_drop_oldest(j);
 }
 
-/* Drops the oldest until one more of so many bytes fits, or nothing is left. */
+/* Drops the oldest until one more entry of `bytes` bytes fits, or nothing is left. */
 static void journal_make_room(struct journal *j, size_t bytes)
 {
     while (j->oldest <= j->newest && (j->newest - j->oldest + 1 >= JOURNAL_ENTRIES_MAX ||
@@ -158,7 +158,7 @@ const struct journal_entry *journal_at(const struct journal *j, uint64_t seq)
     return j->ring[seq % JOURNAL_ENTRIES_MAX];
 }
 
-/* Whoever holds an entry sees it as constant; how often it is held is the journal's own matter. */
+/* Holders see an entry as constant. The journal alone counts its holds. */
 static struct journal_entry *owned(const struct journal_entry *entry)
 {
     return (struct journal_entry *)(uintptr_t)entry;

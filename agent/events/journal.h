@@ -1,5 +1,5 @@
-/* journal: every change the agent tells of, numbered, as data and as its JSON line; the last ones
- * are kept for readers that come late or read slowly. */
+/* journal: every change that the agent publishes, numbered, as data and as its JSON line. The last
+ * ones are kept for readers that come late or read slowly. */
 #ifndef MUSTER_JOURNAL_H
 #define MUSTER_JOURNAL_H
 
@@ -14,7 +14,7 @@
 #define JOURNAL_ENTRIES_MAX 4096    /* kept, at the most */
 #define JOURNAL_BYTES_MAX (1 << 20) /* and their lines' bytes together */
 
-/* One change. Shared by everyone who queues it: held and released, never changed. */
+/* One change. Shared by all that queue it: held and released, never changed. */
 struct journal_entry {
     uint64_t seq;
     int64_t time_ms; /* wall clock, for people only */
@@ -46,6 +46,7 @@ uint64_t journal_oldest(const struct journal *j);
 /* The entry of that number, borrowed; NULL if it is not kept. */
 const struct journal_entry *journal_at(const struct journal *j, uint64_t seq);
 
+/* An entry lives until its last hold is released; the journal has one itself. */
 const struct journal_entry *journal_hold(const struct journal_entry *entry);
 void journal_release(const struct journal_entry *entry);
 

@@ -1,8 +1,8 @@
 #include "agent/rpc/schema.h"
 
-#define MEMBER(name, kind)                                                                         \
+#define MEMBER(field, type)                                                                        \
     {                                                                                              \
-#name, kind, offsetof(struct member_record, name), 0, false                                \
+        .name = #field, .kind = type, .offset = offsetof(struct member_record, field)              \
     }
 static const struct fields_entry member_entries[] = {
     MEMBER(name, FIELDS_TEXT),
@@ -17,10 +17,10 @@ static const struct fields_entry member_entries[] = {
 };
 const struct fields member_fields = FIELDS(member_entries);
 
-#define VIP(name, kind)                                                                            \
+#define VIP(field, type)                                                                           \
     {                                                                                              \
-#name, kind, offsetof(struct vip_record, name), sizeof((struct vip_record *)0)->name,      \
-            false                                                                                  \
+        .name = #field, .kind = type, .offset = offsetof(struct vip_record, field),                \
+        .bytes = sizeof(((struct vip_record *)NULL)->field)                                        \
     }
 static const struct fields_entry vip_entries[] = {
     VIP(name, FIELDS_ARRAY),   VIP(address, FIELDS_ARRAY),  VIP(interface, FIELDS_ARRAY),
