@@ -1,5 +1,6 @@
 #include "gossip/outbox.h"
 
+#include "agent/base/array.h"
 #include "gossip/core.h"
 
 #include <assert.h>
@@ -36,30 +37,12 @@ struct gossip_route outbox_to(const struct member *m)
     return (struct gossip_route){.addr = m->profile->addr, .via = GOSSIP_DATAGRAM};
 }
 
-/* Room for `more` elements behind `used`; the array is doubled as needed. False: out of memory. */
-static bool reserve(void **array, size_t *capacity, size_t used, size_t more, size_t element)
-{
-    size_t wanted = *capacity ? *capacity : 8;
-    while (wanted < used + more)
-        wanted *= 2;
-    if (wanted == *capacity)
-        return true;
-    void *grown = realloc(*array, wanted * element);
-    if (!grown)
-        return false;
-    *array = grown;
-    *capacity = wanted;
-    return true;
-}
-
 void outbox_send(struct gossip *g, const struct gossip_route *route, const struct wire_writer *w)
 {
     struct outbox *o = &g->outbox;
     struct outbox_packet packet = {*route, (uint32_t)(w->at - w->start)};
-    void *bytes = o->bytes;
-    if (!reserve(&bytes, &o->bytes_capacity, o->bytes_used, sizeof packet + packet.len, 1))
+    if (!ARRAY_RESERVE(o->bytes, o->bytes_capacity, o->bytes_used + sizeof packet + packet.len))
         return;
-    o->bytes = bytes;
     memcpy(o->bytes + o->bytes_used, &packet, sizeof packet);
     memcpy(o->bytes + o->bytes_used + sizeof packet, w->start, packet.len);
     o->bytes_used += sizeof packet + packet.len;
@@ -90,10 +73,8 @@ void outbox_event(struct gossip *g, enum gossip_event_kind kind, const struct me
                   const struct gossip_addr *addr)
 {
     struct outbox *o = &g->outbox;
-    void *events = o->events;
-    if (!reserve(&events, &o->events_capacity, o->events_used, 1, sizeof *o->events))
+    if (!ARRAY_RESERVE(o->events, o->events_capacity, o->events_used + 1))
         return;
-    o->events = events;
     struct gossip_event *event = &o->events[o->events_used++];
     *event = (struct gossip_event){.kind = kind};
     if (m) {

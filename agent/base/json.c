@@ -1,5 +1,6 @@
 #include "agent/base/json.h"
 
+#include "agent/base/array.h"
 #include "agent/base/utf8.h"
 
 #include <inttypes.h>
@@ -8,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CAPACITY_FIRST 256
 #define NUMBER_BYTES 32 /* a double in 17 digits, a 64-bit integer: 25 at the most */
 
 static const char json_replacement[] = "\xEF\xBF\xBD"; /* U+FFFD */
@@ -33,20 +33,8 @@ static bool json_reserve(struct json *j, size_t bytes)
 {
     if (j->failed)
         return false;
-    size_t needed = j->len + bytes + 1;
-    if (needed <= j->capacity)
-        return true;
-    size_t capacity = j->capacity ? j->capacity : CAPACITY_FIRST;
-    while (capacity < needed)
-        capacity *= 2;
-    char *text = realloc(j->text, capacity);
-    if (!text) {
-        j->failed = true;
-        return false;
-    }
-    j->text = text;
-    j->capacity = capacity;
-    return true;
+    j->failed = !ARRAY_RESERVE(j->text, j->capacity, j->len + bytes + 1);
+    return !j->failed;
 }
 
 static void json_put(struct json *j, const char *bytes, size_t len)

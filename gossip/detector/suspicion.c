@@ -1,5 +1,6 @@
 #include "gossip/detector/suspicion.h"
 
+#include "agent/base/array.h"
 #include "gossip/core.h"
 
 #include <math.h>
@@ -34,14 +35,8 @@ static struct suspicion *find_or_start(struct gossip *g, uint32_t slot, enum sus
     uint32_t at = core_member(g, slot)->suspicion;
     if (at != MEMBER_NONE)
         return &all->all[at];
-    if (all->count == all->capacity) {
-        uint32_t capacity = all->capacity ? 2 * all->capacity : 8;
-        struct suspicion *grown = realloc(all->all, capacity * sizeof *grown);
-        if (!grown)
-            return NULL;
-        all->all = grown;
-        all->capacity = capacity;
-    }
+    if (!ARRAY_RESERVE(all->all, all->capacity, all->count + 1))
+        return NULL;
     core_member(g, slot)->suspicion = all->count;
     struct suspicion *s = &all->all[all->count++];
     *s = (struct suspicion){

@@ -1,5 +1,6 @@
 #include "gossip/lease/grants.h"
 
+#include "agent/base/array.h"
 #include "gossip/core.h"
 
 #include <stdlib.h>
@@ -54,19 +55,6 @@ static bool make_room(struct grants *grants, int64_t now_us)
     return true;
 }
 
-static bool grow(struct grants *grants)
-{
-    if (grants->count < grants->capacity)
-        return true;
-    uint32_t capacity = grants->capacity ? 2 * grants->capacity : 16;
-    struct grant_slot *slots = realloc(grants->slots, capacity * sizeof *slots);
-    if (!slots)
-        return false;
-    grants->slots = slots;
-    grants->capacity = capacity;
-    return true;
-}
-
 /* NULL: no room. */
 static struct grant_slot *find_or_add(struct grants *grants, int64_t now_us, uint64_t name)
 {
@@ -75,7 +63,7 @@ static struct grant_slot *find_or_add(struct grants *grants, int64_t now_us, uin
         return &grants->slots[at];
     if (grants->count == GRANTS_MAX && !make_room(grants, now_us))
         return NULL;
-    if (!grow(grants))
+    if (!ARRAY_RESERVE(grants->slots, grants->capacity, grants->count + 1))
         return NULL;
     at = place(grants, name);
     struct grant_slot *s = &grants->slots[at];

@@ -1,5 +1,6 @@
 #include "gossip/lease/lease_out.h"
 
+#include "agent/base/array.h"
 #include "gossip/core.h"
 
 #include <stdlib.h>
@@ -12,14 +13,8 @@ void lease_out_free(struct lease_out *out)
 void lease_out_push(struct gossip *g, uint64_t to, uint64_t name, const struct lease_message *m)
 {
     struct lease_out *out = &g->leases.out;
-    if (out->count == out->capacity) {
-        uint32_t capacity = out->capacity ? 2 * out->capacity : 64;
-        struct lease_item *items = realloc(out->items, capacity * sizeof *items);
-        if (!items)
-            return;
-        out->items = items;
-        out->capacity = capacity;
-    }
+    if (!ARRAY_RESERVE(out->items, out->capacity, out->count + 1))
+        return;
     out->items[out->count++] = (struct lease_item){to, {name, *m}};
 }
 

@@ -1,5 +1,6 @@
 #include "gossip/lease/leases.h"
 
+#include "agent/base/array.h"
 #include "gossip/core.h"
 #include "gossip/fnv.h"
 #include "gossip/lease/lease_want.h"
@@ -464,14 +465,8 @@ int64_t leases_deadline(const struct gossip *g)
 static struct lease_want *add(struct gossip *g, const char *name)
 {
     struct leases *l = &g->leases;
-    if (l->count == l->capacity) {
-        uint32_t capacity = l->capacity ? 2 * l->capacity : 8;
-        struct lease_want *wants = realloc(l->wants, capacity * sizeof *wants);
-        if (!wants)
-            return NULL;
-        l->wants = wants;
-        l->capacity = capacity;
-    }
+    if (!ARRAY_RESERVE(l->wants, l->capacity, l->count + 1))
+        return NULL;
     struct lease_want *w = &l->wants[l->count++];
     *w = (struct lease_want){.hash = lease_want_hash(name),
                              .next_us = g->now_us,

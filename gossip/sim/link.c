@@ -1,6 +1,6 @@
 #include "gossip/sim/link.h"
 
-#include "gossip/sim/grow.h"
+#include "agent/base/array.h"
 
 #include <assert.h>
 #include <math.h>
@@ -58,7 +58,7 @@ void links_free(struct links *l)
 uint32_t links_add(struct links *l, const struct node_set *from, const struct node_set *to,
                    const struct link_conditions *conditions)
 {
-    l->rules = grow(l->rules, l->count, &l->capacity, sizeof *l->rules);
+    ARRAY_MUST_RESERVE(l->rules, l->capacity, l->count + 1);
     l->rules[l->count++] =
         (struct rule){++l->last_id, node_set_copy(from), node_set_copy(to), *conditions};
     return l->last_id;

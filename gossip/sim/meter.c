@@ -1,6 +1,6 @@
 #include "gossip/sim/meter.h"
 
-#include "gossip/sim/grow.h"
+#include "agent/base/array.h"
 
 #include <assert.h>
 #include <math.h>
@@ -90,7 +90,7 @@ void meter_trouble(struct meter *m, uint32_t node)
 void meter_crashes(struct meter *m, uint32_t node)
 {
     meter_trouble(m, node);
-    m->crashes = grow(m->crashes, m->crashes_count, &m->crashes_capacity, sizeof *m->crashes);
+    ARRAY_MUST_RESERVE(m->crashes, m->crashes_capacity, m->crashes_count + 1);
     struct watched_crash *w = &m->crashes[m->crashes_count];
     m->crash_of[node] = (uint32_t)m->crashes_count++;
     *w = (struct watched_crash){.crash = {.node = node, .at_us = net_now_us(m->net)}};

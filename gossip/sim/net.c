@@ -1,7 +1,7 @@
 #include "gossip/sim/net.h"
 
+#include "agent/base/array.h"
 #include "gossip/sim/form.h"
-#include "gossip/sim/grow.h"
 #include "gossip/sim/queue.h"
 
 #include <assert.h>
@@ -395,8 +395,7 @@ static void wait(struct net *net, const struct happening *h)
         free(h->bytes);
         return;
     }
-    net->waiting =
-        grow(net->waiting, net->waiting_count, &net->waiting_capacity, sizeof *net->waiting);
+    ARRAY_MUST_RESERVE(net->waiting, net->waiting_capacity, net->waiting_count + 1);
     net->waiting[net->waiting_count++] = *h;
 }
 

@@ -1,8 +1,8 @@
 #include "gossip/sim/play.h"
 
+#include "agent/base/array.h"
 #include "gossip/detector/tuning.h"
 #include "gossip/sim/form.h"
-#include "gossip/sim/grow.h"
 #include "gossip/sim/stage.h"
 
 #include <assert.h>
@@ -212,13 +212,13 @@ void play_free(struct play *p)
 
 static void push(struct play *p, struct pending pending)
 {
-    p->pending = grow(p->pending, p->pending_count, &p->pending_capacity, sizeof *p->pending);
+    ARRAY_MUST_RESERVE(p->pending, p->pending_capacity, p->pending_count + 1);
     p->pending[p->pending_count++] = pending;
 }
 
 static void await(struct play *p, const struct action *agree)
 {
-    p->awaited = grow(p->awaited, p->awaited_count, &p->awaited_capacity, sizeof *p->awaited);
+    ARRAY_MUST_RESERVE(p->awaited, p->awaited_capacity, p->awaited_count + 1);
     p->look_us = net_now_us(p->net);
     p->awaited[p->awaited_count++] =
         (struct awaited){p->look_us, p->look_us + agree->for_us, agree->line};

@@ -1,6 +1,6 @@
 #include "gossip/sim/queue.h"
 
-#include "gossip/sim/grow.h"
+#include "agent/base/array.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -19,7 +19,7 @@ static bool sooner(const struct happening *a, const struct happening *b)
 
 uint64_t queue_push(struct queue *q, struct happening h)
 {
-    q->heap = grow(q->heap, q->count, &q->capacity, sizeof *q->heap);
+    ARRAY_MUST_RESERVE(q->heap, q->capacity, q->count + 1);
     h.order = ++q->order;
     size_t at = q->count++;
     for (; at > 0 && sooner(&h, &q->heap[(at - 1) / 2]); at = (at - 1) / 2)

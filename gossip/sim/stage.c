@@ -1,6 +1,6 @@
 #include "gossip/sim/stage.h"
 
-#include "gossip/sim/grow.h"
+#include "agent/base/array.h"
 
 #include <stdlib.h>
 
@@ -33,7 +33,7 @@ static struct node_set picked(struct stage *st, const struct pick_list *list)
 
 static void note_cut(struct stage *st, uint32_t rule)
 {
-    st->cuts = grow(st->cuts, st->cuts_count, &st->cuts_capacity, sizeof *st->cuts);
+    ARRAY_MUST_RESERVE(st->cuts, st->cuts_capacity, st->cuts_count + 1);
     st->cuts[st->cuts_count++] = rule;
 }
 

@@ -1,6 +1,6 @@
 #include "gossip/sim/told.h"
 
-#include "gossip/sim/grow.h"
+#include "agent/base/array.h"
 
 #include <stdlib.h>
 
@@ -11,7 +11,7 @@ void told_free(struct told *told)
 
 void told_add(struct told *told, const struct net_told *event)
 {
-    told->all = grow(told->all, told->count, &told->capacity, sizeof *told->all);
+    ARRAY_MUST_RESERVE(told->all, told->capacity, told->count + 1);
     told->all[told->count++] = *event;
 }
 
