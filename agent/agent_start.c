@@ -156,6 +156,10 @@ static bool start_core(struct agent *a, char *error)
     if (getrandom(&core.seed, sizeof core.seed, 0) != sizeof core.seed)
         core.seed = identity.generation;
     srandom((unsigned)core.seed);
+    if (getrandom(core.secret, sizeof core.secret, 0) != sizeof core.secret) {
+        snprintf(error, HOST_ERROR_BYTES, "getrandom: %s", strerror(errno));
+        return false;
+    }
     enum gossip_error why;
     a->gossip = gossip_new(&core, host_now_us(), &why);
     if (!a->gossip) {

@@ -114,7 +114,8 @@ int main(int argc, char **argv)
     config.self.generation = (uint64_t)time(NULL) * 1000;
     config.self.tags = "";
     if (getrandom(config.self.id, sizeof config.self.id, 0) != sizeof config.self.id ||
-        getrandom(&config.seed, sizeof config.seed, 0) != sizeof config.seed) {
+        getrandom(&config.seed, sizeof config.seed, 0) != sizeof config.seed ||
+        getrandom(config.secret, sizeof config.secret, 0) != sizeof config.secret) {
         perror("embed: getrandom");
         return 1;
     }

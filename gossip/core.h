@@ -17,8 +17,10 @@
 #include "gossip/detector/tuning.h"
 #include "gossip/gossip.h"
 #include "gossip/lease/leases.h"
+#include "gossip/membership/contest.h"
 #include "gossip/membership/join.h"
 #include "gossip/membership/member.h"
+#include "gossip/membership/proof.h"
 #include "gossip/membership/spread.h"
 #include "gossip/membership/sync.h"
 #include "gossip/outbox.h"
@@ -45,6 +47,7 @@ struct gossip {
     int64_t reap_us; /* next search for members to forget */
     struct member_table members;
     struct outbox outbox;
+    struct proof proof;
     struct health health;
     struct edges edges;
     struct budget budget;
@@ -54,6 +57,7 @@ struct gossip {
     struct spread spread;
     struct sync sync;
     struct joins joins;
+    struct contest contest;
     struct leases leases;
     uint8_t scratch[GOSSIP_FRAME_BYTES_MAX];
 };

@@ -55,6 +55,7 @@ void detect_ack(struct gossip *g, const struct wire_message *ack, const struct g
     struct edge *e = probe_answered(g, ack, from);
     if (!e)
         return;
+    proof_note_source(core_member(g, e->slot), from);
     reach_measure(g, e);
     evidence_reached(g, e);
     judge_reach(g, e);

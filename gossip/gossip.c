@@ -1,5 +1,6 @@
 #include "gossip/gossip.h"
 
+#include "gossip/admission.h"
 #include "gossip/changes.h"
 #include "gossip/core.h"
 #include "gossip/detect.h"
@@ -47,6 +48,7 @@ static void gossip_end(struct gossip *g)
     int64_t deadline_us = core_min(detect_deadline(g), leases_deadline(g));
     deadline_us = core_min(deadline_us, core_min(spread_deadline(g), join_deadline(g)));
     deadline_us = core_min(deadline_us, core_min(g->reap_us, g->left_us));
+    deadline_us = core_min(deadline_us, contest_deadline(g));
     if (g->gone)
         deadline_us = INT64_MAX;
     g->deadline_us = deadline_us > g->now_us ? deadline_us : g->now_us;
@@ -85,6 +87,7 @@ struct gossip *gossip_new(const struct gossip_config *config, int64_t now_us,
     g->reap_us = now_us;
     g->joins.redial_us = now_us;
     rng_seed(&g->rng, config->seed);
+    memcpy(g->proof.secret, config->secret, sizeof g->proof.secret);
     outbox_init(&g->outbox);
     spread_init(&g->spread);
     detect_init(g);
@@ -115,46 +118,58 @@ static void put_claim(struct gossip *g, struct wire_writer *w, uint64_t sender)
         spread_put(g, w, slot);
 }
 
+/* Updates ride on the answer to a member; a stranger's is no longer than its ping. */
 static void receive_ping(struct gossip *g, const struct wire_message *m,
                          const struct gossip_route *from)
 {
     if (m->ping.target != g->key)
         return;
-    reach_complaint(g, m->ping.flags & WIRE_COMPLAINT);
     struct wire_writer w = outbox_begin(g, WIRE_ACK, from->via);
     wire_put(&w, m->ping.seq, 4);
-    if (g->spread.waiting && core_member(g, g->self)->update_priority != MEMBER_NO_UPDATE)
-        spread_put(g, &w, g->self);
-    put_claim(g, &w, m->sender);
-    spread_fill(g, &w);
+    if (proof_sender(g, m->sender, from) != MEMBER_NONE) {
+        reach_complaint(g, m->ping.flags & WIRE_COMPLAINT);
+        if (g->spread.waiting && core_member(g, g->self)->update_priority != MEMBER_NO_UPDATE)
+            spread_put(g, &w, g->self);
+        put_claim(g, &w, m->sender);
+        spread_fill(g, &w);
+    }
     outbox_send(g, from, &w);
-}
-
-/* Another agent runs with our id, and has started before us. */
-static void receive_refuse(struct gossip *g, const struct wire_message *m,
-                           const struct gossip_route *from)
-{
-    if (g->refused || m->sender != g->key || m->refuse.generation >= g->first_generation)
-        return;
-    g->refused = true;
-    outbox_event(g, GOSSIP_EVENT_ID_TAKEN, NULL, &from->addr);
 }
 
 static void receive_delta(struct gossip *g, const struct wire_message *m,
                           const struct gossip_route *from)
 {
-    if (m->delta.token)
-        join_answered(g, m->delta.token, m->sender);
+    if (!sync_is_asked_for(g, m))
+        return;
+    join_answered(g, m->delta.echo, m->sender);
     sync_delta(g, m, from);
 }
 
-/* An UPDATES is its records. */
-static void (*const receivers[WIRE_KINDS])(struct gossip *, const struct wire_message *,
-                                           const struct gossip_route *) = {
-    [WIRE_PING] = receive_ping,     [WIRE_ACK] = detect_ack,     [WIRE_EVIDENCE] = detect_evidence,
-    [WIRE_JOIN] = join_request,     [WIRE_DIGEST] = sync_digest, [WIRE_DELTA] = receive_delta,
-    [WIRE_REFUSE] = receive_refuse, [WIRE_LEASE] = leases_hear,
+/* An UPDATES is its records. Of a stranger only these are taken: each of them checks by itself what
+ * the sender has proved, and answers no more bytes than were sent. */
+static const struct {
+    void (*function)(struct gossip *, const struct wire_message *, const struct gossip_route *);
+    bool of_strangers;
+} receivers[WIRE_KINDS] = {
+    [WIRE_PING] = {receive_ping, true},
+    [WIRE_ACK] = {detect_ack, true},
+    [WIRE_EVIDENCE] = {detect_evidence, false},
+    [WIRE_JOIN] = {admission_request, true},
+    [WIRE_DIGEST] = {admission_digest, true},
+    [WIRE_DELTA] = {receive_delta, true},
+    [WIRE_REFUSE] = {admission_refused, true},
+    [WIRE_LEASE] = {leases_hear, false},
+    [WIRE_CHALLENGE] = {admission_challenged, true},
 };
+
+/* The records of a JOIN and of a REFUSE are claims, which admission.c weighs; those of a DELTA
+ * count if it was asked for. */
+static bool has_updates(const struct gossip *g, const struct wire_message *m, bool is_member)
+{
+    if (m->kind == WIRE_JOIN || m->kind == WIRE_REFUSE)
+        return false;
+    return m->kind == WIRE_DELTA ? sync_is_asked_for(g, m) : is_member;
+}
 
 static void receive_records(struct gossip *g, const struct wire_message *m,
                             const struct gossip_route *from)
@@ -170,16 +185,18 @@ static void receive_records(struct gossip *g, const struct wire_message *m,
 
 static void receive(struct gossip *g, const struct wire_message *m, const struct gossip_route *from)
 {
-    receive_records(g, m, from);
-    if (receivers[m->kind])
-        receivers[m->kind](g, m, from);
-    uint32_t slot = member_by_key(&g->members, m->sender);
-    if (slot == MEMBER_NONE || slot == g->self)
+    bool is_member = proof_sender(g, m->sender, from) != MEMBER_NONE;
+    if (has_updates(g, m, is_member))
+        receive_records(g, m, from);
+    if (receivers[m->kind].function && (is_member || receivers[m->kind].of_strangers))
+        receivers[m->kind].function(g, m, from);
+    admission_outdo(g);
+    uint32_t slot = proof_sender(g, m->sender, from);
+    if (slot == MEMBER_NONE)
         return;
     detect_packet(g, slot);
-    if (m->kind == WIRE_JOIN || m->kind == WIRE_DELTA)
-        return;
-    sync_compare(g, m->view, from);
+    if (m->kind != WIRE_JOIN && m->kind != WIRE_DELTA)
+        sync_compare(g, slot, m->view, from);
 }
 
 enum gossip_error gossip_receive(struct gossip *g, int64_t now_us, const struct gossip_route *from,
@@ -224,6 +241,8 @@ void gossip_tick(struct gossip *g, int64_t now_us)
         leave_tick(g);
         detect_tick(g);
         join_tick(g);
+        contest_tick(g);
+        admission_outdo(g);
         leases_tick(g);
         changes_reap(g);
         spread_tick(g);

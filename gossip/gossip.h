@@ -58,11 +58,18 @@
  * held for failed makes us ask it, a "failed" of one held for alive likewise; the member itself
  * settles it.
  *
- * COMING AND GOING (join.h). A newcomer dials addresses until one answers, by datagram and stream
- * in turn, and gets the whole state. The dead are dialled again, each by a few members a second,
- * for as long as they are remembered, so that a partition merges by itself. Who leaves says so,
- * stays a moment to be heard, and is `left`. Two hosts with one name: the earlier start keeps it,
- * and the later is told to stop. How long each has run says who was earlier: hosts' clocks differ.
+ * WHO IS WHO (proof.h). Anybody can send a datagram under another's address. A packet counts as a
+ * member's if it comes from where that member listens, or has answered a ping from. A newcomer
+ * proves its address first, by a cookie or by a stream's handshake; a state exchange carries
+ * nonces; and nobody else is answered with more bytes than it sent.
+ *
+ * COMING AND GOING (join.h, admission.h, contest.h). A newcomer joins addresses until a member
+ * there answers, by datagram and stream in turn, and gets the whole state. The dead are asked
+ * again, each by a few members a second, for as long as they are remembered, so that a partition
+ * merges by itself. A leaving member says so, stays a moment to be heard, and is `left`. Of two
+ * hosts with one name or id the earlier start keeps it, and the later stops: not because it is told
+ * to, but after it has asked the earlier over a stream. The time that each has run decides who was
+ * earlier: hosts' clocks differ.
  *
  * TIMING. Everything follows from `detect`, in tuning.c; gossip/detector/DETECTOR.md has the model,
  * how the numbers were found, what each part is worth, and where it breaks. A crash is first missed
@@ -213,7 +220,8 @@ struct gossip_config {
     const char *cluster;        /* copied */
     struct gossip_profile self; /* copied, strings too; generation: higher at each start */
     uint32_t detect_ms;
-    uint64_t seed;                      /* every random choice follows from it */
+    uint64_t seed;      /* every random choice follows from it */
+    uint8_t secret[16]; /* random, and known to nobody else: proofs of address are made with it */
     const struct gossip_tuning *tuning; /* copied; NULL: the defaults (tuning.h) */
 };
 

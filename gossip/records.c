@@ -6,10 +6,6 @@
 
 #include <string.h>
 
-enum {
-    SAME_TIME_US = 10000000, /* of two starts: ages are whole seconds, and a little old */
-};
-
 static bool record_is_live(const struct wire_record *record)
 {
     return record->fact.status <= GOSSIP_LEAVING;
@@ -30,61 +26,64 @@ void records_answer(struct gossip *g, const struct records_source *source)
         spread_send(g, source->route, source->answers, source->answers_count);
 }
 
-/* Of two with one name the earlier start keeps it: by the time that both say to have run, for their
- * clocks may differ; of starts at about the same time, by generation and id. Another start at the
- * very same address is the same host, installed anew, and there we know that we are the last. */
+/* Of two others with one name the earlier start keeps it, as in contest_is_earlier. Another start
+ * at the very same address is the same host, installed anew. */
 static bool record_keeps_name(const struct gossip *g, const struct wire_record *record,
                               const struct member *held)
 {
     const struct gossip_profile *profile = held->profile;
     if (profile_addr_equal(&record->profile.addr, &profile->addr))
-        return held->key != g->key && record->fact.generation > profile->generation;
+        return record->fact.generation > profile->generation;
     int64_t later_us = view_began_us(g, record) - held->started_us;
-    if (later_us > SAME_TIME_US || later_us < -SAME_TIME_US)
+    if (later_us > VIEW_SAME_TIME_US || later_us < -VIEW_SAME_TIME_US)
         return later_us < 0;
     if (record->fact.generation != profile->generation)
         return record->fact.generation < profile->generation;
     return record->key < held->key;
 }
 
-/* True if `record` takes its name from the live member in `slot`. A member that claims it in vain
- * is sent the holder's fact; and the holder is probed, for we may be the only one to think that it
- * lives. An earlier holder must claim the name itself: what others publish of it may be of one that
- * is long dead; so it is sent the fact too, and refutes if it lives. */
+/* Sends the holder of a name the record of an earlier agent with that name: the holder finds out
+ * whether that agent lives, and stops if it does. */
+static void send_claim(struct gossip *g, uint32_t slot, const struct wire_record *record)
+{
+    const struct member claimant = {.profile = &record->profile,
+                                    .key = record->key,
+                                    .started_us = view_began_us(g, record),
+                                    .incarnation = record->fact.incarnation,
+                                    .status = (uint8_t)record->fact.status};
+    struct gossip_route to = outbox_to(core_member(g, slot));
+    struct wire_writer w = outbox_begin(g, WIRE_UPDATES, to.via);
+    if (wire_put_full(&w, &claimant, g->now_us))
+        outbox_send(g, &to, &w);
+}
+
+/* Another agent has our name. */
+static void contest_own_name(struct gossip *g, const struct wire_record *record,
+                             struct records_source *source)
+{
+    if (contest_is_earlier(g, record, record->fact.generation))
+        contest_begin(g, record);
+    else
+        note_answer(source, g->self);
+}
+
+/* True if `record` takes its name from the live member in `slot`: only from its own former self. A
+ * member that claims it in vain is sent the holder's fact; and the holder is probed, for we may be
+ * the only one to think that it lives. An earlier agent gets the name once the holder has stopped.
+ */
 static bool record_takes_name(struct gossip *g, const struct wire_record *record, uint32_t slot,
                               struct records_source *source)
 {
     const struct member *held = core_member(g, slot);
-    struct gossip_route claimant = {.addr = record->profile.addr, .via = GOSSIP_DATAGRAM};
-    bool first_hand = source->sender == record->key;
-    if (!record_keeps_name(g, record, held)) {
-        if (first_hand || slot == g->self)
-            note_answer(source, slot);
-        if (slot != g->self)
-            probe_now(g, slot);
-        return false;
-    }
-    if (first_hand || profile_addr_equal(&claimant.addr, &held->profile->addr))
+    bool keeps = record_keeps_name(g, record, held);
+    if (profile_addr_equal(&record->profile.addr, &held->profile->addr) && keeps)
         return true;
-    spread_send(g, &claimant, &slot, 1);
+    if (keeps)
+        send_claim(g, slot, record);
+    else if (source->sender == record->key)
+        note_answer(source, slot);
+    probe_now(g, slot);
     return false;
-}
-
-/* Another member has our name, and keeps it: we must stop. */
-static void report_name_taken(struct gossip *g, const struct wire_record *record)
-{
-    const struct gossip_profile *profile = profile_new(&record->profile);
-    if (g->refused || !profile) {
-        gossip_profile_release(profile);
-        return;
-    }
-    g->refused = true;
-    struct member holder = {.profile = profile,
-                            .incarnation = record->fact.incarnation,
-                            .status = (uint8_t)record->fact.status,
-                            .since_us = g->now_us};
-    outbox_event(g, GOSSIP_EVENT_NAME_TAKEN, &holder, NULL);
-    gossip_profile_release(profile);
 }
 
 /* True if the record's member may have its name here; the holder before it is forgotten then. */
@@ -96,12 +95,12 @@ static bool record_gets_name(struct gossip *g, const struct wire_record *record,
         return true;
     if (!record_is_live(record))
         return false;
-    if (member_is_live(core_member(g, slot)) && !record_takes_name(g, record, slot, source))
-        return false;
     if (slot == g->self) {
-        report_name_taken(g, record);
+        contest_own_name(g, record, source);
         return false;
     }
+    if (member_is_live(core_member(g, slot)) && !record_takes_name(g, record, slot, source))
+        return false;
     changes_apply(g, view_remove(g, slot));
     return true;
 }
@@ -132,21 +131,6 @@ static void apply_unknown(struct gossip *g, const struct wire_record *record,
         suspicion_confirm(g, change.slot, record->observer);
 }
 
-/* A higher generation than ours is another agent with our id: it is refused, and we go above it. */
-static void apply_other_self(struct gossip *g, const struct wire_record *record)
-{
-    const struct member *self = core_member(g, g->self);
-    if (!record->full)
-        return;
-    struct gossip_route route = {.addr = record->profile.addr, .via = GOSSIP_DATAGRAM};
-    struct wire_writer w = outbox_begin(g, WIRE_REFUSE, GOSSIP_DATAGRAM);
-    wire_put(&w, g->first_generation, 8);
-    outbox_send(g, &route, &w);
-    if (view_take_generation_above(g, record->fact.generation))
-        changes_apply(g,
-                      view_restate_self(g, 0, (enum gossip_status)self->status, self->unreachable));
-}
-
 static void refute(struct gossip *g, const struct fact *claim)
 {
     if (claim->unreachable)
@@ -166,7 +150,8 @@ static void apply_self(struct gossip *g, const struct wire_record *record,
     const struct member *self = core_member(g, g->self);
     const struct fact held = member_fact(self), *claim = &record->fact;
     if (claim->generation > held.generation) {
-        apply_other_self(g, record);
+        if (record->full)
+            contest_begin(g, record);
     } else if (self->status == GOSSIP_ALIVE && member_fact_beats(claim, &held)) {
         if (claim->status != GOSSIP_ALIVE || claim->incarnation != held.incarnation) {
             refute(g, claim);

@@ -126,6 +126,8 @@ bool wire_next_record(struct wire_reader *records, struct wire_record *record)
 
 static void take_digest(struct wire_reader *r, struct wire_message *m)
 {
+    m->digest.nonce = take_integer(r, 8);
+    m->digest.echo = take_integer(r, 8);
     m->digest.log2 = (uint8_t)take_integer(r, 1);
     if (m->digest.log2 > WIRE_BUCKETS_LOG2_MAX) {
         r->bad = true;
@@ -137,7 +139,8 @@ static void take_digest(struct wire_reader *r, struct wire_message *m)
 
 static void take_delta(struct wire_reader *r, struct wire_message *m)
 {
-    m->delta.token = (uint32_t)take_integer(r, 4);
+    m->delta.echo = take_integer(r, 8);
+    m->delta.nonce = take_integer(r, 8);
     m->delta.flags = (uint8_t)take_integer(r, 1);
     m->delta.log2 = (uint8_t)take_integer(r, 1);
     if (m->delta.log2 > WIRE_BUCKETS_LOG2_MAX || (m->delta.flags & ~WIRE_WANT_BACK)) {
@@ -273,7 +276,9 @@ static void take_body(struct wire_reader *r, struct wire_message *m)
     case WIRE_UPDATES:
         return;
     case WIRE_JOIN:
-        m->join.token = (uint32_t)take_integer(r, 4);
+    case WIRE_CHALLENGE:
+        m->join.token = take_integer(r, 8);
+        m->join.cookie = take_integer(r, 8);
         return;
     case WIRE_DIGEST:
         take_digest(r, m);
@@ -282,6 +287,7 @@ static void take_body(struct wire_reader *r, struct wire_message *m)
         take_delta(r, m);
         return;
     case WIRE_REFUSE:
+        m->refuse.token = take_integer(r, 8);
         m->refuse.generation = take_integer(r, 8);
         return;
     case WIRE_LEASE:

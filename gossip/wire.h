@@ -16,10 +16,15 @@
  *     ACK       seq 4
  *     EVIDENCE  subject's key 8, phi 2 (hundredths), age of its last sign of life 2 (ms), flags 1
  *     UPDATES   -
- *     JOIN      token 4
- *     DIGEST    log2 of the bucket count 1, bucket hashes 8 each
- *     DELTA     token 4, flags 1, log2 of the bucket count 1, a bit per bucket (whole bytes)
- *     REFUSE    generation that the refuser started with 8: your id is mine
+ *     JOIN      token 8, cookie 8; then the sender's own record. Cookie 0: none yet
+ *     CHALLENGE token 8 of the JOIN it answers, cookie 8: JOIN again with this cookie. Token 0: you
+ *               are not known here; introduce yourself with a JOIN of token 0
+ *     REFUSE    token 8 of the JOIN it answers, generation that the holder started with 8 (0: the
+ *               sender is another); then the record of the holder of your id or name
+ *     DIGEST    nonce 8, echo 8 (0: opens the exchange), log2 of the bucket count 1, bucket hashes
+ *               8 each
+ *     DELTA     echo 8, nonce 8 (0 unless an answer is wanted), flags 1, log2 of the bucket count
+ *               1, a bit per bucket (whole bytes)
  *     LEASE     the lists of voters that the sender goes by: low 4, high 4, hash 8; then, in the
  *               place of records: kind 1, name's hash 8, round 8, claim 8, and by its kind
  *         PREPARE   owner 8, priority 1, time 4 (us), host 4, life 8
@@ -49,8 +54,16 @@
  *     age: seconds since its start while it lives, since its death afterwards. Durations and not
  *     times: hosts' clocks differ.
  *
+ * Tokens, nonces and cookies prove that the sender receives at its address (proof.h): a token is
+ * drawn for each address dialled, a cookie or nonce is a keyed hash of the peer's key and address;
+ * whoever returns one has read a packet that was sent there. No answer to a sender that has proved
+ * nothing is longer than what it answers.
+ *
  * Plain fields and not msgpack: a ping is 37 bytes, decoding allocates nothing, and each field is
  * checked in the one place that reads it.
+ *
+ * The version rises with the first change of any of this after a release; a packet of another
+ * version is counted and not read.
  */
 #ifndef GOSSIP_WIRE_H
 #define GOSSIP_WIRE_H
@@ -74,10 +87,19 @@
  * five centuries. So no packet names one that its member could not exceed. */
 #define WIRE_GENERATION_STEP_MAX (UINT64_C(1) << 44)
 
-_Static_assert(WIRE_HEADER_BYTES + 16 + WIRE_RECORD_BYTES_MAX < GOSSIP_PACKET_BYTES_MAX,
+/* The longest body before a full record: a DELTA's. */
+#define WIRE_DELTA_BYTES_MAX (8 + 8 + 1 + 1 + WIRE_BUCKETS_MAX / 8)
+#define WIRE_CHALLENGE_BYTES (WIRE_HEADER_BYTES + 8 + 8)
+/* A digest of one bucket, the shortest packet that a CHALLENGE of token 0 answers. */
+#define WIRE_DIGEST_BYTES_MIN (WIRE_HEADER_BYTES + 8 + 8 + 1 + 8)
+
+_Static_assert(WIRE_HEADER_BYTES + WIRE_DELTA_BYTES_MAX + WIRE_RECORD_BYTES_MAX <
+                   GOSSIP_PACKET_BYTES_MAX,
                "any one record fits a packet");
-_Static_assert(WIRE_HEADER_BYTES + 1 + 8 * WIRE_BUCKETS_MAX < GOSSIP_PACKET_BYTES_MAX,
+_Static_assert(WIRE_DIGEST_BYTES_MIN - 8 + 8 * WIRE_BUCKETS_MAX < GOSSIP_PACKET_BYTES_MAX,
                "a digest fits a packet");
+_Static_assert(WIRE_CHALLENGE_BYTES <= WIRE_DIGEST_BYTES_MIN,
+               "what a stranger is answered is no longer than what it sent");
 
 enum wire_kind {
     WIRE_PING = 1,
@@ -89,6 +111,7 @@ enum wire_kind {
     WIRE_DELTA,
     WIRE_REFUSE,
     WIRE_LEASE,
+    WIRE_CHALLENGE,
     WIRE_KINDS
 };
 
@@ -151,19 +174,20 @@ struct wire_message {
             uint8_t flags;
         } evidence;
         struct {
-            uint32_t token;
-        } join;
+            uint64_t token, cookie;
+        } join; /* and CHALLENGE */
         struct {
+            uint64_t nonce, echo;
             uint8_t log2;
             uint64_t hashes[WIRE_BUCKETS_MAX];
         } digest;
         struct {
-            uint32_t token;
+            uint64_t echo, nonce;
             uint8_t flags, log2;
             uint8_t bits[WIRE_BUCKETS_MAX / 8];
         } delta;
         struct {
-            uint64_t generation;
+            uint64_t token, generation;
         } refuse;
         struct gossip_voters voters; /* LEASE */
     };

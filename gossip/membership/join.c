@@ -3,7 +3,12 @@
 #include "gossip/core.h"
 #include "gossip/membership/profile.h"
 
-enum { REDIALS = 4, DIALS_ALONE = 4, DRAWS_MAX = 64 };
+enum {
+    REDIALS = 4,
+    DIALS_ALONE = 4,
+    DRAWS_MAX = 64,
+    RECENT_MS = 10000, /* that the rest of a large state may take */
+};
 
 enum gossip_error gossip_join(struct gossip *g, int64_t now_us, const struct gossip_addr *addr)
 {
@@ -18,8 +23,7 @@ enum gossip_error gossip_join(struct gossip *g, int64_t now_us, const struct gos
             return GOSSIP_OK;
     if (j->count == GOSSIP_JOINS_MAX)
         return GOSSIP_ERROR_FULL;
-    uint32_t token = (uint32_t)rng_next(&g->rng) | 1;
-    j->targets[j->count++] = (struct join_target){*addr, token, 0, now_us};
+    j->targets[j->count++] = (struct join_target){*addr, proof_nonce(g), 0, now_us};
     g->deadline_us = core_min(g->deadline_us, now_us);
     return GOSSIP_OK;
 }
@@ -38,30 +42,50 @@ void gossip_join_stop(struct gossip *g, const struct gossip_addr *addr)
         }
 }
 
-void join_answered(struct gossip *g, uint32_t token, uint64_t by)
+struct join_target *join_target_of(struct gossip *g, uint64_t token)
 {
-    const struct member *self = by == g->key ? core_member(g, g->self) : NULL;
-    for (uint32_t i = 0; i < g->joins.count; i++) {
-        if (g->joins.targets[i].token != token)
-            continue;
-        outbox_event(g, GOSSIP_EVENT_JOINED, self, &g->joins.targets[i].addr);
-        drop_target(&g->joins, i);
-        return;
-    }
+    struct joins *j = &g->joins;
+    for (uint32_t i = 0; i < j->count; i++)
+        if (j->targets[i].token == token)
+            return &j->targets[i];
+    return NULL;
 }
 
-void join_request(struct gossip *g, const struct wire_message *m, const struct gossip_route *from)
+bool join_is_token(const struct gossip *g, uint64_t token)
 {
-    if (m->sender == g->key) {
-        /* We have dialled ourselves: a list of seeds may well be the same on every host. */
-        join_answered(g, m->join.token, m->sender);
+    const struct joins *j = &g->joins;
+    for (uint32_t i = 0; i < j->count; i++)
+        if (j->targets[i].token == token)
+            return true;
+    for (unsigned i = 0; i < JOIN_RECENT_MAX; i++)
+        if (j->recent[i].token == token && g->now_us < j->recent[i].until_us)
+            return true;
+    return false;
+}
+
+void join_answered(struct gossip *g, uint64_t token, uint64_t by)
+{
+    struct joins *j = &g->joins;
+    const struct member *self = by == g->key ? core_member(g, g->self) : NULL;
+    struct join_target *t = join_target_of(g, token);
+    if (!t)
         return;
-    }
-    uint32_t row = member_by_key(&g->members, m->sender);
-    if (row == MEMBER_NONE)
-        return;
-    bool knows_nobody = m->view == member_term(core_member(g, row));
-    sync_welcome(g, from, m->join.token, !knows_nobody);
+    unsigned at = j->recent_at++ % JOIN_RECENT_MAX;
+    j->recent[at].token = token;
+    j->recent[at].until_us = g->now_us + core_ms(RECENT_MS);
+    outbox_event(g, GOSSIP_EVENT_JOINED, self, &t->addr);
+    drop_target(j, (uint32_t)(t - j->targets));
+}
+
+void join_send(struct gossip *g, const struct gossip_addr *addr, enum gossip_via via,
+               uint64_t token, uint64_t cookie)
+{
+    const struct gossip_route to = {.addr = *addr, .via = via};
+    struct wire_writer w = outbox_begin(g, WIRE_JOIN, via);
+    wire_put(&w, token, 8);
+    wire_put(&w, cookie, 8);
+    wire_put_full(&w, core_member(g, g->self), g->now_us);
+    outbox_send(g, &to, &w);
 }
 
 static int64_t retry_us(struct gossip *g, unsigned tries)
@@ -73,14 +97,9 @@ static int64_t retry_us(struct gossip *g, unsigned tries)
 }
 
 /* By turns as a datagram and by stream: a firewall may pass only one of them. */
-static void dial(struct gossip *g, struct join_target *t)
+static void try_target(struct gossip *g, struct join_target *t)
 {
-    struct gossip_route to = {.addr = t->addr,
-                              .via = t->tries % 2 ? GOSSIP_STREAM : GOSSIP_DATAGRAM};
-    struct wire_writer w = outbox_begin(g, WIRE_JOIN, to.via);
-    wire_put(&w, t->token, 4);
-    spread_put(g, &w, g->self);
-    outbox_send(g, &to, &w);
+    join_send(g, &t->addr, t->tries % 2 ? GOSSIP_STREAM : GOSSIP_DATAGRAM, t->token, 0);
     t->next_us = g->now_us + retry_us(g, t->tries);
     t->tries++;
 }
@@ -92,18 +111,18 @@ static bool may_live(const struct member *m)
 }
 
 /* Of the dead, each is asked by REDIALS members or so in every period, however many members there
- * are: we draw so many rows that one may live by that chance, and ask the first that may. As nobody
- * asks more than one in a period, each is asked less often where the dead are many. */
+ * are: we draw so many slots that one may live by that chance, and ask the first that may. As
+ * nobody asks more than one in a period, each is asked less often where the dead are many. */
 static void redial_one(struct gossip *g)
 {
     const struct member_table *t = &g->members;
     uint32_t draws = 1 + REDIALS * t->used / member_live_count(t);
     for (draws = draws < DRAWS_MAX ? draws : DRAWS_MAX; draws > 0; draws--) {
-        uint32_t row = rng_below(&g->rng, t->used);
-        if (!may_live(core_member(g, row)))
+        uint32_t slot = rng_below(&g->rng, t->used);
+        if (!may_live(core_member(g, slot)))
             continue;
         /* By turns, as any dial. */
-        spread_challenge(g, row, g->joins.redials++ % 2 ? GOSSIP_STREAM : GOSSIP_DATAGRAM);
+        spread_challenge(g, slot, g->joins.redials++ % 2 ? GOSSIP_STREAM : GOSSIP_DATAGRAM);
         return;
     }
 }
@@ -117,12 +136,12 @@ static void compare_one(struct gossip *g)
     if (other == MEMBER_NONE)
         return;
     for (uint32_t i = 0; i < g->members.used; i++) {
-        uint32_t row = (start + i) % g->members.used;
-        const struct member *m = core_member(g, row);
+        uint32_t slot = (start + i) % g->members.used;
+        const struct member *m = core_member(g, slot);
         if (!m->profile || m->status != GOSSIP_FAILED || m->undisseminated)
             continue;
         struct gossip_route to = outbox_to(core_member(g, other));
-        spread_send(g, &to, &row, 1);
+        spread_send(g, &to, &slot, 1);
         return;
     }
 }
@@ -146,7 +165,7 @@ void join_tick(struct gossip *g)
     struct joins *j = &g->joins;
     for (uint32_t i = 0; i < j->count; i++)
         if (g->now_us >= j->targets[i].next_us)
-            dial(g, &j->targets[i]);
+            try_target(g, &j->targets[i]);
     if (g->now_us >= j->redial_us)
         redial_tick(g);
 }

@@ -24,6 +24,7 @@ bool member_fact_beats(const struct fact *received, const struct fact *held);
 /* A slot of the table, addressed by its index, which stays the same while the member is known. */
 struct member {
     const struct gossip_profile *profile; /* held; NULL: the slot is free */
+    struct gossip_addr source;            /* where it has answered from, if elsewhere (proof.h) */
     uint64_t key;
     int64_t since_us;    /* when its status began */
     int64_t started_us;  /* its start, by the age that it publishes; holds while it lives */

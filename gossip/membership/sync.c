@@ -8,7 +8,7 @@ enum { BITS_BYTES_MAX = WIRE_BUCKETS_MAX / 8 };
 
 /* Which members of which buckets to send, and how. */
 struct delta {
-    uint32_t token;
+    uint64_t echo, nonce;
     uint8_t flags;
     uint8_t log2;
     uint8_t bits[BITS_BYTES_MAX];
@@ -30,27 +30,42 @@ static unsigned log2_for(uint32_t members)
 static void hash_buckets(const struct gossip *g, unsigned log2, uint64_t hashes[WIRE_BUCKETS_MAX])
 {
     memset(hashes, 0, WIRE_BUCKETS_MAX * sizeof *hashes);
-    for (uint32_t row = 0; row < g->members.used; row++) {
-        const struct member *m = &g->members.slots[row];
+    for (uint32_t slot = 0; slot < g->members.used; slot++) {
+        const struct member *m = &g->members.slots[slot];
         if (m->profile && member_is_live(m))
             hashes[bucket_of(m->key, log2)] += member_term(m);
     }
 }
 
-static void send_digest(struct gossip *g, const struct gossip_route *to)
+/* The nonce for a member that is known. */
+static uint64_t nonce_for(const struct gossip *g, uint32_t slot)
 {
-    unsigned log2 = log2_for(member_live_count(&g->members));
+    const struct member *m = &g->members.slots[slot];
+    return proof_cookie(g, m->key, &m->profile->addr);
+}
+
+/* An answer goes where the member listens, or back on its stream. */
+static struct gossip_route route_to(struct gossip *g, uint32_t slot,
+                                    const struct gossip_route *from)
+{
+    return from->via == GOSSIP_STREAM ? *from : outbox_to(core_member(g, slot));
+}
+
+static void send_digest(struct gossip *g, uint32_t slot, const struct gossip_route *to,
+                        uint64_t echo, unsigned log2)
+{
     uint64_t hashes[WIRE_BUCKETS_MAX];
     hash_buckets(g, log2, hashes);
     struct wire_writer w = outbox_begin(g, WIRE_DIGEST, to->via);
+    wire_put(&w, nonce_for(g, slot), 8);
+    wire_put(&w, echo, 8);
     wire_put(&w, log2, 1);
     for (unsigned i = 0; i < 1u << log2; i++)
         wire_put(&w, hashes[i], 8);
     outbox_send(g, to, &w);
-    g->stats.syncs++;
 }
 
-void sync_compare(struct gossip *g, uint64_t view, const struct gossip_route *from)
+void sync_compare(struct gossip *g, uint32_t slot, uint64_t view, const struct gossip_route *from)
 {
     struct sync *s = &g->sync;
     int64_t delay_us = core_ms(g->timing.sync_delay_ms);
@@ -68,7 +83,9 @@ void sync_compare(struct gossip *g, uint64_t view, const struct gossip_route *fr
     if (g->now_us - since_us < delay_us || g->now_us - s->exchanged_us < delay_us)
         return;
     s->exchanged_us = g->now_us;
-    send_digest(g, from);
+    struct gossip_route to = route_to(g, slot, from);
+    send_digest(g, slot, &to, 0, log2_for(member_live_count(&g->members)));
+    g->stats.syncs++;
 }
 
 static bool is_wanted(const struct delta *d, const struct member *m)
@@ -80,7 +97,8 @@ static bool is_wanted(const struct delta *d, const struct member *m)
 static struct wire_writer begin_delta(struct gossip *g, const struct delta *d, enum gossip_via via)
 {
     struct wire_writer w = outbox_begin(g, WIRE_DELTA, via);
-    wire_put(&w, d->token, 4);
+    wire_put(&w, d->echo, 8);
+    wire_put(&w, d->nonce, 8);
     wire_put(&w, d->flags, 1);
     wire_put(&w, d->log2, 1);
     for (size_t i = 0; i < ((1u << d->log2) + 7) / 8; i++)
@@ -111,7 +129,11 @@ static void send_delta(struct gossip *g, struct delta d, const struct gossip_rou
 
 void sync_digest(struct gossip *g, const struct wire_message *m, const struct gossip_route *from)
 {
-    struct delta d = {.flags = WIRE_WANT_BACK, .log2 = m->digest.log2};
+    uint32_t slot = proof_sender(g, m->sender, from);
+    struct delta d = {.echo = m->digest.nonce,
+                      .nonce = nonce_for(g, slot),
+                      .flags = WIRE_WANT_BACK,
+                      .log2 = m->digest.log2};
     uint64_t hashes[WIRE_BUCKETS_MAX];
     hash_buckets(g, d.log2, hashes);
     bool differs = false;
@@ -121,21 +143,40 @@ void sync_digest(struct gossip *g, const struct wire_message *m, const struct go
         d.bits[i / 8] |= (uint8_t)(1 << i % 8);
         differs = true;
     }
-    if (differs)
-        send_delta(g, d, from);
+    if (!differs)
+        return;
+    struct gossip_route to = route_to(g, slot, from);
+    if (m->digest.echo == d.nonce)
+        send_delta(g, d, &to);
+    else
+        send_digest(g, slot, &to, m->digest.nonce, d.log2);
+}
+
+bool sync_is_asked_for(const struct gossip *g, const struct wire_message *m)
+{
+    uint32_t slot = member_by_key(&g->members, m->sender);
+    return (slot != MEMBER_NONE && m->delta.echo == nonce_for(g, slot)) ||
+           join_is_token(g, m->delta.echo);
 }
 
 void sync_delta(struct gossip *g, const struct wire_message *m, const struct gossip_route *from)
 {
     if (!(m->delta.flags & WIRE_WANT_BACK))
         return;
-    struct delta d = {.log2 = m->delta.log2};
+    struct delta d = {.echo = m->delta.nonce, .log2 = m->delta.log2};
     memcpy(d.bits, m->delta.bits, sizeof d.bits);
-    send_delta(g, d, from);
+    uint32_t slot = member_by_key(&g->members, m->sender);
+    struct gossip_route to = slot == MEMBER_NONE ? *from : route_to(g, slot, from);
+    send_delta(g, d, &to);
 }
 
-void sync_welcome(struct gossip *g, const struct gossip_route *to, uint32_t token, bool want_back)
+void sync_welcome(struct gossip *g, const struct gossip_route *to, const struct wire_message *join,
+                  bool want_back)
 {
-    struct delta d = {.token = token, .flags = want_back ? WIRE_WANT_BACK : 0, .bits = {1}};
+    struct delta d = {.echo = join->join.token, .bits = {1}};
+    if (want_back) {
+        d.flags = WIRE_WANT_BACK;
+        d.nonce = nonce_for(g, member_by_key(&g->members, join->sender));
+    }
     send_delta(g, d, to);
 }

@@ -5,6 +5,8 @@
 
 #include "gossip/wire.h"
 
+#define VIEW_SAME_TIME_US 10000000 /* of two starts: ages are whole seconds, and a little old */
+
 /* One change of one slot. */
 struct view_change {
     uint32_t slot;

@@ -191,16 +191,49 @@ static inline void lone_hear_said(struct lone *l, const struct peer *from, const
     lone_hear(l, from, &w);
 }
 
-/* ... or full, profile included. */
+/* The core's cookie for a peer, as if the peer had been challenged. */
+static inline uint64_t lone_cookie(const struct lone *l, const struct peer *p)
+{
+    return proof_cookie(l->g, p->row.key, &p->profile.addr);
+}
+
+static inline struct wire_writer lone_begin_join(struct lone *l, const struct peer *from,
+                                                 uint64_t token, uint64_t cookie)
+{
+    struct wire_writer w = lone_begin(l, from, WIRE_JOIN);
+    wire_put(&w, token, 8);
+    wire_put(&w, cookie, 8);
+    return w;
+}
+
+/* A DELTA of one bucket, returning the core's nonce for the peer. */
+static inline struct wire_writer lone_begin_delta(struct lone *l, const struct peer *from,
+                                                  uint8_t flags)
+{
+    struct wire_writer w = lone_begin(l, from, WIRE_DELTA);
+    wire_put(&w, lone_cookie(l, from), 8);
+    wire_put(&w, flags ? 1 : 0, 8);
+    wire_put(&w, flags, 1);
+    wire_put(&w, 0, 1);
+    wire_put(&w, flags ? 1 : 0, 1);
+    return w;
+}
+
+/* ... or full, profile included. Of a peer that is not known where it says that it listens, what
+ * it says of itself is how it introduces itself. */
 static inline void lone_hear_full(struct lone *l, const struct peer *from, const struct peer *about,
                                   enum gossip_status status, enum wire_kind kind)
 {
-    struct wire_writer w = lone_begin(l, from, kind);
+    struct gossip_route route = peer_route(from);
+    struct wire_writer w;
+    if (kind == WIRE_DELTA)
+        w = lone_begin_delta(l, from, 0);
+    else if (from == about && proof_sender(l->g, from->row.key, &route) == MEMBER_NONE)
+        w = lone_begin_join(l, from, 0, lone_cookie(l, from));
+    else
+        w = lone_begin(l, from, kind);
     struct member row = about->row;
     row.status = (uint8_t)status;
-    if (kind == WIRE_DELTA)
-        for (int field = 0; field < 7; field++) /* token, flags, one bucket, its bit */
-            wire_put(&w, 0, 1);
     ck_assert(wire_put_full(&w, &row, 0));
     lone_hear(l, from, &w);
 }

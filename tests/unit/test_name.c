@@ -49,49 +49,54 @@ START_TEST(hearsay_of_a_later_start_changes_nothing)
 }
 END_TEST
 
-/* What others say of it may be of one that is long dead. */
-START_TEST(an_earlier_start_that_others_tell_of_is_asked_and_not_believed)
+/* What others say of it may be of one that is long dead: the holder finds out. */
+START_TEST(a_holder_is_told_of_an_earlier_start_and_keeps_its_name)
 {
     c.profile.name = "p1";
     c.profile.generation = a.profile.generation - 1;
     lone_hear_full(l, &b, &c, GOSSIP_ALIVE, WIRE_UPDATES);
     lone_hear_full(l, &b, &c, GOSSIP_SUSPECT, WIRE_DELTA);
     ck_assert(holder_is("p1", &a));
-    ck_assert(lone_told_peer(l, &c, a.row.key, GOSSIP_ALIVE));
-    c.profile.name = "self";
-    lone_hear_full(l, &b, &c, GOSSIP_ALIVE, WIRE_DELTA);
-    ck_assert(lone_told_peer(l, &c, l->g->key, GOSSIP_ALIVE));
+    ck_assert(lone_told_peer(l, &a, c.row.key, GOSSIP_ALIVE));
     ck_assert_uint_eq(l->told_count, 0);
 }
 END_TEST
 
-START_TEST(an_earlier_start_that_says_so_itself_takes_the_name_back)
+START_TEST(a_newcomer_takes_no_name_whatever_age_it_claims)
 {
     c.profile.name = "p1";
-    c.profile.generation = a.profile.generation - 1;
+    c.profile.generation = 1;
+    c.row.started_us = -INT64_C(4000000000) * 1000000;
     lone_hear_full(l, &c, &c, GOSSIP_ALIVE, WIRE_UPDATES);
-    ck_assert(holder_is("p1", &c));
-    ck_assert_uint_eq(lone_told(l, GOSSIP_EVENT_REAP, "p1"), 1);
-    ck_assert_uint_eq(lone_told(l, GOSSIP_EVENT_JOIN, "p1"), 1);
-    /* ... and the other cannot take it again. */
-    lone_hear_full(l, &a, &a, GOSSIP_ALIVE, WIRE_UPDATES);
-    ck_assert(holder_is("p1", &c));
-    ck_assert(lone_told_peer(l, &a, c.row.key, GOSSIP_ALIVE));
+    ck_assert(holder_is("p1", &a));
+    ck_assert_ptr_nonnull(lone_last(l, WIRE_REFUSE, &c));
+    ck_assert(lone_told_peer(l, &c, a.row.key, GOSSIP_ALIVE));
+    c.profile.name = "self";
+    lone_hear_full(l, &c, &c, GOSSIP_ALIVE, WIRE_UPDATES);
+    ck_assert(lone_told_peer(l, &c, l->g->key, GOSSIP_ALIVE));
+    lone_run_ms(l, 5000);
+    ck_assert_uint_eq(l->told_count, 0);
 }
 END_TEST
 
-START_TEST(of_two_starts_at_one_time_all_choose_the_same)
+/* Nor an id: it may have moved, but then it fails at its old address first. */
+START_TEST(a_newcomer_takes_no_id_of_a_live_member_at_another_address)
 {
-    /* The lower id: whichever is heard first. */
-    c.profile.name = d.profile.name = "one";
+    c = a;
+    c.row.profile = &c.profile;
+    c.profile.addr.port++;
+    c.profile.generation++;
     lone_hear_full(l, &c, &c, GOSSIP_ALIVE, WIRE_UPDATES);
-    lone_hear_full(l, &d, &d, GOSSIP_ALIVE, WIRE_UPDATES);
-    ck_assert(holder_is("one", &c));
-    c.profile.name = d.profile.name = "two";
-    c.profile.generation = d.profile.generation = 5000;
-    lone_hear_full(l, &d, &d, GOSSIP_ALIVE, WIRE_UPDATES);
+    struct gossip_member m;
+    ck_assert(gossip_find(l->g, "p1", &m));
+    ck_assert(profile_addr_equal(&m.profile->addr, &a.profile.addr));
+    ck_assert(lone_told_peer(l, &c, a.row.key, GOSSIP_ALIVE));
+    a.answers = false;
+    lone_run_ms(l, 5000);
+    ck_assert_int_eq(lone_status(l, &a), GOSSIP_FAILED);
     lone_hear_full(l, &c, &c, GOSSIP_ALIVE, WIRE_UPDATES);
-    ck_assert(holder_is("two", &c));
+    ck_assert(gossip_find(l->g, "p1", &m));
+    ck_assert(profile_addr_equal(&m.profile->addr, &c.profile.addr));
 }
 END_TEST
 
@@ -137,13 +142,103 @@ START_TEST(news_of_a_dead_namesake_disturbs_nobody)
 }
 END_TEST
 
-START_TEST(an_earlier_holder_of_our_name_makes_us_stop_and_is_named_once)
+/* The token of the JOIN that we have sent to a peer by stream. 0: none. */
+static uint64_t contest_token(const struct peer *p)
+{
+    const struct sent *join = lone_last(l, WIRE_JOIN, p);
+    return join && join->route.via == GOSSIP_STREAM ? join->message.join.token : 0;
+}
+
+static void hear_refusal(const struct peer *from, enum gossip_via via, uint64_t token,
+                         uint64_t first, const struct peer *holder)
+{
+    struct gossip_route route = peer_route(from);
+    struct wire_writer w = lone_begin(l, from, WIRE_REFUSE);
+    wire_put(&w, token, 8);
+    wire_put(&w, first, 8);
+    ck_assert(wire_put_full(&w, &holder->row, 0));
+    route.via = via;
+    gossip_receive(l->g, l->now_us, &route, w.start, (size_t)(w.at - w.start));
+    lone_drain(l);
+}
+
+static void claim_our_name(uint64_t generation)
 {
     c.profile.name = "self";
-    c.profile.generation = LONE_GENERATION - 1;
+    c.profile.generation = generation;
+}
+
+START_TEST(an_earlier_holder_of_our_name_is_asked_by_stream_and_makes_us_stop_once)
+{
+    claim_our_name(LONE_GENERATION - 1);
+    lone_hear_full(l, &b, &c, GOSSIP_ALIVE, WIRE_UPDATES);
+    ck_assert_uint_eq(l->told_count, 0);
+    lone_run_ms(l, 1);
+    uint64_t token = contest_token(&c);
+    ck_assert_uint_ne(token, 0);
     for (int i = 0; i < 3; i++)
-        lone_hear_full(l, &c, &c, GOSSIP_ALIVE, WIRE_UPDATES);
+        hear_refusal(&c, GOSSIP_STREAM, token, LONE_GENERATION - 1, &c);
     ck_assert_uint_eq(l->told_count, 1);
+    ck_assert_uint_eq(lone_told(l, GOSSIP_EVENT_NAME_TAKEN, "self"), 1);
+}
+END_TEST
+
+START_TEST(a_refusal_that_does_not_return_our_token_on_that_stream_does_not_count)
+{
+    claim_our_name(LONE_GENERATION - 1);
+    hear_refusal(&c, GOSSIP_STREAM, 0, 1, &c);
+    lone_hear_full(l, &b, &c, GOSSIP_ALIVE, WIRE_UPDATES);
+    lone_run_ms(l, 1);
+    uint64_t token = contest_token(&c);
+    struct peer elsewhere = c;
+    elsewhere.profile.addr.port++;
+    hear_refusal(&c, GOSSIP_STREAM, token + 1, 1, &c);
+    hear_refusal(&c, GOSSIP_STREAM, 0, 1, &c);
+    hear_refusal(&c, GOSSIP_DATAGRAM, token, 1, &c);
+    hear_refusal(&elsewhere, GOSSIP_STREAM, token, 1, &c);
+    hear_refusal(&b, GOSSIP_STREAM, token, 1, &c);
+    ck_assert_uint_eq(l->told_count, 0);
+    lone_run_ms(l, 10000);
+    hear_refusal(&c, GOSSIP_STREAM, token, 1, &c); /* too late */
+    ck_assert_uint_eq(l->told_count, 0);
+}
+END_TEST
+
+START_TEST(a_later_holder_of_our_name_refuses_in_vain)
+{
+    claim_our_name(LONE_GENERATION - 1);
+    lone_hear_full(l, &b, &c, GOSSIP_ALIVE, WIRE_UPDATES);
+    lone_run_ms(l, 1);
+    c.profile.generation = LONE_GENERATION + 1;
+    hear_refusal(&c, GOSSIP_STREAM, contest_token(&c), LONE_GENERATION + 1, &c);
+    ck_assert_uint_eq(l->told_count, 0);
+}
+END_TEST
+
+START_TEST(a_claimant_that_is_gone_is_asked_a_few_times_and_changes_nothing)
+{
+    claim_our_name(LONE_GENERATION - 1);
+    lone_hear_full(l, &b, &c, GOSSIP_ALIVE, WIRE_UPDATES);
+    lone_run_ms(l, 10000);
+    ck_assert_uint_eq(lone_sent(l, WIRE_JOIN), 3);
+    ck_assert_uint_eq(l->told_count, 0);
+    ck_assert_uint_eq(gossip_self(l->g).profile->generation, LONE_GENERATION);
+}
+END_TEST
+
+/* The member that we join knows of the holder, and we ask that one. */
+START_TEST(a_refused_join_is_a_hint_and_the_holder_decides)
+{
+    struct gossip_addr addr = d.profile.addr;
+    claim_our_name(LONE_GENERATION - 1);
+    ck_assert_int_eq(gossip_join(l->g, l->now_us, &addr), GOSSIP_OK);
+    lone_run_ms(l, 1);
+    const struct sent *join = lone_last(l, WIRE_JOIN, &d);
+    ck_assert_ptr_nonnull(join);
+    hear_refusal(&d, GOSSIP_DATAGRAM, join->message.join.token, 0, &c);
+    ck_assert_uint_eq(l->told_count, 0);
+    lone_run_ms(l, 1);
+    hear_refusal(&c, GOSSIP_STREAM, contest_token(&c), LONE_GENERATION - 1, &c);
     ck_assert_uint_eq(lone_told(l, GOSSIP_EVENT_NAME_TAKEN, "self"), 1);
 }
 END_TEST
@@ -179,13 +274,14 @@ START_TEST(a_newcomer_whose_clock_is_behind_takes_no_name)
 }
 END_TEST
 
-START_TEST(who_has_run_for_longer_takes_the_name_whatever_its_clock)
+START_TEST(the_earlier_of_two_holders_is_the_one_that_has_run_for_longer_whatever_its_clock)
 {
-    c.profile.generation = a.profile.generation + 1000000;
+    claim_our_name(LONE_GENERATION + 1000000);
     c.row.started_us = -60000000; /* a minute before the time its records are written at */
-    c.profile.name = "p1";
-    lone_hear_full(l, &c, &c, GOSSIP_ALIVE, WIRE_UPDATES);
-    ck_assert(holder_is("p1", &c));
+    lone_hear_full(l, &b, &c, GOSSIP_ALIVE, WIRE_UPDATES);
+    lone_run_ms(l, 1);
+    hear_refusal(&c, GOSSIP_STREAM, contest_token(&c), c.profile.generation, &c);
+    ck_assert_uint_eq(lone_told(l, GOSSIP_EVENT_NAME_TAKEN, "self"), 1);
 }
 END_TEST
 
@@ -213,48 +309,84 @@ START_TEST(a_rename_to_a_taken_name_is_not_taken_on)
 }
 END_TEST
 
-static void hear_refusal(uint64_t sender, uint64_t generation)
-{
-    struct peer from = a;
-    from.row.key = sender;
-    struct wire_writer w = lone_begin(l, &from, WIRE_REFUSE);
-    wire_put(&w, generation, 8);
-    lone_hear(l, &from, &w);
-}
-
-START_TEST(an_earlier_agent_with_our_id_makes_us_stop)
-{
-    hear_refusal(l->g->key, LONE_GENERATION - 1);
-    hear_refusal(l->g->key, LONE_GENERATION - 1);
-    ck_assert_uint_eq(l->told_count, 1);
-    ck_assert_uint_eq(lone_told(l, GOSSIP_EVENT_ID_TAKEN, NULL), 1);
-}
-END_TEST
-
-START_TEST(refusals_by_later_agents_and_by_others_do_not_count)
-{
-    hear_refusal(l->g->key, LONE_GENERATION);
-    hear_refusal(l->g->key, LONE_GENERATION + 1);
-    hear_refusal(a.row.key, LONE_GENERATION - 1);
-    ck_assert_uint_eq(l->told_count, 0);
-}
-END_TEST
-
-START_TEST(a_later_agent_with_our_id_is_refused_and_outdone)
+/* Another agent with our id, at another address. */
+static struct peer clone_of_us(uint64_t generation)
 {
     struct peer clone;
     peer_init(&clone, 200);
     clone.profile.name = "self";
     clone.profile.addr.port = 8000;
-    clone.profile.generation = LONE_GENERATION + 7;
+    clone.profile.generation = generation;
+    return clone;
+}
+
+/* It is told of by members as a later start of ours. Its raised generation is not the one that it
+ * started with. */
+START_TEST(an_earlier_agent_with_our_id_makes_us_stop)
+{
+    struct peer clone = clone_of_us(LONE_GENERATION + 5);
+    clone.row.profile = &clone.profile;
     lone_hear_full(l, &b, &clone, GOSSIP_ALIVE, WIRE_UPDATES);
+    lone_run_ms(l, 1);
+    uint64_t token = contest_token(&clone);
+    for (int i = 0; i < 2; i++)
+        hear_refusal(&clone, GOSSIP_STREAM, token, LONE_GENERATION - 1, &clone);
+    ck_assert_uint_eq(l->told_count, 1);
+    ck_assert_uint_eq(lone_told(l, GOSSIP_EVENT_ID_TAKEN, NULL), 1);
+}
+END_TEST
+
+START_TEST(a_later_agent_with_our_id_is_refused_and_outdone)
+{
+    struct peer clone = clone_of_us(LONE_GENERATION + 7);
+    clone.row.profile = &clone.profile;
+    lone_hear_full(l, &b, &clone, GOSSIP_ALIVE, WIRE_UPDATES);
+    lone_run_ms(l, 1);
+    ck_assert_uint_eq(gossip_self(l->g).profile->generation, LONE_GENERATION);
+    hear_refusal(&clone, GOSSIP_STREAM, contest_token(&clone), clone.profile.generation, &clone);
     ck_assert_uint_eq(gossip_self(l->g).profile->generation, LONE_GENERATION + 8);
+    ck_assert_uint_eq(l->told_count, 0);
+    /* It contests our id in its turn, and is told when we have started. */
+    struct gossip_route route = peer_route(&clone);
+    struct wire_writer w = lone_begin_join(l, &clone, 77, 0);
+    ck_assert(wire_put_full(&w, &clone.row, 0));
+    route.via = GOSSIP_STREAM;
+    gossip_receive(l->g, l->now_us, &route, w.start, (size_t)(w.at - w.start));
+    lone_drain(l);
     const struct sent *refusal = lone_last(l, WIRE_REFUSE, &clone);
     ck_assert_ptr_nonnull(refusal);
+    ck_assert_uint_eq(refusal->message.refuse.token, 77);
     ck_assert_uint_eq(refusal->message.refuse.generation, LONE_GENERATION);
+}
+END_TEST
+
+START_TEST(a_later_agent_with_our_id_that_is_gone_is_outdone)
+{
+    struct peer clone = clone_of_us(LONE_GENERATION + 7);
+    clone.row.profile = &clone.profile;
+    lone_hear_full(l, &b, &clone, GOSSIP_ALIVE, WIRE_UPDATES);
+    lone_run_ms(l, 5000);
+    ck_assert_uint_eq(gossip_self(l->g).profile->generation, LONE_GENERATION + 8);
     ck_assert_uint_eq(l->told_count, 0);
-    /* Raising its generation made it no later than it is. */
-    hear_refusal(l->g->key, LONE_GENERATION + 3);
+}
+END_TEST
+
+/* Our state was set back, and others know of a later start: no other agent is at our address. */
+START_TEST(a_later_start_of_ours_at_our_own_address_is_outdone_once_a_second_at_the_most)
+{
+    struct peer before = clone_of_us(LONE_GENERATION);
+    before.row.profile = &before.profile;
+    before.profile.addr = gossip_self(l->g).profile->addr;
+    uint64_t generation = LONE_GENERATION;
+    for (int i = 0; i < 100; i++) {
+        before.profile.generation = gossip_self(l->g).profile->generation + 100;
+        lone_hear_full(l, &b, &before, GOSSIP_ALIVE, WIRE_UPDATES);
+        if (gossip_self(l->g).profile->generation != generation)
+            ck_assert_uint_eq(gossip_self(l->g).profile->generation, generation + 101);
+        generation = gossip_self(l->g).profile->generation;
+        lone_run_ms(l, 20);
+    }
+    ck_assert_uint_eq(generation, LONE_GENERATION + 2 * 101);
     ck_assert_uint_eq(l->told_count, 0);
 }
 END_TEST
@@ -265,6 +397,7 @@ START_TEST(who_leaves_outdoes_its_clone_and_still_leaves)
     peer_init(&clone, 200);
     clone.profile.name = "self";
     gossip_leave(l->g, l->now_us);
+    clone.row.profile = &clone.profile;
     for (uint64_t more = 1; more < 4; more++) {
         clone.profile.generation = LONE_GENERATION + 10 * more;
         lone_hear_full(l, &b, &clone, GOSSIP_ALIVE, WIRE_UPDATES);
@@ -282,24 +415,31 @@ int main(void)
     tcase_add_checked_fixture(t, setup, teardown);
     tcase_add_test(t, a_later_start_under_a_taken_name_is_told_who_has_it);
     tcase_add_test(t, hearsay_of_a_later_start_changes_nothing);
-    tcase_add_test(t, an_earlier_start_that_others_tell_of_is_asked_and_not_believed);
-    tcase_add_test(t, an_earlier_start_that_says_so_itself_takes_the_name_back);
-    tcase_add_test(t, of_two_starts_at_one_time_all_choose_the_same);
+    tcase_add_test(t, a_holder_is_told_of_an_earlier_start_and_keeps_its_name);
+    tcase_add_test(t, a_newcomer_takes_no_name_whatever_age_it_claims);
+    tcase_add_test(t, a_newcomer_takes_no_id_of_a_live_member_at_another_address);
     tcase_add_test(t, the_name_of_a_failed_member_is_free);
     tcase_add_test(t, a_host_installed_anew_replaces_its_old_self);
     tcase_add_test(t, news_of_a_dead_namesake_disturbs_nobody);
-    tcase_add_test(t, an_earlier_holder_of_our_name_makes_us_stop_and_is_named_once);
+    tcase_add_test(t, an_earlier_holder_of_our_name_is_asked_by_stream_and_makes_us_stop_once);
+    tcase_add_test(t, a_refusal_that_does_not_return_our_token_on_that_stream_does_not_count);
+    tcase_add_test(t, a_later_holder_of_our_name_refuses_in_vain);
+    tcase_add_test(t, a_claimant_that_is_gone_is_asked_a_few_times_and_changes_nothing);
+    tcase_add_test(t, a_refused_join_is_a_hint_and_the_holder_decides);
     tcase_add_test(t, a_later_holder_of_our_name_is_told_that_we_have_it);
     tcase_add_test(t, a_newcomer_whose_clock_is_behind_takes_no_name);
-    tcase_add_test(t, who_has_run_for_longer_takes_the_name_whatever_its_clock);
+    tcase_add_test(
+        t, the_earlier_of_two_holders_is_the_one_that_has_run_for_longer_whatever_its_clock);
     tcase_add_test(t, our_host_installed_anew_with_a_clock_behind_goes_on);
     tcase_add_test(t, a_rename_to_a_taken_name_is_not_taken_on);
     suite_add_tcase(s, t);
     t = tcase_create("ids");
     tcase_add_checked_fixture(t, setup, teardown);
     tcase_add_test(t, an_earlier_agent_with_our_id_makes_us_stop);
-    tcase_add_test(t, refusals_by_later_agents_and_by_others_do_not_count);
     tcase_add_test(t, a_later_agent_with_our_id_is_refused_and_outdone);
+    tcase_add_test(t, a_later_agent_with_our_id_that_is_gone_is_outdone);
+    tcase_add_test(t,
+                   a_later_start_of_ours_at_our_own_address_is_outdone_once_a_second_at_the_most);
     tcase_add_test(t, who_leaves_outdoes_its_clone_and_still_leaves);
     suite_add_tcase(s, t);
     return unit_run(s);

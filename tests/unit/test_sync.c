@@ -4,7 +4,7 @@
 #include "tests/unit/invariant.h"
 #include "tests/unit/lone.h"
 
-enum { PEERS = 12 };
+enum { PEERS = 12, NONCE = 4321 };
 
 static struct lone *l;
 static struct peer peers[PEERS];
@@ -117,24 +117,39 @@ START_TEST(views_of_strangers_and_of_newcomers_are_not_compared)
 }
 END_TEST
 
-/* A digest of one bucket from a peer. */
-static void hear_digest(const struct peer *from, uint64_t hash)
+/* A digest of one bucket from a peer; echo: 0 opens the exchange. */
+static void hear_digest(const struct peer *from, uint64_t echo, uint64_t hash)
 {
     struct wire_writer w = lone_begin(l, from, WIRE_DIGEST);
+    wire_put(&w, NONCE, 8);
+    wire_put(&w, echo, 8);
     wire_put(&w, 0, 1);
     wire_put(&w, hash, 8);
     lone_hear(l, from, &w);
 }
 
-START_TEST(an_equal_digest_is_not_answered_and_another_with_all_that_is_in_the_bucket)
+START_TEST(an_equal_digest_is_not_answered_and_another_with_one_of_the_same_size)
 {
-    hear_digest(&peers[0], l->g->view);
+    hear_digest(&peers[0], 0, l->g->view);
     ck_assert_uint_eq(l->sent_count, 0);
-    hear_digest(&peers[0], l->g->view + 1);
+    hear_digest(&peers[0], 0, l->g->view + 1);
+    ck_assert_uint_eq(l->sent_count, 1);
+    const struct sent *digest = lone_last(l, WIRE_DIGEST, &peers[0]);
+    ck_assert_ptr_nonnull(digest);
+    ck_assert_uint_eq(digest->len, WIRE_DIGEST_BYTES_MIN);
+    ck_assert_uint_eq(digest->message.digest.echo, NONCE);
+}
+END_TEST
+
+START_TEST(a_digest_that_returns_our_nonce_is_answered_with_all_that_is_in_the_bucket)
+{
+    hear_digest(&peers[0], lone_cookie(l, &peers[0]), l->g->view);
+    ck_assert_uint_eq(l->sent_count, 0);
+    hear_digest(&peers[0], lone_cookie(l, &peers[0]), l->g->view + 1);
     const struct sent *delta = lone_last(l, WIRE_DELTA, &peers[0]);
     ck_assert_ptr_nonnull(delta);
     ck_assert_uint_eq(delta->message.delta.flags, WIRE_WANT_BACK);
-    ck_assert_uint_eq(delta->message.delta.token, 0);
+    ck_assert_uint_eq(delta->message.delta.echo, NONCE);
     struct wire_record r;
     for (unsigned i = 0; i < PEERS; i++)
         ck_assert(sent_record(delta, peers[i].row.key, &r) && r.full);
@@ -143,14 +158,24 @@ END_TEST
 
 START_TEST(what_is_wanted_back_is_sent_once)
 {
-    struct wire_writer w = lone_begin(l, &peers[0], WIRE_DELTA);
-    wire_put(&w, 0, 4);
-    wire_put(&w, WIRE_WANT_BACK, 1);
-    wire_put(&w, 0, 1);
-    wire_put(&w, 1, 1);
+    struct wire_writer w = lone_begin_delta(l, &peers[0], WIRE_WANT_BACK);
     lone_hear(l, &peers[0], &w);
     ck_assert_uint_eq(lone_sent(l, WIRE_DELTA), 1);
     ck_assert_uint_eq(lone_last(l, WIRE_DELTA, &peers[0])->message.delta.flags, 0);
+}
+END_TEST
+
+/* Anybody may have sent it under the member's address. */
+START_TEST(a_delta_that_returns_no_nonce_of_ours_changes_and_sends_nothing)
+{
+    struct peer unknown;
+    peer_init(&unknown, 99);
+    struct wire_writer w = lone_begin_delta(l, &peers[0], WIRE_WANT_BACK);
+    w.start[WIRE_HEADER_BYTES]++;
+    ck_assert(wire_put_full(&w, &unknown.row, 0));
+    lone_hear(l, &peers[0], &w);
+    ck_assert_uint_eq(l->sent_count, 0);
+    ck_assert_int_eq(lone_status(l, &unknown), -1);
 }
 END_TEST
 
@@ -266,7 +291,7 @@ START_TEST(two_that_meet_know_all_that_either_knew)
 }
 END_TEST
 
-/* They know each other already, and have drifted apart: digest, delta, and delta back. */
+/* They know each other already, and have drifted apart: two digests, and two deltas. */
 START_TEST(an_exchange_by_digest_makes_two_views_one_and_sends_only_what_differs)
 {
     struct lone *a = lone_new(), *b = other_core();
@@ -292,7 +317,8 @@ START_TEST(an_exchange_by_digest_makes_two_views_one_and_sends_only_what_differs
     lone_hear_full(b, &many[5], &many[5], GOSSIP_ALIVE, WIRE_DELTA);
     lone_forget(a), lone_forget(b);
     a->now_us += 10000000, b->now_us += 10000000;
-    sync_compare(b->g, b->g->view, &(struct gossip_route){.addr = self.profile->addr});
+    uint32_t row = member_by_key(&b->g->members, a->g->key);
+    sync_compare(b->g, row, b->g->view, &(struct gossip_route){.addr = self.profile->addr});
     a->now_us += 1000000, b->now_us += 1000000;
     struct wire_writer w = wire_begin(l->packet, sizeof l->packet, WIRE_UPDATES,
                                       wire_cluster_hash(LONE_CLUSTER), a->g->key, a->g->view);
@@ -301,15 +327,17 @@ START_TEST(an_exchange_by_digest_makes_two_views_one_and_sends_only_what_differs
     lone_drain(b);
     ck_assert_uint_eq(lone_sent(b, WIRE_DIGEST), 1);
     carry(b, a);
-    ck_assert_uint_ge(lone_sent(a, WIRE_DELTA), 1);
+    ck_assert_uint_eq(lone_sent(a, WIRE_DIGEST), 1);
+    carry(a, b);
+    ck_assert_uint_ge(lone_sent(b, WIRE_DELTA), 1);
     struct wire_record r;
     size_t sent = 0;
-    for (size_t i = 0; i < a->sent_count; i++)
-        for (struct wire_reader at = a->sent[i].message.records; wire_next_record(&at, &r);)
-            sent += a->sent[i].message.kind == WIRE_DELTA;
+    for (size_t i = 0; i < b->sent_count; i++)
+        for (struct wire_reader at = b->sent[i].message.records; wire_next_record(&at, &r);)
+            sent += b->sent[i].message.kind == WIRE_DELTA;
     ck_assert_uint_le(sent, 40);
-    carry(a, b);
     carry(b, a);
+    carry(a, b);
     ck_assert_uint_eq(a->g->view, b->g->view);
     lone_free(a);
     lone_free(b);
@@ -318,7 +346,7 @@ END_TEST
 
 START_TEST(a_small_state_goes_in_datagrams_and_the_rest_of_a_large_one_by_stream_in_frames)
 {
-    hear_digest(&peers[0], l->g->view + 1);
+    hear_digest(&peers[0], lone_cookie(l, &peers[0]), l->g->view + 1);
     for (size_t i = 0; i < l->sent_count; i++)
         ck_assert_int_eq(l->sent[i].route.via, GOSSIP_DATAGRAM);
     static char tags[GOSSIP_TAGS_BYTES_MAX];
@@ -333,7 +361,7 @@ START_TEST(a_small_state_goes_in_datagrams_and_the_rest_of_a_large_one_by_stream
         lone_hear_full(l, &many[i], &many[i], GOSSIP_ALIVE, WIRE_UPDATES);
     }
     lone_forget(l);
-    hear_digest(&peers[0], l->g->view + 1);
+    hear_digest(&peers[0], lone_cookie(l, &peers[0]), l->g->view + 1);
     ck_assert_uint_gt(l->sent_count, SYNC_DATAGRAMS_MAX);
     size_t records = 0;
     struct wire_record r;
@@ -363,7 +391,9 @@ int main(void)
     suite_add_tcase(s, t);
     t = tcase_create("what");
     tcase_add_checked_fixture(t, setup, teardown);
-    tcase_add_test(t, an_equal_digest_is_not_answered_and_another_with_all_that_is_in_the_bucket);
+    tcase_add_test(t, an_equal_digest_is_not_answered_and_another_with_one_of_the_same_size);
+    tcase_add_test(t, a_digest_that_returns_our_nonce_is_answered_with_all_that_is_in_the_bucket);
+    tcase_add_test(t, a_delta_that_returns_no_nonce_of_ours_changes_and_sends_nothing);
     tcase_add_test(t, what_is_wanted_back_is_sent_once);
     tcase_add_test(t, an_alive_in_an_exchange_makes_a_failed_one_be_asked_and_is_not_believed);
     tcase_add_test(t, two_that_meet_know_all_that_either_knew);

@@ -51,9 +51,9 @@ static void finish(struct packet *p, const struct wire_writer *w)
 static void put_body(struct wire_writer *w, enum wire_kind kind)
 {
     static const unsigned bytes[WIRE_KINDS] = {
-        [WIRE_PING] = 13,   [WIRE_ACK] = 4,    [WIRE_EVIDENCE] = 13,
-        [WIRE_UPDATES] = 0, [WIRE_JOIN] = 4,   [WIRE_DIGEST] = 9,
-        [WIRE_DELTA] = 7,   [WIRE_REFUSE] = 8, [WIRE_LEASE] = 16,
+        [WIRE_PING] = 13,  [WIRE_ACK] = 4,        [WIRE_EVIDENCE] = 13, [WIRE_UPDATES] = 0,
+        [WIRE_JOIN] = 16,  [WIRE_DIGEST] = 25,    [WIRE_DELTA] = 19,    [WIRE_REFUSE] = 16,
+        [WIRE_LEASE] = 16, [WIRE_CHALLENGE] = 16,
     };
     for (unsigned i = 0; i < bytes[kind]; i++)
         wire_put(w, 0, 1);
@@ -171,16 +171,23 @@ START_TEST(bodies_come_back)
     ck_assert_uint_eq(m.evidence.age_ms, 567);
     ck_assert_uint_eq(m.evidence.flags, WIRE_DEGRADED);
 
-    w = begin(&p, WIRE_JOIN);
-    wire_put(&w, 0xffffffff, 4);
-    finish(&p, &w);
-    ck_assert_int_eq(decode(p.bytes, p.len, &m), GOSSIP_OK);
-    ck_assert_uint_eq(m.join.token, 0xffffffff);
+    static const enum wire_kind joins[] = {WIRE_JOIN, WIRE_CHALLENGE};
+    for (size_t i = 0; i < COUNT(joins); i++) {
+        w = begin(&p, joins[i]);
+        wire_put(&w, UINT64_MAX, 8);
+        wire_put(&w, 5, 8);
+        finish(&p, &w);
+        ck_assert_int_eq(decode(p.bytes, p.len, &m), GOSSIP_OK);
+        ck_assert_uint_eq(m.join.token, UINT64_MAX);
+        ck_assert_uint_eq(m.join.cookie, 5);
+    }
 
     w = begin(&p, WIRE_REFUSE);
+    wire_put(&w, 6, 8);
     wire_put(&w, UINT64_MAX, 8);
     finish(&p, &w);
     ck_assert_int_eq(decode(p.bytes, p.len, &m), GOSSIP_OK);
+    ck_assert_uint_eq(m.refuse.token, 6);
     ck_assert_uint_eq(m.refuse.generation, UINT64_MAX);
 }
 END_TEST
@@ -191,26 +198,32 @@ START_TEST(digests_and_deltas_of_every_size_come_back)
         struct packet p;
         struct wire_message m;
         struct wire_writer w = begin(&p, WIRE_DIGEST);
+        wire_put(&w, 7, 8);
+        wire_put(&w, 8, 8);
         wire_put(&w, log2, 1);
         for (uint64_t i = 0; i < 1u << log2; i++)
             wire_put(&w, i * 3, 8);
         finish(&p, &w);
         ck_assert_uint_le(p.len, GOSSIP_PACKET_BYTES_MAX);
         ck_assert_int_eq(decode(p.bytes, p.len, &m), GOSSIP_OK);
+        ck_assert_uint_eq(m.digest.nonce, 7);
+        ck_assert_uint_eq(m.digest.echo, 8);
         ck_assert_uint_eq(m.digest.log2, log2);
         for (uint64_t i = 0; i < 1u << log2; i++)
             ck_assert_uint_eq(m.digest.hashes[i], i * 3);
 
         size_t bits_bytes = ((1u << log2) + 7) / 8;
         w = begin(&p, WIRE_DELTA);
-        wire_put(&w, 99, 4);
+        wire_put(&w, 99, 8);
+        wire_put(&w, 98, 8);
         wire_put(&w, WIRE_WANT_BACK, 1);
         wire_put(&w, log2, 1);
         for (uint64_t i = 0; i < bits_bytes; i++)
             wire_put(&w, i + 1, 1);
         finish(&p, &w);
         ck_assert_int_eq(decode(p.bytes, p.len, &m), GOSSIP_OK);
-        ck_assert_uint_eq(m.delta.token, 99);
+        ck_assert_uint_eq(m.delta.echo, 99);
+        ck_assert_uint_eq(m.delta.nonce, 98);
         ck_assert_uint_eq(m.delta.flags, WIRE_WANT_BACK);
         ck_assert_uint_eq(m.delta.log2, log2);
         for (uint64_t i = 0; i < bits_bytes; i++)
@@ -295,7 +308,9 @@ END_TEST
 START_TEST(every_truncation_is_refused)
 {
     struct member row = row_of(&example);
-    for (int kind = WIRE_PING; kind < WIRE_LEASE; kind++) {
+    for (int kind = WIRE_PING; kind < WIRE_KINDS; kind++) {
+        if (kind == WIRE_LEASE)
+            continue; /* no records: test_wire_lease */
         struct packet p;
         struct wire_writer w = begin(&p, (enum wire_kind)kind);
         size_t whole[3];
@@ -376,7 +391,7 @@ START_TEST(unknown_flags_of_bodies_are_refused)
         {WIRE_PING, 12, WIRE_COMPLAINT},
         {WIRE_EVIDENCE, 12,
          WIRE_REACHED | WIRE_SUSPECTING | WIRE_DEGRADED | WIRE_LOSSY | WIRE_SIGN},
-        {WIRE_DELTA, 4, WIRE_WANT_BACK},
+        {WIRE_DELTA, 16, WIRE_WANT_BACK},
     };
     for (size_t i = 0; i < COUNT(bodies); i++)
         for (unsigned flags = 0; flags < 256; flags++) {
@@ -479,8 +494,10 @@ START_TEST(bucket_counts_are_bounded)
         for (unsigned log2 = WIRE_BUCKETS_LOG2_MAX + 1; log2 < 256; log2++) {
             struct packet p;
             struct wire_writer w = begin(&p, kinds[i]);
+            wire_put(&w, 0, 8);
+            wire_put(&w, 0, 8);
             if (kinds[i] == WIRE_DELTA)
-                wire_put(&w, 0, 5);
+                wire_put(&w, 0, 1);
             wire_put(&w, log2, 1);
             memset(w.at, 0, 4096);
             w.at += 4096;

@@ -1,0 +1,33 @@
+/* admission: newcomers, and what they are answered.
+ *
+ *     newcomer                    member
+ *     JOIN(token, 0)         ->                     by stream the handshake is the proof,
+ *                            <-   CHALLENGE(token, cookie)       and these two are left out
+ *     JOIN(token, cookie)    ->
+ *                            <-   DELTA(echo: token), the whole state
+ *                            or   REFUSE(token), the record of the holder of its name or id
+ *
+ * A newcomer takes neither name nor id from a live member, whatever age it claims. The one that is
+ * refused asks the holder itself (contest.h). A host that has moved to another address is let in
+ * once it has failed at the old one. */
+#ifndef GOSSIP_ADMISSION_H
+#define GOSSIP_ADMISSION_H
+
+#include "gossip/wire.h"
+
+/* A JOIN has come. */
+void admission_request(struct gossip *g, const struct wire_message *join,
+                       const struct gossip_route *from);
+/* A CHALLENGE has come. */
+void admission_challenged(struct gossip *g, const struct wire_message *challenge,
+                          const struct gossip_route *from);
+/* A REFUSE has come. */
+void admission_refused(struct gossip *g, const struct wire_message *refuse,
+                       const struct gossip_route *from);
+/* A DIGEST has come: a sender that is not known here is asked to introduce itself. */
+void admission_digest(struct gossip *g, const struct wire_message *digest,
+                      const struct gossip_route *from);
+/* A contest over our id has ended: we go above the other's generation. */
+void admission_outdo(struct gossip *g);
+
+#endif
