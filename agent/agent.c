@@ -1,61 +1,24 @@
 #include "agent/agent.h"
 
 #include "agent/base/address.h"
-#include "agent/base/clock.h"
 #include "agent/base/log.h"
 #include "agent/base/notify.h"
 #include "agent/control/control.h"
+#include "agent/leave.h"
 #include "agent/net/dial.h"
+#include "agent/peers.h"
 #include "agent/reload.h"
 #include "agent/scripts/handler.h"
-#include "agent/state/store.h"
-#include "agent/vip/locks.h"
-#include "agent/vip/quorum.h"
-#include "agent/vip/vips.h"
 
-#include <assert.h>
 #include <event2/event.h>
-#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <time.h>
-#include <unistd.h>
 
 enum {
-    SAVE_DELAY_US = 50000, /* a change of members seldom comes alone */
-    SAVE_PERIOD_S = 5,
     FLUSH_MS = 100,         /* a last moment for answers on their way to clients */
-    HAND_OVER_S = 2,        /* at the end, for the addresses to be given up */
-    LOOK_PERIOD_S = 10,     /* whether detect can be kept; */
-    ADVICE_PERIOD_S = 3600, /* and so often at most it is said that it cannot */
-    STATUS_TAKEN = 3,       /* the name, or the identity: starting again would not help */
+    ADVISE_PERIOD_S = 10,   /* whether detect can be kept; */
+    ADVICE_PERIOD_S = 3600, /* and that it cannot is said so often at most */
 };
-
-static void say(enum event_kind kind, const struct gossip_member *member,
-                const struct vip_record *vip)
-{
-    static const char remark[] = "; it lives, but not all who watch it can reach it: is a link cut "
-                                 "one way, or losing packets?";
-    bool is_trouble = kind == EVENT_MEMBER_UNREACHABLE; /* which no agent can do anything about */
-    char addr[ADDRESS_TEXT_BYTES];
-    if (event_kind_is_of_member(kind))
-        log_write(is_trouble ? LOG_LEVEL_WARN : LOG_LEVEL_INFO, "%s: %s %s%s",
-                  event_kind_text(kind), member->profile->name,
-                  address_text(member->profile->addr.ip, member->profile->addr.port, addr),
-                  is_trouble ? remark : "");
-    else if (vip)
-        log_write(kind == EVENT_VIP_CONFLICT ? LOG_LEVEL_ERROR : LOG_LEVEL_INFO,
-                  "%s: %s, %s on %s: held by %s, epoch %" PRIu64, event_kind_text(kind), vip->name,
-                  vip->address, vip->interface, *vip->holder ? vip->holder : "nobody", vip->epoch);
-    else
-        log_write(kind == EVENT_QUORUM_LOST ? LOG_LEVEL_WARN : LOG_LEVEL_INFO, "%s: %s",
-                  event_kind_text(kind),
-                  kind == EVENT_QUORUM_LOST
-                      ? "too few voters are alive and agree for any address to be held"
-                      : "enough voters are alive and agree");
-}
 
 /* The name is taken, or the id: who came later stops, so that the first is not disturbed. */
 static void on_taken(void *arg, const struct gossip_event *event)
@@ -72,63 +35,8 @@ static void on_taken(void *arg, const struct gossip_event *event)
         log_error("an agent at %s runs with this one's identity; if %s was copied from another "
                   "host, empty it and start again",
                   address_text(event->addr.ip, event->addr.port, addr), a->config->state_dir);
-    a->exit_status = STATUS_TAKEN;
+    a->exit_status = AGENT_EXIT_TAKEN;
     event_base_loopbreak(host_base(a->host));
-}
-
-/* The addresses to rejoin by: a random few if there are more than are kept. Alone, or the only one
- * left: whoever was known last is better than nobody. */
-static void save_peers(struct agent *a)
-{
-    struct gossip_addr peers[STORE_PEERS_MAX];
-    size_t cursor = 0, seen = 0;
-    struct gossip_member m;
-    const struct gossip_profile *self = gossip_self(a->gossip).profile;
-    while (gossip_next_member(a->gossip, &cursor, &m)) {
-        if (m.status > GOSSIP_SUSPECT || m.profile == self)
-            continue;
-        size_t at = seen++;
-        if (at >= STORE_PEERS_MAX)
-            at = (size_t)random() % seen; /* reservoir sampling */
-        if (at < STORE_PEERS_MAX)
-            peers[at] = m.profile->addr;
-    }
-    a->saved_us = host_now_us();
-    if (seen > 0)
-        store_save_peers(a->store, a->files, peers,
-                         seen < STORE_PEERS_MAX ? seen : STORE_PEERS_MAX);
-}
-
-static void on_save(int fd, short what, void *arg)
-{
-    (void)fd, (void)what;
-    save_peers(arg);
-}
-
-/* Soon after the first change, so that an agent killed young still knows whom to rejoin by; then
- * seldom, for a large cluster changes all the time. */
-static void save_soon(struct agent *a)
-{
-    bool lately = a->saved_us && host_now_us() - a->saved_us < SAVE_PERIOD_S * 1000000;
-    struct timeval delay = {.tv_sec = lately ? SAVE_PERIOD_S : 0,
-                            .tv_usec = lately ? 0 : SAVE_DELAY_US};
-    if (!event_pending(a->save, EV_TIMEOUT, NULL))
-        event_add(a->save, &delay);
-}
-
-static void on_change(void *arg, const struct journal_entry *entry)
-{
-    if (entry && event_kind_is_of_member(entry->kind))
-        save_soon(arg);
-}
-
-static void on_log(void *arg, const struct journal_entry *entry)
-{
-    (void)arg;
-    if (entry)
-        say(entry->kind, &entry->member, entry->vip);
-    else
-        log_error("a change is lost: out of memory");
 }
 
 static void on_events(void *arg, const struct journal_entry *entry)
@@ -154,63 +62,40 @@ static void on_datagrams(void *arg, const struct gossip_event *event)
         log_info("%s: answers on UDP again", p->name);
 }
 
-static void on_gone(void *arg, const struct gossip_event *event)
+static void on_left(void *arg)
 {
     const struct agent *a = arg;
-    (void)event;
     event_base_loopexit(host_base(a->host), &(struct timeval){.tv_usec = FLUSH_MS * 1000});
 }
 
-/* A last moment for the heirs to be told. */
-static void leave_now(struct agent *a)
-{
-    a->left = true;
-    handlers_stop(a->handlers);
-    gossip_leave(host_core(a->host), host_now_us());
-}
-
-static void on_settle(void *arg)
-{
-    struct agent *a = arg;
-    if (host_is_leaving(a->host) && !a->left && vips_are_down(a->vips))
-        leave_now(a);
-}
-
-/* The addresses go on to others first. A steward that does not let go of them is not waited for
- * longer than they last anyway. */
 void agent_leave(struct agent *a)
 {
-    if (host_is_leaving(a->host))
-        return;
-    host_set_leaving(a->host);
-    log_info("leaving");
-    notify_send("STOPPING=1");
-    save_peers(a);
-    vips_stop(a->vips);
-    event_add(a->hand_over, &(struct timeval){.tv_sec = HAND_OVER_S});
+    if (!host_is_leaving(a->host))
+        peers_save(a->peers);
+    leave_begin(a->leave);
 }
 
+/* Without a steward no address is held and no script is run here, and the others should know. */
 void agent_lost_steward(void *arg)
 {
     struct agent *a = arg;
-    if (!notify_has_supervisor())
+    if (a->exit_status == AGENT_EXIT_STEWARD)
         return;
-    a->exit_status = EXIT_FAILURE;
+    log_error("the steward is gone: no address can be held here and no script be run; leaving, to "
+              "be started again");
+    a->exit_status = AGENT_EXIT_STEWARD;
+    leave_hurry(a->leave);
     agent_leave(a);
-}
-
-static void on_hand_over(int fd, short what, void *arg)
-{
-    struct agent *a = arg;
-    (void)fd, (void)what;
-    if (!a->left)
-        leave_now(a);
 }
 
 static void on_stop_signal(int signal, short what, void *arg)
 {
+    struct agent *a = arg;
     (void)signal, (void)what;
-    agent_leave(arg);
+    if (host_is_leaving(a->host))
+        leave_hurry(a->leave); /* asked for once more: somebody does not want to wait */
+    else
+        agent_leave(a);
 }
 
 static void on_reloaded(void *arg, bool ok, const char *error)
@@ -227,8 +112,16 @@ static void on_hangup(int signal, short what, void *arg)
     reload_begin(a->reloads, on_reloaded, NULL);
 }
 
+bool agent_start_leave(struct agent *a, char *error)
+{
+    a->leave = leave_new(a->host, a->vips, a->handlers, on_left, a);
+    if (!a->leave)
+        snprintf(error, HOST_ERROR_BYTES, "out of memory");
+    return a->leave;
+}
+
 /* What detect can be is known only once answers are measured, and changes with the network. */
-static void on_look(int fd, short what, void *arg)
+static void on_advise(int fd, short what, void *arg)
 {
     struct agent *a = arg;
     char advice[CONFIG_ERROR_BYTES];
@@ -281,53 +174,42 @@ const struct control_requests agent_requests = {
     .forget = forget_request,
 };
 
-static void add_event(struct agent *a, struct event **event, int fd, short what,
-                      event_callback_fn callback)
+static bool add_event(struct agent *a, struct event **event, int fd, short what,
+                      event_callback_fn callback, const struct timeval *every)
 {
     *event = event_new(host_base(a->host), fd, what, callback, a);
-    assert(*event);
+    return *event && event_add(*event, every) == 0;
 }
 
 static void listen_to_core(struct agent *a)
 {
-    static const enum gossip_event_kind taken[] = {GOSSIP_EVENT_NAME_TAKEN, GOSSIP_EVENT_ID_TAKEN},
-                                        datagrams[] = {GOSSIP_EVENT_DATAGRAMS_LOST,
-                                                       GOSSIP_EVENT_DATAGRAMS_PASS};
-    for (size_t i = 0; i < 2; i++) {
-        host_on_event(a->host, taken[i], on_taken, a);
-        host_on_event(a->host, datagrams[i], on_datagrams, a);
-    }
-    host_on_event(a->host, GOSSIP_EVENT_GONE, on_gone, a);
-    host_subscribe(a->host, HOST_LOG, on_log, a);
+    host_on_event(a->host, GOSSIP_EVENT_NAME_TAKEN, on_taken, a);
+    host_on_event(a->host, GOSSIP_EVENT_ID_TAKEN, on_taken, a);
+    host_on_event(a->host, GOSSIP_EVENT_DATAGRAMS_LOST, on_datagrams, a);
+    host_on_event(a->host, GOSSIP_EVENT_DATAGRAMS_PASS, on_datagrams, a);
     host_subscribe(a->host, HOST_EVENTS, on_events, a->events);
     host_subscribe(a->host, HOST_SCRIPTS, on_scripts, a->handlers);
-    host_subscribe(a->host, HOST_AGENT, on_change, a);
-    host_on_settle(a->host, HOST_AGENT, on_settle, a);
 }
 
 bool agent_watch(struct agent *a, char *error)
 {
-    (void)error;
-    listen_to_core(a);
-    add_event(a, &a->save, -1, EV_TIMEOUT, on_save);
-    add_event(a, &a->hand_over, -1, EV_TIMEOUT, on_hand_over);
-    add_event(a, &a->look, -1, EV_PERSIST, on_look);
-    event_add(a->look, &(struct timeval){.tv_sec = LOOK_PERIOD_S});
     static const struct {
         int signal;
         event_callback_fn callback;
     } signals[] = {{SIGTERM, on_stop_signal}, {SIGINT, on_stop_signal}, {SIGHUP, on_hangup}};
-    for (size_t i = 0; i < sizeof signals / sizeof *signals; i++) {
-        add_event(a, &a->signals[i], signals[i].signal, EV_SIGNAL | EV_PERSIST,
-                  signals[i].callback);
-        event_add(a->signals[i], NULL);
-    }
+    struct timeval advise = {.tv_sec = ADVISE_PERIOD_S};
     int64_t watchdog_us = notify_watchdog_us();
-    if (watchdog_us > 0) {
-        add_event(a, &a->watchdog, -1, EV_PERSIST, on_watchdog);
-        event_add(a->watchdog, &(struct timeval){watchdog_us / 1000000, watchdog_us % 1000000});
-    }
-    return true;
+    struct timeval watchdog = {watchdog_us / 1000000, watchdog_us % 1000000};
+    bool ok =
+        add_event(a, &a->advise, -1, EV_PERSIST, on_advise, &advise) &&
+        (watchdog_us <= 0 || add_event(a, &a->watchdog, -1, EV_PERSIST, on_watchdog, &watchdog));
+    for (size_t i = 0; ok && i < sizeof signals / sizeof *signals; i++)
+        ok = add_event(a, &a->signals[i], signals[i].signal, EV_SIGNAL | EV_PERSIST,
+                       signals[i].callback, NULL);
+    if (!ok)
+        snprintf(error, HOST_ERROR_BYTES, "cannot watch for signals: out of memory");
+    listen_to_core(a);
+    return ok;
 }
 
 static void free_event(struct event *event)
@@ -340,9 +222,7 @@ void agent_unwatch(struct agent *a)
 {
     for (size_t i = 0; i < sizeof a->signals / sizeof *a->signals; i++)
         free_event(a->signals[i]);
-    free_event(a->save);
-    free_event(a->hand_over);
-    free_event(a->look);
+    free_event(a->advise);
     free_event(a->watchdog);
 }
 

@@ -15,7 +15,9 @@ struct dials;
 struct event;
 struct events;
 struct handlers;
+struct leave;
 struct locks;
+struct peers;
 struct quorum;
 struct reloads;
 struct runner_link;
@@ -25,6 +27,13 @@ struct stream;
 struct udp;
 struct vips;
 struct worker;
+
+/* Exit statuses beside EXIT_SUCCESS and EXIT_FAILURE; musterd.8 lists them. */
+enum {
+    AGENT_EXIT_CONFIGURATION = 2,
+    AGENT_EXIT_TAKEN = 3,   /* the name, or the identity: starting again would not help */
+    AGENT_EXIT_STEWARD = 4, /* there is no steward: starting again would */
+};
 
 struct agent {
     struct host *host;
@@ -48,14 +57,12 @@ struct agent {
     struct dials *dials;
     struct events *events;
     struct control *control;
-    struct event *hand_over;  /* the addresses are waited for no longer */
-    struct event *save;       /* the members' addresses, a moment after a change */
-    struct event *look;       /* now and then, at how long answers take */
+    struct peers *peers;
+    struct leave *leave;
+    struct event *advise;     /* now and then, by how long answers take */
     struct event *watchdog;   /* systemd's; NULL without */
     struct event *signals[3]; /* SIGTERM, SIGINT, SIGHUP */
-    int64_t saved_us;         /* the addresses to rejoin by; 0: not yet */
     int64_t advised_us;       /* that detect cannot be kept; 0: not yet */
-    bool left;                /* the leave is announced */
     int exit_status;
 };
 
@@ -88,6 +95,7 @@ void agent_leave(struct agent *a);
 void agent_lost_steward(void *arg);
 
 /* What wakes the agent up: times and signals. Rows of the table. */
+bool agent_start_leave(struct agent *a, char *error);
 bool agent_watch(struct agent *a, char *error);
 void agent_unwatch(struct agent *a);
 /* What control may ask for. */

@@ -4,11 +4,14 @@
 #include "agent/base/directory.h"
 #include "agent/base/error.h"
 #include "agent/base/worker.h"
+#include "agent/change_log.h"
 #include "agent/control/control.h"
+#include "agent/leave.h"
 #include "agent/net/dial.h"
 #include "agent/net/net.h"
 #include "agent/net/stream.h"
 #include "agent/net/udp.h"
+#include "agent/peers.h"
 #include "agent/reload.h"
 #include "agent/scripts/hooks.h"
 #include "agent/scripts/runner_link.h"
@@ -70,6 +73,7 @@ static bool start_host(struct agent *a, char *error)
         return false;
     }
     host_set_config(a->host, a->config);
+    change_log_start(a->host);
     return true;
 }
 
@@ -127,7 +131,7 @@ static void stop_workers(struct agent *a)
 
 static bool start_runner(struct agent *a, char *error)
 {
-    a->runner = runner_link_new(host_base(a->host), a->runner_fd);
+    a->runner = runner_link_new(host_base(a->host), a->runner_fd, agent_lost_steward, a);
     a->runner_fd = -1;
     return a->runner || no_memory(error);
 }
@@ -392,6 +396,22 @@ static void stop_reloads(struct agent *a)
     reload_free(a->reloads);
 }
 
+static bool start_peers(struct agent *a, char *error)
+{
+    a->peers = peers_new(a->host, a->store, a->files);
+    return a->peers || no_memory(error);
+}
+
+static void stop_peers(struct agent *a)
+{
+    peers_free(a->peers);
+}
+
+static void stop_leave(struct agent *a)
+{
+    leave_free(a->leave);
+}
+
 /* Each row may use those above it. The workers are above all that give them jobs, and must have
  * ended before any of that is freed: hence the row "jobs". What is started below it takes back,
  * when it stops, what it still waits for. */
@@ -407,6 +427,8 @@ const struct agent_row agent_rows[] = {
     {"locks", start_locks, stop_locks},
     {"vips", start_vips, stop_vips},
     {"quorum", start_quorum, stop_quorum},
+    {"peers", start_peers, stop_peers},
+    {"leave", agent_start_leave, stop_leave},
     {"dials", start_dials, stop_dials},
     {"reloads", start_reloads, stop_reloads},
     {"jobs", NULL, stop_workers},

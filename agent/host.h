@@ -73,7 +73,8 @@ enum host_module {
     HOST_QUORUM,
     HOST_VIPS,
     HOST_RELOAD,
-    HOST_AGENT,
+    HOST_PEERS,
+    HOST_LEAVE,
     HOST_MODULES
 };
 

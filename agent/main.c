@@ -13,8 +13,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { EXIT_CONFIGURATION = 2 };
-
 /* What the steward is to know of it; all of it zero before. False: out of memory. */
 static bool fill_plan(const struct config *c, struct steward_plan *plan)
 {
@@ -37,7 +35,8 @@ static bool load_plan(void *arg, struct steward_plan *into, char *error)
     return ok;
 }
 
-/* Its pid, and our ends of the sockets to it; 0: there is none, which is said. */
+/* Its pid, and our ends of the sockets to it; 0: there is none, which is said. Without one no
+ * address is held and no script is run: an agent that went on would only look well. */
 static pid_t start_steward(const struct config *c, struct config_options *options,
                            struct steward_ends *ends)
 {
@@ -51,7 +50,7 @@ static pid_t start_steward(const struct config *c, struct config_options *option
     if (pid > 0)
         return pid;
     fprintf(stderr,
-            "musterd: cannot start the steward: %s; no address is held here, and no script "
+            "musterd: cannot start the steward: %s; without it no address is held and no script "
             "is run\n",
             strerror(error));
     return 0;
@@ -68,9 +67,9 @@ static void say_user(const struct config *c, const struct config_options *o)
                  "root");
 }
 
-/* All before there is any thread. */
-static bool prepare(const struct config *config, struct config_options *options,
-                    struct steward_ends *ends, pid_t *steward)
+/* All before there is any thread. EXIT_SUCCESS, or the status to exit with. */
+static int prepare(const struct config *config, struct config_options *options,
+                   struct steward_ends *ends, pid_t *steward)
 {
     _Static_assert(PRIVILEGE_ERROR_BYTES >= ERROR_BYTES, "one buffer serves both");
     char error[PRIVILEGE_ERROR_BYTES];
@@ -80,18 +79,20 @@ static bool prepare(const struct config *config, struct config_options *options,
     if (!directory_is_free(config->run_dir, "-r", error) ||
         !directory_is_free(config->state_dir, "-s", error)) {
         fprintf(stderr, "musterd: %s\n", error);
-        return false;
+        return EXIT_FAILURE;
     }
     *steward = start_steward(config, options, ends);
+    if (*steward == 0)
+        return AGENT_EXIT_STEWARD;
     if (!privilege_drop(config, error))
         fprintf(stderr, "musterd: %s\n", error);
     else if (!log_open(config->log_level))
         fprintf(stderr, "musterd: cannot start a thread for the log\n");
     else
-        return true;
+        return EXIT_SUCCESS;
     close(ends->vips);
     close(ends->scripts);
-    return false;
+    return EXIT_FAILURE;
 }
 
 static int serve(struct config *config, struct config_options *options,
@@ -114,8 +115,8 @@ static int run(struct config *config, struct config_options *options)
 {
     struct steward_ends ends;
     pid_t steward;
-    int status = EXIT_FAILURE;
-    bool ready = prepare(config, options, &ends, &steward);
+    int status = prepare(config, options, &ends, &steward);
+    bool ready = status == EXIT_SUCCESS;
     if (ready)
         status = serve(config, options, &ends);
     else
@@ -137,7 +138,7 @@ int main(int argc, char **argv)
     struct config *config = config_load(&options, error);
     if (!config) {
         fprintf(stderr, "%s\n", error);
-        return EXIT_CONFIGURATION;
+        return AGENT_EXIT_CONFIGURATION;
     }
     if (!options.check)
         return run(config, &options);

@@ -2,6 +2,7 @@
 
 #include "agent/base/log.h"
 #include "agent/scripts/handler_run.h"
+#include "agent/scripts/runner_link.h"
 
 #include <assert.h>
 #include <event2/event.h>
@@ -24,7 +25,7 @@ struct handler {
     TAILQ_ENTRY(handler) link;
     struct handlers *owner;
     struct handler_spec spec;
-    bool retired;                  /* configured no longer, here until its run ends */
+    bool retired;                  /* configured no longer, here until its queue has been run */
     struct queue queue;            /* oldest first */
     struct queue buckets[BUCKETS]; /* the same by member, each oldest first */
     struct event *start;           /* pending whenever something waits and nothing runs */
@@ -39,6 +40,9 @@ struct handlers {
     struct runner_link *runner;
     char *self, *run_dir;
     rlim_t descriptors;
+    void (*idle)(void *arg); /* NULL: nobody is told */
+    void *idle_arg;
+    bool stopped;
     struct handler_list list; /* in the configuration's order, among retired ones */
 };
 
@@ -129,6 +133,26 @@ static void schedule(struct handler *h, long delay_ms)
 
 static void handler_free(struct handler *h);
 
+/* After a run, or after one could not be started. A retired handler with nothing left is freed. */
+static void go_on(struct handler *h, long delay_ms)
+{
+    const struct handlers *hs = h->owner;
+    schedule(h, delay_ms);
+    if (h->retired && !h->run && TAILQ_EMPTY(&h->queue))
+        handler_free(h);
+    if (hs->idle && handlers_are_idle(hs))
+        hs->idle(hs->idle_arg);
+}
+
+static void drop_queue(struct handler *h, const char *why)
+{
+    if (h->stats.waiting > 0)
+        log_warn("handler \"%s\": %zu changes that waited are not run: %s", h->spec.name,
+                 h->stats.waiting, why);
+    queue_clear(h);
+    event_del(h->start);
+}
+
 static void on_done(void *arg, const struct handler_result *result)
 {
     struct handler *h = arg;
@@ -138,10 +162,7 @@ static void on_done(void *arg, const struct handler_result *result)
     h->stats.timeouts += result->timed_out;
     h->stats.last_status = result->status;
     h->stats.last_duration_us = result->duration_us;
-    if (h->retired)
-        handler_free(h);
-    else
-        schedule(h, 0);
+    go_on(h, 0);
 }
 
 static void on_start(evutil_socket_t fd, short what, void *arg)
@@ -164,10 +185,12 @@ static void on_start(evutil_socket_t fd, short what, void *arg)
     h->run = handler_run_start(h->owner->base, h->owner->runner, &order, on_done, h);
     if (h->run) {
         queue_remove(h, first);
-    } else {
-        h->stats.failures++;
-        schedule(h, RETRY_MS);
+        return;
     }
+    h->stats.failures++;
+    if (!runner_link_is_up(h->owner->runner))
+        drop_queue(h, "there is no steward");
+    go_on(h, RETRY_MS);
 }
 
 /* ---- specs ---- */
@@ -245,16 +268,6 @@ static void configure_one(struct handlers *hs, const struct handler_spec *wanted
     TAILQ_INSERT_TAIL(&hs->list, h, link);
 }
 
-static void retire(struct handler *h)
-{
-    h->retired = true;
-    if (h->stats.waiting > 0)
-        log_warn("handler \"%s\": %zu changes that waited are not run", h->spec.name,
-                 h->stats.waiting);
-    queue_clear(h);
-    event_del(h->start);
-}
-
 void handlers_configure(struct handlers *hs, const struct handler_spec *specs, size_t count)
 {
     struct handler *h, *next;
@@ -264,22 +277,34 @@ void handlers_configure(struct handlers *hs, const struct handler_spec *specs, s
         configure_one(hs, &specs[i]);
     for (h = TAILQ_FIRST(&hs->list); h; h = next) {
         next = TAILQ_NEXT(h, link);
-        if (!h->retired)
-            continue;
-        retire(h);
-        if (!h->run)
+        if (h->retired && !h->run && TAILQ_EMPTY(&h->queue))
             handler_free(h);
     }
 }
 
 void handlers_stop(struct handlers *hs)
 {
+    hs->stopped = true;
     for (struct handler *h = TAILQ_FIRST(&hs->list); h; h = TAILQ_NEXT(h, link)) {
-        if (!h->retired)
-            retire(h);
+        drop_queue(h, "the agent stops");
         if (h->run)
             handler_run_stop(h->run);
     }
+}
+
+bool handlers_are_idle(const struct handlers *hs)
+{
+    const struct handler *h;
+    TAILQ_FOREACH (h, &hs->list, link)
+        if (h->run || !TAILQ_EMPTY(&h->queue))
+            return false;
+    return true;
+}
+
+void handlers_on_idle(struct handlers *hs, void (*idle)(void *arg), void *arg)
+{
+    hs->idle = idle;
+    hs->idle_arg = arg;
 }
 
 struct handlers *handlers_new(struct event_base *base, struct runner_link *runner, const char *self,
@@ -317,7 +342,7 @@ void handlers_free(struct handlers *hs)
 void handlers_publish(struct handlers *hs, const struct journal_entry *entry)
 {
     for (struct handler *h = TAILQ_FIRST(&hs->list); h; h = TAILQ_NEXT(h, link)) {
-        if (h->retired || !wants(&h->spec, entry))
+        if (hs->stopped || h->retired || !wants(&h->spec, entry))
             continue;
         queue_add(h, entry);
         schedule(h, 0);

@@ -35,8 +35,15 @@ void handlers_stop(struct handlers *h);
 void handlers_free(struct handlers *h);
 
 /* Takes on the configured handlers (specs copied). Those of unchanged name keep their queue and
- * what they run; those that are gone finish what runs and are dropped. */
+ * what they run; those that are gone take no further changes, and are dropped once the changes that
+ * they have are run. */
 void handlers_configure(struct handlers *h, const struct handler_spec *specs, size_t count);
+
+/* True: nothing runs, and nothing waits to be run. */
+bool handlers_are_idle(const struct handlers *h);
+/* Has idle called, from the loop, whenever the last run has ended and nothing waits. NULL: not any
+ * more. It must not free the handlers. */
+void handlers_on_idle(struct handlers *h, void (*idle)(void *arg), void *arg);
 
 /* Offers a change to every handler whose `on` and `match` fit it. */
 void handlers_publish(struct handlers *h, const struct journal_entry *entry);

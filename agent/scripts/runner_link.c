@@ -1,7 +1,5 @@
 #include "agent/scripts/runner_link.h"
 
-#include "agent/base/log.h"
-
 #include <errno.h>
 #include <event2/event.h>
 #include <stdlib.h>
@@ -16,7 +14,9 @@ struct run {
 };
 
 struct runner_link {
-    int fd;
+    int fd; /* -1: there is no runner */
+    runner_lost_fn *lost;
+    void *lost_arg;
     struct event *readable;
     uint32_t last_id;
     struct run runs[RUNNER_RUNS_MAX];
@@ -78,7 +78,6 @@ static void take(struct runner_link *l, const struct runner_report *report, int 
 
 static void lose(struct runner_link *l)
 {
-    log_error("the steward is gone: no script can be run until the agent starts again");
     event_free(l->readable);
     l->readable = NULL;
     close(l->fd);
@@ -86,6 +85,7 @@ static void lose(struct runner_link *l)
     for (size_t i = 0; i < RUNNER_RUNS_MAX; i++)
         end(l, l->runs[i].id, false, EPIPE);
     end_reload(l, EPIPE, NULL);
+    l->lost(l->lost_arg);
 }
 
 /* As recv; *fd is the descriptor that came along, to be closed, or -1. */
@@ -210,12 +210,13 @@ void runner_link_forget_reload(struct runner_link *l)
     l->reloaded = NULL;
 }
 
-struct runner_link *runner_link_new(struct event_base *base, int fd)
+struct runner_link *runner_link_new(struct event_base *base, int fd, runner_lost_fn *lost,
+                                    void *arg)
 {
     struct runner_link *l = calloc(1, sizeof *l);
     if (!l)
         return NULL;
-    l->fd = fd;
+    *l = (struct runner_link){.fd = fd, .lost = lost, .lost_arg = arg};
     if (fd < 0)
         return l;
     l->readable = event_new(base, fd, EV_READ | EV_PERSIST, on_readable, l);
@@ -235,4 +236,9 @@ void runner_link_free(struct runner_link *l)
     if (l->fd >= 0)
         close(l->fd);
     free(l);
+}
+
+bool runner_link_is_up(const struct runner_link *l)
+{
+    return l->fd >= 0;
 }

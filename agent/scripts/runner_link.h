@@ -7,9 +7,15 @@
 struct event_base;
 struct runner_link;
 
+/* Called once, from the loop: the runner is gone. All that waited for it was told before. */
+typedef void runner_lost_fn(void *arg);
 /* fd: our end (taken), non-blocking; -1: there is no runner, and nothing runs. NULL: no memory. */
-struct runner_link *runner_link_new(struct event_base *base, int fd);
+struct runner_link *runner_link_new(struct event_base *base, int fd, runner_lost_fn *lost,
+                                    void *arg);
 void runner_link_free(struct runner_link *l);
+
+/* False: there is no runner (any more). */
+bool runner_link_is_up(const struct runner_link *l);
 
 /* From the loop, once: value is a status of waitpid if it has run, else an errno. A runner that is
  * gone is EPIPE. */

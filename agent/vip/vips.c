@@ -290,7 +290,6 @@ static void on_ready(struct vips *v, const struct steward_report *report)
 
 static void lose_steward(struct vips *v)
 {
-    log_error("the steward is gone: no address can be held here until the agent starts again");
     event_free(v->readable);
     v->readable = NULL;
     close(v->fd);

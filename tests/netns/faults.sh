@@ -15,6 +15,7 @@ link_silent           fast  its packets are lost, and nobody notices
 link_cut_300ms        fast  the cable, with a lease of 300 ms
 move                  fast  muster vip move
 sigterm               fast  SIGTERM to the holder
+sigterm_hook          fast  SIGTERM to the holder, whose hook takes a second, or hangs
 drain                 fast  muster drain
 kill_agent            fast  kill -9 of the agent
 kill_both             fast  kill -9 of agent and steward

@@ -359,6 +359,36 @@ row_hung_hook() {
     claim 'all see all' sees_count "$AT" alive 3
     fails_over 1500 kill_only
 }
+
+# ---- what is run on the way out ----
+
+# Each change takes a second, and is written down with its host when it has been dealt with; what is
+# released by a host that has "$T/HOST/hang" never is.
+with_slow_hooks() {
+    local host
+    printf '%s\n' '#!/bin/sh' "cd '$T'" \
+        '[ "$MUSTER_EVENT" = vip-released ] && [ -e "$MUSTER_SELF/hang" ] && exec sleep 1000' \
+        'sleep 1; echo "$MUSTER_SELF $MUSTER_EVENT" >>hooked' >"$T/slow"
+    chmod 755 "$T/slow"
+    : >"$T/hooked"
+    for host in "${HOSTS[@]}"; do
+        configure "$host" "$(quorum_text; vip_text web "$VIP/32" "hook = \"$T/slow\"  timeout = \"3s\"")"
+    done
+}
+row_sigterm_hook() {
+    special=with_slow_hooks fresh 1s
+    claim 'all is well at first' wait_for 15 is_steady
+    wait_for 5 grep -q vip-acquired "$T/hooked"
+    fails_over 50 terminate
+    claim 'the hook ran at the planned stop' grep -qx "$AT vip-released" "$T/hooked"
+    claim 'nothing was left out' eval '! log_has "$AT" "not run"'
+    start "$AT"
+    claim 'all is well again' wait_for 15 is_steady
+    AT=$(holder)
+    : >"$T/$AT/hang"
+    fails_over 50 terminate
+    claim 'a hook that hangs is ended at its timeout' log_has "$AT" 'after its timeout'
+}
 with_blocked_logs() {
     local host
     for host in "${HOSTS[@]}"; do

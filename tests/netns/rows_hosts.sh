@@ -45,7 +45,10 @@ row_kill_steward() {
     standard 1s && fails_over 1500 eval 'kill -9 "${STEWARD[$AT]}" #'
     claim 'the kernel removes the address' wait_for 4 eval "! carries $AT"
     claim 'the agent says so' log_has "$AT" 'the steward is gone'
-    kill_agent "$AT" TERM
+    claim 'and leaves' wait_for 4 eval 'gone "${PID[$AT]}"'
+    runs "$AT" && kill -KILL "${PID[$AT]}"
+    reap_agent "$AT"
+    claim 'with an exit status of its own' [ "$exited" = 4 ]
 }
 row_kill_restart() {
     standard 1s && begin

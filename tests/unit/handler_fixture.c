@@ -7,6 +7,7 @@
 #include "tests/unit/fake_log.h"
 
 #include <poll.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -63,6 +64,19 @@ static bool load_scripts(void *arg, struct script_list *into, char *error)
     return ok;
 }
 
+runner_lost_fn *fixture_on_lost;
+
+static void on_lost(void *arg)
+{
+    if (fixture_on_lost)
+        fixture_on_lost(arg);
+}
+
+void kill_runner(void)
+{
+    kill(runner_pid, SIGKILL);
+}
+
 static void run_runner(int fd)
 {
     struct script_list none = {.count = 0};
@@ -86,7 +100,7 @@ void begin_handlers(void)
         run_runner(pair[1]);
     }
     close(pair[1]);
-    runner = runner_link_new(base, pair[0]);
+    runner = runner_link_new(base, pair[0], on_lost, NULL);
     handlers = handlers_new(base, runner, "self1", "/run/muster1", RLIM_INFINITY);
     ck_assert_ptr_nonnull(handlers);
 }

@@ -3,6 +3,7 @@
 #define MUSTER_HANDLER_FIXTURE_H
 
 #include "agent/scripts/handler.h"
+#include "agent/scripts/runner_link.h"
 
 #include <check.h>
 #include <event2/event.h>
@@ -36,6 +37,9 @@ void know(const struct handler_spec *specs, size_t count);
 void begin_handlers(void);
 /* As they were begun, to be begun again. */
 void end_handlers(void);
+/* Kills the runner, as a steward may be; fixture_on_lost (NULL: nobody) is told. */
+void kill_runner(void);
+extern runner_lost_fn *fixture_on_lost;
 /* Configures this one and no other. */
 void configure(struct handler_spec s);
 /* Configures it, publishes one change, runs until it was run. */

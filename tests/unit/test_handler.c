@@ -6,6 +6,7 @@
 #include "tests/unit/unit.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -172,7 +173,7 @@ START_TEST(a_handler_of_the_same_name_keeps_its_queue_and_its_run)
 }
 END_TEST
 
-START_TEST(a_handler_that_is_gone_finishes_what_runs)
+START_TEST(a_handler_that_is_gone_runs_what_it_has_and_takes_nothing_more)
 {
     struct handler_stats s;
     configure(spec("gated", gated()));
@@ -183,9 +184,10 @@ START_TEST(a_handler_that_is_gone_finishes_what_runs)
     ck_assert(!handlers_stats(handlers, 0, &s));
     publish("db3");
     open_gate();
-    RUN_UNTIL(strchr(contents("out"), '\n'));
-    RUN_UNTIL(fake_log_count("exit status 0") == 1);
-    ck_assert_str_eq(contents("out"), "1 db1\n");
+    RUN_UNTIL(handlers_are_idle(handlers));
+    ck_assert_uint_eq(fake_log_count("exit status 0"), 2);
+    ck_assert_str_eq(contents("out"), "1 db1\n2 db2\n");
+    ck_assert_uint_eq(fake_log_count("not run"), 0);
 }
 END_TEST
 
@@ -194,15 +196,88 @@ START_TEST(a_handler_that_comes_back_while_its_script_runs_waits_for_it)
     configure(spec("gated", gated()));
     publish("db1");
     RUN_UNTIL(stats(0).running);
-    publish("dropped");
+    publish("db2");
     handlers_configure(handlers, NULL, 0);
     configure(spec("gated", in_dir("gated.sh")));
-    publish("db2");
+    publish("db3");
     ck_assert(stats(0).running);
-    ck_assert_uint_eq(stats(0).waiting, 1);
+    ck_assert_uint_eq(stats(0).waiting, 2);
     open_gate();
-    RUN_UNTIL(stats(0).runs == 2);
-    ck_assert_str_eq(contents("out"), "1 db1\n3 db2\n");
+    RUN_UNTIL(stats(0).runs == 3);
+    ck_assert_str_eq(contents("out"), "1 db1\n2 db2\n3 db3\n");
+}
+END_TEST
+
+/* ---- the end ---- */
+
+static unsigned idle_times;
+static void on_idle(void *arg)
+{
+    (void)arg;
+    ck_assert(handlers_are_idle(handlers));
+    idle_times++;
+}
+
+START_TEST(the_end_of_the_last_run_is_told)
+{
+    struct handler_spec two[] = {spec("gated", gated()), spec("true", "/bin/true")};
+    idle_times = 0;
+    know(two, 2);
+    handlers_on_idle(handlers, on_idle, NULL);
+    ck_assert(handlers_are_idle(handlers));
+    publish("db1");
+    publish("db2");
+    ck_assert(!handlers_are_idle(handlers));
+    RUN_UNTIL(stats(1).runs == 2);
+    ck_assert(!handlers_are_idle(handlers));
+    ck_assert_uint_eq(idle_times, 0);
+    open_gate();
+    RUN_UNTIL(idle_times > 0);
+    ck_assert_uint_eq(stats(0).runs, 2);
+    ck_assert_uint_eq(idle_times, 1);
+    handlers_on_idle(handlers, NULL, NULL);
+}
+END_TEST
+
+START_TEST(a_stop_ends_what_runs_and_runs_nothing_more)
+{
+    configure(spec("sleep", script("sleep.sh", "echo $MUSTER_SEQ >>$D/out; exec sleep 1000")));
+    publish("db1");
+    RUN_UNTIL(*contents("out"));
+    publish("db2");
+    handlers_stop(handlers);
+    publish("db3");
+    RUN_UNTIL(handlers_are_idle(handlers));
+    ck_assert_int_eq(stats(0).last_status, 128 + SIGTERM);
+    ck_assert_str_eq(contents("out"), "1\n");
+    ck_assert(
+        fake_log_has("handler \"sleep\": 1 changes that waited are not run: the agent stops"));
+}
+END_TEST
+
+static unsigned lost_times;
+static void count_lost(void *arg)
+{
+    (void)arg;
+    lost_times++;
+}
+
+START_TEST(without_a_steward_a_change_is_dropped_and_not_tried_for_ever)
+{
+    lost_times = 0;
+    fixture_on_lost = count_lost;
+    configure(spec("sleep", script("sleep.sh", "echo $MUSTER_SEQ >>$D/out; exec sleep 1000")));
+    publish("db1");
+    RUN_UNTIL(*contents("out"));
+    publish("db2");
+    kill_runner();
+    RUN_UNTIL(lost_times > 0);
+    RUN_UNTIL(handlers_are_idle(handlers));
+    publish("db3");
+    RUN_UNTIL(handlers_are_idle(handlers));
+    ck_assert_uint_eq(lost_times, 1);
+    ck_assert_uint_eq(fake_log_count("changes that waited are not run: there is no steward"), 2);
+    ck_assert_str_eq(contents("out"), "1\n");
 }
 END_TEST
 
@@ -219,7 +294,11 @@ int main(void)
     t = fixture_case(s, "configuration");
     tcase_add_test(t, only_changes_asked_for_run);
     tcase_add_test(t, a_handler_of_the_same_name_keeps_its_queue_and_its_run);
-    tcase_add_test(t, a_handler_that_is_gone_finishes_what_runs);
+    tcase_add_test(t, a_handler_that_is_gone_runs_what_it_has_and_takes_nothing_more);
     tcase_add_test(t, a_handler_that_comes_back_while_its_script_runs_waits_for_it);
+    t = fixture_case(s, "end");
+    tcase_add_test(t, the_end_of_the_last_run_is_told);
+    tcase_add_test(t, a_stop_ends_what_runs_and_runs_nothing_more);
+    tcase_add_test(t, without_a_steward_a_change_is_dropped_and_not_tried_for_ever);
     return unit_run(s);
 }

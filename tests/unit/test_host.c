@@ -232,7 +232,7 @@ END_TEST
 
 START_TEST(modules_settle_in_their_own_order)
 {
-    host_on_settle(h, HOST_AGENT, on_settle, n_agent);
+    host_on_settle(h, HOST_LEAVE, on_settle, n_agent);
     host_on_settle(h, HOST_QUORUM, on_settle, n_quorum);
     host_on_settle(h, HOST_RELOAD, on_settle, n_reload);
     settle();
@@ -370,7 +370,7 @@ START_TEST(packets_of_what_an_event_led_to_go_out_before_modules_settle)
 {
     use_transports();
     host_on_event(h, GOSSIP_EVENT_JOINED, answer_event, NULL);
-    host_on_settle(h, HOST_AGENT, on_settle, n_agent);
+    host_on_settle(h, HOST_LEAVE, on_settle, n_agent);
     add_event(GOSSIP_EVENT_JOINED);
     settle();
     expect("udp: flush\nudp: send\nudp: flush\nsettle agent\n");
@@ -426,7 +426,7 @@ END_TEST
 
 START_TEST(subscribers_are_told_in_one_order_however_they_subscribed)
 {
-    static const enum host_module modules[] = {HOST_AGENT,   HOST_SCRIPTS, HOST_VIPS, HOST_EVENTS,
+    static const enum host_module modules[] = {HOST_LEAVE,   HOST_SCRIPTS, HOST_VIPS, HOST_EVENTS,
                                                HOST_CONTROL, HOST_QUORUM,  HOST_LOG};
     static char *const names[] = {n_agent, n_scripts, n_vips, n_events, n_control, n_quorum, n_log};
     for (size_t i = 0; i < sizeof modules / sizeof *modules; i++)
@@ -461,7 +461,7 @@ START_TEST(a_subscriber_that_publishes_while_settling_settles_once_more)
 {
     use_transports();
     host_subscribe(h, HOST_EVENTS, publish_again, n_events);
-    host_on_settle(h, HOST_AGENT, on_settle, n_agent);
+    host_on_settle(h, HOST_LEAVE, on_settle, n_agent);
     add_event(GOSSIP_EVENT_JOIN);
     settle();
     expect("udp: flush\nevents: 1 member-join\nevents: 2 quorum-lost\nudp: flush\n"

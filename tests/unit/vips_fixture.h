@@ -181,6 +181,7 @@ static inline void setup(void)
 {
     static char name[] = "web", interface[] = "eth0";
     int pair[2];
+    stewards_lost = 0;
     fake_core_start();
     fake_log_reset();
     memset(&fake_leases, 0, sizeof fake_leases);
