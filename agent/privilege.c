@@ -13,10 +13,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* ---- folders ---- */
+/* ---- directories ---- */
 
-/* What agents keep in their folders; set aside or half written, too. */
-static bool is_ours(const char *name)
+/* A file that agents keep in their directories, also set aside or half written. */
+static bool privilege_is_ours(const char *name)
 {
     static const char *const names[] = {"lock",         "identity",    "peers", "leases",
                                         "control.sock", "events.sock", ".",     ".."};
@@ -29,8 +29,8 @@ static bool is_ours(const char *name)
     return false;
 }
 
-/* A file with another name elsewhere may be anything. */
-static bool give_file(int dir_fd, const char *name, uid_t uid, gid_t gid)
+/* A file that has another name elsewhere may be anything. */
+static bool privilege_give_file(int dir_fd, const char *name, uid_t uid, gid_t gid)
 {
     struct stat st;
     int fd = openat(dir_fd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
@@ -42,35 +42,36 @@ static bool give_file(int dir_fd, const char *name, uid_t uid, gid_t gid)
     return ok;
 }
 
-static bool holds_only_ours(DIR *dir)
+static bool privilege_holds_only_ours(DIR *dir)
 {
     const struct dirent *entry;
     bool only = true;
     rewinddir(dir);
     while (only && (entry = readdir(dir)))
-        only = is_ours(entry->d_name);
+        only = privilege_is_ours(entry->d_name);
     return only;
 }
 
-static bool give_files(DIR *dir, uid_t uid, gid_t gid)
+static bool privilege_give_files(DIR *dir, uid_t uid, gid_t gid)
 {
     const struct dirent *entry;
     bool ok = true;
     rewinddir(dir);
     while (ok && (entry = readdir(dir)))
-        ok = give_file(dirfd(dir), entry->d_name, uid, gid);
+        ok = privilege_give_file(dirfd(dir), entry->d_name, uid, gid);
     return ok;
 }
 
-/* The files of a folder that is the user's already may be root's: of an agent with -k. */
-static bool give_open(DIR *dir, uid_t uid, gid_t gid)
+/* Files may be root's where the directory is the user's already: an agent with -k made them. */
+static bool privilege_give_open(DIR *dir, uid_t uid, gid_t gid)
 {
     struct stat st;
     if (fstat(dirfd(dir), &st) != 0)
         return false;
-    if ((st.st_uid != 0 && st.st_uid != uid) || !holds_only_ours(dir))
+    if ((st.st_uid != 0 && st.st_uid != uid) || !privilege_holds_only_ours(dir))
         return true;
-    return give_files(dir, uid, gid) && (st.st_uid == uid || fchown(dirfd(dir), uid, gid) == 0);
+    return privilege_give_files(dir, uid, gid) &&
+           (st.st_uid == uid || fchown(dirfd(dir), uid, gid) == 0);
 }
 
 bool privilege_give(const char *path, mode_t mode, uid_t uid, gid_t gid)
@@ -78,8 +79,8 @@ bool privilege_give(const char *path, mode_t mode, uid_t uid, gid_t gid)
     if (!directory_make(path, mode))
         return false;
     DIR *dir = opendir(path);
-    /* Root itself may not look into the user's folder where it is not all-powerful: then it is. */
-    bool ok = dir ? give_open(dir, uid, gid) : errno == EACCES;
+    /* Root without all capabilities cannot open the user's directory: it is handed over already. */
+    bool ok = dir ? privilege_give_open(dir, uid, gid) : errno == EACCES;
     int error = errno;
     if (dir)
         closedir(dir);
@@ -89,15 +90,14 @@ bool privilege_give(const char *path, mode_t mode, uid_t uid, gid_t gid)
 
 /* ---- the user ---- */
 
-static bool fail(char *error, const char *what, const char *name, const char *why)
+static bool privilege_fail(char *error, const char *what, const char *name, const char *why)
 {
     snprintf(error, PRIVILEGE_ERROR_BYTES, "%s \"%s\": %s", what, name, why);
     return false;
 }
 
-/* In the account's groups, and in that of whom it talks to, so that it may give its socket to them.
- */
-static bool become(const struct account *a, const char *control_group)
+/* In the account's groups, and in that of control, so that it can give its socket to that group. */
+static bool privilege_become(const struct account *a, const char *control_group)
 {
     struct account with = *a;
     with.groups = calloc(a->groups_count + 1, sizeof *with.groups);
@@ -118,10 +118,10 @@ bool privilege_drop(const struct config *config, char *error)
     if (!a || a->uid == geteuid())
         return true;
     if (!privilege_give(config->run_dir, DIRECTORY_RUN_MODE, a->uid, a->gid))
-        return fail(error, "run folder", config->run_dir, strerror(errno));
+        return privilege_fail(error, "run directory", config->run_dir, strerror(errno));
     if (!privilege_give(config->state_dir, DIRECTORY_STATE_MODE, a->uid, a->gid))
-        return fail(error, "state folder", config->state_dir, strerror(errno));
-    if (!become(a, config->control_group) || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
-        return fail(error, "cannot become user", config->user, strerror(errno));
+        return privilege_fail(error, "state directory", config->state_dir, strerror(errno));
+    if (!privilege_become(a, config->control_group) || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
+        return privilege_fail(error, "cannot become user", config->user, strerror(errno));
     return true;
 }

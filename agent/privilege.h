@@ -8,14 +8,14 @@
 
 #define PRIVILEGE_ERROR_BYTES 512
 
-/* Becomes config->account, and of control's group too, for good, and never again more than that
- * (PR_SET_NO_NEW_PRIVS); the run and the state folder become its own. Without an account nothing
- * changes, and all is well. Before there is any thread. False with `error` filled. */
+/* Becomes config->account, in control's group too, for good: PR_SET_NO_NEW_PRIVS rules out more
+ * rights later. The run and state directories become that user's. Without an account nothing
+ * changes, and all is well. To be called before there is any thread. False with `error` filled. */
 bool privilege_drop(const struct config *config, char *error);
 
-/* Hands a folder over, made if it is missing, with the files that agents keep in it. One that is
- * not root's, or that holds anything else, stays as it is: it was not made for this. False with
- * errno: it could not be made, or handed over. */
+/* Hands a directory over, with the files that agents keep in it; makes it if it is missing. A
+ * directory that is not root's, or that holds anything else, was not made for this and stays as it
+ * is. False with errno: it could not be made, or handed over. */
 bool privilege_give(const char *path, mode_t mode, uid_t uid, gid_t gid);
 
 #endif

@@ -1,7 +1,7 @@
 #include "agent/config/config_check.h"
 
 #include "agent/config/config_table.h"
-#include "agent/config/trust.h"
+#include "agent/config/script_permission.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -66,13 +66,13 @@ static bool check_permissions(const char *path, const struct account *account,
                               const struct config_place *at)
 {
     const struct config_draft *d = at->draft;
-    char reason[TRUST_REASON_BYTES];
+    char reason[SCRIPT_PERMISSION_REASON_BYTES];
     struct stat st;
     if (geteuid() != 0 && !d->for_root)
         return true;
     if (stat(path, &st) != 0 && errno == EACCES && d->for_root)
         return true; /* the look-up has noted it */
-    if (trust_check(path, account ? account->uid : 0, reason))
+    if (script_permission_check(path, account ? account->uid : 0, reason))
         return true;
     /* Without a user of its own the script is fine where the caller, and not root, starts musterd.
      */

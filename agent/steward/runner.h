@@ -1,8 +1,8 @@
 /* runner: runs scripts for the agent, each as its configured user (steward_protocol.h: scripts).
  *
  * What may take its time is done in the script's own process, before it becomes the script: whether
- * others could change it (trust.h), and what its environment holds. A refusal of that kind is
- * written to the script's output, and the exit status is RUNNER_EXIT_NOT_RUN or
+ * others could change it (script_permission.h), and what its environment holds. A refusal of that
+ * kind is written to the script's output, and the exit status is RUNNER_EXIT_NOT_RUN or
  * RUNNER_EXIT_NOT_FOUND. */
 #ifndef MUSTER_RUNNER_H
 #define MUSTER_RUNNER_H

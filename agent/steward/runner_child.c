@@ -1,6 +1,6 @@
 #include "agent/steward/runner_child.h"
 
-#include "agent/config/trust.h"
+#include "agent/config/script_permission.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -92,13 +92,13 @@ static void limit_descriptors(uint64_t count)
 }
 
 /* Only root can be made to run what others wrote. */
-static void check_trust(const struct script *script)
+static void check_permission(const struct script *script)
 {
-    char reason[TRUST_REASON_BYTES];
+    char reason[SCRIPT_PERMISSION_REASON_BYTES];
     uid_t uid = script->account ? script->account->uid : geteuid();
     if (access(script->path, F_OK) != 0)
         give_up("cannot run ", script->path, strerror(errno), errno);
-    if (geteuid() == 0 && !trust_check(script->path, uid, reason))
+    if (geteuid() == 0 && !script_permission_check(script->path, uid, reason))
         give_up("does not run ", script->path, reason, EPERM);
 }
 
@@ -111,7 +111,7 @@ _Noreturn void runner_child(const struct script *script, uint64_t descriptors,
     char **vars = read_env(connect_stdio(fds));
     if (!vars)
         give_up("cannot run ", script->path, "its environment is none", EINVAL);
-    check_trust(script);
+    check_permission(script);
     limit_descriptors(descriptors);
     if (script->account && !account_become(script->account))
         give_up("cannot become the user that is to run ", script->path, strerror(errno), errno);

@@ -235,7 +235,7 @@ START_TEST(options_are_refused_by_their_own_name)
 }
 END_TEST
 
-START_TEST(run_folder_leaves_room_for_its_sockets)
+START_TEST(run_directory_leaves_room_for_its_sockets)
 {
     static char path[5000];
 
@@ -460,7 +460,7 @@ static TCase *values(void)
     tcase_add_test(t, values_may_be_quoted_either_way_and_lists_added_to);
     tcase_add_test(t, options_win_over_the_file);
     tcase_add_test(t, options_are_refused_by_their_own_name);
-    tcase_add_test(t, run_folder_leaves_room_for_its_sockets);
+    tcase_add_test(t, run_directory_leaves_room_for_its_sockets);
     tcase_add_test(t, host_with_an_impossible_name_needs_one_given);
     tcase_add_test(t, printed_defaults_say_where_they_come_from);
     tcase_add_test(t, printed_values_are_all_there_but_for_the_secret);

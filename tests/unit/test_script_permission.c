@@ -1,4 +1,4 @@
-#include "agent/config/trust.h"
+#include "agent/config/script_permission.h"
 #include "tests/unit/unit.h"
 
 #include <fcntl.h>
@@ -12,8 +12,8 @@
 
 #define STRANGER 12345
 
-static char root[32]; /* stands for the root folder, so that the tests choose what it is like */
-static char reason[TRUST_REASON_BYTES];
+static char root[32]; /* stands for the root directory, so that the tests choose what it is like */
+static char reason[SCRIPT_PERMISSION_REASON_BYTES];
 
 static const char *real(const char *path)
 {
@@ -25,7 +25,7 @@ static const char *real(const char *path)
     return full[next];
 }
 
-static void make_folder(const char *path, mode_t mode)
+static void make_directory(const char *path, mode_t mode)
 {
     ck_assert_int_eq(mkdir(real(path), 0700), 0);
     ck_assert_int_eq(chmod(real(path), mode), 0);
@@ -50,10 +50,10 @@ static void setup(void)
 {
     strcpy(root, "/tmp/muster-test-XXXXXX");
     ck_assert_ptr_nonnull(mkdtemp(root));
-    make_folder("/etc", 0755);
-    make_folder("/etc/hooks", 0755);
+    make_directory("/etc", 0755);
+    make_directory("/etc/hooks", 0755);
     make_file("/etc/hooks/page.sh", 0755);
-    make_folder("/tmp", 01777);
+    make_directory("/tmp", 01777);
     reason[0] = '\0';
 }
 
@@ -70,24 +70,25 @@ static void teardown(void)
     nftw(root, drop, 8, FTW_DEPTH | FTW_PHYS);
 }
 
-static void assert_trusted(const char *path)
+static void assert_passes(const char *path)
 {
-    ck_assert_msg(trust_check_below(root, path, geteuid(), reason), "%s: %s", path, reason);
+    ck_assert_msg(script_permission_check_below(root, path, geteuid(), reason), "%s: %s", path,
+                  reason);
     ck_assert_str_eq(reason, "");
 }
 
 static void assert_refused(const char *path, const char *expected)
 {
-    ck_assert_msg(!trust_check_below(root, path, geteuid(), reason), "%s is trusted", path);
+    ck_assert_msg(!script_permission_check_below(root, path, geteuid(), reason), "%s passes", path);
     ck_assert_str_eq(reason, expected);
 }
 
-START_TEST(what_only_its_owner_can_write_is_trusted)
+START_TEST(what_only_its_owner_can_write_passes)
 {
-    assert_trusted("/etc/hooks/page.sh");
-    assert_trusted("//etc/./hooks//../hooks/page.sh");
-    assert_trusted("/../etc/hooks/page.sh");
-    assert_trusted("/");
+    assert_passes("/etc/hooks/page.sh");
+    assert_passes("//etc/./hooks//../hooks/page.sh");
+    assert_passes("/../etc/hooks/page.sh");
+    assert_passes("/");
 }
 END_TEST
 
@@ -104,33 +105,33 @@ START_TEST(file_that_others_can_write_is_refused)
 }
 END_TEST
 
-START_TEST(folder_that_others_can_write_is_refused_wherever_it_is_on_the_way)
+START_TEST(directory_that_others_can_write_is_refused_wherever_it_is_on_the_way)
 {
-    static const char *const folders[] = {"/etc/hooks", "/etc", ""};
+    static const char *const directories[] = {"/etc/hooks", "/etc", ""};
 
     for (size_t i = 0; i < 3; i++) {
-        char expected[TRUST_REASON_BYTES];
+        char expected[SCRIPT_PERMISSION_REASON_BYTES];
         snprintf(expected, sizeof expected,
                  "%s: can be written by others than its owner; chmod go-w it",
-                 folders[i][0] != '\0' ? folders[i] : "/");
-        ck_assert_int_eq(chmod(real(folders[i]), 0775), 0);
+                 directories[i][0] != '\0' ? directories[i] : "/");
+        ck_assert_int_eq(chmod(real(directories[i]), 0775), 0);
         assert_refused("/etc/hooks/page.sh", expected);
-        ck_assert_int_eq(chmod(real(folders[i]), 0757), 0);
+        ck_assert_int_eq(chmod(real(directories[i]), 0757), 0);
         assert_refused("/etc/hooks/page.sh", expected);
-        ck_assert_int_eq(chmod(real(folders[i]), 0755), 0);
+        ck_assert_int_eq(chmod(real(directories[i]), 0755), 0);
         reason[0] = '\0';
-        assert_trusted("/etc/hooks/page.sh");
+        assert_passes("/etc/hooks/page.sh");
     }
 }
 END_TEST
 
-START_TEST(own_file_or_folder_in_a_sticky_folder_is_trusted)
+START_TEST(own_file_or_directory_in_a_sticky_directory_passes)
 {
-    make_folder("/tmp/own", 0700);
+    make_directory("/tmp/own", 0700);
     make_file("/tmp/own/page.sh", 0755);
     make_file("/tmp/page.sh", 0755);
-    assert_trusted("/tmp/own/page.sh");
-    assert_trusted("/tmp/page.sh");
+    assert_passes("/tmp/own/page.sh");
+    assert_passes("/tmp/page.sh");
     ck_assert_int_eq(chmod(real("/tmp/page.sh"), 01777), 0); /* means nothing on a file */
     assert_refused("/tmp/page.sh",
                    "/tmp/page.sh: can be written by others than its owner; chmod go-w it");
@@ -142,9 +143,9 @@ START_TEST(what_a_link_leads_to_is_looked_at_too)
     make_link("/etc/page", "hooks/page.sh");
     make_link("/tmp/scripts", "/etc/hooks");
     make_link("/tmp/up", "../etc/hooks/../page");
-    assert_trusted("/etc/page");
-    assert_trusted("/tmp/scripts/page.sh");
-    assert_trusted("/tmp/up");
+    assert_passes("/etc/page");
+    assert_passes("/tmp/scripts/page.sh");
+    assert_passes("/tmp/up");
     ck_assert_int_eq(chmod(real("/etc/hooks"), 0777), 0);
     assert_refused("/etc/page",
                    "/etc/hooks: can be written by others than its owner; chmod go-w it");
@@ -156,7 +157,7 @@ END_TEST
 /* Its real path alone would look well. */
 START_TEST(link_that_others_could_point_elsewhere_is_refused)
 {
-    make_folder("/open", 0777);
+    make_directory("/open", 0777);
     make_link("/open/page", "/etc/hooks/page.sh");
     assert_refused("/open/page", "/open: can be written by others than its owner; chmod go-w it");
     assert_refused("/open/../etc/hooks/page.sh",
@@ -166,12 +167,12 @@ END_TEST
 
 START_TEST(what_a_stranger_owns_is_refused)
 {
-    char expected[TRUST_REASON_BYTES];
+    char expected[SCRIPT_PERMISSION_REASON_BYTES];
 
     if (geteuid() != 0) { /* then all of it is a stranger's */
         snprintf(expected, sizeof expected, "/: belongs to another user, %ju; chown it to root",
                  (uintmax_t)geteuid());
-        ck_assert(!trust_check_below(root, "/etc", STRANGER, reason));
+        ck_assert(!script_permission_check_below(root, "/etc", STRANGER, reason));
         ck_assert_str_eq(reason, expected);
         return;
     }
@@ -181,7 +182,7 @@ START_TEST(what_a_stranger_owns_is_refused)
     assert_refused("/tmp/link", "/tmp/link: belongs to another user, 12345; chown it to root");
     assert_refused("/etc/hooks/page.sh",
                    "/etc/hooks/page.sh: belongs to another user, 12345; chown it to root");
-    ck_assert(trust_check_below(root, "/etc/hooks/page.sh", STRANGER, reason));
+    ck_assert(script_permission_check_below(root, "/etc/hooks/page.sh", STRANGER, reason));
     ck_assert_int_eq(chown(real("/etc"), STRANGER, STRANGER), 0);
     assert_refused("/etc/hooks/page.sh", "/etc: belongs to another user, 12345; chown it to root");
 }
@@ -211,24 +212,24 @@ START_TEST(whole_path_is_looked_at_from_the_real_root)
 {
     char path[PATH_MAX];
 
-    ck_assert_msg(trust_check("/bin/sh", 0, reason), "%s", reason);
+    ck_assert_msg(script_permission_check("/bin/sh", 0, reason), "%s", reason);
     snprintf(path, sizeof path, "%s/etc/hooks/page.sh", root);
-    ck_assert_msg(trust_check(path, geteuid(), reason), "%s", reason);
+    ck_assert_msg(script_permission_check(path, geteuid(), reason), "%s", reason);
     ck_assert_int_eq(chmod(real("/etc"), 0777), 0);
-    ck_assert(!trust_check(path, geteuid(), reason));
+    ck_assert(!script_permission_check(path, geteuid(), reason));
 }
 END_TEST
 
 int main(void)
 {
-    Suite *s = suite_create("trust");
-    TCase *t = tcase_create("trust");
+    Suite *s = suite_create("script permissions");
+    TCase *t = tcase_create("script permissions");
 
     tcase_add_checked_fixture(t, setup, teardown);
-    tcase_add_test(t, what_only_its_owner_can_write_is_trusted);
+    tcase_add_test(t, what_only_its_owner_can_write_passes);
     tcase_add_test(t, file_that_others_can_write_is_refused);
-    tcase_add_test(t, folder_that_others_can_write_is_refused_wherever_it_is_on_the_way);
-    tcase_add_test(t, own_file_or_folder_in_a_sticky_folder_is_trusted);
+    tcase_add_test(t, directory_that_others_can_write_is_refused_wherever_it_is_on_the_way);
+    tcase_add_test(t, own_file_or_directory_in_a_sticky_directory_passes);
     tcase_add_test(t, what_a_link_leads_to_is_looked_at_too);
     tcase_add_test(t, link_that_others_could_point_elsewhere_is_refused);
     tcase_add_test(t, what_a_stranger_owns_is_refused);
