@@ -1,10 +1,11 @@
 /* clock: one reading, in microseconds. */
-#ifndef MUSTER_AGENT_CLOCK_H
-#define MUSTER_AGENT_CLOCK_H
+#ifndef MUSTER_BASE_CLOCK_H
+#define MUSTER_BASE_CLOCK_H
 
 #include <stdint.h>
 #include <time.h>
 
+/* The time of a clock of clock_gettime(2). */
 static inline int64_t clock_us(clockid_t clock)
 {
     struct timespec t;

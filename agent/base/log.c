@@ -60,8 +60,8 @@ static const char *const level_tags[] = {"ERROR", "WARN", "INFO", "DEBUG"};
 
 /* ---- the writer ---- */
 
-/* Writes what it can of `bytes`; blocks as long as the reader stalls. Returns how many are done
- * with: all of them once nobody can ever read them. */
+/* Writes a part of `bytes`; blocks as long as the reader stalls. Returns how many need not be
+ * written again: all of them once stderr has no reader. */
 static size_t log_write_some(const char *bytes, size_t len)
 {
     for (;;) {
@@ -175,7 +175,7 @@ static size_t log_line_for_stderr(char *line, size_t len, const char **from)
     return len + 1 - skip;
 }
 
-/* Tells how many lines were dropped. False: there is no room for that and `len` bytes more. */
+/* Queues the notice of how many lines were dropped. False: no room for it and `len` bytes more. */
 static bool writer_push_dropped(struct writer *w, size_t len)
 {
     char text[48], line[LOG_LINE_BYTES_MAX];
@@ -220,7 +220,7 @@ void log_close(void)
     pthread_cond_signal(&w->wake);
     pthread_mutex_unlock(&w->lock);
     if (!thread_join(w->thread, CLOSE_TIMEOUT_MS))
-        return; /* stderr's reader stalls: all stays as it is, and lines that do not fit are lost */
+        return; /* stderr stalls: the thread goes on, and lines that do not fit are lost */
     writer = NULL;
     pthread_cond_destroy(&w->wake);
     pthread_mutex_destroy(&w->lock);
@@ -277,11 +277,11 @@ void log_listen(void (*listener)(void *arg), void *arg)
     listener_arg = arg;
 }
 
-/* ---- for everybody ---- */
+/* ---- writing ---- */
 
 void log_write(enum log_level level, const char *format, ...)
 {
-    char text[LOG_LINE_BYTES_MAX]; /* what is cut here would not fit the line either */
+    char text[LOG_LINE_BYTES_MAX]; /* longer text would not fit the line either */
     char line[LOG_LINE_BYTES_MAX];
     va_list args;
     va_start(args, format);

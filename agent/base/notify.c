@@ -8,8 +8,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-/* Where systemd listens: a path, or "@name" for the abstract namespace. Returns the bytes of
- * `addr`; 0: nowhere, or not on a Unix socket. */
+/* The address on which systemd listens: a path, or "@name" for the abstract namespace. Returns the
+ * bytes of `addr`; 0: there is none, or it is no Unix socket. */
 static socklen_t notify_addr(struct sockaddr_un *addr)
 {
     const char *path = getenv("NOTIFY_SOCKET");
@@ -45,7 +45,7 @@ void notify_send(const char *state)
     close(fd);
 }
 
-/* A positive number and nothing else; 0: it is not. */
+/* A positive number and nothing else; 0: not one. */
 static int64_t notify_positive(const char *text)
 {
     char *end;
@@ -60,6 +60,6 @@ int64_t notify_watchdog_us(void)
 {
     const char *pid = getenv("WATCHDOG_PID");
     if (pid && notify_positive(pid) != getpid())
-        return 0; /* inherited from a parent that was meant */
+        return 0; /* inherited: a parent process is meant */
     return notify_positive(getenv("WATCHDOG_USEC")) / 2;
 }

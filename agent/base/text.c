@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Marks that break a line or turn the direction of what follows, and could make one text look like
+/* Marks that break a line or change the direction of writing: with them one text can look like
  * another (Unicode TR 36, 2.10). */
 static bool text_rearranges(uint32_t point)
 {

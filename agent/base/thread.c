@@ -19,7 +19,7 @@ bool thread_start(pthread_t *thread, size_t stack_bytes, void *(*run)(void *), v
 {
     pthread_attr_t attr;
     /* One heap for all: these threads hardly allocate, and an arena each would cost more memory
-     * than they do. */
+     * than they use. */
     mallopt(M_ARENA_MAX, 1);
     if (pthread_attr_init(&attr) != 0)
         return false;
