@@ -1,5 +1,7 @@
-/* cli: what the commands share: exit statuses, common options, the question to the agent, answers
- * in text and in JSON. */
+/* cli: what the commands share: exit statuses, common options, the connection to the agent, answers
+ * in text and in JSON. A command is a row of main.c's table and a file of its own (orders.c has
+ * those that only say that something is done). Below them: client.h (the protocol), print.h (text),
+ * member.h and vip.h (what is listed). */
 #ifndef MUSTER_CLI_H
 #define MUSTER_CLI_H
 

@@ -1,5 +1,7 @@
 /* rpc: the msgpack of the control protocol: where an object ends, before anything is allocated for
- * it; reading fields out of maps; writing maps. */
+ * it; reading fields out of maps; writing maps. The agent and the command line share this
+ * directory. Reading order: rpc.h (objects), fields.h (tables of what a map holds), schema.h (the
+ * tables of a member and of an address). agent/control/CONTROL.md describes the protocol. */
 #ifndef MUSTER_RPC_H
 #define MUSTER_RPC_H
 
