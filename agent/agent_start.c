@@ -15,6 +15,7 @@
 #include "agent/reload.h"
 #include "agent/scripts/hooks.h"
 #include "agent/scripts/runner_link.h"
+#include "agent/state/host_number.h"
 #include "agent/state/store.h"
 #include "agent/steward/steward.h"
 #include "agent/vip/locks.h"
@@ -334,6 +335,8 @@ static bool start_vips(struct agent *a, char *error)
 {
     a->vips = vips_new(a->host, a->steward_fd, agent_lost_steward, a);
     a->steward_fd = -1;
+    if (a->vips)
+        vips_set_host_number(a->vips, host_number(a->config->state_dir));
     return a->vips || no_memory(error);
 }
 

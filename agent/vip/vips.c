@@ -54,6 +54,7 @@ struct vips {
     bool drained, stopping;
     bool announces;       /* as soon as it may be */
     int64_t announced_us; /* last */
+    uint32_t host_number;
 };
 
 /* ---- who may hold it ---- */
@@ -130,6 +131,7 @@ static void want(struct vips *v, const struct one *o, bool watches)
                                      .length_ms = o->spec->lease_ms,
                                      .priority = o->spec->priority,
                                      .preempts = o->spec->preempt && o->vip.rest_us == 0,
+                                     .host = v->host_number,
                                      .watches = watches};
     enum gossip_error error = leases_want(host_core(v->host), host_now_us(), &options);
     if (error != GOSSIP_OK)
@@ -386,6 +388,11 @@ struct vips *vips_new(struct host *host, int steward_fd, vips_lost_fn *lost, voi
     assert(v->readable);
     event_add(v->readable, NULL);
     return v;
+}
+
+void vips_set_host_number(struct vips *v, uint32_t number)
+{
+    v->host_number = number;
 }
 
 void vips_free(struct vips *v)

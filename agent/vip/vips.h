@@ -17,6 +17,10 @@ struct vips;
 typedef void vips_lost_fn(void *arg);
 /* steward_fd: our end of the socket to it (taken); -1: there is none, and nothing is held here. */
 struct vips *vips_new(struct host *host, int steward_fd, vips_lost_fn *lost, void *arg);
+/* This host in this run of it, by a number (agent/state/host_number.h); 0, as at first: it has
+ * none. With it a later life of this agent may take up what is held here. To be set before the
+ * rest. */
+void vips_set_host_number(struct vips *v, uint32_t number);
 void vips_free(struct vips *v);
 
 /* Takes on these, borrowed until others are. What has the same name, address and interface goes on

@@ -21,6 +21,8 @@ kill_agent            fast  kill -9 of the agent
 kill_both             fast  kill -9 of agent and steward
 kill_steward          fast  kill -9 of the steward
 kill_restart          fast  kill -9 of both, and started at once
+restart_both_3s       fast  kill -9 of both within a lease of three seconds, and started at once
+restart_agent_3s      fast  kill -9 of the agent, and started at once
 stop_agent_short      fast  the agent is stopped for less than the lease
 stop_steward_short    fast  the steward
 stop_both_short       fast  both

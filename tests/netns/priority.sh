@@ -42,7 +42,9 @@ best_but() {
 }
 # A host counts as waiting that has told the holder so.
 all_wait() {
-    m "$1" --json vip show web | jq -e ".waiting | length == ${#HOSTS[@]} - 1"
+    local waiting
+    waiting=$(m "$1" -o json vip explain web | jq "first(.. | .waiting? | arrays) | length")
+    [ "$waiting" -eq $((${#HOSTS[@]} - 1)) ]
 }
 # who_has_it_but HOST: who carries it, and says so.
 who_has_it_but() {

@@ -58,6 +58,22 @@ row_kill_restart() {
     claim 'one has it' holder
     judge 1500 0 2
 }
+# It goes on with its own lease: nobody else gets it, and the epoch grows.
+epoch_of() { m "$1" -o json vip explain web | jq ".. | .epoch? // empty"; }
+restarts_3s() { # KILL: given the holder
+    local epoch
+    standard 3s && begin
+    epoch=$(epoch_of "$AT")
+    "$1" "$AT"
+    start "$AT"
+    claim 'it has it again' wait_for 10 is_held_by "$AT"
+    claim 'with a higher epoch' [ "$(epoch_of "$AT")" -gt "$epoch" ]
+    sleep 3
+    claim 'it has it still' is_held_by "$AT"
+    judge 1000 0 0
+}
+row_restart_both_3s() { restarts_3s kill_both; }
+row_restart_agent_3s() { restarts_3s kill_agent; }
 
 # ---- processes are stopped ----
 

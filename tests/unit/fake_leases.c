@@ -47,6 +47,7 @@ enum gossip_error leases_want(struct gossip *g, int64_t now_us,
 {
     (void)g, (void)now_us;
     fake_leases.keep_us = INT64_MAX;
+    fake_leases.host = options->host;
     if (options->watches)
         NOTE(asked, "watch %s\n", options->name);
     else

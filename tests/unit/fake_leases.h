@@ -13,6 +13,7 @@ extern struct fake_leases {
     char asked[32768]; /* "want NAME PRIORITY\n", "watch NAME\n", "release NAME [to HEIR|to nobody]
                         * [and stay]\n", "move NAME to HEIR\n" */
     char told[1024];   /* "EVENT NAME HOLDER EPOCH [here]\n" */
+    uint64_t host;     /* of the lease that was wanted last */
     int64_t keep_us;   /* since the lease was wanted, the last that was said */
 } fake_leases;
 

@@ -1,3 +1,5 @@
+#include "agent/state/host_number.h"
+
 #include "tests/unit/store_fixture.h"
 
 #include <inttypes.h>
@@ -67,6 +69,22 @@ START_TEST(directory_without_permission_is_refused)
 END_TEST
 
 /* ---- identity ---- */
+
+START_TEST(host_number_stays_and_is_another_for_a_copied_directory)
+{
+    char copy[64];
+    struct store *s = store_open(state, error);
+    ck_assert_ptr_nonnull(s);
+    uint32_t number = host_number(state);
+    ck_assert_uint_ne(number, 0);
+    ck_assert_uint_eq(host_number(state), number);
+    snprintf(copy, sizeof copy, "%s/copy", dir);
+    ck_assert_int_eq(mkdir(copy, 0700), 0);
+    ck_assert_uint_ne(host_number(copy), number);
+    ck_assert_uint_eq(host_number("/nowhere"), 0);
+    store_free(s);
+}
+END_TEST
 
 START_TEST(identity_stays_and_its_generation_grows)
 {
@@ -285,6 +303,7 @@ int main(void)
     tcase_add_test(t, lock_without_a_readable_pid_still_holds);
     tcase_add_test(t, directory_that_is_a_file_is_refused);
     tcase_add_test(t, directory_without_permission_is_refused);
+    tcase_add_test(t, host_number_stays_and_is_another_for_a_copied_directory);
     tcase_add_test(t, identity_stays_and_its_generation_grows);
     tcase_add_test(t, identities_of_two_directories_differ);
     tcase_add_test(t, identity_is_read_as_written);

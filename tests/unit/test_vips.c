@@ -26,6 +26,23 @@ START_TEST(what_is_inherited_is_held_without_asking)
 }
 END_TEST
 
+START_TEST(what_is_resumed_is_held_without_asking)
+{
+    lease.resumed = lease.held = true;
+    renew();
+    expect_hold(0);
+}
+END_TEST
+
+START_TEST(an_address_is_bound_to_this_host)
+{
+    ck_assert_uint_eq(fake_leases.host, 0);
+    vips_set_host_number(v, 77);
+    vips_configure(v, &spec, 1);
+    ck_assert_uint_eq(fake_leases.host, 77);
+}
+END_TEST
+
 START_TEST(a_renewal_only_goes_on_and_is_answered_each_time)
 {
     hold();
@@ -427,6 +444,8 @@ int main(void)
     tcase_add_test(t, a_lease_that_is_won_has_the_steward_ask_who_has_it_and_hold_it);
     tcase_add_test(t, who_comes_back_hears_where_it_is_but_not_too_often);
     tcase_add_test(t, what_is_inherited_is_held_without_asking);
+    tcase_add_test(t, what_is_resumed_is_held_without_asking);
+    tcase_add_test(t, an_address_is_bound_to_this_host);
     tcase_add_test(t, a_renewal_only_goes_on_and_is_answered_each_time);
     tcase_add_test(t, a_lease_that_could_not_be_said_begins_with_the_next_renewal);
     tcase_add_test(t, a_report_of_an_earlier_epoch_means_nothing);
