@@ -16,6 +16,7 @@
 /* What the steward is to know of it; all of it zero before. False: out of memory. */
 static bool fill_plan(const struct config *c, struct steward_plan *plan)
 {
+    handover_name(c->state_dir, plan->handover);
     _Static_assert(STEWARD_VIPS_MAX >= CONFIG_VIPS_MAX, "room for all");
     for (size_t i = 0; i < c->vips_count; i++)
         steward_vip_describe(&c->vips[i], &plan->vips[plan->vips_count++]);
@@ -81,6 +82,7 @@ static int prepare(const struct config *config, struct config_options *options,
         fprintf(stderr, "musterd: %s\n", error);
         return EXIT_FAILURE;
     }
+    directory_make(config->state_dir, DIRECTORY_STATE_MODE); /* it names the steward's hand-over */
     *steward = start_steward(config, options, ends);
     if (*steward == 0)
         return AGENT_EXIT_STEWARD;

@@ -62,6 +62,13 @@ bool hold_until(struct hold *h, int64_t now_us, uint64_t epoch, int64_t until_us
     return true;
 }
 
+void hold_adopt(struct hold *h, int64_t now_us, uint64_t epoch, int64_t until_us)
+{
+    start(h, now_us, epoch, until_us, false);
+    hold_added(h, now_us, true);
+    h->refresh = true;
+}
+
 void hold_drop(struct hold *h, int64_t now_us, enum drop_reason reason)
 {
     if (!hold_is_active(h))

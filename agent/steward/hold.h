@@ -65,6 +65,8 @@ void hold_init(struct hold *h);
  * False: it is being removed, perhaps because its old time has passed by now: nothing has changed
  * but that; it may be tried again once it is gone. */
 bool hold_until(struct hold *h, int64_t now_us, uint64_t epoch, int64_t until_us, bool probe);
+/* The address is there already, held until until_us: goes on from there, without a probe. */
+void hold_adopt(struct hold *h, int64_t now_us, uint64_t epoch, int64_t until_us);
 /* To be removed now; nothing if it is free. */
 void hold_drop(struct hold *h, int64_t now_us, enum drop_reason reason);
 /* Says again that it is here, several times; nothing if it is not held. */

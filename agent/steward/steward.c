@@ -25,7 +25,7 @@
 #define TURN_EVENTS 64
 #define END_TRIES 100 /* to remove everything, HOLD_REMOVE_GAP_US apart */
 
-enum { AGENT, TIMER, MONITOR, ARP, ND, SCRIPTS, POLLED };
+enum { AGENT, TIMER, MONITOR, ARP, ND, SCRIPTS, SUCCESSOR, POLLED };
 
 struct steward {
     struct steward_io io;
@@ -36,18 +36,30 @@ struct steward {
     void *load_arg;
     int vips_fd;           /* what a reading of the configuration wrote, for us */
     struct runner *runner; /* NULL: its other end is gone */
-    bool ended;            /* the agent has */
+    int handover_fd;       /* where a successor connects; -1: nowhere */
+    bool is_handed_over;   /* what was held is the successor's now */
 };
 
 /* ---- beginning ---- */
 
-/* What an earlier life has left: nobody knows any more until when it may be here. What is not in
- * the table may be of another agent, and goes by itself if it is not. */
+/* The name is free once the predecessor has ended. */
+static void take_over(struct steward *st, const char *name)
+{
+    static struct handover_hold holds[STEWARD_VIPS_MAX];
+    size_t count = handover_take(name, holds);
+    for (size_t i = 0; i < count; i++)
+        steward_table_adopt(&st->table, &st->io, &holds[i]);
+    st->handover_fd = handover_listen(name);
+}
+
+/* What an earlier life has left and not handed over: nobody knows any more until when it may be
+ * here. What is not in the table may be of another agent, and goes by itself if it is not. */
 static void remove_leftovers(struct steward *st)
 {
     for (size_t i = 0; i < st->table.count; i++) {
         struct netlink_addr left;
-        while (netlink_addr_find(&st->io.netlink, st->table.addresses[i].vip.ip, true, &left) &&
+        while (!hold_is_active(&st->table.addresses[i].hold) &&
+               netlink_addr_find(&st->io.netlink, st->table.addresses[i].vip.ip, true, &left) &&
                netlink_addr_delete(&st->io.netlink, &left))
             continue;
     }
@@ -86,7 +98,7 @@ static void ignore_signals(void)
 }
 
 /* False with errno. Without the right to open them there are no frames, and no fence. */
-static bool open_io(struct steward *st, int fd)
+static bool open_io(struct steward *st, int fd, const char *handover)
 {
     st->io.fd = fd;
     if (!announce_open(&st->io.announce))
@@ -95,6 +107,7 @@ static bool open_io(struct steward *st, int fd)
     if (st->timer_fd < 0 || !netlink_monitor_open(&st->monitor) ||
         !netlink_open(&st->io.netlink, NETLINK_ROUTE))
         return false;
+    take_over(st, handover);
     remove_leftovers(st);
     prepare_fence(st);
     return true;
@@ -116,7 +129,8 @@ static bool load(void *arg, struct script_list *into, char *error)
 
 static bool start(struct steward *st, const struct steward_ends *ends, struct steward_plan *plan)
 {
-    if (!steward_table_set(&st->table, plan->vips, plan->vips_count) || !open_io(st, ends->vips))
+    if (!steward_table_set(&st->table, plan->vips, plan->vips_count) ||
+        !open_io(st, ends->vips, plan->handover))
         return false;
     st->vips_fd = memfd_create("muster-vips", MFD_CLOEXEC);
     st->runner = runner_new(ends->scripts, &plan->scripts, load, st);
@@ -153,7 +167,7 @@ static void on_event(void *arg, const struct netlink_event *e)
     }
 }
 
-static void hear_kernel(struct steward *st)
+static void receive_changes(struct steward *st)
 {
     for (int i = 0; i < TURN_EVENTS; i++) {
         if (netlink_monitor_read(&st->monitor, on_event, st))
@@ -164,7 +178,7 @@ static void hear_kernel(struct steward *st)
     }
 }
 
-static void hear_link(struct steward *st, int fd)
+static void receive_claims(struct steward *st, int fd)
 {
     struct announce_claim claim;
     int got;
@@ -175,16 +189,18 @@ static void hear_link(struct steward *st, int fd)
 
 /* Nothing but 0 and an error says that there is nobody: an empty packet cannot be told from that,
  * and an agent that sends one is not one that should hold anything. */
-static void hear_agent(struct steward *st)
+static void receive_requests(struct steward *st)
 {
     uint8_t bytes[sizeof(struct steward_request) + 1]; /* what is longer shows */
-    for (int i = 0; i < TURN_EVENTS; i++) {
+    for (int i = 0; i < TURN_EVENTS && st->io.fd >= 0; i++) {
         ssize_t n = recv(st->io.fd, bytes, sizeof bytes, MSG_DONTWAIT);
         if (n < 0 && (errno == EAGAIN || errno == EINTR))
             return;
-        st->ended = n <= 0;
-        if (st->ended)
+        if (n <= 0) {
+            close(st->io.fd);
+            st->io.fd = -1;
             return;
+        }
         steward_table_apply(&st->table, &st->io, bytes, (size_t)n);
     }
 }
@@ -230,6 +246,14 @@ static void run_scripts(struct steward *st)
     st->runner = NULL;
 }
 
+static void answer_successor(struct steward *st)
+{
+    static struct handover_hold holds[STEWARD_VIPS_MAX];
+    receive_requests(st); /* the agent may just have died */
+    size_t count = steward_table_give(&st->table, holds);
+    st->is_handed_over = handover_answer(st->handover_fd, holds, count, st->io.fd >= 0);
+}
+
 /* The clock first: what has been waiting, perhaps while we were stopped, is judged after it. */
 static void turn(struct steward *st, const struct pollfd *polled)
 {
@@ -238,28 +262,39 @@ static void turn(struct steward *st, const struct pollfd *polled)
     if (polled[TIMER].revents)
         (void)!read(st->timer_fd, &expirations, sizeof expirations);
     if (polled[MONITOR].revents)
-        hear_kernel(st);
+        receive_changes(st);
     if (polled[ARP].revents)
-        hear_link(st, polled[ARP].fd);
+        receive_claims(st, polled[ARP].fd);
     if (polled[ND].revents)
-        hear_link(st, polled[ND].fd);
+        receive_claims(st, polled[ND].fd);
     if (polled[AGENT].revents)
-        hear_agent(st);
+        receive_requests(st);
     if (polled[SCRIPTS].revents)
         run_scripts(st);
+    if (polled[SUCCESSOR].revents)
+        answer_successor(st);
+}
+
+/* Without an agent, what is held is held to its end: its lease is good until then. */
+static bool goes_on(const struct steward *st)
+{
+    if (st->io.quit || st->is_handed_over)
+        return false;
+    return st->io.fd >= 0 || !steward_table_is_free(&st->table);
 }
 
 static void loop(struct steward *st)
 {
     struct pollfd polled[POLLED] = {
-        [AGENT] = {.fd = st->io.fd},
         [TIMER] = {.fd = st->timer_fd, .events = POLLIN},
         [MONITOR] = {.fd = netlink_fd(&st->monitor), .events = POLLIN},
         [ARP] = {.fd = st->io.announce.arp_fd, .events = POLLIN},
         [ND] = {.fd = st->io.announce.nd_fd, .events = POLLIN},
         [SCRIPTS] = {.events = POLLIN},
+        [SUCCESSOR] = {.fd = st->handover_fd, .events = POLLIN},
     };
-    while (!st->ended) {
+    while (goes_on(st)) {
+        polled[AGENT].fd = st->io.fd;
         set_timer(st, steward_table_settle(&st->table, &st->io));
         polled[SCRIPTS].fd = st->runner ? runner_fd(st->runner) : -1;
         polled[AGENT].events = (short)(flush_all(st) ? POLLIN : POLLIN | POLLOUT);
@@ -298,6 +333,8 @@ static void stop(struct steward *st, bool all_gone)
     steward_table_free(&st->table);
     if (st->vips_fd >= 0)
         close(st->vips_fd);
+    if (st->handover_fd >= 0)
+        close(st->handover_fd);
 }
 
 int steward_run(const struct steward_ends *ends, struct steward_plan *plan,
@@ -305,6 +342,7 @@ int steward_run(const struct steward_ends *ends, struct steward_plan *plan,
 {
     struct steward st = {.timer_fd = -1,
                          .vips_fd = -1,
+                         .handover_fd = -1,
                          .load = load_plan,
                          .load_arg = load_arg,
                          .io.announce = {-1, -1}};
@@ -314,9 +352,9 @@ int steward_run(const struct steward_ends *ends, struct steward_plan *plan,
         loop(&st);
     else
         fprintf(stderr, "musterd: the steward cannot start: %s\n", strerror(errno));
-    bool all_gone = started && remove_all(&st);
+    bool all_gone = started && !st.is_handed_over && remove_all(&st);
     stop(&st, all_gone);
-    return all_gone ? EXIT_SUCCESS : EXIT_FAILURE;
+    return all_gone || st.is_handed_over ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
 /* Only those and the standard three are kept, under numbers of their own, so that what is above

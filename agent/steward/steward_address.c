@@ -311,6 +311,31 @@ void steward_address_apply(struct steward_io *io, struct steward_address *a,
         refuse(io, a, r->epoch, error);
 }
 
+/* ---- from one steward to the next ---- */
+
+/* The report waits until READY has been sent. */
+void steward_address_adopt(struct steward_io *io, struct steward_address *a,
+                           const struct handover_hold *h)
+{
+    netlink_link_find(&io->netlink, a->vip.interface, &a->link);
+    hold_adopt(&a->hold, steward_now_us(), h->epoch, h->until_us);
+    a->kernel_until_us = h->kernel_until_us;
+    a->fenced = true;
+    a->due = (struct steward_report){
+        .version = STEWARD_VERSION, .kind = STEWARD_ADOPTED, .vip = a->key, .epoch = h->epoch};
+    a->is_due = true;
+    steward_address_verify(io, a);
+}
+
+bool steward_address_give(const struct steward_address *a, struct handover_hold *h)
+{
+    *h = (struct handover_hold){.vip = a->vip,
+                                .epoch = a->hold.epoch,
+                                .until_us = a->hold.until_us,
+                                .kernel_until_us = a->kernel_until_us};
+    return a->hold.state == HOLD_HELD;
+}
+
 /* ---- what has been heard ---- */
 
 void steward_address_apply_link(struct steward_address *a, const struct netlink_link *link,

@@ -5,6 +5,7 @@
 
 #include "agent/steward/announce.h"
 #include "agent/steward/fence.h"
+#include "agent/steward/handover.h"
 #include "agent/steward/hold.h"
 #include "agent/steward/netlink.h"
 #include "agent/steward/steward_clock.h"
@@ -14,7 +15,7 @@
 
 /* What all addresses share. */
 struct steward_io {
-    int fd; /* to the agent */
+    int fd; /* to the agent; -1: the agent is gone */
     struct netlink netlink;
     struct announce announce;
     struct fence fence;
@@ -24,6 +25,7 @@ struct steward_io {
     size_t own_macs_count;
     bool fence_works; /* as far as the last attempt showed */
     bool ready_due;   /* READY waits for the agent to read */
+    bool quit;        /* the agent ends in order */
 };
 
 struct steward_address {
@@ -40,6 +42,11 @@ struct steward_address {
 };
 
 void steward_address_init(struct steward_address *a, const struct steward_vip *vip);
+/* Goes on holding what an earlier steward gave; a->vip is the address. */
+void steward_address_adopt(struct steward_io *io, struct steward_address *a,
+                           const struct handover_hold *h);
+/* False: it is not held. Else what a later steward needs to go on holding it. */
+bool steward_address_give(const struct steward_address *a, struct handover_hold *h);
 /* Does as a request says, or tells the agent why it is refused; error: why it is in any case. */
 void steward_address_apply(struct steward_io *io, struct steward_address *a,
                            const struct steward_request *r, int error);

@@ -33,7 +33,7 @@ int steward_request_check(const void *bytes, size_t count, int64_t now_us,
     memcpy(r, bytes, count < sizeof *r ? count : sizeof *r);
     if (count != sizeof *r)
         return EMSGSIZE;
-    if (r->version != STEWARD_VERSION || r->kind < STEWARD_HOLD || r->kind > STEWARD_PING ||
+    if (r->version != STEWARD_VERSION || r->kind < STEWARD_HOLD || r->kind > STEWARD_QUIT ||
         r->flags & ~(STEWARD_PROBE | STEWARD_RENEW) || memcmp(r->zero, zero, sizeof zero) != 0)
         return EPROTO;
     if (r->until_us < 0 || (r->until_us > now_us && r->until_us - now_us > STEWARD_AHEAD_US_MAX))
@@ -48,7 +48,7 @@ int steward_report_check(const void *bytes, size_t count, struct steward_report 
     memcpy(r, bytes, count < sizeof *r ? count : sizeof *r);
     if (count != sizeof *r)
         return EMSGSIZE;
-    if (r->version != STEWARD_VERSION || r->kind < STEWARD_READY || r->kind > STEWARD_RESTORED ||
+    if (r->version != STEWARD_VERSION || r->kind < STEWARD_READY || r->kind > STEWARD_ADOPTED ||
         r->reason >= DROP_REASONS_COUNT || r->flag > 1 || memcmp(r->zero, zero, sizeof zero) != 0)
         return EPROTO;
     return 0;
@@ -60,8 +60,9 @@ const char *steward_report_text(enum steward_report_kind kind)
         [STEWARD_READY] = "ready",       [STEWARD_HELD] = "held",
         [STEWARD_DROPPED] = "dropped",   [STEWARD_FAILED] = "failed",
         [STEWARD_CONFLICT] = "conflict", [STEWARD_RESTORED] = "restored",
+        [STEWARD_ADOPTED] = "adopted",
     };
-    return kind >= STEWARD_READY && kind <= STEWARD_RESTORED ? texts[kind] : "unknown";
+    return kind >= STEWARD_READY && kind <= STEWARD_ADOPTED ? texts[kind] : "unknown";
 }
 
 const char *drop_reason_text(enum drop_reason reason)

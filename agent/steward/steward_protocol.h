@@ -9,6 +9,7 @@
  *     DROP vip                 remove it now
  *     ANNOUNCE vip             announce it on the link again, if it is held
  *     PING                     send READY again
+ *     QUIT                     the agent ends in order: remove every address, and end
  *
  * The steward reports:
  *
@@ -21,6 +22,8 @@
  *     CONFLICT vip, mac        another host claims the address; it is defended once in a while
  *                              (RFC 5227, 2.4 b), or else DROPPED follows
  *     RESTORED vip             somebody had removed the address here; it was put back and announced
+ *     ADOPTED vip, epoch       the address is held since an earlier life of the agent, under that
+ *                              epoch, and until the end of that life's last HOLD; a HOLD renews it
  *
  * Errors of a refusal: those of steward_request_check; ENXIO, the steward's table does not have the
  * address (any more); ESTALE, an epoch below that of what is held; EBUSY, the address is still
@@ -90,7 +93,13 @@ enum drop_reason {
 /* Static text. */
 const char *drop_reason_text(enum drop_reason reason);
 
-enum steward_request_kind { STEWARD_HOLD = 1, STEWARD_DROP, STEWARD_ANNOUNCE, STEWARD_PING };
+enum steward_request_kind {
+    STEWARD_HOLD = 1,
+    STEWARD_DROP,
+    STEWARD_ANNOUNCE,
+    STEWARD_PING,
+    STEWARD_QUIT
+};
 
 enum {
     STEWARD_PROBE = 1, /* HOLD: ask the link first whether another host has it */
@@ -101,7 +110,7 @@ enum {
 
 struct steward_request {
     uint8_t version, kind, flags, zero[5];
-    uint64_t vip;     /* steward_vip_key; PING: 0 */
+    uint64_t vip;     /* steward_vip_key; PING, QUIT: 0 */
     uint64_t epoch;   /* HOLD */
     int64_t until_us; /* HOLD */
 };
@@ -113,7 +122,8 @@ enum steward_report_kind {
     STEWARD_DROPPED,
     STEWARD_FAILED,
     STEWARD_CONFLICT,
-    STEWARD_RESTORED
+    STEWARD_RESTORED,
+    STEWARD_ADOPTED
 };
 
 struct steward_report {

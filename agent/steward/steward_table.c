@@ -61,10 +61,42 @@ void steward_table_apply(struct steward_table *t, struct steward_io *io, const v
     struct steward_address *a = find(t, r.vip);
     if (error == 0 && r.kind == STEWARD_PING)
         io->ready_due = true;
+    else if (error == 0 && r.kind == STEWARD_QUIT)
+        io->quit = true;
     else if (a)
         steward_address_apply(io, a, &r, error);
     else
         refuse(io, &r, error ? error : ENXIO);
+}
+
+bool steward_table_adopt(struct steward_table *t, struct steward_io *io,
+                         const struct handover_hold *h)
+{
+    int64_t left_us = h->until_us - steward_now_us();
+    struct steward_address *a = find(t, steward_vip_key(&h->vip));
+    if (left_us <= 0 || left_us > STEWARD_AHEAD_US_MAX)
+        return false;
+    if (!a) {
+        a = reallocarray(t->addresses, t->count + 1, sizeof *a);
+        if (!a)
+            return false;
+        t->addresses = a;
+        a += t->count++;
+        steward_address_init(a, &h->vip);
+        a->retired = true;
+    }
+    steward_address_adopt(io, a, h);
+    if (a->retired)
+        hold_drop(&a->hold, steward_now_us(), DROP_ASKED);
+    return true;
+}
+
+size_t steward_table_give(const struct steward_table *t, struct handover_hold *into)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < t->count && count < STEWARD_VIPS_MAX; i++)
+        count += steward_address_give(&t->addresses[i], &into[count]);
+    return count;
 }
 
 int64_t steward_table_settle(struct steward_table *t, struct steward_io *io)

@@ -19,6 +19,13 @@ void steward_table_free(struct steward_table *t);
  * refused. */
 void steward_table_apply(struct steward_table *t, struct steward_io *io, const void *bytes,
                          size_t count);
+/* Goes on holding what an earlier steward gave; what is not in the table is dropped. False: out of
+ * memory, or its time has passed. */
+bool steward_table_adopt(struct steward_table *t, struct steward_io *io,
+                         const struct handover_hold *h);
+/* All that is held, for a later steward: at most STEWARD_VIPS_MAX. Returns how many. */
+size_t steward_table_give(const struct steward_table *t, struct handover_hold *into);
+
 /* Does all that is due. Returns when there will be something again. */
 int64_t steward_table_settle(struct steward_table *t, struct steward_io *io);
 /* Is none of them on this host? */

@@ -63,6 +63,10 @@ void steward_link_say(const struct steward_report *r, const char *name)
             log_warn("vip \"%s\": dropped: %s", name,
                      drop_reason_text((enum drop_reason)r->reason));
         return;
+    case STEWARD_ADOPTED:
+        log_info("vip \"%s\": still here from this agent's last life, until the end of its lease",
+                 name);
+        return;
     case STEWARD_HELD:
         return;
     }

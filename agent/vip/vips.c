@@ -259,6 +259,7 @@ static unsigned hear(struct vips *v, struct one *o, const struct steward_report 
     case STEWARD_CONFLICT:
         return report->flag ? VIP_CONFLICT : vip_hear(&o->vip, now_us, VIP_IS_FOREIGN);
     case STEWARD_RESTORED:
+    case STEWARD_ADOPTED:
     case STEWARD_READY:
         return 0;
     }
@@ -404,8 +405,10 @@ void vips_free(struct vips *v)
     if (v->readable)
         event_free(v->readable);
     event_free(v->timer);
-    if (v->fd >= 0)
+    if (v->fd >= 0) {
+        steward_link_send(v->fd, &(struct steward_request){.kind = STEWARD_QUIT});
         close(v->fd);
+    }
     free(v->all);
     free(v);
 }

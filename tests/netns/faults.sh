@@ -20,6 +20,7 @@ drain                 fast  muster drain
 kill_agent            fast  kill -9 of the agent
 kill_both             fast  kill -9 of agent and steward
 kill_steward          fast  kill -9 of the steward
+kill_agent_restart    fast  kill -9 of the agent alone, and started at once
 kill_restart          fast  kill -9 of both, and started at once
 restart_both_3s       fast  kill -9 of both within a lease of three seconds, and started at once
 restart_agent_3s      fast  kill -9 of the agent, and started at once

@@ -29,16 +29,17 @@ row_drain() {
 
 kill_only() {
     kill_agent "$1"
-    claim 'the address goes at once' wait_for 1 eval "! carries $1"
+    claim 'the address stays for what is left of its lease' carries "$1"
+    claim 'and goes then' wait_for 2 eval "! carries $1"
 }
 kill_both() { { kill -9 "${STEWARD[$1]}" "${PID[$1]}" && reap_agent "$1"; } 2>/dev/null; }
 kill_and_start() {
     kill_both "$1"
     start "$1"
 }
-row_kill_agent() { standard 1s && fails_over 1500 kill_only; }
+row_kill_agent() { standard 1s && fails_over 450 kill_only; }
 row_kill_both() {
-    standard 1s && fails_over 1500 kill_both
+    standard 1s && fails_over 450 kill_both
     claim 'the kernel removes the address' wait_for 4 eval "! carries $AT"
 }
 row_kill_steward() {
@@ -74,6 +75,17 @@ restarts_3s() { # KILL: given the holder
 }
 row_restart_both_3s() { restarts_3s kill_both; }
 row_restart_agent_3s() { restarts_3s kill_agent; }
+
+row_kill_agent_restart() {
+    standard 3s && begin
+    kill_agent "$AT"
+    start "$AT"
+    claim 'the next steward has what the one before it had' wait_for 2 \
+        log_has "$AT" 'still here from this agent.s last life'
+    sleep 4
+    claim 'one has it' wait_for 5 holder
+    judge 450 0 1
+}
 
 # ---- processes are stopped ----
 

@@ -44,7 +44,7 @@ start_steward() {
     rm -f "$T/requests" "$T/driver"
     mkfifo "$T/requests"
     # shellcheck disable=SC2086  # a command, or none
-    ip netns exec "$HOLDER" ${unprivileged-} "$T/steward_driver" $IP4/32@vip0 $IP6/128@vip0 \
+    STATE_DIR=$T ip netns exec "$HOLDER" ${unprivileged-} "$T/steward_driver" $IP4/32@vip0 $IP6/128@vip0 \
         <"$T/requests" >"$T/driver" 2>"$T/driver.err" &
     driver=$!
     exec 7>"$T/requests"
@@ -115,20 +115,92 @@ held_and_gone_at_its_time() {
     end_steward
 }
 
-gone_when_the_agent_is_killed() {
-    local vip=$1 ip=$2 killed
+now_us() { awk '{ printf "%.0f\n", $1 * 1000000 }' /proc/uptime; }
+# kill_agent: kill -9 of the agent alone.
+kill_agent() {
+    { kill -9 "$driver"; wait "$driver"; } 2>/dev/null
+    exec 7>&-
+}
+
+kept_to_its_time_when_the_agent_is_killed() {
+    local vip=$1 ip=$2 end
     start_steward
     watch "$ip"
-    hold "$vip" 30000
+    hold "$vip" 1500
     t_wait "$ip: it answers on the link" 1 answered
-    killed=$(awk '{ printf "%.0f\n", $1 * 1000000 }' /proc/uptime)
-    { kill -9 "$driver"; wait "$driver"; } 2>/dev/null
-    t_wait "$ip: kill -9 of the agent: the address goes" 1 has_not "$ip"
-    t_wait "$ip: and the steward" 1 ended "$steward"
+    end=$(until_of "$vip")
+    kill_agent
+    t_wait "$ip: kill -9 of the agent: the address goes at its time" 3 has_not "$ip"
+    t_wait "$ip: and then the steward" 1 ended "$steward"
     sleep 0.2
     unwatch
-    at_most "$ip: the last answer, after the kill" "$(last_answer_after "$killed")" 60000
+    at_most "$ip: the last answer, after its time" "$(last_answer_after "$end")" 50000
+    at_most "$ip: and before it" "$((-$(last_answer_after "$end")))" 50000
+    at_most "$ip: the longest time without an answer" "$(longest_gap)" 100000
     t_check "$ip: the fence's tables are removed" [ -z "$(h nft list ruleset)" ]
+}
+
+gone_when_the_agent_ends_in_order() {
+    local vip=$1 ip=$2 begun
+    start_steward
+    hold "$vip" 30000
+    begun=$(now_us)
+    end_steward
+    t_check "$ip: the agent ends in order: the address goes at once" has_not "$ip"
+    at_most "$ip: and the steward" $(($(now_us) - begun)) 300000
+}
+
+handed_over_when_the_agent_is_started_again() {
+    local vip=$1 ip=$2 end old
+    start_steward
+    watch "$ip"
+    hold "$vip" 3000
+    end=$(until_of "$vip")
+    old=$steward
+    wait_for 1 answered
+    kill_agent
+    start_steward
+    t_wait "$ip: the next steward has it" 1 told adopted "$vip" 'epoch 1'
+    t_check "$ip: the one before it has ended" ended "$old"
+    if fenced; then
+        h nft list ruleset >"$T/ruleset"
+        t_wait "$ip: it passes the fence" 1 eval 'h nft list ruleset | grep -q "$ip timeout"'
+    fi
+    hold "$vip" 3500
+    t_check "$ip: it goes on by a HOLD" [ "$(until_of "$vip")" -gt "$end" ]
+    t_wait "$ip: and is gone without another" 5 told dropped "$vip" 'why expired'
+    t_check "$ip: at the time of that" [ "$(time_of dropped "$vip")" -ge "$(until_of "$vip")" ]
+    sleep 0.2
+    unwatch
+    at_most "$ip: the longest time without an answer" "$(longest_gap)" 100000
+    end_steward
+}
+
+handed_over_and_not_renewed() {
+    local vip=$1 ip=$2 end
+    start_steward
+    hold "$vip" 1500
+    end=$(until_of "$vip")
+    kill_agent
+    start_steward
+    t_wait "$ip: handed over, and nobody renews it" 3 told dropped "$vip" 'why expired'
+    at_most "$ip: it is gone at the time of its earlier life" $(($(time_of dropped "$vip") - end)) 50000
+    t_check "$ip: gone" has_not "$ip"
+    end_steward
+}
+
+ended_when_it_cannot_hand_over() {
+    local vip=$1 ip=$2 old
+    start_steward
+    hold "$vip" 30000
+    old=$steward
+    kill -STOP "$old"
+    kill_agent
+    start_steward
+    t_check "$ip: a stopped steward gives nothing" told_none adopted "$vip"
+    t_check "$ip: and is killed" ended "$old"
+    t_check "$ip: what it had is removed" has_not "$ip"
+    end_steward
 }
 
 # Neither of them can do anything: the kernel does.
@@ -333,7 +405,9 @@ cp "$NETNS/steward_driver" "$T" || exit 2 # where everybody may run it
 make_link || { t_fail 'the namespaces could not be made'; exit 1; }
 for family in "0 $IP4 32" "1 $IP6 128"; do
     # shellcheck disable=SC2086  # three words
-    for test in held_and_gone_at_its_time gone_when_the_agent_is_killed fenced_when_both_are_stopped \
+    for test in held_and_gone_at_its_time kept_to_its_time_when_the_agent_is_killed \
+        gone_when_the_agent_ends_in_order handed_over_when_the_agent_is_started_again \
+        handed_over_and_not_renewed ended_when_it_cannot_hand_over fenced_when_both_are_stopped \
         stopped_alone_it_is_not_brought_back \
         removed_by_the_kernel_when_both_stay_stopped restored_when_deleted_by_hand \
         an_operators_is_left_alone another_host_has_it leftovers_are_removed_at_the_start \

@@ -4,9 +4,10 @@
  *     hold VIP MS [probe]    until MS milliseconds from now
  *     keep VIP MS [probe]    the same, and renewed each third of it, while it lasts
  *     drop VIP | announce VIP        which also end the renewals, or not
- *     quit                           closes the socket, and waits for the steward's end
+ *     quit                           sends QUIT, and waits for the steward's end
  *
- * It prints a line for what it asks and each report: TIME WORD VIP and what belongs to it. */
+ * It prints a line for what it asks and each report: TIME WORD VIP and what belongs to it.
+ * STATE_DIR in the environment is what a hand-over goes by. */
 #include "agent/steward/steward.h"
 
 #include <arpa/inet.h>
@@ -168,6 +169,7 @@ int main(int argc, char **argv)
     setvbuf(stdin, NULL, _IONBF, 0);
     static struct steward_plan plan;
     struct steward_ends ends;
+    handover_name(getenv("STATE_DIR") ? getenv("STATE_DIR") : "", plan.handover);
     memcpy(plan.vips, vips, sizeof vips);
     plan.vips_count = count;
     pid_t pid = steward_fork(&plan, NULL, NULL, &ends);
@@ -184,6 +186,8 @@ int main(int argc, char **argv)
             break;
         renew();
     }
+    send(fd, &(struct steward_request){.version = STEWARD_VERSION, .kind = STEWARD_QUIT},
+         sizeof(struct steward_request), MSG_NOSIGNAL);
     close(fd);
     return waitpid(pid, &status, 0) == pid && WIFEXITED(status) ? WEXITSTATUS(status) : 1;
 }

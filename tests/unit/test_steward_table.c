@@ -56,7 +56,7 @@ START_TEST(a_request_with_a_field_out_of_range_is_refused)
     }
     for (unsigned kind = 0; kind < 256; kind++) {
         r.kind = (uint8_t)kind;
-        ck_assert_int_eq(check(&r, sizeof r), kind >= 1 && kind <= 4 ? 0 : EPROTO);
+        ck_assert_int_eq(check(&r, sizeof r), kind >= 1 && kind <= 5 ? 0 : EPROTO);
     }
 }
 END_TEST
@@ -66,7 +66,7 @@ START_TEST(a_report_with_a_field_out_of_range_is_refused)
     struct steward_report r = {.version = STEWARD_VERSION, .kind = STEWARD_HELD, .vip = 1}, copy;
     ck_assert_int_eq(steward_report_check(&r, sizeof r, &copy), 0);
     ck_assert_int_eq(steward_report_check(&r, sizeof r - 1, &copy), EMSGSIZE);
-    r.kind = STEWARD_RESTORED + 1;
+    r.kind = STEWARD_ADOPTED + 1;
     ck_assert_int_eq(steward_report_check(&r, sizeof r, &copy), EPROTO);
     r.kind = STEWARD_READY;
     r.reason = DROP_REASONS_COUNT;
@@ -162,9 +162,107 @@ START_TEST(what_returns_to_the_table_can_be_held_again)
 }
 END_TEST
 
+/* ---- from one steward to the next ---- */
+
+/* Held by the one before, with a second and a half to go. */
+static struct handover_hold given(const struct steward_vip *vip)
+{
+    struct netlink_addr addr = operators(FAKE_IFINDEX, 32);
+    addr.mark = NETLINK_MARK;
+    fake_addr_add(&addr);
+    return (struct handover_hold){.vip = *vip,
+                                  .epoch = 5,
+                                  .until_us = begun_us + 1500 * MS,
+                                  .kernel_until_us = begun_us + 2000 * MS};
+}
+
+START_TEST(what_is_handed_over_stays_and_goes_at_its_time)
+{
+    struct handover_hold h = given(&vips[0]);
+    ck_assert(steward_table_adopt(&table, &io, &h));
+    steward_table_settle(&table, &io);
+    ck_assert(steward_address_flush(&io, &addresses[0]));
+    expect(STEWARD_ADOPTED);
+    ck_assert_int_eq(fake_kernel.fence_ms, 1500);
+    ck_assert_uint_eq(fake_kernel.announcements, 1);
+    pass_until(1499);
+    ck_assert(is_there());
+    ck_assert_uint_eq(fake_kernel.probes + fake_kernel.deletes, 0);
+    pass_until(1500);
+    expect_dropped(DROP_EXPIRED);
+    ck_assert(!is_there());
+}
+END_TEST
+
+START_TEST(what_is_handed_over_goes_on_by_a_hold)
+{
+    struct handover_hold h = given(&vips[0]);
+    ck_assert(steward_table_adopt(&table, &io, &h));
+    struct steward_request r = request(STEWARD_HOLD, 3000);
+    r.flags = STEWARD_PROBE;
+    r.epoch = 6;
+    take(&r);
+    expect(STEWARD_HELD);
+    pass_until(2999);
+    ck_assert(is_there());
+    ck_assert_uint_eq(fake_kernel.deletes, 0);
+    pass_until(3000);
+    expect_dropped(DROP_EXPIRED);
+}
+END_TEST
+
+START_TEST(what_is_handed_over_and_not_configured_any_more_is_removed)
+{
+    struct steward_vip other = vips[0];
+    other.name[0] = 'x';
+    struct handover_hold h = given(&other);
+    ck_assert(steward_table_adopt(&table, &io, &h));
+    ck_assert_uint_eq(table.count, VIPS + 1);
+    steward_table_settle(&table, &io);
+    ck_assert(!is_there());
+    ck_assert_uint_eq(table.count, VIPS);
+}
+END_TEST
+
+START_TEST(what_is_handed_over_too_late_is_not_taken)
+{
+    struct handover_hold h = given(&vips[0]);
+    fake_kernel.now_us = h.until_us;
+    ck_assert(!steward_table_adopt(&table, &io, &h));
+    h.until_us += STEWARD_AHEAD_US_MAX + 1;
+    ck_assert(!steward_table_adopt(&table, &io, &h));
+    ck_assert_int_eq(addresses[0].hold.state, HOLD_FREE);
+}
+END_TEST
+
+START_TEST(only_what_is_held_is_given)
+{
+    struct handover_hold holds[VIPS];
+    ck_assert_uint_eq(steward_table_give(&table, holds), 0);
+    ask(STEWARD_HOLD, 1500);
+    ck_assert_uint_eq(steward_table_give(&table, holds), 1);
+    ck_assert_mem_eq(&holds[0].vip, &vips[0], sizeof vips[0]);
+    ck_assert_uint_eq(holds[0].epoch, 5);
+    ck_assert_int_eq(holds[0].until_us, begun_us + 1500 * MS);
+    ck_assert_int_eq(holds[0].kernel_until_us, begun_us + 2000 * MS);
+    ask(STEWARD_DROP, 0);
+    ck_assert_uint_eq(steward_table_give(&table, holds), 0);
+}
+END_TEST
+
+START_TEST(an_agent_that_ends_in_order_says_so)
+{
+    struct steward_request r = request(STEWARD_QUIT, 0);
+    r.vip = 0;
+    ck_assert(!io.quit);
+    take(&r);
+    ck_assert(io.quit);
+}
+END_TEST
+
 int main(void)
 {
-    Suite *a = suite_create("steward_table");
+    Suite *s = suite_create("steward_table");
     TCase *t = tcase_create("records");
     tcase_add_checked_fixture(t, setup, teardown);
     tcase_add_test(t, a_request_in_order_is_copied);
@@ -172,13 +270,22 @@ int main(void)
     tcase_add_test(t, a_request_with_a_field_out_of_range_is_refused);
     tcase_add_test(t, a_report_with_a_field_out_of_range_is_refused);
     tcase_add_test(t, a_request_that_is_refused_changes_nothing);
-    suite_add_tcase(a, t);
+    suite_add_tcase(s, t);
     t = tcase_create("table");
     tcase_add_checked_fixture(t, setup, teardown);
     tcase_add_test(t, keys_tell_apart_what_is_not_the_same_address);
     tcase_add_test(t, what_stays_in_the_table_goes_on);
     tcase_add_test(t, what_is_in_the_table_no_more_is_dropped_and_cannot_be_held);
     tcase_add_test(t, what_returns_to_the_table_can_be_held_again);
-    suite_add_tcase(a, t);
-    return unit_run(a);
+    suite_add_tcase(s, t);
+    t = tcase_create("from one steward to the next");
+    tcase_add_checked_fixture(t, setup, teardown);
+    tcase_add_test(t, what_is_handed_over_stays_and_goes_at_its_time);
+    tcase_add_test(t, what_is_handed_over_goes_on_by_a_hold);
+    tcase_add_test(t, what_is_handed_over_and_not_configured_any_more_is_removed);
+    tcase_add_test(t, what_is_handed_over_too_late_is_not_taken);
+    tcase_add_test(t, only_what_is_held_is_given);
+    tcase_add_test(t, an_agent_that_ends_in_order_says_so);
+    suite_add_tcase(s, t);
+    return unit_run(s);
 }

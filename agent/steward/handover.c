@@ -1,0 +1,188 @@
+#include "agent/steward/handover.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+struct request {
+    uint8_t version, zero[7];
+};
+
+struct answer {
+    uint8_t version, zero[3];
+    int32_t error;
+    uint32_t count, hold_bytes;
+    struct handover_hold holds[STEWARD_VIPS_MAX]; /* count of them */
+};
+
+#define ANSWER_BYTES(count)                                                                        \
+    (offsetof(struct answer, holds) + (count) * sizeof(struct handover_hold))
+
+void handover_name(const char *state_dir, char *name)
+{
+    struct stat st;
+    name[0] = '\0';
+    if (stat(state_dir, &st) == 0)
+        snprintf(name, HANDOVER_NAME_BYTES, "muster-steward-%jx-%jx", (uintmax_t)st.st_dev,
+                 (uintmax_t)st.st_ino);
+}
+
+/* Abstract: begins with a NUL, and its length is part of it. */
+static socklen_t handover_address(const char *name, struct sockaddr_un *sa)
+{
+    size_t bytes = strlen(name);
+    *sa = (struct sockaddr_un){.sun_family = AF_UNIX};
+    memcpy(sa->sun_path + 1, name, bytes);
+    return (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + bytes);
+}
+
+static bool is_same_user(int fd, struct ucred *peer)
+{
+    socklen_t bytes = sizeof *peer;
+    return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, peer, &bytes) == 0 && peer->uid == geteuid();
+}
+
+/* ---- the next steward ---- */
+
+/* The descriptor is the peer's process for sure: as long as the connection is open it lives, and
+ * its number is its own. */
+static int open_peer(int fd)
+{
+    struct ucred peer;
+    struct pollfd polled = {.fd = fd};
+    if (!is_same_user(fd, &peer))
+        return -1;
+    int pidfd = (int)syscall(SYS_pidfd_open, peer.pid, 0);
+    if (pidfd < 0 || poll(&polled, 1, 0) == 0)
+        return pidfd;
+    close(pidfd);
+    return -1;
+}
+
+/* Until it has ended, it may touch an address. */
+static bool has_ended(int pidfd)
+{
+    struct pollfd polled = {.fd = pidfd, .events = POLLIN};
+    return poll(&polled, 1, HANDOVER_WAIT_MS) > 0;
+}
+
+static void end_peer(int pidfd, bool is_ending)
+{
+    if (is_ending && has_ended(pidfd))
+        return;
+    syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0);
+    has_ended(pidfd);
+}
+
+/* False: it gave nothing that we could take. */
+static bool ask(int fd, struct answer *answer)
+{
+    struct request request = {.version = HANDOVER_VERSION};
+    struct pollfd polled = {.fd = fd, .events = POLLIN};
+    if (send(fd, &request, sizeof request, MSG_NOSIGNAL) < 0 ||
+        poll(&polled, 1, HANDOVER_WAIT_MS) <= 0)
+        return false;
+    ssize_t n = recv(fd, answer, sizeof *answer, MSG_DONTWAIT);
+    return n >= (ssize_t)ANSWER_BYTES(0) && answer->version == HANDOVER_VERSION &&
+           answer->hold_bytes == sizeof *answer->holds && answer->count <= STEWARD_VIPS_MAX &&
+           (size_t)n == ANSWER_BYTES(answer->count);
+}
+
+static size_t take(int fd, struct handover_hold *into)
+{
+    struct answer *answer = calloc(1, sizeof *answer);
+    int pidfd = open_peer(fd);
+    bool taken = pidfd >= 0 && answer && ask(fd, answer);
+    bool is_living_agents = taken && answer->error == EBUSY;
+    size_t count = taken && answer->error == 0 ? answer->count : 0;
+    if (count > 0)
+        memcpy(into, answer->holds, count * sizeof *into);
+    if (pidfd >= 0 && !is_living_agents)
+        end_peer(pidfd, taken);
+    if (pidfd >= 0)
+        close(pidfd);
+    free(answer);
+    return count;
+}
+
+size_t handover_take(const char *name, struct handover_hold *into)
+{
+    struct sockaddr_un sa;
+    socklen_t bytes = handover_address(name, &sa);
+    int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    size_t count = 0;
+    if (fd >= 0 && name[0] != '\0' && connect(fd, (struct sockaddr *)&sa, bytes) == 0)
+        count = take(fd, into);
+    if (fd >= 0)
+        close(fd);
+    return count;
+}
+
+/* ---- the predecessor ---- */
+
+int handover_listen(const char *name)
+{
+    struct sockaddr_un sa;
+    socklen_t bytes = handover_address(name, &sa);
+    int fd =
+        name[0] == '\0' ? -1 : socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0 || (bind(fd, (struct sockaddr *)&sa, bytes) == 0 && listen(fd, 1) == 0))
+        return fd;
+    close(fd);
+    return -1;
+}
+
+/* -1: there is none, or of another user. */
+static int accept_peer(int listen_fd)
+{
+    struct ucred peer;
+    int fd = accept4(listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (fd < 0 || is_same_user(fd, &peer))
+        return fd;
+    close(fd);
+    return -1;
+}
+
+static bool receive_request(int fd)
+{
+    struct request request;
+    struct pollfd polled = {.fd = fd, .events = POLLIN};
+    return poll(&polled, 1, HANDOVER_REQUEST_MS) > 0 &&
+           recv(fd, &request, sizeof request, MSG_DONTWAIT) == sizeof request &&
+           request.version == HANDOVER_VERSION;
+}
+
+static bool give(int fd, const struct handover_hold *holds, size_t count, int error)
+{
+    struct answer *answer = calloc(1, sizeof *answer);
+    if (!answer)
+        return false;
+    answer->version = HANDOVER_VERSION;
+    answer->error = error;
+    answer->count = (uint32_t)count;
+    answer->hold_bytes = sizeof *holds;
+    memcpy(answer->holds, holds, count * sizeof *holds);
+    bool sent = send(fd, answer, ANSWER_BYTES(count), MSG_NOSIGNAL) >= 0;
+    free(answer);
+    return sent;
+}
+
+bool handover_answer(int listen_fd, const struct handover_hold *holds, size_t count,
+                     bool agent_lives)
+{
+    int fd = accept_peer(listen_fd);
+    if (fd < 0)
+        return false;
+    bool sent =
+        receive_request(fd) && give(fd, holds, agent_lives ? 0 : count, agent_lives ? EBUSY : 0);
+    close(fd);
+    return sent && !agent_lives;
+}
