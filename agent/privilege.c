@@ -42,14 +42,15 @@ static bool privilege_give_file(int dir_fd, const char *name, uid_t uid, gid_t g
     return ok;
 }
 
+/* False with errno; 0: something else is in it. */
 static bool privilege_holds_only_ours(DIR *dir)
 {
     const struct dirent *entry;
-    bool only = true;
     rewinddir(dir);
-    while (only && (entry = readdir(dir)))
-        only = privilege_is_ours(entry->d_name);
-    return only;
+    errno = 0;
+    while ((entry = readdir(dir)) && privilege_is_ours(entry->d_name))
+        continue;
+    return !entry && errno == 0;
 }
 
 static bool privilege_give_files(DIR *dir, uid_t uid, gid_t gid)
@@ -68,8 +69,10 @@ static bool privilege_give_open(DIR *dir, uid_t uid, gid_t gid)
     struct stat st;
     if (fstat(dirfd(dir), &st) != 0)
         return false;
-    if ((st.st_uid != 0 && st.st_uid != uid) || !privilege_holds_only_ours(dir))
+    if (st.st_uid != 0 && st.st_uid != uid)
         return true;
+    if (!privilege_holds_only_ours(dir))
+        return errno == 0;
     return privilege_give_files(dir, uid, gid) &&
            (st.st_uid == uid || fchown(dirfd(dir), uid, gid) == 0);
 }

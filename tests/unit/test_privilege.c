@@ -3,12 +3,28 @@
 #include "tests/unit/config_fixture.h"
 #include "tests/unit/fake_passwd.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pwd.h>
 #include <sys/stat.h>
 
 #define STRANGER 12345
+
+static bool listing_fails;
+
+/* In place of the C library's: a disk that breaks. */
+struct dirent *readdir(DIR *of)
+{
+    static struct dirent *(*real)(DIR *);
+    void *symbol = dlsym(RTLD_NEXT, "readdir");
+
+    memcpy(&real, &symbol, sizeof real);
+    if (!listing_fails)
+        return real(of);
+    errno = EIO;
+    return NULL;
+}
 
 /* ---- whom ---- */
 
@@ -282,6 +298,25 @@ START_TEST(folder_that_holds_anything_else_is_left_alone)
 }
 END_TEST
 
+/* A disk that breaks at the first entry must not look like an empty directory. */
+START_TEST(folder_that_cannot_be_listed_is_left_alone)
+{
+    if (geteuid() != 0)
+        return;
+    mkdir("etc", 0755);
+    make_file("etc/peers-of-the-realm");
+    listing_fails = true;
+    bool given = privilege_give("etc", 0700, STRANGER, STRANGER);
+    int reason = errno;
+    listing_fails = false;
+    ck_assert_uint_eq(owner_of("etc"), 0);
+    ck_assert(!given);
+    ck_assert_int_eq(reason, EIO);
+    unlink("etc/peers-of-the-realm");
+    rmdir("etc");
+}
+END_TEST
+
 START_TEST(folder_of_another_user_is_left_alone)
 {
     if (geteuid() != 0)
@@ -342,6 +377,7 @@ int main(void)
     tcase_add_test(t, check_notes_what_only_root_can_look_at);
     tcase_add_test(t, folder_is_made_and_handed_over_with_its_files);
     tcase_add_test(t, folder_that_holds_anything_else_is_left_alone);
+    tcase_add_test(t, folder_that_cannot_be_listed_is_left_alone);
     tcase_add_test(t, folder_of_another_user_is_left_alone);
     tcase_add_test(t, links_lead_to_nothing_that_is_handed_over);
     tcase_add_test(t, folder_that_cannot_be_made_is_said);
