@@ -1,4 +1,13 @@
-/* config: the configuration file and the options over it, checked, as plain data. */
+/* config: the configuration file and the options over it, checked, as plain data.
+ *
+ * The room, in the order to read it:
+ *   config_table    every key, one row each: where a new key goes
+ *   config_type     how a value is taken from text, looked up on this host, and printed
+ *   config_check    what depends on several keys, on options or on this host
+ *   config_file     the file, by libConfuse; config_scan: what libConfuse has no switch for
+ *   config_draft    a configuration as it grows, and messages with FILE:LINE
+ *   config_print    -t; options: the command line
+ *   *_spec, tag_match, event_kind, script_permission: what other rooms take from it */
 #ifndef MUSTER_CONFIG_H
 #define MUSTER_CONFIG_H
 
@@ -45,8 +54,8 @@ struct config {
     enum log_level log_level;
     char *run_dir;
     char *state_dir;
-    char *user;              /* as who the agent runs; NULL: as it was started */
-    struct account *account; /* of that user */
+    char *user;              /* the user that the agent becomes; NULL: it stays as started */
+    struct account *account; /* of `user`; NULL without one */
     char *control_group;     /* NULL: the process's own */
     struct gossip_addr rpc;  /* port 0: no TCP control listener */
     char *rpc_auth;          /* NULL: none */
@@ -58,7 +67,7 @@ struct config {
     char *notes; /* what -t could not judge, a line each; NULL: nothing */
 };
 
-/* What the command line says, over the file. Strings borrowed from argv; NULL or 0: not given. */
+/* The command line, which overrides the file. Strings borrowed from argv; NULL or 0: not given. */
 struct config_options {
     const char *file, *name, *bind, *advertise, *run_dir, *state_dir, *log_level;
     const char *join[CONFIG_OPTIONS_MAX];
@@ -67,8 +76,8 @@ struct config_options {
     size_t tags_count;
     bool check;     /* -t */
     bool keep_user; /* -k: agent and steward both stay who started them */
-    bool divided;   /* it is read by an agent whose rights the steward has: what only the steward
-                     * can judge, scripts, is left to it */
+    bool divided;   /* read by an agent that has given up its rights: the steward checks the scripts
+                     * in its place */
 };
 
 /* Fills options from argv. Returns -1 to go on, else the exit status: 0 after -V or -h, 2 after an
@@ -78,6 +87,7 @@ int config_options_parse(int argc, char **argv, struct config_options *options);
 /* Reads and checks everything. NULL with `error` filled (CONFIG_ERROR_BYTES): "FILE:LINE: key
  * "value": what is wrong, what would do". Without -c, a missing default file is no error. */
 struct config *config_load(const struct config_options *options, char *error);
+/* Frees all of it; NULL is fine. */
 void config_free(struct config *c);
 
 /* Names what `next` changes of `running` that a running agent cannot change: a call for each such
@@ -89,11 +99,11 @@ void config_compare_fixed(const struct config *running, const struct config *nex
  * what is left to be freed. */
 void config_keep_fixed(struct config *running, struct config *next);
 
-/* Prints what it means, with every derived timing, for -t. */
+/* Prints every key and every derived timing, for -t. */
 void config_print(const struct config *c, FILE *out);
 
-/* Says that detect cannot be kept where answers take rtt_us (a round trip; 0: unmeasured), and what
- * can, into CONFIG_ERROR_BYTES. False: it can be kept, and nothing is to be said. */
+/* Writes into CONFIG_ERROR_BYTES that detect is too small for round trips of rtt_us (0: not
+ * measured), and what would do. False: detect is large enough, and nothing is written. */
 bool config_detect_advice(uint32_t detect_ms, uint64_t rtt_us, char *into);
 
 #endif

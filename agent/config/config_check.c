@@ -256,7 +256,7 @@ static bool finish_holder(struct config_draft *d, size_t index)
         if (!key->for_holder || config_key_is_unset(key, spec))
             continue;
         struct config_place at = config_draft_place(d, key, index, NULL);
-        at.value = *(char **)(void *)((char *)spec + key->at);
+        at.value = *(char **)config_key_value(key, spec);
         if (!key->type->look_up(key, spec, &at))
             return false;
     }

@@ -97,7 +97,7 @@ static const char *slip_nearest(enum config_section_id section, const char *slip
     return nearest;
 }
 
-static void refuse_unknown(const cfg_t *cfg, const struct config_place *at)
+static void slip_refuse(const cfg_t *cfg, const struct config_place *at)
 {
     char known[CONFIG_ERROR_BYTES] = "";
     const char *name = slip_nearest(section_of(cfg), at->value, known);
@@ -147,7 +147,7 @@ static void on_error(cfg_t *cfg, const char *format, va_list args)
         if (sayings[i].ours)
             config_refuse(&at, "%s", sayings[i].ours);
         else if (token)
-            refuse_unknown(cfg, &at);
+            slip_refuse(cfg, &at);
         return;
     }
     vsnprintf(text, sizeof text, format, args);

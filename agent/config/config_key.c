@@ -56,21 +56,20 @@ const char *config_section_title(const struct config *c, enum config_section_id 
 
 /* ---- values ---- */
 
-/* The value, and what belongs to it. `element` is const where the caller does not change it. */
-static void *key_value(const struct config_key *key, const void *element)
+void *config_key_value(const struct config_key *key, const void *element)
 {
     return (char *)(uintptr_t)element + key->at;
 }
 
-static void *key_also(const struct config_key *key, const void *element)
+void *config_key_also(const struct config_key *key, const void *element)
 {
     return (char *)(uintptr_t)element + key->also;
 }
 
 bool config_key_is_unset(const struct config_key *key, const void *element)
 {
-    const char *bytes =
-        key->also_bytes > 0 && key->type->list ? key_also(key, element) : key_value(key, element);
+    const char *bytes = key->also_bytes > 0 && key->type->list ? config_key_also(key, element)
+                                                               : config_key_value(key, element);
     size_t count = key->also_bytes > 0 && key->type->list ? key->also_bytes : key->bytes;
     for (size_t i = 0; i < count; i++)
         if (bytes[i])
@@ -88,10 +87,11 @@ bool config_key_equal(const struct config_key *key, const void *a, const void *b
 {
     enum config_storage storage = key->type->storage;
     if (storage == CONFIG_STRING || storage == CONFIG_USER)
-        return key_string_equal(*(char **)key_value(key, a), *(char **)key_value(key, b));
+        return key_string_equal(*(char **)config_key_value(key, a),
+                                *(char **)config_key_value(key, b));
     assert(storage == CONFIG_PLAIN);
-    return memcmp(key_value(key, a), key_value(key, b), key->bytes) == 0 &&
-           memcmp(key_also(key, a), key_also(key, b), key->also_bytes) == 0;
+    return memcmp(config_key_value(key, a), config_key_value(key, b), key->bytes) == 0 &&
+           memcmp(config_key_also(key, a), config_key_also(key, b), key->also_bytes) == 0;
 }
 
 static void key_swap_bytes(char *a, char *b, size_t count)
@@ -105,8 +105,8 @@ static void key_swap_bytes(char *a, char *b, size_t count)
 
 void config_key_swap(const struct config_key *key, void *a, void *b)
 {
-    key_swap_bytes(key_value(key, a), key_value(key, b), key->bytes);
-    key_swap_bytes(key_also(key, a), key_also(key, b), key->also_bytes);
+    key_swap_bytes(config_key_value(key, a), config_key_value(key, b), key->bytes);
+    key_swap_bytes(config_key_also(key, a), config_key_also(key, b), key->also_bytes);
 }
 
 void config_key_print(const struct config_key *key, const void *element, FILE *out)
@@ -122,22 +122,22 @@ void config_key_print(const struct config_key *key, const void *element, FILE *o
 
 void config_key_free(const struct config_key *key, void *element)
 {
-    char **strings = key_value(key, element);
+    char **strings = config_key_value(key, element);
     switch (key->type->storage) {
     case CONFIG_PLAIN:
         break;
     case CONFIG_USER:
-        account_free(*(struct account **)key_also(key, element));
+        account_free(*(struct account **)config_key_also(key, element));
         free(*strings);
         break;
     case CONFIG_STRING:
         free(*strings);
         break;
     case CONFIG_STRINGS:
-        for (size_t i = 0; i < *(size_t *)key_also(key, element); i++)
+        for (size_t i = 0; i < *(size_t *)config_key_also(key, element); i++)
             free(strings[i]);
         break;
     }
-    memset(key_value(key, element), 0, key->bytes);
-    memset(key_also(key, element), 0, key->also_bytes);
+    memset(config_key_value(key, element), 0, key->bytes);
+    memset(config_key_also(key, element), 0, key->also_bytes);
 }

@@ -67,7 +67,10 @@ void *config_section_element(const struct config *c, enum config_section_id sect
 const char *config_section_title(const struct config *c, enum config_section_id section,
                                  size_t index);
 
-/* A key's value in `element`, the struct of its section. */
+/* The field of a key in `element`, the struct of its section, and what belongs to it. The const of
+ * the struct is the caller's to keep. */
+void *config_key_value(const struct config_key *key, const void *element);
+void *config_key_also(const struct config_key *key, const void *element);
 /* Neither given, nor a default; also false, and an empty list. */
 bool config_key_is_unset(const struct config_key *key, const void *element);
 bool config_key_equal(const struct config_key *key, const void *a, const void *b);

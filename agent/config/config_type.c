@@ -17,13 +17,8 @@
 #define INTERFACES_BYTES 256 /* their names, in a message */
 
 /* A field of the struct of the key's section, and what belongs to it. */
-#define FIELD(type, key, element) ((type *)(void *)((char *)(element) + (key)->at))
-#define ALSO(type, key, element) ((type *)(void *)((char *)(element) + (key)->also))
-/* The same for reading. */
-#define VALUE(type, key, element)                                                                  \
-    ((type const *)(const void *)((const char *)(element) + (key)->at))
-#define BESIDE(type, key, element)                                                                 \
-    ((type const *)(const void *)((const char *)(element) + (key)->also))
+#define FIELD(type, key, element) ((type *)config_key_value(key, element))
+#define ALSO(type, key, element) ((type *)config_key_also(key, element))
 
 /* ---- text ---- */
 
@@ -44,7 +39,7 @@ static bool text_take(const struct config_key *key, void *element, const char *v
 
 static void text_print(const struct config_key *key, const void *element, FILE *out)
 {
-    const char *text = *VALUE(char *, key, element);
+    const char *text = *FIELD(char *, key, element);
     fprintf(out, " %s", text ? text : "(none)");
 }
 
@@ -80,8 +75,8 @@ static bool list_add(const struct config_key *key, void *element, const char *va
 
 static void list_print(const struct config_key *key, const void *element, FILE *out)
 {
-    for (size_t i = 0; i < *BESIDE(size_t, key, element); i++)
-        fprintf(out, "%s %s", i > 0 ? "," : "", VALUE(char *, key, element)[i]);
+    for (size_t i = 0; i < *ALSO(size_t, key, element); i++)
+        fprintf(out, "%s %s", i > 0 ? "," : "", FIELD(char *, key, element)[i]);
 }
 
 static bool names_take(const struct config_key *key, void *element, const char *value,
@@ -89,8 +84,8 @@ static bool names_take(const struct config_key *key, void *element, const char *
 {
     if (!gossip_name_valid(value, strlen(value)))
         return config_refuse(at, "%s%s", gossip_error_text(GOSSIP_ERROR_NAME), key->hint);
-    for (size_t i = 0; i < *BESIDE(size_t, key, element); i++)
-        if (strcmp(VALUE(char *, key, element)[i], value) == 0)
+    for (size_t i = 0; i < *ALSO(size_t, key, element); i++)
+        if (strcmp(FIELD(char *, key, element)[i], value) == 0)
             return config_refuse(at, "named twice; once is enough");
     return list_add(key, element, value, at);
 }
@@ -137,7 +132,7 @@ static bool tags_take(const struct config_key *key, void *element, const char *v
 static void tags_print(const struct config_key *key, const void *element, FILE *out)
 {
     const char *at = NULL, *tag, *value, *comma = "";
-    while (gossip_tag_next(VALUE(char, key, element), *BESIDE(uint16_t, key, element), &at, &tag,
+    while (gossip_tag_next(FIELD(char, key, element), *ALSO(uint16_t, key, element), &at, &tag,
                            &value)) {
         fprintf(out, "%s %s=%s", comma, tag, value);
         comma = ",";
@@ -166,7 +161,7 @@ static void number_print(const struct config_key *key, const void *element, FILE
 {
     bool small = key->bytes == sizeof(uint8_t);
     fprintf(out, " %" PRIu32,
-            small ? *VALUE(uint8_t, key, element) : *VALUE(uint32_t, key, element));
+            small ? *FIELD(uint8_t, key, element) : *FIELD(uint32_t, key, element));
 }
 
 const struct config_type config_type_number = {.take = number_take, .print = number_print};
@@ -207,7 +202,7 @@ static bool duration_take(const struct config_key *key, void *element, const cha
 static void duration_print(const struct config_key *key, const void *element, FILE *out)
 {
     char text[DURATION_TEXT_BYTES];
-    fprintf(out, " %s", duration_text(*VALUE(uint32_t, key, element), text));
+    fprintf(out, " %s", duration_text(*FIELD(uint32_t, key, element), text));
 }
 
 const struct config_type config_type_duration = {.take = duration_take, .print = duration_print};
@@ -221,7 +216,7 @@ static bool level_take(const struct config_key *key, void *element, const char *
 
 static void level_print(const struct config_key *key, const void *element, FILE *out)
 {
-    fprintf(out, " %s", log_level_text(*VALUE(enum log_level, key, element)));
+    fprintf(out, " %s", log_level_text(*FIELD(enum log_level, key, element)));
 }
 
 const struct config_type config_type_level = {.take = level_take, .print = level_print};
@@ -243,7 +238,7 @@ static void events_print(const struct config_key *key, const void *element, FILE
 {
     const char *comma = "";
     for (unsigned kind = 0; kind < EVENT_KINDS_COUNT; kind++) {
-        if ((*VALUE(unsigned, key, element) & 1u << kind) == 0)
+        if ((*FIELD(unsigned, key, element) & 1u << kind) == 0)
             continue;
         fprintf(out, "%s %s", comma, event_kind_text(kind));
         comma = ",";
@@ -270,7 +265,7 @@ static bool address_take(const struct config_key *key, void *element, const char
 
 static void address_print(const struct config_key *key, const void *element, FILE *out)
 {
-    const struct gossip_addr *addr = VALUE(struct gossip_addr, key, element);
+    const struct gossip_addr *addr = FIELD(struct gossip_addr, key, element);
     char text[ADDRESS_TEXT_BYTES];
     fprintf(out, " %s", address_text(addr->ip, addr->port, text));
 }
@@ -304,8 +299,8 @@ static bool bind_take(const struct config_key *key, void *element, const char *v
 
 static void bind_print(const struct config_key *key, const void *element, FILE *out)
 {
-    const struct gossip_addr *addr = VALUE(struct gossip_addr, key, element);
-    if (!address_is_any(addr->ip) || *BESIDE(bool, key, element))
+    const struct gossip_addr *addr = FIELD(struct gossip_addr, key, element);
+    if (!address_is_any(addr->ip) || *ALSO(bool, key, element))
         address_print(key, element, out);
     else
         fprintf(out, " 0.0.0.0:%u", addr->port);
@@ -356,8 +351,8 @@ static void prefix_print(const struct config_key *key, const void *element, FILE
 {
     char text[ADDRESS_PREFIX_TEXT_BYTES];
     fprintf(out, " %s",
-            address_prefix_text(VALUE(struct gossip_addr, key, element)->ip,
-                                *BESIDE(uint8_t, key, element), text));
+            address_prefix_text(FIELD(struct gossip_addr, key, element)->ip,
+                                *ALSO(uint8_t, key, element), text));
 }
 
 const struct config_type config_type_prefix = {.take = prefix_take, .print = prefix_print};

@@ -1,5 +1,4 @@
-/* event_kind: the names of events, as `on = {...}` filters them, events.sock carries them and
- * MUSTER_EVENT tells scripts. */
+/* event_kind: the names of events in `on = {...}`, on events.sock and in MUSTER_EVENT. */
 #ifndef MUSTER_EVENT_KIND_H
 #define MUSTER_EVENT_KIND_H
 

@@ -12,12 +12,12 @@
 struct handler_spec {
     char *name;
     unsigned kinds;         /* bit (1 << enum event_kind) for each in `on` */
-    struct tag_match match; /* whose changes */
+    struct tag_match match; /* tags of the members whose changes it is for */
     char *run;              /* absolute path, run without a shell and without arguments */
-    char *vip;              /* NULL; or it is that address's hook, and only for what happens here */
+    char *vip; /* this is the hook of that address, for changes on this host; or NULL */
     uint32_t timeout_ms;
-    char *user;              /* NULL: ours */
-    struct account *account; /* that user's; NULL as well then */
+    char *user;              /* NULL: the user of the steward */
+    struct account *account; /* of `user`; NULL without one */
 };
 
 /* False: out of memory, and nothing to free. */

@@ -35,7 +35,7 @@ static const char help[] =
 
 /* Takes the option of a key: a value, or one more of a list. Returns as config_options_parse does.
  */
-static int option_take(struct config_options *o, const struct config_key *key)
+static int options_add(struct config_options *o, const struct config_key *key)
 {
     const char **values = (const char **)(void *)((char *)o + key->option_at);
     size_t once = 0, *count = &once;
@@ -50,7 +50,7 @@ static int option_take(struct config_options *o, const struct config_key *key)
     return -1;
 }
 
-static const struct config_key *option_key(int option)
+static const struct config_key *options_key(int option)
 {
     const struct config_key *key = config_keys;
     while (key->name && !(key->option && key->option[1] == option))
@@ -61,9 +61,9 @@ static const struct config_key *option_key(int option)
 /* Returns as config_options_parse does. */
 static int options_take(struct config_options *o, int option)
 {
-    const struct config_key *key = option_key(option);
+    const struct config_key *key = options_key(option);
     if (key)
-        return option_take(o, key);
+        return options_add(o, key);
     switch (option) {
     case 'c':
         o->file = optarg;

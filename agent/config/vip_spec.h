@@ -19,22 +19,25 @@ struct vip_spec {
     struct gossip_addr address; /* port 0 */
     uint8_t prefix_bits;
     char *interface;
-    struct tag_match match; /* who is a candidate */
-    /* Our own tags fit, so that the address may come here. Otherwise nobody looked whether this
-     * host has the interface, the hook and the user, and `account` is NULL. */
+    struct tag_match match; /* tags of the members that are candidates */
+    /* The tags of this host match, so it is a candidate. Otherwise the interface, the hook and the
+     * user were not looked up on this host, and `account` is NULL. */
     bool fits;
     uint8_t priority;                 /* the highest wins */
-    bool preempt;                     /* it takes the address from a holder of lower priority */
+    bool preempt;                     /* takes the address from a holder of lower priority */
     char *requires[VIP_REQUIRES_MAX]; /* names of checks */
     size_t requires_count;
     char *hook; /* NULL: none; else as a handler's `run` */
     uint32_t timeout_ms;
-    char *user;              /* NULL: ours */
-    struct account *account; /* that user's; NULL as well then */
+    char *user;              /* NULL: the user of the steward */
+    struct account *account; /* of `user`; NULL without one */
     uint32_t lease_ms;
 };
 
-/* May this host hold it? Not as long as it requires checks, as there are none yet. */
-bool vip_spec_may_hold(const struct vip_spec *s);
+/* Whether this host may hold it: never while checks are required, as there are none yet. */
+static inline bool vip_spec_may_hold(const struct vip_spec *s)
+{
+    return s->fits && s->requires_count == 0;
+}
 
 #endif
