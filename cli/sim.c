@@ -46,7 +46,7 @@ _Noreturn __attribute__((format(printf, 1, 2))) static void wrong(const char *fo
     exit(SIM_USAGE);
 }
 
-static uint64_t number(const char *option, const char *text, uint64_t least, uint64_t most)
+static uint64_t sim_number(const char *option, const char *text, uint64_t least, uint64_t most)
 {
     char *end;
     errno = 0;
@@ -57,7 +57,7 @@ static uint64_t number(const char *option, const char *text, uint64_t least, uin
     return value;
 }
 
-static void read_options(struct sim *sim, int argc, char **argv)
+static void sim_read_options(struct sim *sim, int argc, char **argv)
 {
     enum { SEED = 256, RUNS, JOBS, NODES };
     static const struct option options[] = {
@@ -69,16 +69,16 @@ static void read_options(struct sim *sim, int argc, char **argv)
     for (int letter; (letter = getopt_long(argc, argv, "o:hV", options, NULL)) != -1;) {
         switch (letter) {
         case SEED:
-            sim->seed = number("--seed", optarg, 0, UINT64_MAX - SIM_RUNS_MAX);
+            sim->seed = sim_number("--seed", optarg, 0, UINT64_MAX - SIM_RUNS_MAX);
             break;
         case RUNS:
-            sim->runs = number("--runs", optarg, 1, SIM_RUNS_MAX);
+            sim->runs = sim_number("--runs", optarg, 1, SIM_RUNS_MAX);
             break;
         case JOBS:
-            sim->jobs = number("--jobs", optarg, 1, SIM_JOBS_MAX);
+            sim->jobs = sim_number("--jobs", optarg, 1, SIM_JOBS_MAX);
             break;
         case NODES:
-            sim->nodes = number("--nodes", optarg, 1, SCENARIO_NODES_MAX);
+            sim->nodes = sim_number("--nodes", optarg, 1, SCENARIO_NODES_MAX);
             break;
         case 'o':
             sim->json = strcmp(optarg, "json") == 0;
@@ -103,7 +103,7 @@ static void read_options(struct sim *sim, int argc, char **argv)
     sim->path = argv[optind];
 }
 
-static void check_text(const char *path, const char *text, size_t len)
+static void sim_check_text(const char *path, const char *text, size_t len)
 {
     int line = 1;
     if (strlen(text) == len)
@@ -115,7 +115,7 @@ static void check_text(const char *path, const char *text, size_t len)
 }
 
 /* The whole file, NUL at the end. */
-static char *read_file(const char *path)
+static char *sim_read_file(const char *path)
 {
     FILE *in = strcmp(path, "-") == 0 ? stdin : fopen(path, "r");
     if (!in)
@@ -129,7 +129,7 @@ static char *read_file(const char *path)
     if (in != stdin)
         fclose(in);
     text[len] = '\0';
-    check_text(path, text, len);
+    sim_check_text(path, text, len);
     return text;
 }
 
@@ -139,32 +139,32 @@ _Noreturn static void wrong_scenario(const struct sim *sim, const struct scenari
     exit(SIM_USAGE);
 }
 
-static void print_line(void *context, const char *line)
+static void sim_print_line(void *context, const char *line)
 {
     (void)context;
     puts(line);
 }
 
-static void keep_line(void *context, const char *line)
+static void sim_keep_line(void *context, const char *line)
 {
     json_string(context, NULL, line);
 }
 
-static void run_text(const struct sim *sim, const struct scenario *scenario, struct play *play,
-                     struct sim_runs *runs)
+static void sim_run_text(const struct sim *sim, const struct scenario *scenario, struct play *play,
+                         struct sim_runs *runs)
 {
-    if (!sim_runs_play(runs, play, sim->runs == 1 ? print_line : NULL, NULL))
+    if (!sim_runs_play(runs, play, sim->runs == 1 ? sim_print_line : NULL, NULL))
         wrong("a run could not be started: %s", strerror(errno));
     sim_print_text(stdout, sim->path, scenario, runs);
 }
 
-static void run_json(const struct sim *sim, const struct scenario *scenario, struct play *play,
-                     struct sim_runs *runs)
+static void sim_run_json(const struct sim *sim, const struct scenario *scenario, struct play *play,
+                         struct sim_runs *runs)
 {
     struct json json = {0};
     json_object_begin(&json, NULL);
     json_array_begin(&json, "trace");
-    if (!sim_runs_play(runs, play, sim->runs == 1 ? keep_line : NULL, &json))
+    if (!sim_runs_play(runs, play, sim->runs == 1 ? sim_keep_line : NULL, &json))
         wrong("a run could not be started: %s", strerror(errno));
     json_array_end(&json);
     sim_print_json(&json, sim->path, scenario, runs);
@@ -176,7 +176,7 @@ static void run_json(const struct sim *sim, const struct scenario *scenario, str
 }
 
 /* On stderr. Returns the exit status. */
-static enum sim_exit tell_what_failed(const struct sim_runs *runs)
+static enum sim_exit sim_report_failures(const struct sim_runs *runs)
 {
     const struct report *broken = sim_runs_broken(runs);
     for (size_t i = 0; i < runs->lost_count; i++)
@@ -194,8 +194,8 @@ int main(int argc, char **argv)
 {
     struct sim sim = {.seed = 1, .runs = 1};
     struct scenario_error error;
-    read_options(&sim, argc, argv);
-    char *text = read_file(sim.path);
+    sim_read_options(&sim, argc, argv);
+    char *text = sim_read_file(sim.path);
     struct scenario *scenario = scenario_parse(text, (uint32_t)sim.nodes, &error);
     if (!scenario)
         wrong_scenario(&sim, &error);
@@ -204,8 +204,8 @@ int main(int argc, char **argv)
         wrong_scenario(&sim, &error);
     struct sim_runs runs = {
         .first_seed = sim.seed, .count = (size_t)sim.runs, .at_once = (size_t)sim.jobs};
-    (sim.json ? run_json : run_text)(&sim, scenario, play, &runs);
-    int status = tell_what_failed(&runs);
+    (sim.json ? sim_run_json : sim_run_text)(&sim, scenario, play, &runs);
+    int status = sim_report_failures(&runs);
     sim_runs_free(&runs);
     play_free(play);
     scenario_free(scenario);

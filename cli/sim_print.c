@@ -5,28 +5,28 @@
 static const char *const time_names[SIM_TIMES] = {
     [SIM_FIRST] = "first", [SIM_MEDIAN] = "median", [SIM_P99] = "p99", [SIM_LAST] = "last"};
 
-static double number(const struct report *r, size_t i)
+static double sim_print_number(const struct report *r, size_t i)
 {
     return *report_number(r, report_names[i].name);
 }
 
-static double mean(const struct sim_runs *runs, size_t i)
+static double sim_print_mean(const struct sim_runs *runs, size_t i)
 {
     double sum = 0;
     for (size_t k = 0; k < runs->reports_count; k++)
-        sum += number(&runs->reports[k], i);
+        sum += sim_print_number(&runs->reports[k], i);
     return sum / (double)runs->reports_count;
 }
 
-static double most(const struct sim_runs *runs, size_t i)
+static double sim_print_most(const struct sim_runs *runs, size_t i)
 {
-    double value = number(&runs->reports[0], i);
+    double value = sim_print_number(&runs->reports[0], i);
     for (size_t k = 1; k < runs->reports_count; k++)
-        value = fmax(value, number(&runs->reports[k], i));
+        value = fmax(value, sim_print_number(&runs->reports[k], i));
     return value;
 }
 
-static double checks(const struct sim_runs *runs)
+static double sim_print_checks(const struct sim_runs *runs)
 {
     double sum = 0;
     for (size_t k = 0; k < runs->reports_count; k++)
@@ -34,7 +34,7 @@ static double checks(const struct sim_runs *runs)
     return sum;
 }
 
-static void print_detection(FILE *out, const struct sim_runs *runs)
+static void sim_print_detection(FILE *out, const struct sim_runs *runs)
 {
     size_t crashes = sim_runs_crashes(runs);
     if (crashes == 0)
@@ -63,19 +63,19 @@ void sim_print_text(FILE *out, const char *name, const struct scenario *scenario
                 runs->lost[i].what);
     if (runs->reports_count == 0)
         return;
-    print_detection(out, runs);
+    sim_print_detection(out, runs);
     fprintf(out, "%-42s%10s%18s\n", "of each run", "mean", "most");
     for (size_t i = 0; i < report_names_count; i++)
-        fprintf(out, "  %-32s%18.10g%18.10g  %s\n", report_names[i].name, mean(runs, i),
-                most(runs, i), report_names[i].meaning);
+        fprintf(out, "  %-32s%18.10g%18.10g  %s\n", report_names[i].name, sim_print_mean(runs, i),
+                sim_print_most(runs, i), report_names[i].meaning);
     const struct report *broken = sim_runs_broken(runs);
     if (broken)
         fprintf(out, "BROKEN: seed %llu: %s\n", (unsigned long long)broken->seed, broken->broken);
     else
-        fprintf(out, "invariants: %.10g checks, all hold\n", checks(runs));
+        fprintf(out, "invariants: %.10g checks, all hold\n", sim_print_checks(runs));
 }
 
-static void json_detection(struct json *json, const struct sim_runs *runs)
+static void sim_json_detection(struct json *json, const struct sim_runs *runs)
 {
     json_object_begin(json, "detection");
     json_unsigned(json, "crashes", sim_runs_crashes(runs));
@@ -89,13 +89,13 @@ static void json_detection(struct json *json, const struct sim_runs *runs)
     json_object_end(json);
 }
 
-static void json_run(struct json *json, const struct report *r)
+static void sim_json_run(struct json *json, const struct report *r)
 {
     json_object_begin(json, NULL);
     json_unsigned(json, "seed", r->seed);
     json_number(json, "formed_ms", (double)r->formed_us / 1000);
     for (size_t i = 0; i < report_names_count; i++)
-        json_number(json, report_names[i].name, number(r, i));
+        json_number(json, report_names[i].name, sim_print_number(r, i));
     json_array_begin(json, "silences");
     for (size_t i = 0; i < GOSSIP_CALIBRATION_BUCKETS; i++)
         json_unsigned(json, NULL, r->silences[i]);
@@ -103,7 +103,7 @@ static void json_run(struct json *json, const struct report *r)
     json_object_end(json);
 }
 
-static void json_seed(struct json *json, uint64_t seed, const char *what)
+static void sim_json_seed(struct json *json, uint64_t seed, const char *what)
 {
     json_object_begin(json, NULL);
     json_unsigned(json, "seed", seed);
@@ -118,21 +118,21 @@ void sim_print_json(struct json *json, const char *name, const struct scenario *
     json_string(json, "scenario", name);
     json_unsigned(json, "nodes", scenario->nodes);
     json_number(json, "run_s", (double)scenario->run_us / 1e6);
-    json_detection(json, runs);
+    sim_json_detection(json, runs);
     json_array_begin(json, "runs");
     for (size_t i = 0; i < runs->reports_count; i++)
-        json_run(json, &runs->reports[i]);
+        sim_json_run(json, &runs->reports[i]);
     json_array_end(json);
     json_array_begin(json, "lost");
     for (size_t i = 0; i < runs->lost_count; i++)
-        json_seed(json, runs->lost[i].seed, runs->lost[i].what);
+        sim_json_seed(json, runs->lost[i].seed, runs->lost[i].what);
     json_array_end(json);
     json_object_begin(json, "invariants");
-    json_number(json, "checked", checks(runs));
+    json_number(json, "checked", sim_print_checks(runs));
     json_array_begin(json, "broken");
     for (size_t i = 0; i < runs->reports_count; i++) {
         if (runs->reports[i].broken[0])
-            json_seed(json, runs->reports[i].seed, runs->reports[i].broken);
+            sim_json_seed(json, runs->reports[i].seed, runs->reports[i].broken);
     }
     json_array_end(json);
     json_object_end(json);

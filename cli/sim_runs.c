@@ -36,14 +36,14 @@ _Noreturn static void play_one(struct play *play, uint64_t seed, FILE *to, bool 
 }
 
 /* In the child: it does not outlive who wants its report. */
-static void die_with(pid_t parent)
+static void sim_runs_die_with(pid_t parent)
 {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != parent)
         _exit(1);
 }
 
-static bool start(struct worker *w, struct play *play, uint64_t seed, bool trace)
+static bool sim_runs_start(struct worker *w, struct play *play, uint64_t seed, bool trace)
 {
     int ends[2];
     if (pipe(ends) != 0)
@@ -52,7 +52,7 @@ static bool start(struct worker *w, struct play *play, uint64_t seed, bool trace
     pid_t parent = getpid();
     w->pid = fork();
     if (w->pid == 0) {
-        die_with(parent);
+        sim_runs_die_with(parent);
         close(ends[0]);
         FILE *to = fdopen(ends[1], "w");
         if (!to)
@@ -70,7 +70,7 @@ static bool start(struct worker *w, struct play *play, uint64_t seed, bool trace
 }
 
 /* False: it is not whole, and owns nothing. */
-static bool take_report(FILE *from, struct report *report)
+static bool sim_runs_take_report(FILE *from, struct report *report)
 {
     if (fread(report, sizeof *report, 1, from) != 1)
         return false;
@@ -82,7 +82,7 @@ static bool take_report(FILE *from, struct report *report)
     return false;
 }
 
-static void note_lost(struct sim_runs *runs, uint64_t seed, int status)
+static void sim_runs_note_lost(struct sim_runs *runs, uint64_t seed, int status)
 {
     struct sim_lost *lost = &runs->lost[runs->lost_count++];
     lost->seed = seed;
@@ -92,8 +92,8 @@ static void note_lost(struct sim_runs *runs, uint64_t seed, int status)
 }
 
 /* Waits for the end of a run. Its report is the next one, if it is whole. */
-static void take(struct worker *w, struct sim_runs *runs, uint64_t seed,
-                 void (*trace)(void *context, const char *line), void *context)
+static void sim_runs_take(struct worker *w, struct sim_runs *runs, uint64_t seed,
+                          void (*trace)(void *context, const char *line), void *context)
 {
     struct report *report = &runs->reports[runs->reports_count];
     char line[PLAY_LINE_BYTES + 1];
@@ -106,7 +106,7 @@ static void take(struct worker *w, struct sim_runs *runs, uint64_t seed,
         if (trace)
             trace(context, line);
     }
-    bool whole = c == END_OF_TRACE && take_report(w->from, report);
+    bool whole = c == END_OF_TRACE && sim_runs_take_report(w->from, report);
     fclose(w->from);
     int status = 0;
     while (waitpid(w->pid, &status, 0) < 0 && errno == EINTR)
@@ -117,11 +117,11 @@ static void take(struct worker *w, struct sim_runs *runs, uint64_t seed,
     }
     if (whole)
         free(report->crashes);
-    note_lost(runs, seed, status);
+    sim_runs_note_lost(runs, seed, status);
 }
 
 /* Is the run with that index the first for its cluster, of those that share one? */
-static bool needs_forming(const struct play *play, uint64_t first_seed, size_t index)
+static bool sim_runs_needs_forming(const struct play *play, uint64_t first_seed, size_t index)
 {
     uint64_t seed = first_seed + index;
     return play_is_shared(play) &&
@@ -129,7 +129,7 @@ static bool needs_forming(const struct play *play, uint64_t first_seed, size_t i
 }
 
 /* What the kernel can give without swapping; UINT64_MAX: it does not say. */
-static uint64_t available_bytes(void)
+static uint64_t sim_runs_available_bytes(void)
 {
     char line[128];
     unsigned long long kib = UINT64_MAX / 1024;
@@ -143,10 +143,10 @@ static uint64_t available_bytes(void)
 }
 
 /* How many runs at one time, if that was not said: as the cores and the memory allow. */
-static size_t runs_at_once(const struct play *play)
+static size_t sim_runs_at_once(const struct play *play)
 {
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
-    uint64_t bytes = available_bytes(), shared = play_shared_bytes(play);
+    uint64_t bytes = sim_runs_available_bytes(), shared = play_shared_bytes(play);
     uint64_t fit = bytes > shared ? (bytes - shared) / play_own_bytes(play) : 0;
     size_t most = cores > 0 ? (size_t)cores : 1;
     if (fit < most)
@@ -157,22 +157,23 @@ static size_t runs_at_once(const struct play *play)
 bool sim_runs_play(struct sim_runs *runs, struct play *play,
                    void (*trace)(void *context, const char *line), void *context)
 {
-    size_t at_once = runs->at_once ? runs->at_once : runs_at_once(play), started = 0;
+    size_t at_once = runs->at_once ? runs->at_once : sim_runs_at_once(play), started = 0;
     struct worker *workers = calloc(at_once, sizeof *workers);
     runs->reports = calloc(runs->count, sizeof *runs->reports);
     runs->lost = calloc(runs->count, sizeof *runs->lost);
     bool good = workers && runs->reports && runs->lost;
     for (size_t done = 0; good && done < runs->count; done++) {
         for (; good && started < runs->count && started < done + at_once; started++) {
-            if (needs_forming(play, runs->first_seed, started)) {
+            if (sim_runs_needs_forming(play, runs->first_seed, started)) {
                 if (done < started)
                     break; /* others still hold the former one's memory */
                 play_form(play, runs->first_seed + started);
             }
-            good = start(&workers[started % at_once], play, runs->first_seed + started, trace);
+            good = sim_runs_start(&workers[started % at_once], play, runs->first_seed + started,
+                                  trace);
         }
         if (done < started)
-            take(&workers[done % at_once], runs, runs->first_seed + done, trace, context);
+            sim_runs_take(&workers[done % at_once], runs, runs->first_seed + done, trace, context);
     }
     int error = errno;
     free(workers);
@@ -204,7 +205,7 @@ size_t sim_runs_crashes(const struct sim_runs *runs)
     return count;
 }
 
-static int64_t time_of(const struct report_crash *c, enum sim_time pick)
+static int64_t sim_runs_time_of(const struct report_crash *c, enum sim_time pick)
 {
     const int64_t times[SIM_TIMES] = {[SIM_FIRST] = c->first_us,
                                       [SIM_MEDIAN] = c->median_us,
@@ -220,7 +221,7 @@ double sim_runs_percentile(const struct sim_runs *runs, enum sim_time pick, doub
     assert(all);
     for (size_t i = 0; i < runs->reports_count; i++)
         for (size_t k = 0; k < runs->reports[i].crashes_count; k++) {
-            all[count] = time_of(&runs->reports[i].crashes[k], pick);
+            all[count] = sim_runs_time_of(&runs->reports[i].crashes[k], pick);
             count += all[count] >= 0;
         }
     qsort(all, count, sizeof *all, report_compare_us);

@@ -22,13 +22,13 @@ void detect_wake(struct gossip *g)
     suspicion_compensate(g, stall_us);
 }
 
-static void publish_unreachable(struct gossip *g, uint32_t slot)
+static void detect_publish_unreachable(struct gossip *g, uint32_t slot)
 {
     changes_apply(g, view_mark_unreachable(g, slot));
 }
 
 /* The member becomes suspect, or we join the observers that suspect it. */
-static void suspect(struct gossip *g, uint32_t slot)
+static void detect_suspect(struct gossip *g, uint32_t slot)
 {
     enum gossip_status status = (enum gossip_status)core_member(g, slot)->status;
     if (suspicion_is_ours(g, slot))
@@ -38,16 +38,16 @@ static void suspect(struct gossip *g, uint32_t slot)
     suspicion_join(g, slot, status == GOSSIP_SUSPECT);
 }
 
-static void judge_silence(struct gossip *g, const struct edge *e)
+static void detect_judge_silence(struct gossip *g, const struct edge *e)
 {
     if (evidence_suffices(g, e))
-        suspect(g, e->slot);
+        detect_suspect(g, e->slot);
 }
 
-static void judge_reach(struct gossip *g, const struct edge *e)
+static void detect_judge_reach(struct gossip *g, const struct edge *e)
 {
     if (reach_is_unreachable(g, e))
-        publish_unreachable(g, e->slot);
+        detect_publish_unreachable(g, e->slot);
 }
 
 void detect_ack(struct gossip *g, const struct wire_message *ack, const struct gossip_route *from)
@@ -58,15 +58,15 @@ void detect_ack(struct gossip *g, const struct wire_message *ack, const struct g
     proof_note_source(core_member(g, e->slot), from);
     reach_measure(g, e);
     evidence_reached(g, e);
-    judge_reach(g, e);
+    detect_judge_reach(g, e);
 }
 
 /* The report of silence of a live subject; its sender is answered, and the subject probed. */
-static void apply_silence(struct gossip *g, struct edge *e, uint32_t observer)
+static void detect_apply_silence(struct gossip *g, struct edge *e, uint32_t observer)
 {
     evidence_answer_sign(g, e, observer);
     probe_now(g, e->slot);
-    judge_silence(g, e);
+    detect_judge_silence(g, e);
 }
 
 void detect_evidence(struct gossip *g, const struct wire_message *m,
@@ -90,8 +90,8 @@ void detect_evidence(struct gossip *g, const struct wire_message *m,
     if ((flags & WIRE_SUSPECTING) && core_member(g, slot)->status == GOSSIP_SUSPECT)
         suspicion_confirm(g, slot, m->sender);
     if (!(flags & WIRE_REACHED))
-        apply_silence(g, e, observer);
-    judge_reach(g, e);
+        detect_apply_silence(g, e, observer);
+    detect_judge_reach(g, e);
 }
 
 void detect_packet(struct gossip *g, uint32_t slot)
@@ -102,47 +102,47 @@ void detect_packet(struct gossip *g, uint32_t slot)
 }
 
 /* A member that had announced its leave, and is gone, has left. */
-static void declare_failed(struct gossip *g, uint32_t slot)
+static void detect_declare_failed(struct gossip *g, uint32_t slot)
 {
     bool leaving = core_member(g, slot)->status == GOSSIP_LEAVING;
     changes_apply(g, view_set_status(g, slot, leaving ? GOSSIP_LEFT : GOSSIP_FAILED));
 }
 
 /* Either of datagrams and streams may be blocked. */
-static void challenge(struct gossip *g, uint32_t slot)
+static void detect_challenge(struct gossip *g, uint32_t slot)
 {
     spread_challenge(g, slot, GOSSIP_DATAGRAM);
     spread_challenge(g, slot, GOSSIP_STREAM);
 }
 
-static void tick_suspicion(struct gossip *g, uint32_t at)
+static void detect_tick_suspicion(struct gossip *g, uint32_t at)
 {
     uint32_t slot = g->suspicions.all[at].slot;
     switch (suspicion_step(g, at)) {
     case SUSPICION_WAITS:
         return;
     case SUSPICION_ASKS:
-        challenge(g, slot);
+        detect_challenge(g, slot);
         return;
     case SUSPICION_PROBES:
         probe_now(g, slot);
         return;
     case SUSPICION_LIVES:
-        publish_unreachable(g, slot);
+        detect_publish_unreachable(g, slot);
         return;
     case SUSPICION_FAILED:
         g->stats.declared_failed++;
-        declare_failed(g, slot);
+        detect_declare_failed(g, slot);
         probe_random(g);
         return;
     case SUSPICION_VERIFIED_FAILED:
-        declare_failed(g, slot);
+        detect_declare_failed(g, slot);
         return;
     }
 }
 
 /* The observers of a member that comes and goes are sent at once that it is observed again. */
-static void tick_rings(struct gossip *g)
+static void detect_tick_rings(struct gossip *g)
 {
     if (!probe_compute_rings(g))
         return;
@@ -151,11 +151,11 @@ static void tick_rings(struct gossip *g)
         if (!probe_follow_ring(g, ring) || !reach_comes_and_goes(g, core_member(g, e->slot)))
             continue;
         evidence_share(g, e);
-        judge_reach(g, e);
+        detect_judge_reach(g, e);
     }
 }
 
-static void tick_edge(struct gossip *g, struct edge *e)
+static void detect_tick_edge(struct gossip *g, struct edge *e)
 {
     enum probe_outcome outcome = probe_step(g, e);
     if (outcome == PROBE_QUIET)
@@ -164,11 +164,11 @@ static void tick_edge(struct gossip *g, struct edge *e)
         reach_measure(g, e);
         evidence_share(g, e);
     }
-    judge_silence(g, e);
-    judge_reach(g, e);
+    detect_judge_silence(g, e);
+    detect_judge_reach(g, e);
 }
 
-static void tick_reach(struct gossip *g)
+static void detect_tick_reach(struct gossip *g)
 {
     const struct member *self = core_member(g, g->self);
     if (reach_is_over(g))
@@ -180,13 +180,13 @@ void detect_tick(struct gossip *g)
     /* From the end: a suspicion that ends is replaced by the last one, which was stepped already.
      */
     for (uint32_t i = g->suspicions.count; i > 0; i--)
-        tick_suspicion(g, i - 1);
-    tick_rings(g);
+        detect_tick_suspicion(g, i - 1);
+    detect_tick_rings(g);
     for (size_t i = 0; i < EDGES_MAX; i++)
         if (g->edges.all[i].slot != MEMBER_NONE)
-            tick_edge(g, &g->edges.all[i]);
+            detect_tick_edge(g, &g->edges.all[i]);
     probe_sweep(g);
-    tick_reach(g);
+    detect_tick_reach(g);
 }
 
 int64_t detect_deadline(const struct gossip *g)

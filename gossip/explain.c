@@ -21,7 +21,7 @@ bool gossip_next_member(const struct gossip *g, size_t *cursor, struct gossip_me
     return false;
 }
 
-static uint32_t find_shown(const struct gossip *g, const char *name)
+static uint32_t explain_find(const struct gossip *g, const char *name)
 {
     uint32_t slot = member_by_name(&g->members, name);
     return slot != MEMBER_NONE && g->members.slots[slot].pruned ? MEMBER_NONE : slot;
@@ -29,7 +29,7 @@ static uint32_t find_shown(const struct gossip *g, const char *name)
 
 bool gossip_find(const struct gossip *g, const char *name, struct gossip_member *member)
 {
-    uint32_t slot = find_shown(g, name);
+    uint32_t slot = explain_find(g, name);
     if (slot == MEMBER_NONE)
         return false;
     *member = member_public(&g->members.slots[slot]);
@@ -71,7 +71,7 @@ static void explain_edge(const struct edge *e, int64_t now_us, struct gossip_exp
 enum gossip_error gossip_explain(const struct gossip *g, int64_t now_us, const char *name,
                                  struct gossip_explanation *x)
 {
-    uint32_t slot = find_shown(g, name);
+    uint32_t slot = explain_find(g, name);
     if (slot == MEMBER_NONE)
         return GOSSIP_ERROR_UNKNOWN;
     *x = (struct gossip_explanation){.member = member_public(&g->members.slots[slot])};

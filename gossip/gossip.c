@@ -111,7 +111,7 @@ void gossip_free(struct gossip *g)
 }
 
 /* A sender that is anything but alive in our view is sent that claim: it will refute. */
-static void put_claim(struct gossip *g, struct wire_writer *w, uint64_t sender)
+static void receive_put_claim(struct gossip *g, struct wire_writer *w, uint64_t sender)
 {
     uint32_t slot = member_by_key(&g->members, sender);
     if (slot != MEMBER_NONE && core_member(g, slot)->status != GOSSIP_ALIVE)
@@ -130,7 +130,7 @@ static void receive_ping(struct gossip *g, const struct wire_message *m,
         reach_complaint(g, m->ping.flags & WIRE_COMPLAINT);
         if (g->spread.waiting && core_member(g, g->self)->update_priority != MEMBER_NO_UPDATE)
             spread_put(g, &w, g->self);
-        put_claim(g, &w, m->sender);
+        receive_put_claim(g, &w, m->sender);
         spread_fill(g, &w);
     }
     outbox_send(g, from, &w);
@@ -183,7 +183,8 @@ static void receive_records(struct gossip *g, const struct wire_message *m,
     records_answer(g, &source);
 }
 
-static void receive(struct gossip *g, const struct wire_message *m, const struct gossip_route *from)
+static void receive_message(struct gossip *g, const struct wire_message *m,
+                            const struct gossip_route *from)
 {
     bool is_member = proof_sender(g, m->sender, from) != MEMBER_NONE;
     if (has_updates(g, m, is_member))
@@ -215,12 +216,12 @@ enum gossip_error gossip_receive(struct gossip *g, int64_t now_us, const struct 
     else if (error != GOSSIP_OK)
         g->stats.packets_foreign++;
     else if (!g->gone)
-        receive(g, &m, from);
+        receive_message(g, &m, from);
     gossip_end(g);
     return error;
 }
 
-static void leave_tick(struct gossip *g)
+static void gossip_leave_tick(struct gossip *g)
 {
     struct member *self = core_member(g, g->self);
     if (g->now_us < g->left_us)
@@ -238,7 +239,7 @@ void gossip_tick(struct gossip *g, int64_t now_us)
 {
     gossip_begin(g, now_us);
     if (!g->gone) {
-        leave_tick(g);
+        gossip_leave_tick(g);
         detect_tick(g);
         join_tick(g);
         contest_tick(g);

@@ -11,7 +11,7 @@ static bool record_is_live(const struct wire_record *record)
     return record->fact.status <= GOSSIP_LEAVING;
 }
 
-static void note_answer(struct records_source *source, uint32_t slot)
+static void records_note_answer(struct records_source *source, uint32_t slot)
 {
     for (unsigned i = 0; i < source->answers_count; i++)
         if (source->answers[i] == slot)
@@ -64,7 +64,7 @@ static void contest_own_name(struct gossip *g, const struct wire_record *record,
     if (contest_is_earlier(g, record, record->fact.generation))
         contest_begin(g, record);
     else
-        note_answer(source, g->self);
+        records_note_answer(source, g->self);
 }
 
 /* True if `record` takes its name from the live member in `slot`: only from its own former self. A
@@ -81,7 +81,7 @@ static bool record_takes_name(struct gossip *g, const struct wire_record *record
     if (keeps)
         send_claim(g, slot, record);
     else if (source->sender == record->key)
-        note_answer(source, slot);
+        records_note_answer(source, slot);
     probe_now(g, slot);
     return false;
 }
@@ -117,8 +117,8 @@ static bool record_gets_room(struct gossip *g, const struct wire_record *record)
     return dead != MEMBER_NONE;
 }
 
-static void apply_unknown(struct gossip *g, const struct wire_record *record,
-                          struct records_source *source)
+static void record_apply_unknown(struct gossip *g, const struct wire_record *record,
+                                 struct records_source *source)
 {
     struct view_change change;
     if (!record->full || (!record_is_live(record) && view_is_expired(g, view_began_us(g, record))))
@@ -131,7 +131,7 @@ static void apply_unknown(struct gossip *g, const struct wire_record *record,
         suspicion_confirm(g, change.slot, record->observer);
 }
 
-static void refute(struct gossip *g, const struct fact *claim)
+static void record_refute(struct gossip *g, const struct fact *claim)
 {
     if (claim->unreachable)
         reach_complaint(g, true);
@@ -144,8 +144,8 @@ static void refute(struct gossip *g, const struct fact *claim)
 
 /* A claim about us. All that we do not publish ourselves is refuted (SWIM 4.2), to the sender only
  * if we have refuted it before. That we are unreachable is admitted. */
-static void apply_self(struct gossip *g, const struct wire_record *record,
-                       struct records_source *source)
+static void record_apply_self(struct gossip *g, const struct wire_record *record,
+                              struct records_source *source)
 {
     const struct member *self = core_member(g, g->self);
     const struct fact held = member_fact(self), *claim = &record->fact;
@@ -154,7 +154,7 @@ static void apply_self(struct gossip *g, const struct wire_record *record,
             contest_begin(g, record);
     } else if (self->status == GOSSIP_ALIVE && member_fact_beats(claim, &held)) {
         if (claim->status != GOSSIP_ALIVE || claim->incarnation != held.incarnation) {
-            refute(g, claim);
+            record_refute(g, claim);
             return;
         }
         reach_admit(g);
@@ -165,32 +165,32 @@ static void apply_self(struct gossip *g, const struct wire_record *record,
             reach_complaint(g, true);
             changes_apply(g, view_restate_self(g, 0, (enum gossip_status)self->status, true));
         }
-        note_answer(source, g->self);
+        records_note_answer(source, g->self);
     }
 }
 
 /* We hold a newer fact than the record's. The update of it may have missed the sender; and in a
  * state exchange, "alive" about a member that is failed here shows that it lives on the other side
  * of a partition. */
-static void apply_stale(struct gossip *g, uint32_t slot, const struct wire_record *record,
-                        struct records_source *source)
+static void record_apply_stale(struct gossip *g, uint32_t slot, const struct wire_record *record,
+                               struct records_source *source)
 {
     const struct member *held = core_member(g, slot);
     if (held->status == GOSSIP_FAILED && record_is_live(record) && source->settled)
         spread_challenge(g, slot, GOSSIP_DATAGRAM);
     else if (record->fact.status == GOSSIP_SUSPECT || record->fact.status == GOSSIP_FAILED)
-        note_answer(source, slot);
+        records_note_answer(source, slot);
 }
 
-static void apply_prune(struct gossip *g, uint32_t slot, const struct wire_record *record)
+static void record_apply_prune(struct gossip *g, uint32_t slot, const struct wire_record *record)
 {
     if (record->fact.status == GOSSIP_LEFT && record->pruned && !core_member(g, slot)->pruned)
         changes_apply(g, view_prune(g, slot));
 }
 
 /* The record replaces what is held, if the detector and the name's holder let it. */
-static void apply_newer(struct gossip *g, uint32_t slot, const struct wire_record *record,
-                        struct records_source *source)
+static void record_apply_newer(struct gossip *g, uint32_t slot, const struct wire_record *record,
+                               struct records_source *source)
 {
     const struct member *m = core_member(g, slot);
     bool ends_it = record->fact.status == GOSSIP_FAILED || view_is_force_left(m, &record->fact);
@@ -208,11 +208,11 @@ static void apply_newer(struct gossip *g, uint32_t slot, const struct wire_recor
         changes_apply(g, change);
     if (record->fact.status == GOSSIP_SUSPECT)
         suspicion_confirm(g, slot, record->observer);
-    apply_prune(g, slot, record);
+    record_apply_prune(g, slot, record);
 }
 
-static void apply_known(struct gossip *g, uint32_t slot, const struct wire_record *record,
-                        struct records_source *source)
+static void record_apply_known(struct gossip *g, uint32_t slot, const struct wire_record *record,
+                               struct records_source *source)
 {
     const struct fact held = member_fact(core_member(g, slot)), *received = &record->fact;
     bool same_version =
@@ -220,19 +220,19 @@ static void apply_known(struct gossip *g, uint32_t slot, const struct wire_recor
     if (member_fact_beats(received, &held)) {
         /* Without its profile, a newer version cannot be applied: the state exchange brings it. */
         if (record->full || same_version)
-            apply_newer(g, slot, record, source);
+            record_apply_newer(g, slot, record, source);
     } else if (same_version && received->status == held.status) {
         if (held.status == GOSSIP_SUSPECT)
             suspicion_confirm(g, slot, record->observer);
-        apply_prune(g, slot, record);
+        record_apply_prune(g, slot, record);
     } else if (member_fact_beats(&held, received)) {
-        apply_stale(g, slot, record, source);
+        record_apply_stale(g, slot, record, source);
     }
 }
 
 /* Slots go by the short form of the id: a member that shares it with one that is held cannot be
  * held too. */
-static bool is_same_id(const struct member *held, const struct wire_record *record)
+static bool record_is_same_id(const struct member *held, const struct wire_record *record)
 {
     return !record->full || memcmp(held->profile->id, record->profile.id, GOSSIP_ID_BYTES) == 0;
 }
@@ -245,11 +245,11 @@ void records_apply(struct gossip *g, const struct wire_record *record,
     if (record->fact.generation > known + WIRE_GENERATION_STEP_MAX)
         return;
     if (slot == MEMBER_NONE)
-        apply_unknown(g, record, source);
-    else if (!is_same_id(core_member(g, slot), record))
+        record_apply_unknown(g, record, source);
+    else if (!record_is_same_id(core_member(g, slot), record))
         return;
     else if (slot == g->self)
-        apply_self(g, record, source);
+        record_apply_self(g, record, source);
     else
-        apply_known(g, slot, record, source);
+        record_apply_known(g, slot, record, source);
 }

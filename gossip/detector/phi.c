@@ -11,13 +11,13 @@
  * looks like 70 % for it, lower ones are little changed. */
 enum { LOST_MAX = 4 };
 
-static double rtt_us(const struct phi *phi)
+static double phi_rtt_us(const struct phi *phi)
 {
     return phi->srtt_us > 0 ? phi->srtt_us : RTT_US_UNKNOWN;
 }
 
 /* The decay of the answer times' tail. */
-static double spread_us(const struct phi *phi)
+static double phi_spread_us(const struct phi *phi)
 {
     double measured = phi->srtt_us > 0 ? 2 * phi->rttvar_us : RTT_US_UNKNOWN;
     return fmax(measured, phi->tuning->spread_min_us);
@@ -29,12 +29,12 @@ void phi_init(struct phi *phi, const struct gossip_tuning *tuning, double srtt_u
         (struct phi){.tuning = tuning, .srtt_us = srtt_us, .rttvar_us = srtt_us / 2, .loss = loss};
 }
 
-static double phi_of(const struct phi *phi, const struct phi_ping *ping, int64_t now_us)
+static double phi_of_ping(const struct phi *phi, const struct phi_ping *ping, int64_t now_us)
 {
-    double late_us = (double)(now_us - ping->sent_us) - rtt_us(phi);
+    double late_us = (double)(now_us - ping->sent_us) - phi_rtt_us(phi);
     if (late_us <= 0)
         return 0;
-    double survival = exp(-late_us / spread_us(phi));
+    double survival = exp(-late_us / phi_spread_us(phi));
     double loss = TUNING_LACKS(phi->tuning, loss_term) ? 0 : fmin(phi->loss, PHI_LOSS_MAX);
     return fmin(-log10(loss + (1 - loss) * survival), PHI_MAX);
 }
@@ -42,7 +42,7 @@ static double phi_of(const struct phi *phi, const struct phi_ping *ping, int64_t
 void phi_sent(struct phi *phi, uint32_t seq, int64_t now_us)
 {
     if (phi->count == PHI_PINGS_MAX) {
-        phi->folded += phi_of(phi, &phi->pings[0], now_us);
+        phi->folded += phi_of_ping(phi, &phi->pings[0], now_us);
         memmove(phi->pings, phi->pings + 1, (PHI_PINGS_MAX - 1) * sizeof *phi->pings);
         phi->count--;
     }
@@ -50,7 +50,7 @@ void phi_sent(struct phi *phi, uint32_t seq, int64_t now_us)
     phi->unanswered++;
 }
 
-static void measure_rtt(struct phi *phi, double sample_us)
+static void phi_measure_rtt(struct phi *phi, double sample_us)
 {
     sample_us = fmax(sample_us, 1); /* an excused ping can seem to be answered before it was sent */
     if (phi->srtt_us <= 0) {
@@ -62,7 +62,7 @@ static void measure_rtt(struct phi *phi, double sample_us)
     phi->srtt_us += (sample_us - phi->srtt_us) / 8;
 }
 
-static void measure_loss(struct phi *phi, double lost)
+static void phi_measure_loss(struct phi *phi, double lost)
 {
     phi->loss += (lost - phi->loss) * LOSS_GAIN;
     phi->loss = fmax(phi->loss, phi->tuning->loss_min);
@@ -77,9 +77,9 @@ bool phi_answered(struct phi *phi, uint32_t seq, int64_t now_us)
         return false;
     unsigned lost = phi->unanswered - (phi->count - at);
     for (lost = lost < LOST_MAX ? lost : LOST_MAX; lost > 0; lost--)
-        measure_loss(phi, 1);
-    measure_loss(phi, 0);
-    measure_rtt(phi, (double)(now_us - phi->pings[at].sent_us));
+        phi_measure_loss(phi, 1);
+    phi_measure_loss(phi, 0);
+    phi_measure_rtt(phi, (double)(now_us - phi->pings[at].sent_us));
     phi->count -= at + 1;
     phi->unanswered = phi->count;
     phi->folded = 0;
@@ -97,13 +97,13 @@ double phi_at(const struct phi *phi, int64_t now_us)
 {
     double sum = phi->folded;
     for (unsigned i = 0; i < phi->count; i++)
-        sum += phi_of(phi, &phi->pings[i], now_us);
+        sum += phi_of_ping(phi, &phi->pings[i], now_us);
     return sum;
 }
 
 int64_t phi_patience_us(const struct phi *phi)
 {
-    return (int64_t)(rtt_us(phi) + PATIENCE_SPREADS * spread_us(phi));
+    return (int64_t)(phi_rtt_us(phi) + PATIENCE_SPREADS * phi_spread_us(phi));
 }
 
 void phi_compensate(struct phi *phi, int64_t stall_us)

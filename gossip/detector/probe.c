@@ -18,8 +18,8 @@ void probe_init(struct gossip *g)
 
 /* A ping of a suspect, or of an unreachable member, carries that claim: the member shall refute it,
  * not just answer. */
-static struct wire_writer begin_ping(struct gossip *g, const struct edge *e, uint32_t seq,
-                                     enum gossip_via via)
+static struct wire_writer probe_begin(struct gossip *g, const struct edge *e, uint32_t seq,
+                                      enum gossip_via via)
 {
     uint32_t slot = e->slot;
     struct wire_writer w = outbox_begin(g, WIRE_PING, via);
@@ -32,48 +32,48 @@ static struct wire_writer begin_ping(struct gossip *g, const struct edge *e, uin
     return w;
 }
 
-static void send_ping(struct gossip *g, struct edge *e, enum gossip_via via)
+static void probe_send(struct gossip *g, struct edge *e, enum gossip_via via)
 {
     struct gossip_route to = outbox_to(core_member(g, e->slot));
     to.via = via;
-    struct wire_writer w = begin_ping(g, e, ++g->probe.seq, via);
+    struct wire_writer w = probe_begin(g, e, ++g->probe.seq, via);
     spread_fill(g, &w);
     outbox_send(g, &to, &w);
     phi_sent(&e->phi, g->probe.seq, g->now_us);
     g->stats.pings_sent++;
 }
 
-static void ping(struct gossip *g, struct edge *e)
+static void probe_ping(struct gossip *g, struct edge *e)
 {
     if (!edge_is_stream_only(e)) {
-        send_ping(g, e, GOSSIP_DATAGRAM);
+        probe_send(g, e, GOSSIP_DATAGRAM);
         return;
     }
-    send_ping(g, e, GOSSIP_STREAM);
+    probe_send(g, e, GOSSIP_STREAM);
     e->datagram_seq = ++g->probe.seq;
-    struct wire_writer w = begin_ping(g, e, e->datagram_seq, GOSSIP_DATAGRAM);
+    struct wire_writer w = probe_begin(g, e, e->datagram_seq, GOSSIP_DATAGRAM);
     struct gossip_route to = outbox_to(core_member(g, e->slot));
     outbox_send(g, &to, &w);
 }
 
-static int64_t period_us(struct gossip *g)
+static int64_t probe_period_us(struct gossip *g)
 {
     int64_t period = core_ms(g->timing.ping_period_ms);
     /* A tenth either way, so that members who started together drift apart. */
     return period * 9 / 10 + rng_below(&g->rng, (uint32_t)(period / 5) + 1);
 }
 
-static unsigned repings_fast(const struct gossip *g)
+static unsigned probe_repings_fast(const struct gossip *g)
 {
     return (unsigned)(member_live_count(&g->members) > FEW ? g->tuning.repings
                                                            : g->tuning.repings_alone);
 }
 
 /* Between pings that go unanswered: fast at first, then ever slower up to the ordinary period. */
-static int64_t reping_us(const struct gossip *g, const struct edge *e)
+static int64_t probe_reping_us(const struct gossip *g, const struct edge *e)
 {
     int64_t fast = core_ms(g->timing.reping_ms), slow = core_ms(g->timing.ping_period_ms);
-    unsigned many = repings_fast(g);
+    unsigned many = probe_repings_fast(g);
     if (e->repings <= many)
         return fast;
     unsigned doublings = e->repings - many;
@@ -81,34 +81,34 @@ static int64_t reping_us(const struct gossip *g, const struct edge *e)
 }
 
 /* The first late answer: ask again, by TCP too, should only datagrams be lost on the way. */
-static void begin_missing(struct gossip *g, struct edge *e)
+static void probe_begin_missing(struct gossip *g, struct edge *e)
 {
     e->missing_us = g->now_us;
     e->repings = 0;
     e->next_us = g->now_us;
     g->stats.pings_missed++;
     if (!edge_is_stream_only(e))
-        send_ping(g, e, GOSSIP_STREAM);
+        probe_send(g, e, GOSSIP_STREAM);
 }
 
-static enum probe_outcome ping_again(struct gossip *g, struct edge *e)
+static enum probe_outcome probe_ping_again(struct gossip *g, struct edge *e)
 {
     e->repings++;
-    e->next_us = g->now_us + reping_us(g, e);
-    if (e->repings <= repings_fast(g) && !budget_take(g))
+    e->next_us = g->now_us + probe_reping_us(g, e);
+    if (e->repings <= probe_repings_fast(g) && !budget_take(g))
         return PROBE_MISSES;
-    ping(g, e);
+    probe_ping(g, e);
     return PROBE_PINGED_AGAIN;
 }
 
-static int64_t late_us(const struct edge *e)
+static int64_t probe_late_us(const struct edge *e)
 {
     return e->missing_us || e->phi.count == 0 ? INT64_MAX
                                               : e->phi.pings[0].sent_us + phi_patience_us(&e->phi);
 }
 
 /* A transient target stays while we suspect it. */
-static bool is_over(const struct gossip *g, struct edge *e)
+static bool probe_is_over(const struct gossip *g, struct edge *e)
 {
     if (g->now_us < e->until_us)
         return false;
@@ -120,23 +120,23 @@ static bool is_over(const struct gossip *g, struct edge *e)
 
 enum probe_outcome probe_step(struct gossip *g, struct edge *e)
 {
-    if (is_over(g, e)) {
+    if (probe_is_over(g, e)) {
         edge_close(e);
         return PROBE_QUIET;
     }
-    if (g->now_us >= late_us(e))
-        begin_missing(g, e);
+    if (g->now_us >= probe_late_us(e))
+        probe_begin_missing(g, e);
     if (g->now_us < e->next_us)
         return PROBE_QUIET;
     if (e->missing_us)
-        return ping_again(g, e);
-    e->next_us = g->now_us + period_us(g);
-    ping(g, e);
+        return probe_ping_again(g, e);
+    e->next_us = g->now_us + probe_period_us(g);
+    probe_ping(g, e);
     return PROBE_QUIET;
 }
 
 /* Notes by which path the subject answers, and tells when that changes. */
-static void note_path(struct gossip *g, struct edge *e, enum gossip_via via)
+static void probe_note_path(struct gossip *g, struct edge *e, enum gossip_via via)
 {
     bool was_stream_only = edge_is_stream_only(e);
     e->stream_answers = via == GOSSIP_STREAM ? e->stream_answers + 1 : 0;
@@ -145,7 +145,7 @@ static void note_path(struct gossip *g, struct edge *e, enum gossip_via via)
                      core_member(g, e->slot), NULL);
 }
 
-static void settle(struct gossip *g, struct edge *e)
+static void probe_settle(struct gossip *g, struct edge *e)
 {
     g->stats.acks_received++;
     e->answered_us = g->now_us;
@@ -153,12 +153,12 @@ static void settle(struct gossip *g, struct edge *e)
     core_member(g, e->slot)->refutations = 0;
     core_member(g, e->slot)->believed_us = 0;
     if (edge_is_ring(g, e))
-        e->next_us = g->now_us + period_us(g);
+        e->next_us = g->now_us + probe_period_us(g);
     else if (edge_place(g, e) == EDGE_SWEEP)
         e->next_us = INT64_MAX;
 }
 
-static size_t bucket_of_phi(double phi)
+static size_t probe_calibration_bucket(double phi)
 {
     size_t i = (size_t)(phi * GOSSIP_CALIBRATION_BUCKETS_PER_PHI);
     return i < GOSSIP_CALIBRATION_BUCKETS ? i : GOSSIP_CALIBRATION_BUCKETS - 1;
@@ -172,24 +172,24 @@ struct edge *probe_answered(struct gossip *g, const struct wire_message *ack,
     if (!e)
         return NULL;
     if (from->via == GOSSIP_DATAGRAM && e->stream_answers && ack->ack.seq == e->datagram_seq) {
-        note_path(g, e, GOSSIP_DATAGRAM);
+        probe_note_path(g, e, GOSSIP_DATAGRAM);
         return NULL;
     }
     double phi = phi_at(&e->phi, g->now_us);
     if (!phi_answered(&e->phi, ack->ack.seq, g->now_us))
         return NULL;
     if (edge_is_ring(g, e))
-        g->probe.calibration[bucket_of_phi(phi)]++;
-    note_path(g, e, from->via);
+        g->probe.calibration[probe_calibration_bucket(phi)]++;
+    probe_note_path(g, e, from->via);
     if (from->via == GOSSIP_STREAM)
         phi_clear(&e->phi); /* datagrams still out prove nothing more: it lives */
     else
         edge_learn_prior(g, e);
-    settle(g, e);
+    probe_settle(g, e);
     return e;
 }
 
-static int64_t belief_us(const struct gossip *g, unsigned refutations)
+static int64_t probe_belief_us(const struct gossip *g, unsigned refutations)
 {
     return EDGE_TRANSIENT_WINDOWS * core_ms(g->timing.suspicion_max_ms) << refutations;
 }
@@ -204,9 +204,9 @@ void probe_refuted(struct gossip *g, uint32_t slot)
     if (e)
         phi_clear(&e->phi);
     edge_sign(g, slot, g->now_us);
-    if (g->now_us - m->believed_us > belief_us(g, (unsigned)g->tuning.belief_doublings))
+    if (g->now_us - m->believed_us > probe_belief_us(g, (unsigned)g->tuning.belief_doublings))
         m->refutations = 0;
-    m->believed_us = g->now_us + belief_us(g, m->refutations);
+    m->believed_us = g->now_us + probe_belief_us(g, m->refutations);
     if (m->refutations < g->tuning.belief_doublings)
         m->refutations++;
 }
@@ -223,7 +223,7 @@ void probe_restarted(struct gossip *g, uint32_t slot)
     e->missing_us = 0;
 }
 
-static bool pinged_recently(const struct gossip *g, const struct edge *e)
+static bool probe_was_recent(const struct gossip *g, const struct edge *e)
 {
     const struct phi *phi = &e->phi;
     return phi->count > 0 &&
@@ -233,8 +233,8 @@ static bool pinged_recently(const struct gossip *g, const struct edge *e)
 void probe_now(struct gossip *g, uint32_t slot)
 {
     struct edge *e = edge_find_or_open(g, slot);
-    if (e && !pinged_recently(g, e))
-        ping(g, e);
+    if (e && !probe_was_recent(g, e))
+        probe_ping(g, e);
 }
 
 void probe_random(struct gossip *g)
@@ -249,7 +249,7 @@ void probe_random(struct gossip *g)
 /* Makes a ring's edge one to `slot`. If that member is pinged already, in another ring's place or
  * as a transient target, its edge moves with all measurements: two edges would take each other's
  * answers. */
-static void edge_watch(struct gossip *g, struct edge *e, uint32_t slot)
+static void probe_observe(struct gossip *g, struct edge *e, uint32_t slot)
 {
     struct edge *known = edge_find(g, slot), old = *e;
     edge_open(g, e, slot);
@@ -276,7 +276,7 @@ bool probe_follow_ring(struct gossip *g, size_t ring)
     if (slot == MEMBER_NONE)
         edge_close(e);
     else
-        edge_watch(g, e, slot);
+        probe_observe(g, e, slot);
     return slot != MEMBER_NONE;
 }
 
@@ -300,7 +300,7 @@ void probe_view_changed(struct gossip *g, uint32_t slot)
 
 /* The next slot of a walk that visits every slot once, in an order that is different each time: a
  * random start and a random odd step, the table's capacity being a power of two. */
-static uint32_t sweep_next(struct gossip *g)
+static uint32_t probe_sweep_next(struct gossip *g)
 {
     struct probe *p = &g->probe;
     for (uint32_t i = 0; i < 2 * g->members.capacity; i++) {
@@ -329,12 +329,12 @@ void probe_sweep(struct gossip *g)
     if (e->slot != MEMBER_NONE && e->missing_us)
         return;
     edge_close(e);
-    uint32_t slot = sweep_next(g);
+    uint32_t slot = probe_sweep_next(g);
     if (slot == MEMBER_NONE)
         return;
     edge_open(g, e, slot);
     edge_make_transient(g, e);
-    send_ping(g, e, GOSSIP_DATAGRAM);
+    probe_send(g, e, GOSSIP_DATAGRAM);
 }
 
 int64_t probe_deadline(const struct gossip *g)
@@ -347,7 +347,7 @@ int64_t probe_deadline(const struct gossip *g)
         if (e->slot == MEMBER_NONE)
             continue;
         deadline_us = core_min(deadline_us, core_min(e->next_us, e->until_us));
-        deadline_us = core_min(deadline_us, late_us(e));
+        deadline_us = core_min(deadline_us, probe_late_us(e));
     }
     return deadline_us;
 }

@@ -62,7 +62,7 @@ bool reach_vote_counts(const struct gossip *g, const struct vote *vote)
            !g->members.slots[observer].unreachable;
 }
 
-static unsigned lossy_votes(const struct gossip *g, const struct edge *e)
+static unsigned reach_lossy_votes(const struct gossip *g, const struct edge *e)
 {
     unsigned count = 0;
     for (unsigned i = 0; i < e->votes.count; i++)
@@ -75,7 +75,7 @@ bool reach_was_local_fault(const struct gossip *g)
     return g->reach.fault_us > g->now_us - VOTE_PERIODS * core_ms(g->timing.ping_period_ms);
 }
 
-static bool returned_within(const struct gossip *g, const struct member *m, int64_t us)
+static bool reach_returned_within(const struct gossip *g, const struct member *m, int64_t us)
 {
     return m->returns > 0 && g->now_us - (int64_t)m->returned_s * 1000000 < us;
 }
@@ -83,7 +83,7 @@ static bool returned_within(const struct gossip *g, const struct member *m, int6
 bool reach_comes_and_goes(const struct gossip *g, const struct member *m)
 {
     return m->returns > 1 &&
-           returned_within(g, m, VOTE_PERIODS * core_ms(g->timing.ping_period_ms));
+           reach_returned_within(g, m, VOTE_PERIODS * core_ms(g->timing.ping_period_ms));
 }
 
 bool reach_finds_lossy(const struct gossip *g, const struct edge *e)
@@ -94,7 +94,7 @@ bool reach_finds_lossy(const struct gossip *g, const struct edge *e)
 
 bool reach_is_lossy(const struct gossip *g, const struct edge *e)
 {
-    return reach_finds_lossy(g, e) || lossy_votes(g, e) > 0;
+    return reach_finds_lossy(g, e) || reach_lossy_votes(g, e) > 0;
 }
 
 /* True if it answers, or has given a recent sign of life since it fell silent. */
@@ -106,7 +106,7 @@ static bool reach_subject_lives(const struct gossip *g, const struct edge *e)
 }
 
 /* The number of observers that must find it lossy, this one included: as many as are able to. */
-static unsigned votes_needed(const struct gossip *g, uint32_t slot)
+static unsigned reach_votes_needed(const struct gossip *g, uint32_t slot)
 {
     uint32_t slots[RING_EDGES_MAX];
     if (TUNING_LACKS(&g->tuning, ring_edges))
@@ -124,7 +124,8 @@ bool reach_is_unreachable(const struct gossip *g, const struct edge *e)
     if (m->unreachable || m->status > GOSSIP_SUSPECT || g->members.slots[g->self].unreachable ||
         health_is_degraded(g) || !reach_finds_lossy(g, e))
         return false;
-    return reach_subject_lives(g, e) && 1 + lossy_votes(g, e) >= votes_needed(g, e->slot);
+    return reach_subject_lives(g, e) &&
+           1 + reach_lossy_votes(g, e) >= reach_votes_needed(g, e->slot);
 }
 
 void reach_complaint(struct gossip *g, bool lossy)
@@ -155,7 +156,7 @@ void reach_refuted(struct gossip *g, uint32_t incarnation)
 }
 
 /* REACH_SENDERS, or all others if they are fewer. */
-static unsigned senders_needed(const struct gossip *g)
+static unsigned reach_senders_needed(const struct gossip *g)
 {
     uint32_t others = member_live_count(&g->members) - 1;
     return others < REACH_SENDERS ? others : REACH_SENDERS;
@@ -178,7 +179,7 @@ bool reach_refutation_lost(struct gossip *g, uint32_t incarnation, uint64_t send
         g->now_us < since_us)
         return false;
     reach_note_sender(r, sender);
-    return r->senders_count >= senders_needed(g);
+    return r->senders_count >= reach_senders_needed(g);
 }
 
 void reach_returned(struct gossip *g, uint32_t slot, int64_t failed_us)
@@ -187,7 +188,7 @@ void reach_returned(struct gossip *g, uint32_t slot, int64_t failed_us)
     int64_t detect_us = core_ms(g->timing.detect_ms);
     if (m->undisseminated || reach_was_local_fault(g))
         return;
-    if (!returned_within(g, m, RETURN_DETECTS * detect_us)) {
+    if (!reach_returned_within(g, m, RETURN_DETECTS * detect_us)) {
         m->returns = 0;
         m->away = 0;
     }
@@ -203,13 +204,13 @@ int64_t reach_patience_us(const struct gossip *g, uint32_t slot)
 {
     const struct member *m = &g->members.slots[slot];
     int64_t usual_us = SIGN_PERIODS * core_ms(g->timing.ping_period_ms);
-    if (!returned_within(g, m, RELAPSE_DETECTS * core_ms(g->timing.detect_ms)))
+    if (!reach_returned_within(g, m, RELAPSE_DETECTS * core_ms(g->timing.detect_ms)))
         return usual_us;
     int64_t detects = core_min(2 * m->away, PATIENCE_DETECTS_MAX);
     return core_max(usual_us, detects * core_ms(g->timing.detect_ms));
 }
 
-static int64_t clear_us(const struct gossip *g)
+static int64_t reach_clear_us(const struct gossip *g)
 {
     return g->reach.complaint_us +
            ((REACH_CLEAR_DETECTS * core_ms(g->timing.detect_ms)) << g->reach.relapses);
@@ -217,7 +218,7 @@ static int64_t clear_us(const struct gossip *g)
 
 bool reach_is_over(struct gossip *g)
 {
-    if (!core_member(g, g->self)->unreachable || g->now_us < clear_us(g))
+    if (!core_member(g, g->self)->unreachable || g->now_us < reach_clear_us(g))
         return false;
     bool reached =
         g->now_us - g->reach.reached_us <= REACHED_PERIODS * core_ms(g->timing.ping_period_ms);
@@ -228,5 +229,5 @@ bool reach_is_over(struct gossip *g)
 
 int64_t reach_deadline(const struct gossip *g)
 {
-    return g->members.slots[g->self].unreachable ? clear_us(g) : INT64_MAX;
+    return g->members.slots[g->self].unreachable ? reach_clear_us(g) : INT64_MAX;
 }

@@ -3,7 +3,7 @@
 #include "gossip/membership/member.h"
 #include "gossip/rng.h"
 
-static uint64_t position(uint64_t key, unsigned ring)
+static uint64_t ring_position(uint64_t key, unsigned ring)
 {
     return rng_mix(key ^ rng_mix(ring + 1));
 }
@@ -11,14 +11,14 @@ static uint64_t position(uint64_t key, unsigned ring)
 enum direction { SUCCESSOR, PREDECESSOR };
 
 /* Distance on the ring from one key to another, the way round that is asked for. */
-static uint64_t distance(uint64_t from, uint64_t to, unsigned ring, enum direction way)
+static uint64_t ring_distance(uint64_t from, uint64_t to, unsigned ring, enum direction way)
 {
-    uint64_t forward = position(to, ring) - position(from, ring);
+    uint64_t forward = ring_position(to, ring) - ring_position(from, ring);
     return way == SUCCESSOR ? forward : 0 - forward;
 }
 
-static uint32_t neighbour(const struct member_table *t, uint32_t slot, unsigned ring,
-                          enum direction way, uint32_t except)
+static uint32_t ring_neighbour(const struct member_table *t, uint32_t slot, unsigned ring,
+                               enum direction way, uint32_t except)
 {
     uint32_t best = MEMBER_NONE;
     uint64_t best_distance = UINT64_MAX;
@@ -26,7 +26,7 @@ static uint32_t neighbour(const struct member_table *t, uint32_t slot, unsigned 
         const struct member *m = &t->slots[other];
         if (other == slot || other == except || !m->profile || !member_is_live(m))
             continue;
-        uint64_t d = distance(t->slots[slot].key, m->key, ring, way);
+        uint64_t d = ring_distance(t->slots[slot].key, m->key, ring, way);
         if (d < best_distance) {
             best_distance = d;
             best = other;
@@ -35,7 +35,7 @@ static uint32_t neighbour(const struct member_table *t, uint32_t slot, unsigned 
     return best;
 }
 
-static bool contains(const uint32_t *slots, size_t count, uint32_t slot)
+static bool ring_contains(const uint32_t *slots, size_t count, uint32_t slot)
 {
     for (size_t i = 0; i < count; i++)
         if (slots[i] == slot)
@@ -44,8 +44,8 @@ static bool contains(const uint32_t *slots, size_t count, uint32_t slot)
 }
 
 /* All live slots but two; there are at most `edges` of them. */
-static size_t everybody(const struct member_table *t, unsigned edges, uint32_t slot,
-                        uint32_t except, uint32_t slots[RING_EDGES_MAX])
+static size_t ring_everybody(const struct member_table *t, unsigned edges, uint32_t slot,
+                             uint32_t except, uint32_t slots[RING_EDGES_MAX])
 {
     size_t count = 0;
     for (uint32_t other = 0; other < t->used && count < edges; other++)
@@ -55,7 +55,7 @@ static size_t everybody(const struct member_table *t, unsigned edges, uint32_t s
     return count;
 }
 
-static bool is_small(const struct member_table *t, unsigned edges)
+static bool ring_is_small(const struct member_table *t, unsigned edges)
 {
     return member_live_count(t) <= edges + 1;
 }
@@ -65,23 +65,23 @@ void ring_subjects(const struct member_table *t, unsigned edges, uint32_t slot,
 {
     for (unsigned r = 0; r < RING_EDGES_MAX; r++)
         subjects[r] = MEMBER_NONE;
-    if (is_small(t, edges)) {
-        everybody(t, edges, slot, slot, subjects);
+    if (ring_is_small(t, edges)) {
+        ring_everybody(t, edges, slot, slot, subjects);
         return;
     }
     for (unsigned r = 0; r < edges; r++)
-        subjects[r] = neighbour(t, slot, r, SUCCESSOR, slot);
+        subjects[r] = ring_neighbour(t, slot, r, SUCCESSOR, slot);
 }
 
 size_t ring_observers(const struct member_table *t, unsigned edges, uint32_t slot, uint32_t except,
                       uint32_t observers[RING_EDGES_MAX])
 {
-    if (is_small(t, edges))
-        return everybody(t, edges, slot, except, observers);
+    if (ring_is_small(t, edges))
+        return ring_everybody(t, edges, slot, except, observers);
     size_t count = 0;
     for (unsigned r = 0; r < edges; r++) {
-        uint32_t before = neighbour(t, slot, r, PREDECESSOR, slot);
-        if (before != MEMBER_NONE && before != except && !contains(observers, count, before))
+        uint32_t before = ring_neighbour(t, slot, r, PREDECESSOR, slot);
+        if (before != MEMBER_NONE && before != except && !ring_contains(observers, count, before))
             observers[count++] = before;
     }
     return count;
@@ -96,8 +96,8 @@ bool ring_touched(const struct member_table *t, unsigned edges, uint32_t slot,
         if (subjects[r] == MEMBER_NONE || subjects[r] == changed)
             return true;
         uint64_t key = t->slots[slot].key;
-        if (distance(key, t->slots[changed].key, r, SUCCESSOR) <
-            distance(key, t->slots[subjects[r]].key, r, SUCCESSOR))
+        if (ring_distance(key, t->slots[changed].key, r, SUCCESSOR) <
+            ring_distance(key, t->slots[subjects[r]].key, r, SUCCESSOR))
             return true;
     }
     return false;

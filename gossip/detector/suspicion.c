@@ -29,7 +29,8 @@ bool suspicion_is_ours(const struct gossip *g, uint32_t slot)
 }
 
 /* The suspicion of a member, if need be a new one in this mode; NULL: out of memory. */
-static struct suspicion *find_or_start(struct gossip *g, uint32_t slot, enum suspicion_mode mode)
+static struct suspicion *suspicion_find_or_start(struct gossip *g, uint32_t slot,
+                                                 enum suspicion_mode mode)
 {
     struct suspicions *all = &g->suspicions;
     uint32_t at = core_member(g, slot)->suspicion;
@@ -44,7 +45,7 @@ static struct suspicion *find_or_start(struct gossip *g, uint32_t slot, enum sus
     return s;
 }
 
-static void restart(const struct gossip *g, struct suspicion *s)
+static void suspicion_restart(const struct gossip *g, struct suspicion *s)
 {
     s->started_us = g->now_us;
     s->stalled_us = 0;
@@ -62,7 +63,7 @@ void suspicion_end(struct gossip *g, uint32_t slot)
         core_member(g, all->all[at].slot)->suspicion = at;
 }
 
-static void add_observer(struct suspicion *s, uint64_t observer)
+static void suspicion_add_observer(struct suspicion *s, uint64_t observer)
 {
     for (unsigned i = 0; i < s->observers_count; i++)
         if (s->observers[i] == observer)
@@ -72,7 +73,7 @@ static void add_observer(struct suspicion *s, uint64_t observer)
 }
 
 /* Lifeguard's shrinking timeout: from max to min, by the logarithm of the confirmations. */
-static int64_t window_us(const struct gossip *g, const struct suspicion *s)
+static int64_t suspicion_window_us(const struct gossip *g, const struct suspicion *s)
 {
     double max = g->timing.suspicion_max_ms, min = g->timing.suspicion_min_ms;
     if (s->sign) /* its packets may come rarely, however many observers suspect it */
@@ -86,10 +87,10 @@ static int64_t window_us(const struct gossip *g, const struct suspicion *s)
     return (int64_t)(1000 * fmax(min, max - (max - min) * shrink));
 }
 
-static void set_deadline(const struct gossip *g, struct suspicion *s)
+static void suspicion_set_deadline(const struct gossip *g, struct suspicion *s)
 {
     if (s->mode == SUSPICION_OURS)
-        s->deadline_us = s->started_us + s->stalled_us + window_us(g, s);
+        s->deadline_us = s->started_us + s->stalled_us + suspicion_window_us(g, s);
     else if (s->mode == SUSPICION_OTHERS)
         s->deadline_us =
             s->started_us + s->stalled_us + PATIENCE * core_ms(g->timing.suspicion_max_ms);
@@ -97,26 +98,26 @@ static void set_deadline(const struct gossip *g, struct suspicion *s)
 
 void suspicion_join(struct gossip *g, uint32_t slot, bool publicly)
 {
-    struct suspicion *s = find_or_start(g, slot, SUSPICION_OURS);
+    struct suspicion *s = suspicion_find_or_start(g, slot, SUSPICION_OURS);
     if (!s)
         return;
     /* A verification that was under way gave the member no public chance to refute. */
     if (!publicly)
-        restart(g, s);
+        suspicion_restart(g, s);
     s->mode = SUSPICION_OURS;
     s->ask_us = INT64_MAX;
-    add_observer(s, g->key);
-    set_deadline(g, s);
+    suspicion_add_observer(s, g->key);
+    suspicion_set_deadline(g, s);
     g->stats.suspicions++;
 }
 
 void suspicion_confirm(struct gossip *g, uint32_t slot, uint64_t observer)
 {
-    struct suspicion *s = find_or_start(g, slot, SUSPICION_OTHERS);
+    struct suspicion *s = suspicion_find_or_start(g, slot, SUSPICION_OTHERS);
     if (!s)
         return;
-    add_observer(s, observer);
-    set_deadline(g, s);
+    suspicion_add_observer(s, observer);
+    suspicion_set_deadline(g, s);
 }
 
 bool suspicion_allows_failed(const struct gossip *g, uint32_t slot, const struct fact *received)
@@ -135,20 +136,20 @@ bool suspicion_allows_failed(const struct gossip *g, uint32_t slot, const struct
 }
 
 /* The suspicion as a verification, unless it is ours. NULL: out of memory. */
-static struct suspicion *begin_verifying(struct gossip *g, uint32_t slot)
+static struct suspicion *suspicion_begin_verifying(struct gossip *g, uint32_t slot)
 {
-    struct suspicion *s = find_or_start(g, slot, SUSPICION_VERIFYING);
+    struct suspicion *s = suspicion_find_or_start(g, slot, SUSPICION_VERIFYING);
     if (!s || s->mode != SUSPICION_OTHERS)
         return s;
     s->mode = SUSPICION_VERIFYING;
     s->observers_count = 0;
-    restart(g, s);
+    suspicion_restart(g, s);
     return s;
 }
 
 /* The number of claims of failure that count as several: one never does, and among four members no
  * more than two can claim it of the third to the fourth. */
-static unsigned several(const struct gossip *g)
+static unsigned suspicion_several(const struct gossip *g)
 {
     return member_live_count(&g->members) > 4 ? 3 : 2;
 }
@@ -157,10 +158,10 @@ void suspicion_verify(struct gossip *g, uint32_t slot, uint64_t sender)
 {
     const struct suspicion *held = suspicion_of(g, slot);
     bool is_new = !held || held->mode == SUSPICION_OTHERS;
-    struct suspicion *s = begin_verifying(g, slot);
+    struct suspicion *s = suspicion_begin_verifying(g, slot);
     if (!s || s->mode != SUSPICION_VERIFYING)
         return;
-    add_observer(s, sender);
+    suspicion_add_observer(s, sender);
     bool unreachable = core_member(g, slot)->unreachable;
     if (is_new) {
         s->ask_us = g->now_us;
@@ -170,7 +171,7 @@ void suspicion_verify(struct gossip *g, uint32_t slot, uint64_t sender)
     }
     /* An unreachable member may be unable to answer; but several do not claim that it has failed
      * while it lives. */
-    if (unreachable && s->observers_count >= several(g))
+    if (unreachable && s->observers_count >= suspicion_several(g))
         s->deadline_us = g->now_us;
 }
 
@@ -185,20 +186,20 @@ void suspicion_compensate(struct gossip *g, int64_t stall_us)
 
 /* Starts another window, in which only what is seen from now on counts. The observers of a member
  * that gives signs of life receive most of them; others that suspect it wait for their reports. */
-static void extend(const struct gossip *g, struct suspicion *s, bool sign)
+static void suspicion_extend(const struct gossip *g, struct suspicion *s, bool sign)
 {
     const struct edge *e = edge_of(g, s->slot);
     bool waits = s->mode == SUSPICION_OURS && !(e && edge_is_ring(g, e));
     int64_t least_us = core_ms(g->timing.suspicion_min_ms);
     int64_t most_us = core_ms(g->timing.suspicion_max_ms);
-    restart(g, s);
+    suspicion_restart(g, s);
     s->sign |= sign;
     s->deadline_us = g->now_us + (s->sign || waits ? most_us : least_us);
     if (waits)
         s->deadline_us += least_us;
 }
 
-static enum suspicion_outcome expire_ours(const struct gossip *g, struct suspicion *s)
+static enum suspicion_outcome suspicion_expire_ours(const struct gossip *g, struct suspicion *s)
 {
     const struct member *m = &g->members.slots[s->slot];
     const struct edge *e = edge_of(g, s->slot);
@@ -207,29 +208,29 @@ static enum suspicion_outcome expire_ours(const struct gossip *g, struct suspici
     bool was_isolated = health_was_isolated(g, s->started_us) && member_live_count(&g->members) > 2;
     bool is_known = sign && (m->unreachable || reach_was_local_fault(g));
     if (unobserved || health_is_degraded(g) || was_isolated || is_known) {
-        extend(g, s, sign);
+        suspicion_extend(g, s, sign);
         return unobserved ? SUSPICION_PROBES : SUSPICION_WAITS;
     }
     if (e->answered_us > s->started_us) {
         /* It lives; its refutation must be on the way. */
         s->mode = SUSPICION_OTHERS;
-        restart(g, s);
-        set_deadline(g, s);
+        suspicion_restart(g, s);
+        suspicion_set_deadline(g, s);
         return SUSPICION_WAITS;
     }
     if (m->status != GOSSIP_SUSPECT || !sign)
         return SUSPICION_FAILED;
     if (s->sign)
         return SUSPICION_LIVES;
-    extend(g, s, true); /* one sign may be a late packet of the dead */
+    suspicion_extend(g, s, true); /* one sign may be a late packet of the dead */
     return SUSPICION_WAITS;
 }
 
-static enum suspicion_outcome expire(struct gossip *g, struct suspicion *s)
+static enum suspicion_outcome suspicion_expire(struct gossip *g, struct suspicion *s)
 {
     switch (s->mode) {
     case SUSPICION_OURS:
-        return expire_ours(g, s);
+        return suspicion_expire_ours(g, s);
     case SUSPICION_OTHERS:
         suspicion_verify(g, s->slot, 0);
         return SUSPICION_WAITS;
@@ -238,14 +239,14 @@ static enum suspicion_outcome expire(struct gossip *g, struct suspicion *s)
     }
     /* A host that just stalled may have missed the answer; several will not all have. */
     if (!edge_sign_since(g, s->slot, s->started_us) &&
-        (!health_is_degraded(g) || s->observers_count >= several(g)))
+        (!health_is_degraded(g) || s->observers_count >= suspicion_several(g)))
         return SUSPICION_VERIFIED_FAILED;
-    extend(g, s, false);
+    suspicion_extend(g, s, false);
     return SUSPICION_WAITS;
 }
 
 /* The first question is free; later ones come out of the budget. */
-static enum suspicion_outcome ask(struct gossip *g, struct suspicion *s)
+static enum suspicion_outcome suspicion_ask(struct gossip *g, struct suspicion *s)
 {
     int64_t asking_us = g->now_us - s->started_us;
     bool first = s->ask_us <= s->started_us;
@@ -257,8 +258,8 @@ enum suspicion_outcome suspicion_step(struct gossip *g, uint32_t at)
 {
     struct suspicion *s = &g->suspicions.all[at];
     if (g->now_us >= s->deadline_us)
-        return expire(g, s);
-    return g->now_us >= s->ask_us ? ask(g, s) : SUSPICION_WAITS;
+        return suspicion_expire(g, s);
+    return g->now_us >= s->ask_us ? suspicion_ask(g, s) : SUSPICION_WAITS;
 }
 
 int64_t suspicion_deadline(const struct gossip *g)

@@ -44,7 +44,7 @@ const char *tuning_set(struct gossip_tuning *tuning, const char *name, double va
 }
 
 /* A share like 0.6 is none that a double can hold. */
-static uint32_t share_ms(uint32_t detect_ms, double share)
+static uint32_t tuning_share_ms(uint32_t detect_ms, double share)
 {
     return (uint32_t)(detect_ms * share + 1e-6);
 }
@@ -56,11 +56,11 @@ enum gossip_error tuning_derive(const struct gossip_tuning *t, uint32_t detect_m
         return GOSSIP_ERROR_DETECT;
     *timing = (struct gossip_timing){
         .detect_ms = detect_ms,
-        .ping_period_ms = share_ms(detect_ms, t->ping_share),
-        .sweep_period_ms = share_ms(detect_ms, t->sweep_share),
-        .reping_ms = share_ms(detect_ms, t->reping_share),
-        .suspicion_max_ms = share_ms(detect_ms, t->suspicion_max_share),
-        .suspicion_min_ms = share_ms(detect_ms, t->suspicion_min_share),
+        .ping_period_ms = tuning_share_ms(detect_ms, t->ping_share),
+        .sweep_period_ms = tuning_share_ms(detect_ms, t->sweep_share),
+        .reping_ms = tuning_share_ms(detect_ms, t->reping_share),
+        .suspicion_max_ms = tuning_share_ms(detect_ms, t->suspicion_max_share),
+        .suspicion_min_ms = tuning_share_ms(detect_ms, t->suspicion_min_share),
         .gossip_period_ms = detect_ms / 15,
         .redial_period_ms = detect_ms * 2 / 3,
         .sync_delay_ms = detect_ms / 2,

@@ -13,7 +13,7 @@ enum { CAPACITY_FIRST = 16, RANDOM_DRAWS = 32 };
 _Static_assert((GOSSIP_MEMBERS_MAX & (GOSSIP_MEMBERS_MAX - 1)) == 0, "capacity doubles up to it");
 
 /* The order of facts at equal generation and incarnation. */
-static int rank(const struct fact *fact)
+static int member_rank(const struct fact *fact)
 {
     switch (fact->status) {
     case GOSSIP_ALIVE:
@@ -36,7 +36,7 @@ bool member_fact_beats(const struct fact *received, const struct fact *held)
         return received->generation > held->generation;
     if (received->incarnation != held->incarnation)
         return received->incarnation > held->incarnation;
-    return rank(received) > rank(held);
+    return member_rank(received) > member_rank(held);
 }
 
 const char *gossip_status_text(enum gossip_status status)
@@ -48,38 +48,39 @@ const char *gossip_status_text(enum gossip_status status)
     return texts[status];
 }
 
-static uint32_t name_hash(const char *name)
+static uint32_t member_name_hash(const char *name)
 {
     return (uint32_t)rng_mix(fnv(FNV_START, name, strlen(name)));
 }
 
-static uint32_t key_hash(uint64_t key)
+static uint32_t member_key_hash(uint64_t key)
 {
     return (uint32_t)rng_mix(key);
 }
 
-static uint32_t index_hash(const struct member_table *t, const struct index *index, uint32_t slot)
+static uint32_t member_index_hash(const struct member_table *t, const struct index *index,
+                                  uint32_t slot)
 {
-    return index == &t->names ? t->slots[slot].name_hash : key_hash(t->slots[slot].key);
+    return index == &t->names ? t->slots[slot].name_hash : member_key_hash(t->slots[slot].key);
 }
 
-static void index_put(const struct member_table *t, struct index *index, uint32_t slot)
+static void member_index_put(const struct member_table *t, struct index *index, uint32_t slot)
 {
-    uint32_t at = index_hash(t, index, slot) & index->mask;
+    uint32_t at = member_index_hash(t, index, slot) & index->mask;
     while (index->entries[at] != MEMBER_NONE)
         at = (at + 1) & index->mask;
     index->entries[at] = slot;
 }
 
 /* Linear probing's removal: what follows moves up, so that no search stops early. */
-static void index_drop(const struct member_table *t, struct index *index, uint32_t slot)
+static void member_index_drop(const struct member_table *t, struct index *index, uint32_t slot)
 {
-    uint32_t hole = index_hash(t, index, slot) & index->mask;
+    uint32_t hole = member_index_hash(t, index, slot) & index->mask;
     while (index->entries[hole] != slot)
         hole = (hole + 1) & index->mask;
     for (uint32_t at = (hole + 1) & index->mask; index->entries[at] != MEMBER_NONE;
          at = (at + 1) & index->mask) {
-        uint32_t home = index_hash(t, index, index->entries[at]) & index->mask;
+        uint32_t home = member_index_hash(t, index, index->entries[at]) & index->mask;
         if (((at - home) & index->mask) >= ((at - hole) & index->mask)) {
             index->entries[hole] = index->entries[at];
             hole = at;
@@ -88,7 +89,7 @@ static void index_drop(const struct member_table *t, struct index *index, uint32
     index->entries[hole] = MEMBER_NONE;
 }
 
-static uint32_t *entries_new(uint32_t count)
+static uint32_t *member_entries_new(uint32_t count)
 {
     uint32_t *entries = malloc(count * sizeof *entries);
     if (entries)
@@ -99,9 +100,9 @@ static uint32_t *entries_new(uint32_t count)
 _Static_assert(MEMBER_NONE == 0xffffffff, "entries_new fills with it bytewise");
 
 /* Makes room for `capacity` slots, indexes kept at most half full. */
-static bool table_resize(struct member_table *t, uint32_t capacity)
+static bool member_table_resize(struct member_table *t, uint32_t capacity)
 {
-    uint32_t *keys = entries_new(2 * capacity), *names = entries_new(2 * capacity);
+    uint32_t *keys = member_entries_new(2 * capacity), *names = member_entries_new(2 * capacity);
     struct member *slots = realloc(t->slots, capacity * sizeof *slots);
     if (slots)
         t->slots = slots;
@@ -118,8 +119,8 @@ static bool table_resize(struct member_table *t, uint32_t capacity)
     for (uint32_t slot = 0; slot < t->used; slot++) {
         if (!t->slots[slot].profile)
             continue;
-        index_put(t, &t->keys, slot);
-        index_put(t, &t->names, slot);
+        member_index_put(t, &t->keys, slot);
+        member_index_put(t, &t->names, slot);
     }
     return true;
 }
@@ -127,7 +128,7 @@ static bool table_resize(struct member_table *t, uint32_t capacity)
 bool member_table_init(struct member_table *t)
 {
     *t = (struct member_table){.free_head = MEMBER_NONE};
-    return table_resize(t, CAPACITY_FIRST);
+    return member_table_resize(t, CAPACITY_FIRST);
 }
 
 void member_table_free(struct member_table *t)
@@ -141,7 +142,7 @@ void member_table_free(struct member_table *t)
 
 uint32_t member_by_key(const struct member_table *t, uint64_t key)
 {
-    for (uint32_t at = key_hash(key) & t->keys.mask; t->keys.entries[at] != MEMBER_NONE;
+    for (uint32_t at = member_key_hash(key) & t->keys.mask; t->keys.entries[at] != MEMBER_NONE;
          at = (at + 1) & t->keys.mask)
         if (t->slots[t->keys.entries[at]].key == key)
             return t->keys.entries[at];
@@ -150,7 +151,7 @@ uint32_t member_by_key(const struct member_table *t, uint64_t key)
 
 uint32_t member_by_name(const struct member_table *t, const char *name)
 {
-    uint32_t hash = name_hash(name);
+    uint32_t hash = member_name_hash(name);
     for (uint32_t at = hash & t->names.mask; t->names.entries[at] != MEMBER_NONE;
          at = (at + 1) & t->names.mask) {
         const struct member *m = &t->slots[t->names.entries[at]];
@@ -160,7 +161,7 @@ uint32_t member_by_name(const struct member_table *t, const char *name)
     return MEMBER_NONE;
 }
 
-static uint32_t slot_take(struct member_table *t)
+static uint32_t member_take_slot(struct member_table *t)
 {
     if (t->free_head != MEMBER_NONE) {
         uint32_t slot = t->free_head;
@@ -168,7 +169,7 @@ static uint32_t slot_take(struct member_table *t)
         return slot;
     }
     if (t->used == t->capacity &&
-        (t->capacity == GOSSIP_MEMBERS_MAX || !table_resize(t, 2 * t->capacity)))
+        (t->capacity == GOSSIP_MEMBERS_MAX || !member_table_resize(t, 2 * t->capacity)))
         return MEMBER_NONE;
     return t->used++;
 }
@@ -177,21 +178,21 @@ uint32_t member_add(struct member_table *t, const struct gossip_profile *profile
 {
     uint64_t key = profile_key(profile->id);
     assert(member_by_key(t, key) == MEMBER_NONE);
-    uint32_t slot = slot_take(t);
+    uint32_t slot = member_take_slot(t);
     if (slot == MEMBER_NONE)
         return MEMBER_NONE;
     t->slots[slot] = (struct member){
         .profile = gossip_profile_hold(profile),
         .key = key,
-        .name_hash = name_hash(profile->name),
+        .name_hash = member_name_hash(profile->name),
         .suspicion = MEMBER_NONE,
         .update_priority = MEMBER_NO_UPDATE,
         .status = GOSSIP_ALIVE,
     };
     t->count++;
     t->by_status[GOSSIP_ALIVE]++;
-    index_put(t, &t->keys, slot);
-    index_put(t, &t->names, slot);
+    member_index_put(t, &t->keys, slot);
+    member_index_put(t, &t->names, slot);
     return slot;
 }
 
@@ -199,8 +200,8 @@ void member_remove(struct member_table *t, uint32_t slot)
 {
     struct member *m = &t->slots[slot];
     assert(m->suspicion == MEMBER_NONE && m->update_priority == MEMBER_NO_UPDATE);
-    index_drop(t, &t->keys, slot);
-    index_drop(t, &t->names, slot);
+    member_index_drop(t, &t->keys, slot);
+    member_index_drop(t, &t->names, slot);
     t->count--;
     t->by_status[m->status]--;
     gossip_profile_release(m->profile);
@@ -213,11 +214,11 @@ void member_set_profile(struct member_table *t, uint32_t slot, const struct goss
 {
     struct member *m = &t->slots[slot];
     assert(memcmp(m->profile->id, profile->id, sizeof profile->id) == 0);
-    index_drop(t, &t->names, slot);
+    member_index_drop(t, &t->names, slot);
     gossip_profile_release(m->profile);
     m->profile = profile;
-    m->name_hash = name_hash(profile->name);
-    index_put(t, &t->names, slot);
+    m->name_hash = member_name_hash(profile->name);
+    member_index_put(t, &t->names, slot);
 }
 
 void member_set_status(struct member_table *t, uint32_t slot, enum gossip_status status,

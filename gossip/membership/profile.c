@@ -29,55 +29,55 @@ const struct gossip_profile *profile_new(const struct gossip_profile *from)
 }
 
 /* Every profile that leaves this library is the first field of a shared one. */
-static struct shared_profile *shared(const struct gossip_profile *profile)
+static struct shared_profile *profile_shared(const struct gossip_profile *profile)
 {
     return (struct shared_profile *)(uintptr_t)profile;
 }
 
 const struct gossip_profile *gossip_profile_hold(const struct gossip_profile *profile)
 {
-    shared(profile)->holds++;
+    profile_shared(profile)->holds++;
     return profile;
 }
 
 void profile_hold_often(const struct gossip_profile *profile, unsigned times)
 {
-    shared(profile)->holds += times;
+    profile_shared(profile)->holds += times;
 }
 
 void gossip_profile_release(const struct gossip_profile *profile)
 {
     if (!profile)
         return;
-    struct shared_profile *s = shared(profile);
+    struct shared_profile *s = profile_shared(profile);
     assert(s->holds > 0);
     if (--s->holds == 0)
         free(s);
 }
 
-static bool is_label_char(char c)
+static bool profile_is_label_char(char c)
 {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
            c == '_' || c == '-';
 }
 
-static bool is_label(const char *text, size_t bytes, size_t bytes_max)
+static bool profile_is_label(const char *text, size_t bytes, size_t bytes_max)
 {
     if (bytes == 0 || bytes > bytes_max)
         return false;
     for (size_t i = 0; i < bytes; i++)
-        if (!is_label_char(text[i]))
+        if (!profile_is_label_char(text[i]))
             return false;
     return true;
 }
 
 bool gossip_name_valid(const char *name, size_t bytes)
 {
-    return is_label(name, bytes, GOSSIP_NAME_BYTES_MAX);
+    return profile_is_label(name, bytes, GOSSIP_NAME_BYTES_MAX);
 }
 
 /* Printable UTF-8: well-formed, and no control characters (C0, DEL, C1). */
-static bool is_printable_utf8(const char *text, size_t bytes)
+static bool profile_is_printable_utf8(const char *text, size_t bytes)
 {
     while (bytes > 0) {
         uint32_t point;
@@ -111,11 +111,11 @@ bool profile_tags_valid(const char *tags, size_t tags_bytes)
     const char *last = NULL;
     for (const char *at = tags, *end = tags + tags_bytes; at < end;) {
         const char *key_end = memchr(at, 0, (size_t)(end - at));
-        if (!key_end || !is_label(at, (size_t)(key_end - at), GOSSIP_TAG_KEY_BYTES_MAX))
+        if (!key_end || !profile_is_label(at, (size_t)(key_end - at), GOSSIP_TAG_KEY_BYTES_MAX))
             return false;
         const char *value = key_end + 1;
         const char *value_end = value < end ? memchr(value, 0, (size_t)(end - value)) : NULL;
-        if (!value_end || !is_printable_utf8(value, (size_t)(value_end - value)))
+        if (!value_end || !profile_is_printable_utf8(value, (size_t)(value_end - value)))
             return false;
         if (last && strcmp(last, at) >= 0)
             return false;
@@ -141,8 +141,8 @@ void gossip_tags_remove(char *into, uint16_t *bytes, const char *key)
 enum gossip_error gossip_tags_set(char *into, uint16_t *bytes, const char *key, const char *value)
 {
     size_t key_bytes = strlen(key), value_bytes = strlen(value);
-    if (!is_label(key, key_bytes, GOSSIP_TAG_KEY_BYTES_MAX) ||
-        value_bytes > GOSSIP_TAGS_BYTES_MAX || !is_printable_utf8(value, value_bytes))
+    if (!profile_is_label(key, key_bytes, GOSSIP_TAG_KEY_BYTES_MAX) ||
+        value_bytes > GOSSIP_TAGS_BYTES_MAX || !profile_is_printable_utf8(value, value_bytes))
         return GOSSIP_ERROR_TAGS;
     char tags[GOSSIP_TAGS_BYTES_MAX];
     uint16_t used = *bytes;

@@ -17,7 +17,7 @@ void spread_init(struct spread *s)
             s->heads[priority][sends] = MEMBER_NONE;
 }
 
-static void list_push(struct gossip *g, uint32_t slot)
+static void spread_link(struct gossip *g, uint32_t slot)
 {
     struct member *m = core_member(g, slot);
     uint32_t *head = &g->spread.heads[m->update_priority][m->update_sends];
@@ -28,7 +28,7 @@ static void list_push(struct gossip *g, uint32_t slot)
     *head = slot;
 }
 
-static void list_drop(struct gossip *g, uint32_t slot)
+static void spread_unlink(struct gossip *g, uint32_t slot)
 {
     struct member *m = core_member(g, slot);
     if (m->update_prev != MEMBER_NONE)
@@ -44,7 +44,7 @@ void spread_drop(struct gossip *g, uint32_t slot)
     struct member *m = core_member(g, slot);
     if (m->update_priority == MEMBER_NO_UPDATE)
         return;
-    list_drop(g, slot);
+    spread_unlink(g, slot);
     m->update_priority = MEMBER_NO_UPDATE;
     g->spread.waiting--;
 }
@@ -60,10 +60,10 @@ void spread_update(struct gossip *g, uint32_t slot, enum spread_priority priorit
     s->immediate |= priority == SPREAD_IMMEDIATE;
     m->update_priority = (uint8_t)priority;
     m->update_sends = 0;
-    list_push(g, slot);
+    spread_link(g, slot);
 }
 
-static unsigned sends_wanted(const struct gossip *g)
+static unsigned spread_sends_needed(const struct gossip *g)
 {
     unsigned log2 = 1;
     while ((1u << log2) < member_live_count(&g->members) + 1)
@@ -72,16 +72,16 @@ static unsigned sends_wanted(const struct gossip *g)
     return wanted < SPREAD_SENDS_MAX ? wanted : SPREAD_SENDS_MAX;
 }
 
-static void count_sent(struct gossip *g, uint32_t slot, unsigned wanted)
+static void spread_count_sent(struct gossip *g, uint32_t slot, unsigned wanted)
 {
     struct member *m = core_member(g, slot);
     if (m->update_sends + 1u >= wanted) {
         spread_drop(g, slot);
         return;
     }
-    list_drop(g, slot);
+    spread_unlink(g, slot);
     m->update_sends++;
-    list_push(g, slot);
+    spread_link(g, slot);
 }
 
 bool spread_put(struct gossip *g, struct wire_writer *w, uint32_t slot)
@@ -93,8 +93,8 @@ bool spread_put(struct gossip *g, struct wire_writer *w, uint32_t slot)
 }
 
 /* Writes one list's facts; the slots written are noted in `sent`. False: the packet is full. */
-static bool fill_from(struct gossip *g, struct wire_writer *w, uint32_t head, uint32_t *sent,
-                      size_t *count)
+static bool spread_fill_from(struct gossip *g, struct wire_writer *w, uint32_t head, uint32_t *sent,
+                             size_t *count)
 {
     for (uint32_t slot = head; slot != MEMBER_NONE; slot = core_member(g, slot)->update_next) {
         if (*count == RECORDS_MAX || !spread_put(g, w, slot))
@@ -111,13 +111,13 @@ void spread_fill(struct gossip *g, struct wire_writer *w)
     /* Counting moves a fact to the next list, so it waits until all are written. */
     uint32_t sent[RECORDS_MAX];
     size_t count = 0;
-    unsigned wanted = sends_wanted(g);
+    unsigned wanted = spread_sends_needed(g);
     bool room = true;
     for (int priority = 0; priority < SPREAD_PRIORITIES && room; priority++)
         for (unsigned sends = 0; sends < SPREAD_SENDS_MAX && room; sends++)
-            room = fill_from(g, w, g->spread.heads[priority][sends], sent, &count);
+            room = spread_fill_from(g, w, g->spread.heads[priority][sends], sent, &count);
     for (size_t i = 0; i < count; i++)
-        count_sent(g, sent[i], wanted);
+        spread_count_sent(g, sent[i], wanted);
 }
 
 void spread_send(struct gossip *g, const struct gossip_route *to, const uint32_t *slots,
@@ -131,7 +131,7 @@ void spread_send(struct gossip *g, const struct gossip_route *to, const uint32_t
 }
 
 /* Any other live member, but for those drawn already, if there are more. */
-static uint32_t draw(struct gossip *g, const uint32_t *drawn, int count)
+static uint32_t spread_draw(struct gossip *g, const uint32_t *drawn, int count)
 {
     uint32_t slot = MEMBER_NONE;
     bool again = true;
@@ -145,11 +145,11 @@ static uint32_t draw(struct gossip *g, const uint32_t *drawn, int count)
 }
 
 /* The fanout's members are drawn anew each round. */
-static void send_round(struct gossip *g, int fanout)
+static void spread_send_round(struct gossip *g, int fanout)
 {
     uint32_t drawn[SPREAD_IMMEDIATE_FANOUT];
     for (int i = 0; i < fanout && g->spread.waiting; i++) {
-        uint32_t slot = drawn[i] = draw(g, drawn, i);
+        uint32_t slot = drawn[i] = spread_draw(g, drawn, i);
         if (slot == MEMBER_NONE)
             return;
         struct wire_writer w = outbox_begin(g, WIRE_UPDATES, GOSSIP_DATAGRAM);
@@ -176,7 +176,7 @@ void spread_challenge(struct gossip *g, uint32_t slot, enum gossip_via via)
     g->stats.pings_sent++;
 }
 
-static int64_t immediate_us(const struct spread *s)
+static int64_t spread_immediate_us(const struct spread *s)
 {
     return s->last_immediate_us + SPREAD_IMMEDIATE_GAP_US;
 }
@@ -184,14 +184,14 @@ static int64_t immediate_us(const struct spread *s)
 void spread_tick(struct gossip *g)
 {
     struct spread *s = &g->spread;
-    if (s->waiting && s->immediate && g->now_us >= immediate_us(s)) {
+    if (s->waiting && s->immediate && g->now_us >= spread_immediate_us(s)) {
         s->immediate = false;
         s->last_immediate_us = g->now_us;
         s->next_us = g->now_us + core_ms(g->timing.gossip_period_ms);
-        send_round(g, SPREAD_IMMEDIATE_FANOUT);
+        spread_send_round(g, SPREAD_IMMEDIATE_FANOUT);
     } else if (s->waiting && g->now_us >= s->next_us) {
         s->next_us = g->now_us + core_ms(g->timing.gossip_period_ms);
-        send_round(g, SPREAD_FANOUT);
+        spread_send_round(g, SPREAD_FANOUT);
     }
 }
 
@@ -200,5 +200,5 @@ int64_t spread_deadline(const struct gossip *g)
     const struct spread *s = &g->spread;
     if (s->waiting == 0 || member_live_count(&g->members) < 2) /* no member to send it to */
         return INT64_MAX;
-    return s->immediate ? core_min(immediate_us(s), s->next_us) : s->next_us;
+    return s->immediate ? core_min(spread_immediate_us(s), s->next_us) : s->next_us;
 }

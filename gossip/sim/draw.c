@@ -16,8 +16,8 @@ void draw_groups_free(struct draw_groups *groups)
 }
 
 /* As many as there are, if there are fewer. */
-static void add_any(struct node_set *set, uint32_t count, struct rng *rng,
-                    const struct node_set *eligible)
+static void draw_add_any(struct node_set *set, uint32_t count, struct rng *rng,
+                         const struct node_set *eligible)
 {
     uint32_t left = 0;
     for (uint32_t node = 0; node < set->nodes; node++)
@@ -33,8 +33,9 @@ static void add_any(struct node_set *set, uint32_t count, struct rng *rng,
     }
 }
 
-static void add_pick(struct node_set *set, const struct draw_groups *groups, const struct pick *p,
-                     struct rng *rng, const struct node_set *eligible, const struct node_set *rest)
+static void draw_add_pick(struct node_set *set, const struct draw_groups *groups,
+                          const struct pick *p, struct rng *rng, const struct node_set *eligible,
+                          const struct node_set *rest)
 {
     switch (p->kind) {
     case PICK_ALL:
@@ -48,10 +49,10 @@ static void add_pick(struct node_set *set, const struct draw_groups *groups, con
         node_set_add_set(set, &groups->sets[p->first]);
         return;
     case PICK_ANY:
-        add_any(set, p->first, rng, eligible);
+        draw_add_any(set, p->first, rng, eligible);
         return;
     case PICK_ANY_SHARE:
-        add_any(set, (uint32_t)fmax(1, round(p->share * set->nodes)), rng, eligible);
+        draw_add_any(set, (uint32_t)fmax(1, round(p->share * set->nodes)), rng, eligible);
         return;
     case PICK_REST:
         if (rest)
@@ -65,6 +66,6 @@ struct node_set draw(const struct draw_groups *groups, const struct pick_list *l
 {
     struct node_set set = node_set_new(groups->scenario->nodes);
     for (unsigned i = 0; i < list->count; i++)
-        add_pick(&set, groups, &list->picks[i], rng, eligible, rest);
+        draw_add_pick(&set, groups, &list->picks[i], rng, eligible, rest);
     return set;
 }

@@ -9,28 +9,28 @@
 
 /* `bytes` of a block of that capacity; what lies behind them is never touched, and costs nothing.
  */
-static void *copy(const void *from, size_t bytes, size_t capacity)
+static void *form_copy(const void *from, size_t bytes, size_t capacity)
 {
     void *to = malloc(capacity);
     assert(to);
     return memcpy(to, from, bytes);
 }
 
-static void copy_index(struct index *index)
+static void form_copy_index(struct index *index)
 {
     size_t bytes = ((size_t)index->mask + 1) * sizeof *index->entries;
-    index->entries = copy(index->entries, bytes, bytes);
+    index->entries = form_copy(index->entries, bytes, bytes);
 }
 
 /* The profiles are shared, and held already. */
-static void copy_table(struct member_table *to, const struct member_table *from)
+static void form_copy_table(struct member_table *to, const struct member_table *from)
 {
     member_table_free(to);
     *to = *from;
-    to->slots =
-        copy(from->slots, from->used * sizeof *from->slots, from->capacity * sizeof *from->slots);
-    copy_index(&to->keys);
-    copy_index(&to->names);
+    to->slots = form_copy(from->slots, from->used * sizeof *from->slots,
+                          from->capacity * sizeof *from->slots);
+    form_copy_index(&to->keys);
+    form_copy_index(&to->names);
 }
 
 void form(struct gossip **cores, uint32_t count)
@@ -48,7 +48,7 @@ void form(struct gossip **cores, uint32_t count)
     for (uint32_t slot = 0; slot < first->members.used; slot++)
         profile_hold_often(first->members.slots[slot].profile, count - 1);
     for (uint32_t i = 1; i < count; i++) {
-        copy_table(&cores[i]->members, &first->members);
+        form_copy_table(&cores[i]->members, &first->members);
         cores[i]->self = member_by_key(&cores[i]->members, cores[i]->key);
         cores[i]->view = first->view;
     }

@@ -14,7 +14,7 @@
             return #condition;                                                                     \
     } while (0)
 
-static const char *check_table(const struct gossip *g)
+static const char *invariant_check_table(const struct gossip *g)
 {
     const struct member_table *t = &g->members;
     uint32_t by_status[GOSSIP_LEFT + 1] = {0}, count = 0;
@@ -37,7 +37,7 @@ static const char *check_table(const struct gossip *g)
     return NULL;
 }
 
-static const char *check_suspicions(const struct gossip *g)
+static const char *invariant_check_suspicions(const struct gossip *g)
 {
     uint32_t with = 0;
     for (uint32_t slot = 0; slot < g->members.used; slot++) {
@@ -56,7 +56,7 @@ static const char *check_suspicions(const struct gossip *g)
     return NULL;
 }
 
-static const char *check_spread(const struct gossip *g)
+static const char *invariant_check_spread(const struct gossip *g)
 {
     uint32_t waiting = 0;
     for (int priority = 0; priority < SPREAD_PRIORITIES; priority++)
@@ -76,7 +76,7 @@ static const char *check_spread(const struct gossip *g)
     return NULL;
 }
 
-static const char *check_edges(const struct gossip *g)
+static const char *invariant_check_edges(const struct gossip *g)
 {
     const struct probe *p = &g->probe;
     for (size_t i = 0; i < EDGES_MAX; i++) {
@@ -95,7 +95,7 @@ static const char *check_edges(const struct gossip *g)
 }
 
 /* What a member costs beside its table, which doubles as it fills. */
-static const char *check_memory(const struct gossip *g)
+static const char *invariant_check_memory(const struct gossip *g)
 {
     const struct member_table *t = &g->members;
     HOLDS(t->used <= t->capacity && t->capacity <= GOSSIP_MEMBERS_MAX);
@@ -125,7 +125,8 @@ const char *invariant_limits(const struct gossip *g, const struct net_burst *b)
 const char *invariant_core(const struct gossip *g)
 {
     static const char *(*const checks[])(const struct gossip *) = {
-        check_table, check_suspicions, check_spread, check_edges, check_memory};
+        invariant_check_table, invariant_check_suspicions, invariant_check_spread,
+        invariant_check_edges, invariant_check_memory};
     const struct member *self = &g->members.slots[g->self];
     HOLDS(self->key == g->key && !self->pruned);
     HOLDS(self->status == GOSSIP_ALIVE || core_is_leaving(g));
@@ -177,7 +178,7 @@ void invariant_past_forget(struct invariant_past *past, uint32_t node)
     past->all[node] = (struct past_node){0};
 }
 
-static const char *compare(struct past_slot *was, const struct member *m)
+static const char *invariant_compare(struct past_slot *was, const struct member *m)
 {
     struct past_slot is = {m->key, m->profile->generation, m->incarnation, member_is_live(m)};
     struct past_slot old = *was;
@@ -194,7 +195,7 @@ static const char *compare(struct past_slot *was, const struct member *m)
     return NULL;
 }
 
-static void grow(struct past_node *n, uint32_t capacity)
+static void invariant_grow(struct past_node *n, uint32_t capacity)
 {
     n->slots = realloc(n->slots, capacity * sizeof *n->slots);
     assert(n->slots);
@@ -210,14 +211,14 @@ const char *invariant_past_check(struct invariant_past *past, uint32_t node, con
     if (node % past->stride)
         return NULL;
     if (n->capacity < t->capacity)
-        grow(n, t->capacity);
+        invariant_grow(n, t->capacity);
     assert(t->used > 0); /* itself, at the least */
     uint32_t count = at_once || t->used < INVARIANT_SLICE ? t->used : INVARIANT_SLICE;
     const char *broken = NULL;
     for (uint32_t i = 0; i < count && !broken; i++) {
         uint32_t slot = (n->next + i) % t->used;
         if (t->slots[slot].profile)
-            broken = compare(&n->slots[slot], &t->slots[slot]);
+            broken = invariant_compare(&n->slots[slot], &t->slots[slot]);
         else
             n->slots[slot].key = 0;
     }

@@ -39,7 +39,7 @@ struct links *links_new(uint32_t nodes)
     return l;
 }
 
-static void free_rule(struct rule *r)
+static void link_free_rule(struct rule *r)
 {
     node_set_free(&r->from);
     node_set_free(&r->to);
@@ -48,7 +48,7 @@ static void free_rule(struct rule *r)
 void links_free(struct links *l)
 {
     for (size_t i = 0; i < l->count; i++)
-        free_rule(&l->rules[i]);
+        link_free_rule(&l->rules[i]);
     free(l->rules);
     free(l->cut_pairs);
     free(l->bursts);
@@ -69,7 +69,7 @@ void links_remove(struct links *l, uint32_t id)
     size_t kept = 0;
     for (size_t i = 0; i < l->count; i++)
         if (l->rules[i].id == id)
-            free_rule(&l->rules[i]);
+            link_free_rule(&l->rules[i]);
         else
             l->rules[kept++] = l->rules[i];
     l->count = kept;
@@ -85,8 +85,8 @@ void links_cut_pair(struct links *l, uint32_t from, uint32_t to, bool cut)
 }
 
 /* The latest rule between the two that says something of the property; NULL: none does. */
-static const struct link_conditions *find(const struct links *l, uint32_t from, uint32_t to,
-                                          enum link_property property)
+static const struct link_conditions *link_find(const struct links *l, uint32_t from, uint32_t to,
+                                               enum link_property property)
 {
     for (size_t i = l->count; i > 0; i--) {
         const struct rule *r = &l->rules[i - 1];
@@ -101,11 +101,11 @@ bool links_is_cut(const struct links *l, uint32_t from, uint32_t to)
 {
     if (l->cut_pairs && l->cut_pairs[(size_t)from * l->nodes + to])
         return true;
-    const struct link_conditions *c = find(l, from, to, LINK_CUT);
+    const struct link_conditions *c = link_find(l, from, to, LINK_CUT);
     return c && c->cut;
 }
 
-static struct burst *burst_slot(struct burst *bursts, size_t capacity, uint64_t pair)
+static struct burst *link_burst_slot(struct burst *bursts, size_t capacity, uint64_t pair)
 {
     size_t at = rng_mix(pair) & (capacity - 1);
     while (bursts[at].pair && bursts[at].pair != pair)
@@ -113,14 +113,14 @@ static struct burst *burst_slot(struct burst *bursts, size_t capacity, uint64_t 
     return &bursts[at];
 }
 
-static void grow_bursts(struct links *l)
+static void link_grow_bursts(struct links *l)
 {
     size_t capacity = l->bursts_capacity ? 2 * l->bursts_capacity : BURSTS_FIRST;
     struct burst *bursts = calloc(capacity, sizeof *bursts);
     assert(bursts);
     for (size_t i = 0; i < l->bursts_capacity; i++)
         if (l->bursts[i].pair)
-            *burst_slot(bursts, capacity, l->bursts[i].pair) = l->bursts[i];
+            *link_burst_slot(bursts, capacity, l->bursts[i].pair) = l->bursts[i];
     free(l->bursts);
     l->bursts = bursts;
     l->bursts_capacity = capacity;
@@ -128,13 +128,13 @@ static void grow_bursts(struct links *l)
 
 /* Gilbert-Elliott in continuous time: a chain of two states whose lengths are exponential, looked
  * at only when a packet comes, and then exactly as likely as if it had been followed all along. */
-static bool is_in_burst(struct links *l, struct rng *rng, uint32_t from, uint32_t to,
-                        const struct link_conditions *c, int64_t now_us)
+static bool link_is_in_burst(struct links *l, struct rng *rng, uint32_t from, uint32_t to,
+                             const struct link_conditions *c, int64_t now_us)
 {
     if (2 * (l->bursts_count + 1) > l->bursts_capacity)
-        grow_bursts(l);
+        link_grow_bursts(l);
     uint64_t pair = ((uint64_t)from << 32 | to) + 1;
-    struct burst *b = burst_slot(l->bursts, l->bursts_capacity, pair);
+    struct burst *b = link_burst_slot(l->bursts, l->bursts_capacity, pair);
     double enter = 1 / (double)c->gap_us, leave = 1 / (double)c->burst_us;
     double share = enter / (enter + leave), bad = share;
     if (b->pair)
@@ -146,19 +146,19 @@ static bool is_in_burst(struct links *l, struct rng *rng, uint32_t from, uint32_
 
 bool links_loses(struct links *l, struct rng *rng, uint32_t from, uint32_t to, int64_t now_us)
 {
-    const struct link_conditions *steady = find(l, from, to, LINK_LOSS);
+    const struct link_conditions *steady = link_find(l, from, to, LINK_LOSS);
     if (steady && rng_unit(rng) < steady->loss)
         return true;
-    const struct link_conditions *bursts = find(l, from, to, LINK_BURST);
-    return bursts && is_in_burst(l, rng, from, to, bursts, now_us) &&
+    const struct link_conditions *bursts = link_find(l, from, to, LINK_BURST);
+    return bursts && link_is_in_burst(l, rng, from, to, bursts, now_us) &&
            rng_unit(rng) < bursts->burst_loss;
 }
 
 int64_t links_delay_us(const struct links *l, struct rng *rng, uint32_t from, uint32_t to)
 {
-    const struct link_conditions *delay = find(l, from, to, LINK_DELAY);
-    const struct link_conditions *jitter = find(l, from, to, LINK_JITTER);
-    const struct link_conditions *reorder = find(l, from, to, LINK_REORDER);
+    const struct link_conditions *delay = link_find(l, from, to, LINK_DELAY);
+    const struct link_conditions *jitter = link_find(l, from, to, LINK_JITTER);
+    const struct link_conditions *reorder = link_find(l, from, to, LINK_REORDER);
     int64_t us = delay ? delay->delay_us : LINK_DELAY_US_USUAL;
     int64_t most_us = jitter ? jitter->jitter_us : LINK_JITTER_US_USUAL;
     us += (int64_t)(rng_unit(rng) * (double)(most_us + 1));
@@ -169,6 +169,6 @@ int64_t links_delay_us(const struct links *l, struct rng *rng, uint32_t from, ui
 
 bool links_doubles(const struct links *l, struct rng *rng, uint32_t from, uint32_t to)
 {
-    const struct link_conditions *c = find(l, from, to, LINK_DUPLICATE);
+    const struct link_conditions *c = link_find(l, from, to, LINK_DUPLICATE);
     return c && rng_unit(rng) < c->duplicate;
 }

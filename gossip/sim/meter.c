@@ -32,7 +32,7 @@ struct meter {
     struct report numbers;
 };
 
-static void *zeroed(size_t count, size_t bytes)
+static void *meter_zeroed(size_t count, size_t bytes)
 {
     void *p = calloc(count ? count : 1, bytes);
     assert(p);
@@ -41,15 +41,15 @@ static void *zeroed(size_t count, size_t bytes)
 
 struct meter *meter_new(struct net *net)
 {
-    struct meter *m = zeroed(1, sizeof *m);
+    struct meter *m = meter_zeroed(1, sizeof *m);
     m->net = net;
     m->nodes = net_nodes(net);
     m->troubled = node_set_new(m->nodes);
-    m->started_us = zeroed(m->nodes, sizeof *m->started_us);
-    m->crash_of = zeroed(m->nodes, sizeof *m->crash_of);
-    m->shown = zeroed(m->nodes, sizeof *m->shown);
-    m->sent = zeroed(m->nodes, sizeof *m->sent);
-    m->received = zeroed(m->nodes, sizeof *m->received);
+    m->started_us = meter_zeroed(m->nodes, sizeof *m->started_us);
+    m->crash_of = meter_zeroed(m->nodes, sizeof *m->crash_of);
+    m->shown = meter_zeroed(m->nodes, sizeof *m->shown);
+    m->sent = meter_zeroed(m->nodes, sizeof *m->sent);
+    m->received = meter_zeroed(m->nodes, sizeof *m->received);
     for (uint32_t i = 0; i < m->nodes; i++)
         m->crash_of[i] = NET_NOBODY;
     return m;
@@ -84,7 +84,7 @@ void meter_trouble(struct meter *m, uint32_t node)
 {
     node_set_add(&m->troubled, node);
     if (!m->shown[node])
-        m->shown[node] = zeroed(m->nodes, 1);
+        m->shown[node] = meter_zeroed(m->nodes, 1);
 }
 
 void meter_crashes(struct meter *m, uint32_t node)
@@ -95,7 +95,7 @@ void meter_crashes(struct meter *m, uint32_t node)
     m->crash_of[node] = (uint32_t)m->crashes_count++;
     *w = (struct watched_crash){.crash = {.node = node, .at_us = net_now_us(m->net)}};
     w->leaving = net_status(m->net, node, node) != GOSSIP_ALIVE;
-    w->told_us = zeroed(m->nodes, sizeof *w->told_us);
+    w->told_us = meter_zeroed(m->nodes, sizeof *w->told_us);
     for (uint32_t i = 0; i < m->nodes; i++)
         w->told_us[i] = i != node && net_core(m->net, i) && net_counts_on(m->net, i, node)
                             ? NOT_YET
@@ -104,7 +104,7 @@ void meter_crashes(struct meter *m, uint32_t node)
 
 /* Of those who have run all the time, and had something to learn: what they told while it went on.
  */
-static void end_crash(struct meter *m, struct watched_crash *w)
+static void meter_end_crash(struct meter *m, struct watched_crash *w)
 {
     struct report_crash *c = &w->crash;
     if (w->over)
@@ -133,7 +133,7 @@ void meter_started(struct meter *m, uint32_t node)
     m->started_us[node] = net_now_us(m->net);
     if (m->crash_of[node] == NET_NOBODY)
         return;
-    end_crash(m, &m->crashes[m->crash_of[node]]);
+    meter_end_crash(m, &m->crashes[m->crash_of[node]]);
     m->crash_of[node] = NET_NOBODY;
 }
 
@@ -142,7 +142,7 @@ void meter_agreed(struct meter *m, int64_t took_us)
     m->numbers.agreed_ms = fmax(m->numbers.agreed_ms, (double)took_us / 1000);
 }
 
-static void told_of_troubled(struct meter *m, const struct net_told *t)
+static void meter_troubled_event(struct meter *m, const struct net_told *t)
 {
     /* One that is cut off itself may well see others come and go. */
     if (node_set_has(&m->troubled, t->teller))
@@ -157,7 +157,7 @@ static void told_of_troubled(struct meter *m, const struct net_told *t)
         m->numbers.troubled_unreachable++;
 }
 
-static void told_of_faultless(struct meter *m, const struct net_told *t)
+static void meter_faultless_event(struct meter *m, const struct net_told *t)
 {
     if (t->kind == GOSSIP_EVENT_UNREACHABLE)
         m->numbers.false_unreachable++;
@@ -168,7 +168,7 @@ static void told_of_faultless(struct meter *m, const struct net_told *t)
 }
 
 /* Somebody tells of a node that does not run. */
-static void told_of_dead(struct meter *m, const struct net_told *t)
+static void meter_dead_event(struct meter *m, const struct net_told *t)
 {
     if (m->crash_of[t->subject] == NET_NOBODY)
         return;
@@ -186,13 +186,13 @@ void meter_told(struct meter *m, const struct net_told *t)
     if (t->kind == GOSSIP_EVENT_SUSPECT && !troubled)
         m->numbers.false_suspicions++;
     if (!net_core(m->net, t->subject))
-        told_of_dead(m, t);
+        meter_dead_event(m, t);
     else if (t->kind == GOSSIP_EVENT_FAILED || t->kind == GOSSIP_EVENT_UNREACHABLE)
-        (troubled ? told_of_troubled : told_of_faultless)(m, t);
+        (troubled ? meter_troubled_event : meter_faultless_event)(m, t);
 }
 
 /* Is it held for failed or unreachable by anybody? */
-static bool is_noticed(const struct meter *m, uint32_t subject)
+static bool meter_is_noticed(const struct meter *m, uint32_t subject)
 {
     for (uint32_t i = 0; i < m->nodes; i++)
         if (i != subject && net_core(m->net, i) && net_doubts(m->net, i, subject))
@@ -200,21 +200,21 @@ static bool is_noticed(const struct meter *m, uint32_t subject)
     return false;
 }
 
-static double per_s(uint64_t from, uint64_t to, double seconds)
+static double meter_per_s(uint64_t from, uint64_t to, double seconds)
 {
     return (double)(to - from) / seconds;
 }
 
-static void measure_traffic(const struct meter *m, struct report *r)
+static void meter_traffic(const struct meter *m, struct report *r)
 {
     double seconds = (double)(net_now_us(m->net) - m->begun_us) / 1e6;
     uint32_t running = 0;
     for (uint32_t i = 0; i < m->nodes; i++) {
         struct net_traffic sent = net_sent(m->net, i), got = net_received(m->net, i);
-        double packets = per_s(m->sent[i].packets, sent.packets, seconds);
-        double bytes = per_s(m->sent[i].bytes, sent.bytes, seconds);
-        double packets_got = per_s(m->received[i].packets, got.packets, seconds);
-        double bytes_got = per_s(m->received[i].bytes, got.bytes, seconds);
+        double packets = meter_per_s(m->sent[i].packets, sent.packets, seconds);
+        double bytes = meter_per_s(m->sent[i].bytes, sent.bytes, seconds);
+        double packets_got = meter_per_s(m->received[i].packets, got.packets, seconds);
+        double bytes_got = meter_per_s(m->received[i].bytes, got.bytes, seconds);
         running += net_core(m->net, i) != NULL;
         r->packets_per_s += packets;
         r->bytes_per_s += bytes;
@@ -228,7 +228,7 @@ static void measure_traffic(const struct meter *m, struct report *r)
     r->sealed_bytes_per_s = r->bytes_per_s + REPORT_SEALING_BYTES * r->packets_per_s;
 }
 
-static void add_silences(const struct meter *m, uint32_t node, struct report *r)
+static void meter_add_calibration(const struct meter *m, uint32_t node, struct report *r)
 {
     uint32_t counts[GOSSIP_CALIBRATION_BUCKETS];
     if (!net_core(m->net, node))
@@ -242,14 +242,14 @@ void meter_report(struct meter *m, struct report *report)
 {
     struct report *r = &m->numbers;
     for (size_t i = 0; i < m->crashes_count; i++)
-        end_crash(m, &m->crashes[i]);
+        meter_end_crash(m, &m->crashes[i]);
     for (uint32_t i = 0; i < m->nodes; i++)
         r->troubled_unnoticed +=
-            net_core(m->net, i) && node_set_has(&m->troubled, i) && !is_noticed(m, i);
-    measure_traffic(m, r);
+            net_core(m->net, i) && node_set_has(&m->troubled, i) && !meter_is_noticed(m, i);
+    meter_traffic(m, r);
     for (uint32_t i = 0; i < m->nodes; i++) {
         r->unreachable_at_end += net_core(m->net, i) ? net_unreachable(m->net, i) : 0;
-        add_silences(m, i, r);
+        meter_add_calibration(m, i, r);
     }
     r->seed = report->seed;
     r->formed_us = report->formed_us;
@@ -257,7 +257,7 @@ void meter_report(struct meter *m, struct report *report)
     r->checks = report->checks;
     memcpy(r->broken, report->broken, sizeof r->broken);
     r->crashes_count = m->crashes_count;
-    r->crashes = zeroed(m->crashes_count, sizeof *r->crashes);
+    r->crashes = meter_zeroed(m->crashes_count, sizeof *r->crashes);
     for (size_t i = 0; i < m->crashes_count; i++)
         r->crashes[i] = m->crashes[i].crash;
     *report = *r;

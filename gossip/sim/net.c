@@ -40,21 +40,21 @@ struct net {
 };
 
 /* A node's clock begins with the net's, and goes wrong by so many millionths. */
-static int64_t local_us(const struct net *net, uint32_t node)
+static int64_t net_local_us(const struct net *net, uint32_t node)
 {
     int64_t ppm = net->nodes[node].ppm;
     return ppm ? (int64_t)((double)net->now_us * (1 + (double)ppm / 1e6)) : net->now_us;
 }
 
 /* When that clock shows at least so much. */
-static int64_t global_us(const struct net *net, uint32_t node, int64_t us)
+static int64_t net_global_us(const struct net *net, uint32_t node, int64_t us)
 {
     int64_t ppm = net->nodes[node].ppm;
     return ppm && us != INT64_MAX ? (int64_t)((double)us / (1 + (double)ppm / 1e6)) + 2 : us;
 }
 
 /* A random id, and 10.1.y.z, one address a node; those that move change its second byte. */
-static struct net_host new_host(struct net *net, uint32_t node)
+static struct net_host net_new_host(struct net *net, uint32_t node)
 {
     uint8_t high = (uint8_t)(node >> 8), low = (uint8_t)node;
     struct net_host host = {
@@ -65,7 +65,7 @@ static struct net_host new_host(struct net *net, uint32_t node)
 }
 
 /* What every link does at first. */
-static void add_links(struct net *net)
+static void net_add_links(struct net *net)
 {
     struct node_set all = node_set_new(net->config.nodes);
     struct link_conditions everywhere = {
@@ -89,10 +89,10 @@ struct net *net_new(const struct net_config *config)
     net->nodes = calloc(config->nodes, sizeof *net->nodes);
     net->links = links_new(config->nodes);
     assert(net->nodes);
-    add_links(net);
+    net_add_links(net);
     for (uint32_t i = 0; i < config->nodes; i++)
         net->nodes[i] = (struct node){
-            .host = new_host(net, i), .detect_ms = config->detect_ms, .timer_us = INT64_MAX};
+            .host = net_new_host(net, i), .detect_ms = config->detect_ms, .timer_us = INT64_MAX};
     return net;
 }
 
@@ -126,7 +126,7 @@ void net_set_clock(struct net *net, uint32_t node, int64_t ppm)
     net->nodes[node].ppm = ppm;
 }
 
-static uint32_t node_at(const struct net *net, const struct gossip_addr *addr)
+static uint32_t net_node_at(const struct net *net, const struct gossip_addr *addr)
 {
     uint32_t node = (uint32_t)addr->ip[14] << 8 | addr->ip[15];
     bool there =
@@ -136,7 +136,7 @@ static uint32_t node_at(const struct net *net, const struct gossip_addr *addr)
 
 /* What is lost on a stream is sent again, as Linux's TCP does: what opens it after 1 s, what it
  * carries after 200 ms, each time after twice as long. */
-static int64_t stream_delay_us(struct net *net, uint32_t from, uint32_t to, bool opened)
+static int64_t net_stream_delay_us(struct net *net, uint32_t from, uint32_t to, bool opened)
 {
     struct links *l = net->links;
     struct rng *r = &net->rng;
@@ -153,14 +153,14 @@ static int64_t stream_delay_us(struct net *net, uint32_t from, uint32_t to, bool
     return us;
 }
 
-static bool passes(const struct net *net, uint32_t from, uint32_t to, enum gossip_via via)
+static bool net_passes(const struct net *net, uint32_t from, uint32_t to, enum gossip_via via)
 {
     return to != NET_NOBODY && !links_is_cut(net->links, from, to) &&
            !net->nodes[from].host.blocked[via] && !net->nodes[to].host.blocked[via];
 }
 
-static void deliver(struct net *net, uint32_t from, uint32_t to, const struct gossip_packet *packet,
-                    int64_t after_us)
+static void net_deliver(struct net *net, uint32_t from, uint32_t to,
+                        const struct gossip_packet *packet, int64_t after_us)
 {
     uint8_t *bytes = malloc(packet->len);
     assert(bytes);
@@ -175,29 +175,29 @@ static void deliver(struct net *net, uint32_t from, uint32_t to, const struct go
                             });
 }
 
-static void transmit(struct net *net, uint32_t from, const struct gossip_packet *packet)
+static void net_transmit(struct net *net, uint32_t from, const struct gossip_packet *packet)
 {
     const struct gossip_route *route = &packet->route;
-    uint32_t to = route->conn ? route->conn - 1 : node_at(net, &route->addr);
+    uint32_t to = route->conn ? route->conn - 1 : net_node_at(net, &route->addr);
     net->nodes[from].sent.packets++;
     net->nodes[from].sent.bytes += packet->len;
-    if (!passes(net, from, to, route->via))
+    if (!net_passes(net, from, to, route->via))
         return;
     if (route->via == GOSSIP_STREAM) {
         /* A handshake first, and back again: a stream needs both ways open. */
-        int64_t us = stream_delay_us(net, from, to, route->conn != 0);
-        if (us <= STREAM_US_MAX && passes(net, to, from, route->via))
-            deliver(net, from, to, packet, us);
+        int64_t us = net_stream_delay_us(net, from, to, route->conn != 0);
+        if (us <= STREAM_US_MAX && net_passes(net, to, from, route->via))
+            net_deliver(net, from, to, packet, us);
         return;
     }
     if (!links_loses(net->links, &net->rng, from, to, net->now_us))
-        deliver(net, from, to, packet, links_delay_us(net->links, &net->rng, from, to));
+        net_deliver(net, from, to, packet, links_delay_us(net->links, &net->rng, from, to));
     if (links_doubles(net->links, &net->rng, from, to))
-        deliver(net, from, to, packet, links_delay_us(net->links, &net->rng, from, to));
+        net_deliver(net, from, to, packet, links_delay_us(net->links, &net->rng, from, to));
 }
 
 /* The name says who it is, unless names or ids were mixed up on purpose. */
-static uint32_t node_of(const struct net *net, const struct gossip_profile *profile)
+static uint32_t net_node_of(const struct net *net, const struct gossip_profile *profile)
 {
     if (!profile)
         return NET_NOBODY;
@@ -211,7 +211,7 @@ static uint32_t node_of(const struct net *net, const struct gossip_profile *prof
     return NET_NOBODY;
 }
 
-static void note_packet(struct net_burst *b, const struct gossip_packet *packet)
+static void net_note_packet(struct net_burst *b, const struct gossip_packet *packet)
 {
     bool stream = packet->route.via == GOSSIP_STREAM;
     size_t *most = stream ? &b->frame_bytes_most : &b->datagram_bytes_most;
@@ -219,13 +219,13 @@ static void note_packet(struct net_burst *b, const struct gossip_packet *packet)
     b->packets++;
 }
 
-static void note(struct net *net, uint32_t node, const struct gossip_event *event)
+static void net_note_event(struct net *net, uint32_t node, const struct gossip_event *event)
 {
     const struct gossip_profile *profile = event->member.profile;
     const struct net_told told = {
         .at_us = net->now_us,
         .teller = node,
-        .subject = node_of(net, profile),
+        .subject = net_node_of(net, profile),
         .named = profile ? (uint32_t)strtoul(profile->name + 1, NULL, 10) : NET_NOBODY,
         .kind = event->kind,
     };
@@ -233,10 +233,10 @@ static void note(struct net *net, uint32_t node, const struct gossip_event *even
 }
 
 /* The core is woken at that time, or at its next deadline if that is later. */
-static void wake(struct net *net, uint32_t node, int64_t at_us)
+static void net_wake(struct net *net, uint32_t node, int64_t at_us)
 {
     struct node *n = &net->nodes[node];
-    int64_t deadline_us = global_us(net, node, gossip_deadline(n->core));
+    int64_t deadline_us = net_global_us(net, node, gossip_deadline(n->core));
     if (deadline_us < at_us)
         deadline_us = at_us;
     if (deadline_us == n->timer_us)
@@ -256,12 +256,12 @@ void net_settle(struct net *net, uint32_t node)
     bool stops = false;
     net->burst = (struct net_burst){0};
     while (gossip_next_packet(n->core, &packet)) {
-        note_packet(&net->burst, &packet);
-        transmit(net, node, &packet);
+        net_note_packet(&net->burst, &packet);
+        net_transmit(net, node, &packet);
     }
     while (gossip_next_event(n->core, &event)) {
         net->burst.events++;
-        note(net, node, &event);
+        net_note_event(net, node, &event);
         stops |= event.kind == GOSSIP_EVENT_GONE || event.kind == GOSSIP_EVENT_NAME_TAKEN ||
                  event.kind == GOSSIP_EVENT_ID_TAKEN;
     }
@@ -269,10 +269,10 @@ void net_settle(struct net *net, uint32_t node)
         net_crash(net, node);
         return;
     }
-    wake(net, node, net->now_us);
+    net_wake(net, node, net->now_us);
 }
 
-static void make_core(struct net *net, uint32_t node)
+static void net_make_core(struct net *net, uint32_t node)
 {
     struct node *n = &net->nodes[node];
     assert(!n->core);
@@ -290,14 +290,14 @@ static void make_core(struct net *net, uint32_t node)
     };
     memcpy(config.self.id, n->host.id, sizeof n->host.id);
     enum gossip_error error;
-    n->core = gossip_new(&config, local_us(net, node), &error);
+    n->core = gossip_new(&config, net_local_us(net, node), &error);
     n->timer_us = INT64_MAX;
     assert(n->core);
 }
 
 void net_start(struct net *net, uint32_t node, uint32_t seed)
 {
-    make_core(net, node);
+    net_make_core(net, node);
     net_join(net, node, seed);
 }
 
@@ -306,7 +306,7 @@ void net_form(struct net *net)
     struct gossip **cores = calloc(net->config.nodes, sizeof *cores);
     assert(cores);
     for (uint32_t i = 0; i < net->config.nodes; i++) {
-        make_core(net, i);
+        net_make_core(net, i);
         cores[i] = net->nodes[i].core;
     }
     form(cores, net->config.nodes);
@@ -325,7 +325,7 @@ void net_reseed(struct net *net, uint64_t seed)
 
 void net_join(struct net *net, uint32_t node, uint32_t other)
 {
-    gossip_join(net->nodes[node].core, local_us(net, node), &net->nodes[other].host.addr);
+    gossip_join(net->nodes[node].core, net_local_us(net, node), &net->nodes[other].host.addr);
     net_settle(net, node);
 }
 
@@ -364,12 +364,12 @@ void net_resume(struct net *net, uint32_t node)
     }
     net->waiting_count = kept;
     if (net->nodes[node].core)
-        wake(net, node, net->now_us);
+        net_wake(net, node, net->now_us);
 }
 
 void net_leave(struct net *net, uint32_t node)
 {
-    gossip_leave(net->nodes[node].core, local_us(net, node));
+    gossip_leave(net->nodes[node].core, net_local_us(net, node));
     net_settle(net, node);
 }
 
@@ -383,7 +383,7 @@ struct links *net_links(struct net *net)
     return net->links;
 }
 
-static void wait(struct net *net, const struct happening *h)
+static void net_hold_packet(struct net *net, const struct happening *h)
 {
     struct node *n = &net->nodes[h->node];
     bool datagram = h->from.via == GOSSIP_DATAGRAM;
@@ -400,7 +400,7 @@ static void wait(struct net *net, const struct happening *h)
 }
 
 /* A stream dies with the one who sent on it; a deadline counts only as the latest of its node. */
-static bool is_void(const struct net *net, const struct happening *h)
+static bool net_is_void(const struct net *net, const struct happening *h)
 {
     const struct node *n = &net->nodes[h->node];
     if (!n->core)
@@ -410,17 +410,17 @@ static bool is_void(const struct net *net, const struct happening *h)
     return h->from.via == GOSSIP_STREAM && !net->nodes[h->from.conn - 1].core;
 }
 
-static void serve(struct net *net, const struct happening *h)
+static void net_serve(struct net *net, const struct happening *h)
 {
     struct node *n = &net->nodes[h->node];
     if (h->bytes) {
         n->received.packets++;
         n->received.bytes += h->len;
-        gossip_receive(n->core, local_us(net, h->node), &h->from, h->bytes, h->len);
+        gossip_receive(n->core, net_local_us(net, h->node), &h->from, h->bytes, h->len);
         free(h->bytes);
     } else {
         n->timer_us = INT64_MAX;
-        gossip_tick(n->core, local_us(net, h->node));
+        gossip_tick(n->core, net_local_us(net, h->node));
     }
     net_settle(net, h->node);
 }
@@ -430,12 +430,12 @@ uint32_t net_step(struct net *net, int64_t until_us)
     while (queue_next_us(&net->queue) <= until_us) {
         struct happening h = queue_pop(&net->queue);
         net->now_us = h.at_us > net->now_us ? h.at_us : net->now_us;
-        if (is_void(net, &h)) {
+        if (net_is_void(net, &h)) {
             free(h.bytes);
         } else if (net->nodes[h.node].paused) {
-            wait(net, &h);
+            net_hold_packet(net, &h);
         } else {
-            serve(net, &h);
+            net_serve(net, &h);
             return h.node;
         }
     }

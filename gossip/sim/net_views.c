@@ -3,7 +3,7 @@
 #include "gossip/core.h"
 #include "gossip/membership/profile.h"
 
-static bool is_alive(const struct gossip *g, uint64_t key)
+static bool views_is_alive(const struct gossip *g, uint64_t key)
 {
     uint32_t slot = member_by_key(&g->members, key);
     return slot != MEMBER_NONE && g->members.slots[slot].status == GOSSIP_ALIVE;
@@ -21,7 +21,7 @@ bool net_agrees(const struct net *net)
             continue;
         first = first ? first : g;
         running++;
-        if (g->view != first->view || !is_alive(first, g->key) ||
+        if (g->view != first->view || !views_is_alive(first, g->key) ||
             g->members.by_status[GOSSIP_ALIVE] != member_live_count(&g->members))
             return false;
     }
@@ -29,7 +29,7 @@ bool net_agrees(const struct net *net)
 }
 
 /* The slot of a subject, as it is now; NULL: the node does not know it. */
-static const struct member *slot_of(const struct net *net, uint32_t node, uint32_t subject)
+static const struct member *views_find(const struct net *net, uint32_t node, uint32_t subject)
 {
     const struct member_table *t = &net_core(net, node)->members;
     uint32_t slot = member_by_key(t, profile_key(net_host(net, subject)->id));
@@ -38,19 +38,19 @@ static const struct member *slot_of(const struct net *net, uint32_t node, uint32
 
 int net_status(const struct net *net, uint32_t node, uint32_t subject)
 {
-    const struct member *m = slot_of(net, node, subject);
+    const struct member *m = views_find(net, node, subject);
     return m && !m->pruned ? m->status : -1;
 }
 
 bool net_counts_on(const struct net *net, uint32_t node, uint32_t subject)
 {
-    const struct member *m = slot_of(net, node, subject);
+    const struct member *m = views_find(net, node, subject);
     return m && member_is_live(m);
 }
 
 bool net_doubts(const struct net *net, uint32_t node, uint32_t subject)
 {
-    const struct member *m = slot_of(net, node, subject);
+    const struct member *m = views_find(net, node, subject);
     return m && (m->status != GOSSIP_ALIVE || m->unreachable);
 }
 

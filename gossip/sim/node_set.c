@@ -4,14 +4,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-static size_t words(uint32_t nodes)
+static size_t node_set_words(uint32_t nodes)
 {
     return ((size_t)nodes + 63) / 64;
 }
 
 struct node_set node_set_new(uint32_t nodes)
 {
-    struct node_set set = {.nodes = nodes, .bits = calloc(words(nodes), sizeof *set.bits)};
+    struct node_set set = {.nodes = nodes, .bits = calloc(node_set_words(nodes), sizeof *set.bits)};
     assert(set.bits);
     return set;
 }
@@ -19,7 +19,7 @@ struct node_set node_set_new(uint32_t nodes)
 struct node_set node_set_copy(const struct node_set *set)
 {
     struct node_set copy = node_set_new(set->nodes);
-    memcpy(copy.bits, set->bits, words(set->nodes) * sizeof *set->bits);
+    memcpy(copy.bits, set->bits, node_set_words(set->nodes) * sizeof *set->bits);
     copy.count = set->count;
     return copy;
 }
@@ -48,25 +48,25 @@ void node_set_add_all(struct node_set *set)
         node_set_add(set, node);
 }
 
-static void recount(struct node_set *set)
+static void node_set_recount(struct node_set *set)
 {
     set->count = 0;
-    for (size_t i = 0; i < words(set->nodes); i++)
+    for (size_t i = 0; i < node_set_words(set->nodes); i++)
         set->count += (uint32_t)__builtin_popcountll(set->bits[i]);
 }
 
 void node_set_add_set(struct node_set *set, const struct node_set *other)
 {
     assert(set->nodes == other->nodes);
-    for (size_t i = 0; i < words(set->nodes); i++)
+    for (size_t i = 0; i < node_set_words(set->nodes); i++)
         set->bits[i] |= other->bits[i];
-    recount(set);
+    node_set_recount(set);
 }
 
 void node_set_remove_set(struct node_set *set, const struct node_set *other)
 {
     assert(set->nodes == other->nodes);
-    for (size_t i = 0; i < words(set->nodes); i++)
+    for (size_t i = 0; i < node_set_words(set->nodes); i++)
         set->bits[i] &= ~other->bits[i];
-    recount(set);
+    node_set_recount(set);
 }

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-static bool read_node(struct words *w, uint32_t nodes, const char *name, uint32_t *node)
+static bool picks_read_node(struct words *w, uint32_t nodes, const char *name, uint32_t *node)
 {
     int64_t number;
     if (!words_is_node(name, &number))
@@ -15,16 +15,16 @@ static bool read_node(struct words *w, uint32_t nodes, const char *name, uint32_
 }
 
 /* n5 or n1..n8; the item is cut at the dots. */
-static bool read_range(struct words *w, uint32_t nodes, char *item, struct pick *pick)
+static bool picks_read_range(struct words *w, uint32_t nodes, char *item, struct pick *pick)
 {
     char *dots = strstr(item, "..");
     if (dots)
         *dots = '\0';
     pick->kind = PICK_RANGE;
-    if (!read_node(w, nodes, item, &pick->first))
+    if (!picks_read_node(w, nodes, item, &pick->first))
         return false;
     pick->last = pick->first;
-    if (dots && !read_node(w, nodes, dots + 2, &pick->last))
+    if (dots && !picks_read_node(w, nodes, dots + 2, &pick->last))
         return false;
     if (pick->last < pick->first)
         return words_fail(w, "\"n%u..n%u\" runs backwards; n%u..n%u does not", pick->first,
@@ -32,8 +32,8 @@ static bool read_range(struct words *w, uint32_t nodes, char *item, struct pick 
     return true;
 }
 
-static bool read_group_name(struct words *w, const struct scenario *s, const char *item,
-                            struct pick *pick)
+static bool picks_read_group(struct words *w, const struct scenario *s, const char *item,
+                             struct pick *pick)
 {
     pick->kind = PICK_GROUP;
     for (; pick->first < s->groups_count; pick->first++)
@@ -45,7 +45,7 @@ static bool read_group_name(struct words *w, const struct scenario *s, const cha
 }
 
 /* Before the list is cut: does something stand beside each comma? */
-static bool is_list(struct words *w, const char *list)
+static bool picks_is_list(struct words *w, const char *list)
 {
     size_t bytes = strlen(list);
     if (*list != ',' && list[bytes - 1] != ',' && !strstr(list, ",,"))
@@ -54,7 +54,7 @@ static bool is_list(struct words *w, const char *list)
 }
 
 /* Cuts the first item off. The list is what follows it; NULL: nothing does. */
-static char *cut_item(char **list)
+static char *picks_cut_item(char **list)
 {
     char *item = *list, *comma = strchr(item, ',');
     *list = comma ? comma + 1 : NULL;
@@ -64,14 +64,14 @@ static char *cut_item(char **list)
 }
 
 /* How many, and what follows that in the list, is the next word. */
-static bool read_any(struct words *w, uint32_t nodes, char **list, struct pick *pick)
+static bool picks_read_any(struct words *w, uint32_t nodes, char **list, struct pick *pick)
 {
     if (*list)
         return words_refuse(w, "any", "lacks how many; any 3 and any 10%% say it");
     *list = words_next(w);
-    if (!*list || !is_list(w, *list))
+    if (!*list || !picks_is_list(w, *list))
         return false;
-    const char *item = cut_item(list);
+    const char *item = picks_cut_item(list);
     bool is_share = strchr(item, '%') != NULL;
     pick->kind = is_share ? PICK_ANY_SHARE : PICK_ANY;
     if (!is_share)
@@ -81,7 +81,7 @@ static bool read_any(struct words *w, uint32_t nodes, char **list, struct pick *
     return pick->share > 0 || words_refuse(w, item, "is nobody; any 10%% and any 3 are some");
 }
 
-static bool read_rest(struct words *w, bool *rest, struct pick *pick)
+static bool picks_read_rest(struct words *w, bool *rest, struct pick *pick)
 {
     pick->kind = PICK_REST;
     if (!*rest)
@@ -91,19 +91,19 @@ static bool read_rest(struct words *w, bool *rest, struct pick *pick)
 }
 
 /* The first item of the list, which is cut off. */
-static bool read_pick(struct words *w, const struct scenario *s, bool *rest, char **list,
-                      struct pick *pick)
+static bool picks_read_one(struct words *w, const struct scenario *s, bool *rest, char **list,
+                           struct pick *pick)
 {
-    char *item = cut_item(list);
+    char *item = picks_cut_item(list);
     if (strcmp(item, "all") == 0)
         return true; /* the kind of what is empty */
     if (strcmp(item, "any") == 0)
-        return read_any(w, s->nodes, list, pick);
+        return picks_read_any(w, s->nodes, list, pick);
     if (strcmp(item, "rest") == 0)
-        return read_rest(w, rest, pick);
+        return picks_read_rest(w, rest, pick);
     if (item[0] == 'n' && item[1] >= '0' && item[1] <= '9')
-        return read_range(w, s->nodes, item, pick);
-    return read_group_name(w, s, item, pick);
+        return picks_read_range(w, s->nodes, item, pick);
+    return picks_read_group(w, s, item, pick);
 }
 
 bool picks_read(struct words *w, const struct scenario *scenario, bool *rest,
@@ -111,15 +111,15 @@ bool picks_read(struct words *w, const struct scenario *scenario, bool *rest,
 {
     char *list = words_next(w);
     *picks = (struct pick_list){0};
-    if (!list || !is_list(w, list))
+    if (!list || !picks_is_list(w, list))
         return false;
     while (list) {
         if (picks->count == SCENARIO_PICKS_MAX)
-            return words_refuse(w, cut_item(&list),
+            return words_refuse(w, picks_cut_item(&list),
                                 "is one too many; a list has up to %d items, and a group makes one "
                                 "of several",
                                 SCENARIO_PICKS_MAX);
-        if (!read_pick(w, scenario, rest, &list, &picks->picks[picks->count++]))
+        if (!picks_read_one(w, scenario, rest, &list, &picks->picks[picks->count++]))
             return false;
     }
     return true;

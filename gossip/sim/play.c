@@ -51,36 +51,36 @@ struct play {
     size_t told_read;
 };
 
-static bool is_of_all(const struct node_setting *setting)
+static bool play_is_of_all(const struct node_setting *setting)
 {
     return setting->nodes.count == 1 && setting->nodes.picks[0].kind == PICK_ALL;
 }
 
-static uint32_t detect_ms(const struct scenario *s)
+static uint32_t play_detect_ms(const struct scenario *s)
 {
     uint32_t ms = GOSSIP_DETECT_MS_DEFAULT;
     for (size_t i = 0; i < s->detects_count; i++)
-        if (is_of_all(&s->detects[i]))
+        if (play_is_of_all(&s->detects[i]))
             ms = (uint32_t)s->detects[i].number;
     return ms;
 }
 
 /* Are there settings of some nodes only, which a seed may draw? */
-static bool has_node_settings(const struct scenario *s)
+static bool play_has_node_settings(const struct scenario *s)
 {
     size_t all = 0;
     for (size_t i = 0; i < s->detects_count; i++)
-        all += is_of_all(&s->detects[i]);
+        all += play_is_of_all(&s->detects[i]);
     return s->clocks_count > 0 || s->detects_count > all;
 }
 
 /* Of those that form, the ids are drawn here, and all else once they are reseeded. */
-static struct net *make_net(const struct play *p, uint64_t seed)
+static struct net *play_make_net(const struct play *p, uint64_t seed)
 {
     bool joining = p->scenario->joining;
     struct net_config config = {
         .nodes = p->scenario->nodes,
-        .detect_ms = detect_ms(p->scenario),
+        .detect_ms = play_detect_ms(p->scenario),
         .seed = joining ? seed : rng_mix(play_cluster(p, seed)),
         .tuning = &p->tuning,
         .delay_us = LINK_DELAY_US_USUAL,
@@ -101,7 +101,7 @@ __attribute__((format(printf, 3, 4))) static bool fail(struct scenario_error *er
 }
 
 /* No detect may be shorter than the slowest link allows. */
-static bool check_detects(const struct scenario *s, struct scenario_error *error)
+static bool play_check_detects(const struct scenario *s, struct scenario_error *error)
 {
     int64_t slowest_us = LINK_DELAY_US_USUAL + LINK_JITTER_US_USUAL;
     int slowest_line = 0;
@@ -121,7 +121,7 @@ static bool check_detects(const struct scenario *s, struct scenario_error *error
     const struct node_setting usual = {.number = GOSSIP_DETECT_MS_DEFAULT};
     for (size_t i = 0; i <= s->detects_count; i++) {
         const struct node_setting *d = i < s->detects_count ? &s->detects[i] : &usual;
-        if (d->number >= least_ms || (d == &usual && detect_ms(s) != GOSSIP_DETECT_MS_DEFAULT))
+        if (d->number >= least_ms || (d == &usual && play_detect_ms(s) != GOSSIP_DETECT_MS_DEFAULT))
             continue;
         return fail(error, d->line,
                     "\"detect %lldms\" cannot be kept where answers take %lld ms; the smallest "
@@ -131,7 +131,7 @@ static bool check_detects(const struct scenario *s, struct scenario_error *error
     return true;
 }
 
-static bool take_settings(struct play *p, struct scenario_error *error)
+static bool play_take_settings(struct play *p, struct scenario_error *error)
 {
     const struct scenario *s = p->scenario;
     struct report names = {0};
@@ -146,7 +146,7 @@ static bool take_settings(struct play *p, struct scenario_error *error)
         if (!report_number(&names, s->limits[i].name))
             return fail(error, s->limits[i].line, "\"%s\": %s", s->limits[i].name,
                         REPORT_NAMES_TEXT);
-    return check_detects(s, error);
+    return play_check_detects(s, error);
 }
 
 struct play *play_new(const struct scenario *scenario, struct scenario_error *error)
@@ -155,7 +155,7 @@ struct play *play_new(const struct scenario *scenario, struct scenario_error *er
     assert(p);
     p->scenario = scenario;
     p->look_us = INT64_MAX;
-    if (!take_settings(p, error)) {
+    if (!play_take_settings(p, error)) {
         free(p);
         return NULL;
     }
@@ -170,7 +170,7 @@ uint64_t play_cluster(const struct play *p, uint64_t seed)
 bool play_is_shared(const struct play *p)
 {
     const struct scenario *s = p->scenario;
-    return s->nodes >= PLAY_LARGE_NODES && !s->joining && !has_node_settings(s);
+    return s->nodes >= PLAY_LARGE_NODES && !s->joining && !play_has_node_settings(s);
 }
 
 /* Pages of the shared tables become a run's own as it writes to them: within a minute to half. */
@@ -188,7 +188,7 @@ void play_form(struct play *p, uint64_t seed)
 {
     if (p->net)
         net_free(p->net);
-    p->net = make_net(p, seed);
+    p->net = play_make_net(p, seed);
     net_form(p->net);
     p->formed = true;
 }
@@ -210,13 +210,13 @@ void play_free(struct play *p)
     free(p);
 }
 
-static void push(struct play *p, struct pending pending)
+static void play_push(struct play *p, struct pending pending)
 {
     ARRAY_MUST_RESERVE(p->pending, p->pending_capacity, p->pending_count + 1);
     p->pending[p->pending_count++] = pending;
 }
 
-static void await(struct play *p, const struct action *agree)
+static void play_await(struct play *p, const struct action *agree)
 {
     ARRAY_MUST_RESERVE(p->awaited, p->awaited_capacity, p->awaited_count + 1);
     p->look_us = net_now_us(p->net);
@@ -224,8 +224,8 @@ static void await(struct play *p, const struct action *agree)
         (struct awaited){p->look_us, p->look_us + agree->for_us, agree->line};
 }
 
-static void set_nodes(struct play *p, const struct node_setting *setting,
-                      void (*set)(struct net *, uint32_t, int64_t))
+static void play_set_nodes(struct play *p, const struct node_setting *setting,
+                           void (*set)(struct net *, uint32_t, int64_t))
 {
     struct node_set nodes = draw(&p->groups, &setting->nodes, &p->rng, NULL, NULL);
     for (uint32_t node = 0; node < nodes.nodes; node++)
@@ -236,15 +236,15 @@ static void set_nodes(struct play *p, const struct node_setting *setting,
 
 /* Makes the net as far as that was left to the seed, and lets the cluster form. False: it does not.
  */
-static bool gather(struct play *p, uint64_t seed)
+static bool play_gather(struct play *p, uint64_t seed)
 {
     const struct scenario *s = p->scenario;
     if (!p->formed) {
-        p->net = make_net(p, seed);
+        p->net = play_make_net(p, seed);
         for (size_t i = 0; i < s->detects_count; i++)
-            set_nodes(p, &s->detects[i], net_set_detect);
+            play_set_nodes(p, &s->detects[i], net_set_detect);
         for (size_t i = 0; i < s->clocks_count; i++)
-            set_nodes(p, &s->clocks[i], net_set_clock);
+            play_set_nodes(p, &s->clocks[i], net_set_clock);
     }
     p->stage.net = p->net;
     p->stage.meter = meter_new(p->net); /* of what the links are from the beginning */
@@ -271,7 +271,7 @@ bool play_begin(struct play *p, uint64_t seed, struct report *report)
     p->report = report;
     p->stage = (struct stage){.rng = &p->rng, .groups = &p->groups};
     p->stage.past = invariant_past_new(s->nodes);
-    bool formed = gather(p, seed);
+    bool formed = play_gather(p, seed);
     report->seed = seed;
     report->formed_us = net_now_us(p->net);
     if (!formed) {
@@ -279,21 +279,21 @@ bool play_begin(struct play *p, uint64_t seed, struct report *report)
                  FORM_US_MAX / 1000000);
         return false;
     }
-    net_run_ms(p->net, WARM_DETECTS * detect_ms(s));
+    net_run_ms(p->net, WARM_DETECTS * play_detect_ms(s));
     net_forget_told(p->net);
     meter_begin(p->stage.meter);
     p->begin_us = net_now_us(p->net);
     p->end_us = p->begin_us + s->run_us;
     p->stage.begun = true;
     for (size_t i = 0; i < s->actions_count; i++)
-        push(p, (struct pending){.at_us = p->begin_us + s->actions[i].at_us,
-                                 .action = &s->actions[i]});
+        play_push(p, (struct pending){.at_us = p->begin_us + s->actions[i].at_us,
+                                      .action = &s->actions[i]});
     return true;
 }
 
 /* Of one time, what ends goes before what begins, so that a repeated `for` may last until it begins
  * again; and of these, what stands first in the text. */
-static bool goes_before(const struct pending *a, const struct pending *b)
+static bool play_goes_before(const struct pending *a, const struct pending *b)
 {
     if (a->at_us != b->at_us)
         return a->at_us < b->at_us;
@@ -303,11 +303,11 @@ static bool goes_before(const struct pending *a, const struct pending *b)
 }
 
 /* The next to be done; NULL: none is left. */
-static struct pending *soonest(const struct play *p)
+static struct pending *play_soonest(const struct play *p)
 {
     struct pending *first = NULL;
     for (size_t i = 0; i < p->pending_count; i++)
-        if (!first || goes_before(&p->pending[i], first))
+        if (!first || play_goes_before(&p->pending[i], first))
             first = &p->pending[i];
     return first;
 }
@@ -325,7 +325,7 @@ __attribute__((format(printf, 3, 4))) static void put_line(const struct play *p,
     va_end(args);
 }
 
-static void put_action(const struct play *p, const struct pending *now, char *line)
+static void play_put_action(const struct play *p, const struct pending *now, char *line)
 {
     const struct node_set *set = &now->done.nodes;
     char nodes[PLAY_LINE_BYTES / 2] = "";
@@ -344,7 +344,7 @@ static void put_action(const struct play *p, const struct pending *now, char *li
 
 /* Who is crashed, started, paused or resumed is no more as an earlier action left it, and that is
  * not undone. */
-static void supersede(struct play *p, const struct node_set *changed)
+static void play_supersede(struct play *p, const struct node_set *changed)
 {
     for (size_t i = 0; i < p->pending_count; i++)
         if (p->pending[i].done.nodes.bits)
@@ -352,7 +352,7 @@ static void supersede(struct play *p, const struct node_set *changed)
 }
 
 /* Does what is due; those that repeat are due again. */
-static void act(struct play *p, struct pending *due, char *line)
+static void play_act(struct play *p, struct pending *due, char *line)
 {
     assert(p->pending && p->pending_count > 0);
     struct pending now = *due;
@@ -360,24 +360,24 @@ static void act(struct play *p, struct pending *due, char *line)
     *due = p->pending[--p->pending_count];
     if (now.undo) {
         stage_undo(&p->stage, a, &now.done);
-        put_action(p, &now, line);
+        play_put_action(p, &now, line);
         node_set_free(&now.done.nodes);
         return;
     }
     int64_t again_us = now.at_us + a->every_us;
     bool ends = a->verb != ACTION_AGREE || again_us + a->for_us <= p->end_us;
     if (a->every_us > 0 && again_us - p->begin_us <= a->until_us && ends)
-        push(p, (struct pending){.at_us = again_us, .action = a});
+        play_push(p, (struct pending){.at_us = again_us, .action = a});
     if (a->verb == ACTION_AGREE)
-        await(p, a);
+        play_await(p, a);
     now.done = stage_do(&p->stage, a);
     if (now.done.nodes.bits)
-        supersede(p, &now.done.nodes);
-    put_action(p, &now, line);
+        play_supersede(p, &now.done.nodes);
+    play_put_action(p, &now, line);
     if (a->for_us > 0 && a->verb != ACTION_AGREE) {
         now.at_us += a->for_us;
         now.undo = true;
-        push(p, now);
+        play_push(p, now);
     } else {
         node_set_free(&now.done.nodes);
     }
@@ -396,7 +396,7 @@ __attribute__((format(printf, 2, 3))) static void set_broken(struct play *p, con
 }
 
 /* What a core holds; thoroughly once in a while, and at the end. broken: what was found already. */
-static void check(struct play *p, uint32_t node, bool thoroughly, const char *broken)
+static void play_check(struct play *p, uint32_t node, bool thoroughly, const char *broken)
 {
     const struct gossip *core = net_core(p->net, node);
     if (!core)
@@ -411,15 +411,15 @@ static void check(struct play *p, uint32_t node, bool thoroughly, const char *br
                    broken);
 }
 
-static void check_step(struct play *p, uint32_t node)
+static void play_check_step(struct play *p, uint32_t node)
 {
     const struct gossip *core = net_core(p->net, node);
     bool thoroughly = (uint64_t)p->report->steps % CHECK_STEPS == 0;
-    check(p, node, thoroughly, core ? invariant_limits(core, net_burst(p->net)) : NULL);
+    play_check(p, node, thoroughly, core ? invariant_limits(core, net_burst(p->net)) : NULL);
 }
 
 /* Are all of one mind, as the scenario wants it? One that is awaited has its line at a time. */
-static bool look(struct play *p, char *line)
+static bool play_look(struct play *p, char *line)
 {
     int64_t now_us = net_now_us(p->net);
     bool agreed = net_agrees(p->net);
@@ -442,7 +442,7 @@ static bool look(struct play *p, char *line)
 }
 
 /* The next event that was told, if one was. */
-static bool tell(struct play *p, char *line)
+static bool play_tell(struct play *p, char *line)
 {
     size_t count;
     const struct net_told *told = net_told(p->net, &count);
@@ -460,11 +460,11 @@ static bool tell(struct play *p, char *line)
     return true;
 }
 
-static void finish(struct play *p)
+static void play_finish(struct play *p)
 {
     struct report *r = p->report;
     for (uint32_t node = 0; node < p->scenario->nodes; node++)
-        check(p, node, true, NULL);
+        play_check(p, node, true, NULL);
     meter_report(p->stage.meter, r);
     for (size_t i = 0; i < p->scenario->limits_count; i++) {
         const struct named_number *limit = &p->scenario->limits[i];
@@ -477,25 +477,25 @@ static void finish(struct play *p)
 
 bool play_next(struct play *p, char line[PLAY_LINE_BYTES])
 {
-    while (!tell(p, line)) {
-        struct pending *due = soonest(p);
+    while (!play_tell(p, line)) {
+        struct pending *due = play_soonest(p);
         int64_t until_us = due && due->at_us < p->end_us ? due->at_us : p->end_us;
         if (p->look_us < until_us)
             until_us = p->look_us;
         uint32_t node = net_step(p->net, until_us);
         if (node != NET_NOBODY) {
             p->report->steps++;
-            check_step(p, node);
+            play_check_step(p, node);
             continue;
         }
-        if (p->look_us <= until_us && look(p, line))
+        if (p->look_us <= until_us && play_look(p, line))
             return true;
         if (due && due->at_us <= until_us && due->at_us <= p->end_us) {
-            act(p, due, line);
+            play_act(p, due, line);
             return true;
         }
         if (until_us >= p->end_us) {
-            finish(p);
+            play_finish(p);
             return false;
         }
     }

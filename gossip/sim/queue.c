@@ -12,7 +12,7 @@ void queue_free(struct queue *q)
     free(q->heap);
 }
 
-static bool sooner(const struct happening *a, const struct happening *b)
+static bool queue_is_sooner(const struct happening *a, const struct happening *b)
 {
     return a->at_us != b->at_us ? a->at_us < b->at_us : a->order < b->order;
 }
@@ -22,7 +22,7 @@ uint64_t queue_push(struct queue *q, struct happening h)
     ARRAY_MUST_RESERVE(q->heap, q->capacity, q->count + 1);
     h.order = ++q->order;
     size_t at = q->count++;
-    for (; at > 0 && sooner(&h, &q->heap[(at - 1) / 2]); at = (at - 1) / 2)
+    for (; at > 0 && queue_is_sooner(&h, &q->heap[(at - 1) / 2]); at = (at - 1) / 2)
         q->heap[at] = q->heap[(at - 1) / 2];
     q->heap[at] = h;
     return h.order;
@@ -39,9 +39,9 @@ struct happening queue_pop(struct queue *q)
     struct happening top = q->heap[0], last = q->heap[--q->count];
     size_t at = 0;
     for (size_t child; (child = 2 * at + 1) < q->count; at = child) {
-        if (child + 1 < q->count && sooner(&q->heap[child + 1], &q->heap[child]))
+        if (child + 1 < q->count && queue_is_sooner(&q->heap[child + 1], &q->heap[child]))
             child++;
-        if (!sooner(&q->heap[child], &last))
+        if (!queue_is_sooner(&q->heap[child], &last))
             break;
         q->heap[at] = q->heap[child];
     }

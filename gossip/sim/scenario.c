@@ -43,12 +43,12 @@ struct property {
     enum link_property property;
 };
 
-static bool is_keyword(const char *name);
+static bool scenario_is_keyword(const char *name);
 
 /* ---- what is common to statements ---- */
 
 /* Room for one more. Arrays double, so that a count says how much is there. */
-static void *grow(void *all, size_t count, size_t bytes)
+static void *scenario_grow(void *all, size_t count, size_t bytes)
 {
     if ((count & (count - 1)) != 0)
         return all;
@@ -57,7 +57,7 @@ static void *grow(void *all, size_t count, size_t bytes)
     return all;
 }
 
-static bool has_room(struct words *w, size_t count, size_t most)
+static bool scenario_has_room(struct words *w, size_t count, size_t most)
 {
     if (count < most)
         return true;
@@ -65,7 +65,7 @@ static bool has_room(struct words *w, size_t count, size_t most)
 }
 
 /* Notes where a statement stands that may stand once. */
-static bool once(struct words *w, int *line)
+static bool scenario_once(struct words *w, int *line)
 {
     if (*line)
         return words_refuse(w, w->words[0], "was said on line %d already; once is all", *line);
@@ -73,55 +73,55 @@ static bool once(struct words *w, int *line)
     return true;
 }
 
-static bool read_picks(struct parser *p, struct pick_list *picks)
+static bool scenario_read_picks(struct parser *p, struct pick_list *picks)
 {
     return picks_read(&p->words, p->scenario, &p->rest, picks);
 }
 
 /* ---- links ---- */
 
-static bool read_delay(struct words *w, struct link_conditions *c)
+static bool scenario_read_delay(struct words *w, struct link_conditions *c)
 {
     return words_time(w, 0, SCENARIO_TIME_US_MAX, &c->delay_us);
 }
 
-static bool read_jitter(struct words *w, struct link_conditions *c)
+static bool scenario_read_jitter(struct words *w, struct link_conditions *c)
 {
     return words_time(w, 0, SCENARIO_TIME_US_MAX, &c->jitter_us);
 }
 
-static bool read_loss(struct words *w, struct link_conditions *c)
+static bool scenario_read_loss(struct words *w, struct link_conditions *c)
 {
     return words_share(w, &c->loss);
 }
 
-static bool read_burst(struct words *w, struct link_conditions *c)
+static bool scenario_read_burst(struct words *w, struct link_conditions *c)
 {
     return words_share(w, &c->burst_loss) && words_time(w, 1, SCENARIO_TIME_US_MAX, &c->burst_us) &&
            words_time(w, 1, SCENARIO_TIME_US_MAX, &c->gap_us);
 }
 
-static bool read_duplicate(struct words *w, struct link_conditions *c)
+static bool scenario_read_duplicate(struct words *w, struct link_conditions *c)
 {
     return words_share(w, &c->duplicate);
 }
 
-static bool read_reorder(struct words *w, struct link_conditions *c)
+static bool scenario_read_reorder(struct words *w, struct link_conditions *c)
 {
     return words_share(w, &c->reorder) && words_time(w, 0, SCENARIO_TIME_US_MAX, &c->reorder_us);
 }
 
 static const struct property properties[] = {
-    {"delay TIME", read_delay, LINK_DELAY},
-    {"jitter TIME", read_jitter, LINK_JITTER},
-    {"loss SHARE", read_loss, LINK_LOSS},
-    {"burst SHARE LENGTH GAP", read_burst, LINK_BURST},
-    {"duplicate SHARE", read_duplicate, LINK_DUPLICATE},
-    {"reorder SHARE TIME", read_reorder, LINK_REORDER},
+    {"delay TIME", scenario_read_delay, LINK_DELAY},
+    {"jitter TIME", scenario_read_jitter, LINK_JITTER},
+    {"loss SHARE", scenario_read_loss, LINK_LOSS},
+    {"burst SHARE LENGTH GAP", scenario_read_burst, LINK_BURST},
+    {"duplicate SHARE", scenario_read_duplicate, LINK_DUPLICATE},
+    {"reorder SHARE TIME", scenario_read_reorder, LINK_REORDER},
 };
 static const struct words_table property_table = WORDS_TABLE("property of a link", properties);
 
-static bool read_property(struct words *w, struct link_conditions *c)
+static bool scenario_read_property(struct words *w, struct link_conditions *c)
 {
     size_t i = words_choose(w, &property_table);
     if (i == COUNT(properties))
@@ -134,42 +134,44 @@ static bool read_property(struct words *w, struct link_conditions *c)
     return property->read(w, c);
 }
 
-static bool is_one_node(const struct pick_list *picks)
+static bool scenario_is_one_node(const struct pick_list *picks)
 {
     const struct pick *pick = &picks->picks[0];
     return picks->count == 1 && pick->kind == PICK_RANGE && pick->first == pick->last;
 }
 
-static bool is_between_two(struct parser *p, const struct link_statement *link)
+static bool scenario_is_between_two(struct parser *p, const struct link_statement *link)
 {
     uint32_t from = link->from.picks[0].first;
-    if (!is_one_node(&link->from) || !is_one_node(&link->to) || from != link->to.picks[0].first)
+    if (!scenario_is_one_node(&link->from) || !scenario_is_one_node(&link->to) ||
+        from != link->to.picks[0].first)
         return true;
     return words_fail(&p->words,
                       "\"n%u\" sends nothing to itself; n%u -> all, or another node, would do",
                       from, from);
 }
 
-static bool read_direction(struct parser *p, struct link_statement *link)
+static bool scenario_read_direction(struct parser *p, struct link_statement *link)
 {
     static const char *const arrows[] = {"->", "<->"};
     static const struct words_table table = WORDS_TABLE("arrow between blanks", arrows);
-    if (!read_picks(p, &link->from))
+    if (!scenario_read_picks(p, &link->from))
         return false;
     size_t i = words_choose(&p->words, &table);
     link->both = i == 1;
-    return i < COUNT(arrows) && read_picks(p, &link->to) && is_between_two(p, link);
+    return i < COUNT(arrows) && scenario_read_picks(p, &link->to) &&
+           scenario_is_between_two(p, link);
 }
 
-static bool read_link(struct parser *p, struct link_statement *link)
+static bool scenario_read_link(struct parser *p, struct link_statement *link)
 {
     struct words *w = &p->words;
     const char *form = w->form;
-    if (!read_direction(p, link))
+    if (!scenario_read_direction(p, link))
         return false;
     do {
         w->form = form;
-        if (!read_property(w, &link->conditions))
+        if (!scenario_read_property(w, &link->conditions))
             return false;
     } while (w->at < w->count && !words_is(w, "for"));
     w->form = form;
@@ -178,19 +180,19 @@ static bool read_link(struct parser *p, struct link_statement *link)
 
 /* ---- actions ---- */
 
-static bool read_targets(struct parser *p, struct action *action)
+static bool scenario_read_targets(struct parser *p, struct action *action)
 {
-    return read_picks(p, &action->nodes);
+    return scenario_read_picks(p, &action->nodes);
 }
 
-static bool read_cut(struct parser *p, struct action *action)
+static bool scenario_read_cut(struct parser *p, struct action *action)
 {
     action->link.conditions = (struct link_conditions){.set = LINK_CUT, .cut = true};
-    return read_direction(p, &action->link);
+    return scenario_read_direction(p, &action->link);
 }
 
-static struct node_set named_on(const struct scenario *s, const struct pick_list *sides,
-                                unsigned count)
+static struct node_set scenario_named_on(const struct scenario *s, const struct pick_list *sides,
+                                         unsigned count)
 {
     struct node_set all = node_set_new(s->nodes);
     for (unsigned i = 0; i < count; i++) {
@@ -202,10 +204,10 @@ static struct node_set named_on(const struct scenario *s, const struct pick_list
 }
 
 /* Is nobody on the last side who is on one before? */
-static bool is_apart(struct parser *p, const struct pick_list *sides, unsigned count)
+static bool scenario_is_apart(struct parser *p, const struct pick_list *sides, unsigned count)
 {
-    struct node_set before = named_on(p->scenario, sides, count - 1);
-    struct node_set last = named_on(p->scenario, &sides[count - 1], 1);
+    struct node_set before = scenario_named_on(p->scenario, sides, count - 1);
+    struct node_set last = scenario_named_on(p->scenario, &sides[count - 1], 1);
     uint32_t node = 0, nodes = last.nodes;
     while (node < nodes && !(node_set_has(&before, node) && node_set_has(&last, node)))
         node++;
@@ -218,9 +220,9 @@ static bool is_apart(struct parser *p, const struct pick_list *sides, unsigned c
                       node);
 }
 
-static bool leaves_a_rest(struct parser *p, const struct pick_list *sides, unsigned count)
+static bool scenario_leaves_a_rest(struct parser *p, const struct pick_list *sides, unsigned count)
 {
-    struct node_set named = named_on(p->scenario, sides, count);
+    struct node_set named = scenario_named_on(p->scenario, sides, count);
     bool leaves = p->rest || named.count < named.nodes;
     node_set_free(&named);
     return leaves ||
@@ -228,21 +230,21 @@ static bool leaves_a_rest(struct parser *p, const struct pick_list *sides, unsig
                         p->scenario->nodes);
 }
 
-static bool read_split(struct parser *p, struct action *action)
+static bool scenario_read_split(struct parser *p, struct action *action)
 {
     struct words *w = &p->words;
     struct pick_list sides[SCENARIO_SIDES_MAX];
     unsigned count = 1;
     p->rest = true;
-    if (!read_picks(p, &sides[0]) || !words_expect(w, "|"))
+    if (!scenario_read_picks(p, &sides[0]) || !words_expect(w, "|"))
         return false;
     do {
         if (count == COUNT(sides))
             return words_fail(w, "more than %u sides; a split has 2 to %u", count, count);
-        if (!read_picks(p, &sides[count++]) || !is_apart(p, sides, count))
+        if (!scenario_read_picks(p, &sides[count++]) || !scenario_is_apart(p, sides, count))
             return false;
     } while (words_take(w, "|"));
-    if (!leaves_a_rest(p, sides, count))
+    if (!scenario_leaves_a_rest(p, sides, count))
         return false;
     action->sides = calloc(count, sizeof *sides);
     assert(action->sides);
@@ -251,13 +253,13 @@ static bool read_split(struct parser *p, struct action *action)
     return true;
 }
 
-static bool read_link_action(struct parser *p, struct action *action)
+static bool scenario_read_link_action(struct parser *p, struct action *action)
 {
-    return read_link(p, &action->link);
+    return scenario_read_link(p, &action->link);
 }
 
 /* What happens after the end never happens, and what is asked then is never asked: a slip. */
-static bool is_within_run(struct parser *p, int64_t at_us)
+static bool scenario_is_within_run(struct parser *p, int64_t at_us)
 {
     char end[WORDS_TIME_BYTES];
     if (at_us <= p->scenario->run_us)
@@ -267,28 +269,28 @@ static bool is_within_run(struct parser *p, int64_t at_us)
                         words_time_text(p->scenario->run_us, end));
 }
 
-static bool read_agree(struct parser *p, struct action *action)
+static bool scenario_read_agree(struct parser *p, struct action *action)
 {
     return words_expect(&p->words, "within") &&
            words_time(&p->words, 0, SCENARIO_TIME_US_MAX, &action->for_us) &&
-           is_within_run(p, action->at_us + action->for_us);
+           scenario_is_within_run(p, action->at_us + action->for_us);
 }
 
 static const struct verb verbs[] = {
-    [ACTION_CRASH] = {"crash NODES [for TIME]", read_targets, true},
-    [ACTION_RESTART] = {"restart NODES", read_targets, false},
-    [ACTION_LEAVE] = {"leave NODES", read_targets, false},
-    [ACTION_PAUSE] = {"pause NODES [for TIME]", read_targets, true},
-    [ACTION_RESUME] = {"resume NODES", read_targets, false},
-    [ACTION_CUT] = {"cut FROM -> TO [for TIME]", read_cut, true},
-    [ACTION_SPLIT] = {"split NODES | NODES [| ...] [for TIME]", read_split, true},
+    [ACTION_CRASH] = {"crash NODES [for TIME]", scenario_read_targets, true},
+    [ACTION_RESTART] = {"restart NODES", scenario_read_targets, false},
+    [ACTION_LEAVE] = {"leave NODES", scenario_read_targets, false},
+    [ACTION_PAUSE] = {"pause NODES [for TIME]", scenario_read_targets, true},
+    [ACTION_RESUME] = {"resume NODES", scenario_read_targets, false},
+    [ACTION_CUT] = {"cut FROM -> TO [for TIME]", scenario_read_cut, true},
+    [ACTION_SPLIT] = {"split NODES | NODES [| ...] [for TIME]", scenario_read_split, true},
     [ACTION_HEAL] = {"heal", NULL, false},
-    [ACTION_LINK] = {"link FROM -> TO PROPERTY... [for TIME]", read_link_action, true},
-    [ACTION_AGREE] = {"agree within TIME", read_agree, false},
+    [ACTION_LINK] = {"link FROM -> TO PROPERTY... [for TIME]", scenario_read_link_action, true},
+    [ACTION_AGREE] = {"agree within TIME", scenario_read_agree, false},
 };
 static const struct words_table verb_table = WORDS_TABLE("action", verbs);
 
-static bool read_action(struct parser *p, struct action *action)
+static bool scenario_read_action(struct parser *p, struct action *action)
 {
     struct words *w = &p->words;
     size_t i = words_choose(w, &verb_table);
@@ -303,25 +305,25 @@ static bool read_action(struct parser *p, struct action *action)
            words_time(w, 1, SCENARIO_TIME_US_MAX, &action->for_us);
 }
 
-static bool add_action(struct parser *p, struct action *action)
+static bool scenario_add_action(struct parser *p, struct action *action)
 {
     struct scenario *s = p->scenario;
-    if (!has_room(&p->words, s->actions_count, SCENARIO_STATEMENTS_MAX))
+    if (!scenario_has_room(&p->words, s->actions_count, SCENARIO_STATEMENTS_MAX))
         return false;
-    bool read = read_action(p, action); /* if not, what it owns is freed with the others */
-    s->actions = grow(s->actions, s->actions_count, sizeof *action);
+    bool read = scenario_read_action(p, action); /* if not, what it owns is freed with the others */
+    s->actions = scenario_grow(s->actions, s->actions_count, sizeof *action);
     s->actions[s->actions_count++] = *action;
     return read;
 }
 
-static bool read_at(struct parser *p)
+static bool scenario_read_at(struct parser *p)
 {
     struct action action = {0};
     return words_time(&p->words, 0, SCENARIO_TIME_US_MAX, &action.at_us) &&
-           is_within_run(p, action.at_us) && add_action(p, &action);
+           scenario_is_within_run(p, action.at_us) && scenario_add_action(p, &action);
 }
 
-static bool read_every(struct parser *p)
+static bool scenario_read_every(struct parser *p)
 {
     struct words *w = &p->words;
     struct action action = {.until_us = SCENARIO_TIME_US_MAX};
@@ -330,56 +332,56 @@ static bool read_every(struct parser *p)
     action.at_us = action.every_us;
     if (words_take(w, "from") && !words_time(w, 0, SCENARIO_TIME_US_MAX, &action.at_us))
         return false;
-    if (!is_within_run(p, action.at_us))
+    if (!scenario_is_within_run(p, action.at_us))
         return false;
     if (words_take(w, "until") && !words_time(w, 0, SCENARIO_TIME_US_MAX, &action.until_us))
         return false;
     if (action.until_us < action.at_us)
         return words_refuse(w, words_last(w), "is before the first time; have it later");
-    return add_action(p, &action);
+    return scenario_add_action(p, &action);
 }
 
 /* ---- other statements ---- */
 
-static bool read_nodes(struct parser *p)
+static bool scenario_read_nodes(struct parser *p)
 {
     uint32_t nodes;
     const char *word = words_next(&p->words);
     if (!word || !words_read_count(&p->words, word, SCENARIO_NODES_MAX, &nodes) ||
-        !once(&p->words, &p->nodes_line))
+        !scenario_once(&p->words, &p->nodes_line))
         return false;
     if (!p->nodes_given)
         p->scenario->nodes = nodes;
     return true;
 }
 
-static bool read_run(struct parser *p)
+static bool scenario_read_run(struct parser *p)
 {
     return words_time(&p->words, 1, SCENARIO_TIME_US_MAX, &p->scenario->run_us) &&
-           once(&p->words, &p->run_line);
+           scenario_once(&p->words, &p->run_line);
 }
 
-static bool read_start(struct parser *p)
+static bool scenario_read_start(struct parser *p)
 {
     static const char *const starts[] = {"formed", "joining"};
     static const struct words_table table = WORDS_TABLE("way to start", starts);
     size_t i = words_choose(&p->words, &table);
     p->scenario->joining = i == 1;
-    return i < COUNT(starts) && once(&p->words, &p->start_line);
+    return i < COUNT(starts) && scenario_once(&p->words, &p->start_line);
 }
 
-static bool add_setting(struct words *w, const struct node_setting *setting,
-                        struct node_setting **all, size_t *count)
+static bool scenario_add_setting(struct words *w, const struct node_setting *setting,
+                                 struct node_setting **all, size_t *count)
 {
-    if (!has_room(w, *count, SCENARIO_STATEMENTS_MAX))
+    if (!scenario_has_room(w, *count, SCENARIO_STATEMENTS_MAX))
         return false;
-    *all = grow(*all, *count, sizeof **all);
+    *all = scenario_grow(*all, *count, sizeof **all);
     (*all)[*count] = *setting;
     (*all)[(*count)++].line = w->line;
     return true;
 }
 
-static bool read_detect(struct parser *p)
+static bool scenario_read_detect(struct parser *p)
 {
     struct words *w = &p->words;
     struct node_setting setting = {.nodes = {.count = 1, .picks = {{.kind = PICK_ALL}}}};
@@ -389,19 +391,20 @@ static bool read_detect(struct parser *p)
     if (us % 1000 != 0)
         return words_refuse(w, words_last(w), "is no whole number of milliseconds");
     setting.number = us / 1000;
-    if (w->at < w->count && !read_picks(p, &setting.nodes))
+    if (w->at < w->count && !scenario_read_picks(p, &setting.nodes))
         return false;
-    return add_setting(w, &setting, &p->scenario->detects, &p->scenario->detects_count);
+    return scenario_add_setting(w, &setting, &p->scenario->detects, &p->scenario->detects_count);
 }
 
-static bool read_clock(struct parser *p)
+static bool scenario_read_clock(struct parser *p)
 {
     struct node_setting setting = {0};
-    return read_picks(p, &setting.nodes) && words_ppm(&p->words, &setting.number) &&
-           add_setting(&p->words, &setting, &p->scenario->clocks, &p->scenario->clocks_count);
+    return scenario_read_picks(p, &setting.nodes) && words_ppm(&p->words, &setting.number) &&
+           scenario_add_setting(&p->words, &setting, &p->scenario->clocks,
+                                &p->scenario->clocks_count);
 }
 
-static bool read_named(struct words *w, struct named_number **all, size_t *count)
+static bool scenario_read_named(struct words *w, struct named_number **all, size_t *count)
 {
     struct named_number named = {.line = w->line};
     if (!words_name(w, named.name) || !words_number(w, &named.number))
@@ -410,29 +413,29 @@ static bool read_named(struct words *w, struct named_number **all, size_t *count
         if (strcmp((*all)[i].name, named.name) == 0)
             return words_refuse(w, named.name, "was said on line %d already; once is all",
                                 (*all)[i].line);
-    if (!has_room(w, *count, SCENARIO_STATEMENTS_MAX))
+    if (!scenario_has_room(w, *count, SCENARIO_STATEMENTS_MAX))
         return false;
-    *all = grow(*all, *count, sizeof **all);
+    *all = scenario_grow(*all, *count, sizeof **all);
     (*all)[(*count)++] = named;
     return true;
 }
 
-static bool read_tune(struct parser *p)
+static bool scenario_read_tune(struct parser *p)
 {
-    return read_named(&p->words, &p->scenario->tunings, &p->scenario->tunings_count);
+    return scenario_read_named(&p->words, &p->scenario->tunings, &p->scenario->tunings_count);
 }
 
-static bool read_limit(struct parser *p)
+static bool scenario_read_limit(struct parser *p)
 {
-    return read_named(&p->words, &p->scenario->limits, &p->scenario->limits_count);
+    return scenario_read_named(&p->words, &p->scenario->limits, &p->scenario->limits_count);
 }
 
-static bool is_free(struct parser *p, const char *name)
+static bool scenario_is_free(struct parser *p, const char *name)
 {
     int64_t number;
     if (words_is_node(name, &number))
         return words_refuse(&p->words, name, "looks like a node; use another name");
-    if (is_keyword(name))
+    if (scenario_is_keyword(name))
         return words_refuse(&p->words, name, "means something else; use another name");
     for (size_t i = 0; i < p->scenario->groups_count; i++)
         if (strcmp(p->scenario->groups[i].name, name) == 0)
@@ -440,48 +443,49 @@ static bool is_free(struct parser *p, const char *name)
     return true;
 }
 
-static bool read_group(struct parser *p)
+static bool scenario_read_group(struct parser *p)
 {
     struct scenario *s = p->scenario;
-    if (!has_room(&p->words, s->groups_count, SCENARIO_GROUPS_MAX))
+    if (!scenario_has_room(&p->words, s->groups_count, SCENARIO_GROUPS_MAX))
         return false;
     struct group *group = &s->groups[s->groups_count];
-    if (!words_name(&p->words, group->name) || !is_free(p, group->name) ||
-        !words_expect(&p->words, "=") || !read_picks(p, &group->nodes))
+    if (!words_name(&p->words, group->name) || !scenario_is_free(p, group->name) ||
+        !words_expect(&p->words, "=") || !scenario_read_picks(p, &group->nodes))
         return false;
     group->named = picks_named(s, &group->nodes);
     s->groups_count++; /* not earlier: no group contains itself */
     return true;
 }
 
-static bool read_link_statement(struct parser *p)
+static bool scenario_read_link_statement(struct parser *p)
 {
     struct scenario *s = p->scenario;
     struct link_statement link = {0};
-    if (!read_link(p, &link) || !has_room(&p->words, s->links_count, SCENARIO_STATEMENTS_MAX))
+    if (!scenario_read_link(p, &link) ||
+        !scenario_has_room(&p->words, s->links_count, SCENARIO_STATEMENTS_MAX))
         return false;
-    s->links = grow(s->links, s->links_count, sizeof link);
+    s->links = scenario_grow(s->links, s->links_count, sizeof link);
     link.line = p->words.line;
     s->links[s->links_count++] = link;
     return true;
 }
 
 static const struct statement statements[] = {
-    {"nodes COUNT", read_nodes, PASS_MEASURES},
-    {"start formed | joining", read_start, PASS_OTHERS},
-    {"detect TIME [NODES]", read_detect, PASS_OTHERS},
-    {"clock NODES PPM", read_clock, PASS_OTHERS},
-    {"tune NAME NUMBER", read_tune, PASS_OTHERS},
-    {"group NAME = NODES", read_group, PASS_OTHERS},
-    {"link FROM -> TO PROPERTY...", read_link_statement, PASS_OTHERS},
-    {"run TIME", read_run, PASS_MEASURES},
-    {"limit NAME NUMBER", read_limit, PASS_OTHERS},
-    {"at TIME ACTION", read_at, PASS_OTHERS},
-    {"every TIME [from TIME] [until TIME] ACTION", read_every, PASS_OTHERS},
+    {"nodes COUNT", scenario_read_nodes, PASS_MEASURES},
+    {"start formed | joining", scenario_read_start, PASS_OTHERS},
+    {"detect TIME [NODES]", scenario_read_detect, PASS_OTHERS},
+    {"clock NODES PPM", scenario_read_clock, PASS_OTHERS},
+    {"tune NAME NUMBER", scenario_read_tune, PASS_OTHERS},
+    {"group NAME = NODES", scenario_read_group, PASS_OTHERS},
+    {"link FROM -> TO PROPERTY...", scenario_read_link_statement, PASS_OTHERS},
+    {"run TIME", scenario_read_run, PASS_MEASURES},
+    {"limit NAME NUMBER", scenario_read_limit, PASS_OTHERS},
+    {"at TIME ACTION", scenario_read_at, PASS_OTHERS},
+    {"every TIME [from TIME] [until TIME] ACTION", scenario_read_every, PASS_OTHERS},
 };
 static const struct words_table statement_table = WORDS_TABLE("statement", statements);
 
-static bool is_keyword(const char *name)
+static bool scenario_is_keyword(const char *name)
 {
     static const char *const others[] = {"all", "any",    "rest",   "from",   "until",
                                          "for", "within", "formed", "joining"};
@@ -496,7 +500,7 @@ static bool is_keyword(const char *name)
 
 /* ---- the text ---- */
 
-static bool read_line(struct parser *p, enum pass pass)
+static bool scenario_read_line(struct parser *p, enum pass pass)
 {
     struct words *w = &p->words;
     p->rest = false;
@@ -509,11 +513,11 @@ static bool read_line(struct parser *p, enum pass pass)
     return statements[i].pass != pass || (statements[i].read(p) && words_end(w));
 }
 
-static bool read_lines(struct parser *p, const char *text, enum pass pass)
+static bool scenario_read_lines(struct parser *p, const char *text, enum pass pass)
 {
     for (int line = 1; *text; line++) {
         size_t bytes = strcspn(text, "\n");
-        if (!words_cut(&p->words, line, text, bytes) || !read_line(p, pass))
+        if (!words_cut(&p->words, line, text, bytes) || !scenario_read_line(p, pass))
             return false;
         text += bytes;
         text += *text == '\n';
@@ -521,7 +525,7 @@ static bool read_lines(struct parser *p, const char *text, enum pass pass)
     return true;
 }
 
-static bool read_text(struct parser *p, const char *text)
+static bool scenario_read_text(struct parser *p, const char *text)
 {
     if (p->scenario->nodes > SCENARIO_NODES_MAX)
         return words_fail(&p->words, "%u nodes are too many; %d are taken", p->scenario->nodes,
@@ -529,7 +533,7 @@ static bool read_text(struct parser *p, const char *text)
     if (strnlen(text, SCENARIO_BYTES_MAX + 1) > SCENARIO_BYTES_MAX)
         return words_fail(&p->words, "the text is too long; %d bytes are taken",
                           SCENARIO_BYTES_MAX);
-    return read_lines(p, text, PASS_MEASURES) && read_lines(p, text, PASS_OTHERS);
+    return scenario_read_lines(p, text, PASS_MEASURES) && scenario_read_lines(p, text, PASS_OTHERS);
 }
 
 struct scenario *scenario_parse(const char *text, uint32_t nodes, struct scenario_error *error)
@@ -540,7 +544,7 @@ struct scenario *scenario_parse(const char *text, uint32_t nodes, struct scenari
     assert(p.scenario);
     p.scenario->nodes = nodes ? nodes : NODES_DEFAULT;
     p.scenario->run_us = RUN_US_DEFAULT;
-    if (read_text(&p, text))
+    if (scenario_read_text(&p, text))
         return p.scenario;
     scenario_free(p.scenario);
     return NULL;

@@ -47,19 +47,19 @@ bool words_refuse(struct words *w, const char *word, const char *format, ...)
 
 /* ---- a line ---- */
 
-static bool is_blank(char c)
+static bool words_is_blank(char c)
 {
     return c == ' ' || c == '\t';
 }
 
 /* Copies what is before the comment. What stands in comments does not matter. */
-static bool copy(struct words *w, const char *text, size_t bytes)
+static bool words_copy(struct words *w, const char *text, size_t bytes)
 {
     const char *comment = memchr(text, '#', bytes);
     if (comment)
         bytes = (size_t)(comment - text);
     for (size_t i = 0; i < bytes; i++)
-        if ((text[i] < ' ' || text[i] > '~') && !is_blank(text[i]))
+        if ((text[i] < ' ' || text[i] > '~') && !words_is_blank(text[i]))
             return words_fail(w, "byte 0x%02x in column %zu; only printable ASCII is taken",
                               (unsigned)(unsigned char)text[i], i + 1);
     memcpy(w->text, text, bytes);
@@ -76,11 +76,11 @@ bool words_cut(struct words *w, int line, const char *text, size_t bytes)
     if (bytes > SCENARIO_LINE_BYTES_MAX)
         return words_fail(w, "a line of %zu bytes is too long; %d are taken", bytes,
                           SCENARIO_LINE_BYTES_MAX);
-    if (!copy(w, text, bytes))
+    if (!words_copy(w, text, bytes))
         return false;
     bool inside = false;
     for (char *c = w->text; *c; c++) {
-        bool blank = is_blank(*c);
+        bool blank = words_is_blank(*c);
         if (blank)
             *c = '\0';
         else if (!inside)
@@ -134,7 +134,7 @@ bool words_end(struct words *w)
 
 /* ---- keywords and names ---- */
 
-static const char *keyword(const struct words_table *table, size_t i, int *bytes)
+static const char *words_keyword(const struct words_table *table, size_t i, int *bytes)
 {
     const char *form;
     memcpy(&form, (const char *)table->entries + i * table->entry_bytes, sizeof form);
@@ -146,21 +146,21 @@ size_t words_find(const struct words_table *table, const char *word)
 {
     for (size_t i = 0; i < table->count; i++) {
         int bytes;
-        const char *known = keyword(table, i, &bytes);
+        const char *known = words_keyword(table, i, &bytes);
         if (strlen(word) == (size_t)bytes && strncmp(word, known, (size_t)bytes) == 0)
             return i;
     }
     return table->count;
 }
 
-static void refuse_unknown(struct words *w, const struct words_table *table, const char *word)
+static void words_refuse_unknown(struct words *w, const struct words_table *table, const char *word)
 {
     char list[sizeof w->error->text] = "";
     size_t len = 0;
     for (size_t i = 0; i < table->count && len < sizeof list; i++) {
         const char *between = i == 0 ? "" : i + 1 == table->count ? " and " : ", ";
         int bytes;
-        const char *known = keyword(table, i, &bytes);
+        const char *known = words_keyword(table, i, &bytes);
         len += (size_t)snprintf(list + len, sizeof list - len, "%s%.*s", between, bytes, known);
     }
     words_refuse(w, word, "is no %s; %s are", table->what, list);
@@ -171,7 +171,7 @@ size_t words_choose(struct words *w, const struct words_table *table)
     const char *word = words_next(w);
     size_t i = word ? words_find(table, word) : table->count;
     if (word && i == table->count)
-        refuse_unknown(w, table, word);
+        words_refuse_unknown(w, table, word);
     return i;
 }
 
@@ -193,7 +193,7 @@ bool words_name(struct words *w, char *name)
 /* ---- numbers ---- */
 
 /* The number that digits make: so many were read. What is too large stays far above all limits. */
-static int64_t read_digits(const char *text, size_t *digits)
+static int64_t words_read_digits(const char *text, size_t *digits)
 {
     int64_t value = 0;
     *digits = strspn(text, "0123456789");
@@ -203,16 +203,16 @@ static int64_t read_digits(const char *text, size_t *digits)
 }
 
 /* Returns what follows it. NULL: there is none. */
-static const char *read_decimal(const char *text, struct decimal *d)
+static const char *words_read_decimal(const char *text, struct decimal *d)
 {
     size_t digits;
-    *d = (struct decimal){.whole = read_digits(text, &digits)};
+    *d = (struct decimal){.whole = words_read_digits(text, &digits)};
     if (digits == 0)
         return NULL;
     if (text[digits] != '.')
         return text + digits;
     const char *fraction = text + digits + 1;
-    d->billionths = read_digits(fraction, &digits);
+    d->billionths = words_read_digits(fraction, &digits);
     if (digits == 0 || digits > FRACTION_DIGITS_MAX)
         return NULL;
     for (size_t i = digits; i < FRACTION_DIGITS_MAX; i++)
@@ -220,7 +220,7 @@ static const char *read_decimal(const char *text, struct decimal *d)
     return fraction + digits;
 }
 
-static double as_double(const struct decimal *d)
+static double words_as_double(const struct decimal *d)
 {
     return (double)d->whole + (double)d->billionths / (double)BILLION;
 }
@@ -231,12 +231,12 @@ bool words_number(struct words *w, double *number)
     const char *word = words_next(w);
     if (!word)
         return false;
-    const char *end = read_decimal(word, &d);
+    const char *end = words_read_decimal(word, &d);
     if (!end || *end != '\0' || d.whole >= WHOLE_MAX)
         return words_refuse(w, word,
                             "is no number; 3, 0.25 and 12000 are, of at most 15 digits "
                             "before the point and 9 behind");
-    *number = as_double(&d);
+    *number = words_as_double(&d);
     return true;
 }
 
@@ -249,7 +249,7 @@ char *words_time_text(int64_t us, char *into)
     return into;
 }
 
-static bool is_possible(struct words *w, int64_t us, int64_t least_us, int64_t most_us)
+static bool words_is_possible(struct words *w, int64_t us, int64_t least_us, int64_t most_us)
 {
     char least[WORDS_TIME_BYTES], most[WORDS_TIME_BYTES];
     if (us >= least_us && us <= most_us)
@@ -264,7 +264,7 @@ bool words_time(struct words *w, int64_t least_us, int64_t most_us, int64_t *us)
     const char *word = words_next(w);
     if (!word)
         return false;
-    const char *text = read_decimal(word, &d);
+    const char *text = words_read_decimal(word, &d);
     size_t i = text ? words_find(&unit_table, text) : unit_table.count;
     if (i == unit_table.count)
         return words_refuse(w, word, "is no time; 500us, 20ms, 1.5s, 2m and 24h are");
@@ -273,7 +273,7 @@ bool words_time(struct words *w, int64_t least_us, int64_t most_us, int64_t *us)
         return words_refuse(w, word, "is no whole number of microseconds");
     bool fits = d.whole <= SCENARIO_TIME_US_MAX / unit_us; /* before anything overflows */
     *us = fits ? d.whole * unit_us + fraction / BILLION : INT64_MAX;
-    return is_possible(w, *us, least_us, most_us);
+    return words_is_possible(w, *us, least_us, most_us);
 }
 
 bool words_ppm(struct words *w, int64_t *ppm)
@@ -282,7 +282,7 @@ bool words_ppm(struct words *w, int64_t *ppm)
     if (!word)
         return false;
     size_t sign = *word == '-' || *word == '+', digits;
-    int64_t value = read_digits(word + sign, &digits);
+    int64_t value = words_read_digits(word + sign, &digits);
     if (digits == 0 || strcmp(word + sign + digits, "ppm") != 0)
         return words_refuse(w, word, "is no clock's error; +200ppm and -5000ppm are");
     if (value > WORDS_PPM_MAX)
@@ -295,10 +295,10 @@ bool words_ppm(struct words *w, int64_t *ppm)
 bool words_read_share(struct words *w, const char *word, double *share)
 {
     struct decimal d;
-    const char *end = read_decimal(word, &d);
+    const char *end = words_read_decimal(word, &d);
     if (!end || strcmp(end, "%") != 0)
         return words_refuse(w, word, "is no share; 10%% and 0.5%% are");
-    *share = as_double(&d) / 100;
+    *share = words_as_double(&d) / 100;
     if (*share > 1)
         return words_refuse(w, word, "is not possible; 0%% to 100%% are");
     return true;
@@ -313,7 +313,7 @@ bool words_share(struct words *w, double *share)
 bool words_read_count(struct words *w, const char *word, uint32_t most, uint32_t *count)
 {
     size_t digits;
-    int64_t value = read_digits(word, &digits);
+    int64_t value = words_read_digits(word, &digits);
     if (digits == 0 || word[digits] != '\0' || value < 1 || value > most)
         return words_refuse(w, word, "is no number of nodes; 1 to %u are", most);
     *count = (uint32_t)value;
@@ -324,6 +324,6 @@ bool words_is_node(const char *word, int64_t *number)
 {
     size_t digits = 0;
     if (*word == 'n')
-        *number = read_digits(word + 1, &digits);
+        *number = words_read_digits(word + 1, &digits);
     return digits > 0 && word[1 + digits] == '\0';
 }
