@@ -263,7 +263,7 @@ void gossip_leave(struct gossip *g, int64_t now_us)
     gossip_end(g);
 }
 
-enum gossip_error gossip_forget(struct gossip *g, int64_t now_us, const char *name, bool prune)
+enum gossip_error gossip_force_leave(struct gossip *g, int64_t now_us, const char *name, bool prune)
 {
     uint32_t slot = member_by_name(&g->members, name);
     if (slot == MEMBER_NONE || core_member(g, slot)->pruned)

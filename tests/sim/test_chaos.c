@@ -46,7 +46,7 @@ static void forget(struct net *net, struct rng *rng, uint32_t node)
 {
     char name[16];
     snprintf(name, sizeof name, "n%u", rng_below(rng, NODES));
-    gossip_forget(net_core(net, node), net_now_us(net), name, rng_below(rng, 2));
+    gossip_force_leave(net_core(net, node), net_now_us(net), name, rng_below(rng, 2));
     net_settle(net, node);
 }
 

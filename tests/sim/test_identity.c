@@ -235,7 +235,7 @@ END_TEST
 
 static enum gossip_error forget(struct net *net, uint32_t node, const char *name, bool prune)
 {
-    enum gossip_error error = gossip_forget(net_core(net, node), net_now_us(net), name, prune);
+    enum gossip_error error = gossip_force_leave(net_core(net, node), net_now_us(net), name, prune);
     net_settle(net, node);
     return error;
 }

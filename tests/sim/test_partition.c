@@ -159,9 +159,9 @@ START_TEST(two_halves_that_were_made_to_forget_each_other_find_together)
         net_split(net, 2, true);
         net_run_ms(net, 10000);
         for (uint32_t node = 0; node < 2; node++) {
-            expect(gossip_forget(net_core(net, 0), net_now_us(net), node ? "n2" : "n3", node) ==
+            expect(gossip_force_leave(net_core(net, 0), net_now_us(net), node ? "n2" : "n3", node) ==
                    GOSSIP_OK);
-            expect(gossip_forget(net_core(net, 3), net_now_us(net), node ? "n0" : "n1", node) ==
+            expect(gossip_force_leave(net_core(net, 3), net_now_us(net), node ? "n0" : "n1", node) ==
                    GOSSIP_OK);
         }
         net_settle(net, 0);
@@ -183,7 +183,7 @@ START_TEST(who_returns_from_isolation_and_forgets_a_member_gets_nobody_to_think_
         net_forget_told(net);
         isolate(net, 3, 16, false);
         net_run_ms(net, 40);
-        if (gossip_forget(net_core(net, 3), net_now_us(net), "n12", false) != GOSSIP_OK)
+        if (gossip_force_leave(net_core(net, 3), net_now_us(net), "n12", false) != GOSSIP_OK)
             continue; /* it was heard already */
         net_settle(net, 3);
         net_run_ms(net, 8000);

@@ -269,7 +269,7 @@ struct gossip_member gossip_self(const struct gossip *g)
     return g->members[0];
 }
 
-enum gossip_error gossip_forget(struct gossip *g, int64_t now_us, const char *name, bool prune)
+enum gossip_error gossip_force_leave(struct gossip *g, int64_t now_us, const char *name, bool prune)
 {
     (void)g, (void)now_us;
     snprintf(fake.forgotten, sizeof fake.forgotten, "%s%s", name, prune ? " prune" : "");
