@@ -44,7 +44,7 @@ static bool record_keeps_name(const struct gossip *g, const struct wire_record *
 
 /* Sends the holder of a name the record of an earlier agent with that name: the holder finds out
  * whether that agent lives, and stops if it does. */
-static void send_claim(struct gossip *g, uint32_t slot, const struct wire_record *record)
+static void record_send_claim(struct gossip *g, uint32_t slot, const struct wire_record *record)
 {
     const struct member claimant = {.profile = &record->profile,
                                     .key = record->key,
@@ -58,8 +58,8 @@ static void send_claim(struct gossip *g, uint32_t slot, const struct wire_record
 }
 
 /* Another agent has our name. */
-static void contest_own_name(struct gossip *g, const struct wire_record *record,
-                             struct records_source *source)
+static void record_contest_name(struct gossip *g, const struct wire_record *record,
+                                struct records_source *source)
 {
     if (contest_is_earlier(g, record, record->fact.generation))
         contest_begin(g, record);
@@ -79,7 +79,7 @@ static bool record_takes_name(struct gossip *g, const struct wire_record *record
     if (profile_addr_equal(&record->profile.addr, &held->profile->addr) && keeps)
         return true;
     if (keeps)
-        send_claim(g, slot, record);
+        record_send_claim(g, slot, record);
     else if (source->sender == record->key)
         records_note_answer(source, slot);
     probe_now(g, slot);
@@ -96,7 +96,7 @@ static bool record_gets_name(struct gossip *g, const struct wire_record *record,
     if (!record_is_live(record))
         return false;
     if (slot == g->self) {
-        contest_own_name(g, record, source);
+        record_contest_name(g, record, source);
         return false;
     }
     if (member_is_live(core_member(g, slot)) && !record_takes_name(g, record, slot, source))
