@@ -306,7 +306,8 @@ void gossip_leave(struct gossip *g, int64_t now_us);
 
 /* Makes a failed member `left` everywhere; with prune, one that has failed or left is shown nowhere
  * any more (its row stays for a while, so that old news cannot bring it back). UNKNOWN, ALIVE. */
-enum gossip_error gossip_force_leave(struct gossip *g, int64_t now_us, const char *name, bool prune);
+enum gossip_error gossip_force_leave(struct gossip *g, int64_t now_us, const char *name,
+                                     bool prune);
 
 /* Replaces our own tags (encoded, copied) and tells everybody, if they are others than before.
  * TAGS, LEAVING, MEMORY. */

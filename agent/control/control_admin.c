@@ -128,7 +128,8 @@ const char *control_admin_force_leave(struct control_request *r)
     /* No member has a name that is too long. */
     if (!rpc_get_string(r->body, "Node", name, sizeof name))
         return gossip_error_text(GOSSIP_ERROR_UNKNOWN);
-    enum gossip_error error = gossip_force_leave(host_core(r->parts->host), host_now_us(), name, prune);
+    enum gossip_error error =
+        gossip_force_leave(host_core(r->parts->host), host_now_us(), name, prune);
     return error == GOSSIP_OK ? CONTROL_OK : gossip_error_text(error);
 }
 

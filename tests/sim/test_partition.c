@@ -159,10 +159,10 @@ START_TEST(two_halves_that_were_made_to_forget_each_other_find_together)
         net_split(net, 2, true);
         net_run_ms(net, 10000);
         for (uint32_t node = 0; node < 2; node++) {
-            expect(gossip_force_leave(net_core(net, 0), net_now_us(net), node ? "n2" : "n3", node) ==
-                   GOSSIP_OK);
-            expect(gossip_force_leave(net_core(net, 3), net_now_us(net), node ? "n0" : "n1", node) ==
-                   GOSSIP_OK);
+            expect(gossip_force_leave(net_core(net, 0), net_now_us(net), node ? "n2" : "n3",
+                                      node) == GOSSIP_OK);
+            expect(gossip_force_leave(net_core(net, 3), net_now_us(net), node ? "n0" : "n1",
+                                      node) == GOSSIP_OK);
         }
         net_settle(net, 0);
         net_settle(net, 3);
