@@ -284,19 +284,15 @@ struct rpc_out *client_request(struct client *c, const char *command)
     return out;
 }
 
-enum client_status client_ask(struct client *c, bool has_body, const char *command, ...)
+enum client_status client_ask_texts(struct client *c, bool has_body, const char *const *texts)
 {
-    va_list pairs;
-    va_start(pairs, command);
-    struct rpc_out *out = client_request(c, command);
-    const char *key = va_arg(pairs, const char *);
-    if (key)
+    struct rpc_out *out = client_request(c, *texts++);
+    if (*texts) {
         rpc_map_begin(out, NULL);
-    for (const char *k = key; k; k = va_arg(pairs, const char *))
-        rpc_put_text(out, k, va_arg(pairs, const char *));
-    if (key)
+        for (; *texts; texts += 2)
+            rpc_put_text(out, texts[0], texts[1]);
         rpc_end(out);
-    va_end(pairs);
+    }
     return client_call(c, has_body);
 }
 

@@ -60,10 +60,11 @@ struct rpc_out *client_request(struct client *c, const char *command);
 /* Sends the request and waits for its answer; has_body says that a body follows one without
  * error. Records that come before the answer are dropped: the answer is newer. */
 enum client_status client_call(struct client *c, bool has_body);
-/* Both, of a request whose body is a map of texts: pairs of key and value, and NULL; no pair: it
- * has no body. */
-enum client_status client_ask(struct client *c, bool has_body, const char *command, ...)
-    __attribute__((sentinel));
+/* Both, of a request whose body is a map of texts: keys and values; without any it has no body. */
+#define client_ask(c, has_body, ...)                                                               \
+    client_ask_texts(c, has_body, (const char *const[]){__VA_ARGS__, NULL})
+/* texts: the command, then pairs of key and value, then NULL. */
+enum client_status client_ask_texts(struct client *c, bool has_body, const char *const *texts);
 
 /* Sends the request, and waits for nothing. */
 void client_send(struct client *c);

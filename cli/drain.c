@@ -48,7 +48,7 @@ int drain_run(struct cli *cli, int argc, char **argv)
     struct client *client = cli_connect(cli, CLIENT_NO_DEADLINE);
     if (vip_list(client, &list) == CLIENT_OK) {
         is_drained(&list, was_here);
-        client_ask(client, false, "drain", NULL);
+        client_ask(client, false, "drain");
     }
     int64_t end_ms = client_now_ms() + DRAIN_MS;
     do {

@@ -122,7 +122,7 @@ int explain_run(struct cli *cli, int argc, char **argv)
 {
     const char *name = *cli_arguments(cli, argc, argv, 1, 1), *wrong;
     struct client *client = cli_connect(cli, CLIENT_NO_DEADLINE);
-    if (client_ask(client, true, "explain", "Node", name, NULL) != CLIENT_OK)
+    if (client_ask(client, true, "explain", "Node", name) != CLIENT_OK)
         return cli_failed(cli, name);
     if (cli->json)
         return cli_print_answer(cli);

@@ -48,7 +48,7 @@ int info_run(struct cli *cli, int argc, char **argv)
 {
     cli_arguments(cli, argc, argv, 0, 0);
     struct client *client = cli_connect(cli, CLIENT_NO_DEADLINE);
-    if (client_ask(client, true, "info", NULL) != CLIENT_OK)
+    if (client_ask(client, true, "info") != CLIENT_OK)
         return cli_failed(cli, NULL);
     if (cli->json)
         return cli_print_answer(cli);

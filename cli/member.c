@@ -20,7 +20,7 @@ static int compare_names(const void *a, const void *b)
 
 enum client_status member_list(struct client *c, const struct member_record **rows, size_t *count)
 {
-    if (client_ask(c, true, "view", NULL) != CLIENT_OK)
+    if (client_ask(c, true, "view") != CLIENT_OK)
         return c->status;
     const msgpack_object *list = rpc_field(&c->body.data, "members");
     msgpack_object_array members;

@@ -4,7 +4,7 @@
 static int order_run(struct cli *cli, int argc, char **argv, const char *command, const char *what)
 {
     cli_arguments(cli, argc, argv, 0, 0);
-    client_ask(cli_connect(cli, CLIENT_NO_DEADLINE), false, command, NULL);
+    client_ask(cli_connect(cli, CLIENT_NO_DEADLINE), false, command);
     return cli_done(cli, NULL, what);
 }
 
@@ -23,7 +23,7 @@ int leave_run(struct cli *cli, int argc, char **argv)
 {
     cli_arguments(cli, argc, argv, 0, 0);
     struct client *client = cli_connect(cli, CLIENT_NO_DEADLINE);
-    if (client_ask(client, false, "leave", NULL) == CLIENT_OK)
+    if (client_ask(client, false, "leave") == CLIENT_OK)
         client_await_end(client);
     return cli_done(cli, NULL, "left");
 }

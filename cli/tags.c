@@ -77,7 +77,7 @@ static int show_tags(struct cli *cli)
     static const struct fields fields = FIELDS(entries);
     struct client *client = &cli->client;
     struct fields_tags tags;
-    if (client_ask(client, true, "stats", NULL) == CLIENT_OK &&
+    if (client_ask(client, true, "stats") == CLIENT_OK &&
         !fields_read(&client->body.data, &fields, client->body.zone, &tags))
         return print_tags(cli, &tags);
     if (client->status == CLIENT_OK)

@@ -8,7 +8,7 @@
 /* NULL: there is no agent, or none that says. */
 static const char *agent_version(struct client *client)
 {
-    if (client_ask(client, true, "info", NULL) != CLIENT_OK)
+    if (client_ask(client, true, "info") != CLIENT_OK)
         return NULL;
     const msgpack_object *version = rpc_field(rpc_field(&client->body.data, "agent"), "version");
     return version ? fields_text(version, client->body.zone) : NULL;

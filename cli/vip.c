@@ -39,7 +39,7 @@ static const char *vip_read(const msgpack_object *map, msgpack_zone *zone, struc
 enum client_status vip_ask(struct client *client, const char *name, struct vip *vip)
 {
     *vip = (struct vip){.state = ""};
-    if (client_ask(client, true, "vip-explain", "Name", name, NULL) != CLIENT_OK)
+    if (client_ask(client, true, "vip-explain", "Name", name) != CLIENT_OK)
         return client->status;
     const char *wrong = vip_read(&client->body.data, client->body.zone, vip);
     return wrong ? client_malformed(client, wrong) : CLIENT_OK;
@@ -48,7 +48,7 @@ enum client_status vip_ask(struct client *client, const char *name, struct vip *
 enum client_status vip_list(struct client *client, struct vip_list *list)
 {
     *list = (struct vip_list){.count = 0};
-    if (client_ask(client, true, "vips", NULL) != CLIENT_OK)
+    if (client_ask(client, true, "vips") != CLIENT_OK)
         return client->status;
     const msgpack_object *body = &client->body.data, *vips = rpc_field(body, "vips");
     msgpack_object_array array;

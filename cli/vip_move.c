@@ -13,7 +13,7 @@ enum {
  * for the address yet. */
 static enum client_status vip_ask_move(struct client *client, const char *name, const char *host)
 {
-    return client_ask(client, false, "vip-move", "Name", name, "Host", host, NULL);
+    return client_ask(client, false, "vip-move", "Name", name, "Host", host);
 }
 
 /* Until HOST has it (NULL: until this host has not). A move that was tried, as the epoch shows, and
@@ -52,7 +52,7 @@ int vip_move_run(struct cli *cli, char **arguments)
 int vip_release_run(struct cli *cli, char **arguments)
 {
     const char *name = arguments[0];
-    if (client_ask(&cli->client, false, "vip-release", "Name", name, NULL) != CLIENT_OK)
+    if (client_ask(&cli->client, false, "vip-release", "Name", name) != CLIENT_OK)
         return cli_failed(cli, name);
     return await_move(cli, name, NULL);
 }

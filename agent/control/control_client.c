@@ -52,7 +52,7 @@ static void conn_drop(struct control_client *c)
  * none. *unread: the bytes of all. */
 static struct control_client *most_stalled(const struct control_client *c, size_t *unread)
 {
-    struct control_client *other, *stalled = NULL;
+    struct control_client *stalled = NULL, *other;
     *unread = 0;
     LIST_FOREACH (other, &c->control->clients, link) {
         *unread += unsent_bytes(other);
@@ -101,17 +101,17 @@ static void free_bytes(const void *bytes, size_t len, void *arg)
 }
 
 /* Hands the bytes over as they are: a copy would be as large again. */
-static bool send_large(struct control_client *c, msgpack_sbuffer *bytes)
+static bool send_large(struct control_client *c, struct rpc_out *out)
 {
-    size_t len = bytes->size;
-    char *data = msgpack_sbuffer_release(bytes), *fitting = realloc(data, len);
-    data = fitting ? fitting : data;
-    if (evbuffer_add_reference(bufferevent_get_output(c->bev), data, len, free_bytes, data) == 0) {
+    size_t len;
+    char *bytes = rpc_out_take(out, &len);
+    bool sent =
+        evbuffer_add_reference(bufferevent_get_output(c->bev), bytes, len, free_bytes, bytes) == 0;
+    if (sent)
         limit_unread(c);
-        return true;
-    }
-    free(data);
-    return false;
+    else
+        free(bytes);
+    return sent;
 }
 
 void control_client_send(struct control_client *c)
@@ -119,7 +119,7 @@ void control_client_send(struct control_client *c)
     struct rpc_out *out = &c->control->out;
     bool sent = false;
     if (!out->failed && out->bytes.size > CONTROL_PENDING_BYTES_MAX)
-        sent = send_large(c, &out->bytes);
+        sent = send_large(c, out);
     else if (!out->failed)
         sent = bufferevent_write(c->bev, out->bytes.data, out->bytes.size) == 0;
     c->unusable |= !sent;

@@ -79,12 +79,11 @@ const char *control_lock_take(struct control_request *r)
 const char *control_lock_give_back(struct control_request *r)
 {
     char name[GOSSIP_NAME_BYTES_MAX + 1] = "";
-    struct control_lock *l;
     if (!rpc_get_string(r->body, "Name", name, sizeof name))
         return CONTROL_MALFORMED;
-    LIST_FOREACH (l, &r->client->locks, link)
-        if (strcmp(l->name, name) == 0)
-            break;
+    struct control_lock *l = LIST_FIRST(&r->client->locks);
+    while (l && strcmp(l->name, name) != 0)
+        l = LIST_NEXT(l, link);
     if (!l)
         return "no such lock";
     LIST_REMOVE(l, link);

@@ -60,12 +60,6 @@ void fields_put_pairs(struct rpc_out *out, const struct fields *fields, const vo
         const struct fields_entry *entry = &fields->entries[i];
         union field_place value = field_place(entry, from);
         switch (entry->kind) {
-        case FIELDS_TEXT:
-            rpc_put_text(out, entry->name, *value.text);
-            break;
-        case FIELDS_ARRAY:
-            rpc_put_text(out, entry->name, value.array);
-            break;
         case FIELDS_UNSIGNED:
             rpc_put_unsigned(out, entry->name, *value.u);
             break;
@@ -76,7 +70,7 @@ void fields_put_pairs(struct rpc_out *out, const struct fields *fields, const vo
             fields_put_tags(out, entry->name, value.tags);
             break;
         default:
-            abort(); /* kinds that are only read */
+            rpc_put_text(out, entry->name, fields_value(entry, from, NULL));
         }
     }
 }
@@ -104,12 +98,6 @@ void fields_json(struct json *j, const char *key, const struct fields *fields, c
         const struct fields_entry *entry = &fields->entries[i];
         union field_place value = field_place(entry, from);
         switch (entry->kind) {
-        case FIELDS_TEXT:
-            json_string(j, entry->name, *value.text);
-            break;
-        case FIELDS_ARRAY:
-            json_string(j, entry->name, value.array);
-            break;
         case FIELDS_UNSIGNED:
             json_unsigned(j, entry->name, *value.u);
             break;
@@ -120,7 +108,7 @@ void fields_json(struct json *j, const char *key, const struct fields *fields, c
             fields_tags_json(j, entry->name, value.tags);
             break;
         default:
-            abort(); /* kinds that are only read */
+            json_string(j, entry->name, fields_value(entry, from, NULL));
         }
     }
     json_object_end(j);
@@ -139,8 +127,10 @@ const char *fields_value(const struct fields_entry *entry, const void *from, cha
         return room;
     case FIELDS_BOOLEAN:
         return *value.boolean ? "yes" : "no";
-    default:
+    case FIELDS_TAGS:
         return NULL;
+    default:
+        abort(); /* kinds that are only read */
     }
 }
 
@@ -171,34 +161,14 @@ bool fields_array(const msgpack_object *object, msgpack_object_array *into)
     return true;
 }
 
-static bool fields_read_text(const msgpack_object *value, msgpack_zone *zone, const char **into)
-{
-    const char *text = fields_text(value, zone);
-    if (text)
-        *into = text;
-    return text;
-}
-
-static bool read_signed(const msgpack_object *value, int64_t *into)
-{
-    bool fits = value->type == MSGPACK_OBJECT_NEGATIVE_INTEGER ||
-                (value->type == MSGPACK_OBJECT_POSITIVE_INTEGER && value->via.u64 <= INT64_MAX);
-    if (fits)
-        *into = value->via.i64;
-    return fits;
-}
-
 static bool read_number(const msgpack_object *value, double *into)
 {
-    if (value->type == MSGPACK_OBJECT_FLOAT32 || value->type == MSGPACK_OBJECT_FLOAT64) {
+    bool is_float = value->type == MSGPACK_OBJECT_FLOAT32 || value->type == MSGPACK_OBJECT_FLOAT64;
+    if (is_float)
         *into = value->via.f64;
-        return true;
-    }
-    int64_t integer;
-    if (!read_signed(value, &integer))
-        return false;
-    *into = (double)integer;
-    return true;
+    else if (value->type == MSGPACK_OBJECT_POSITIVE_INTEGER)
+        *into = (double)value->via.u64;
+    return is_float || value->type == MSGPACK_OBJECT_POSITIVE_INTEGER;
 }
 
 /* Keys in the order in which the map has them. */
@@ -233,26 +203,24 @@ static bool read_tags(const msgpack_object *map, msgpack_zone *zone, struct fiel
     return true;
 }
 
-static bool read_value(const msgpack_object *value, const struct fields_entry *entry,
-                       msgpack_zone *zone, void *at)
+static bool read_value(const msgpack_object *map, const msgpack_object *value,
+                       const struct fields_entry *entry, msgpack_zone *zone, void *at)
 {
+    const char *name = entry->name;
     switch (entry->kind) {
     case FIELDS_TEXT:
-        return fields_read_text(value, zone, at);
+        *(const char **)at = fields_text(value, zone);
+        return *(const char **)at;
     case FIELDS_ARRAY:
-        return rpc_as_string(value, at, entry->bytes);
+        return rpc_get_string(map, name, at, entry->bytes);
     case FIELDS_UNSIGNED:
-        if (value->type == MSGPACK_OBJECT_POSITIVE_INTEGER)
-            *(uint64_t *)at = value->via.u64;
-        return value->type == MSGPACK_OBJECT_POSITIVE_INTEGER;
+        return rpc_get_unsigned(map, name, at);
     case FIELDS_SIGNED:
-        return read_signed(value, at);
+        return rpc_get_signed(map, name, at);
     case FIELDS_NUMBER:
         return read_number(value, at);
     case FIELDS_BOOLEAN:
-        if (value->type == MSGPACK_OBJECT_BOOLEAN)
-            *(bool *)at = value->via.boolean;
-        return value->type == MSGPACK_OBJECT_BOOLEAN;
+        return rpc_get_boolean(map, name, at);
     case FIELDS_TAGS:
         return read_tags(value, zone, at);
     case FIELDS_OBJECT:
@@ -268,9 +236,12 @@ const char *fields_read(const msgpack_object *map, const struct fields *fields, 
     for (size_t i = 0; i < fields->count; i++) {
         const struct fields_entry *entry = &fields->entries[i];
         const msgpack_object *value = rpc_field(map, entry->name);
-        if (entry->optional && (!value || value->type == MSGPACK_OBJECT_NIL))
+        bool nil = value && value->type == MSGPACK_OBJECT_NIL;
+        if (entry->optional && (!value || nil))
             continue;
-        if (!value || !read_value(value, entry, zone, (char *)into + entry->offset))
+        bool may_be_nil = entry->kind == FIELDS_OBJECT || entry->kind == FIELDS_TAGS;
+        if (!value || (nil && !may_be_nil) ||
+            !read_value(map, value, entry, zone, (char *)into + entry->offset))
             return entry->name;
     }
     return NULL;

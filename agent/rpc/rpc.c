@@ -1,6 +1,7 @@
 #include "agent/rpc/rpc.h"
 
 #include <assert.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define OUT_KEPT_BYTES_MAX 65536 /* most answers are smaller; a large one's memory goes back */
@@ -259,6 +260,15 @@ void rpc_out_reset(struct rpc_out *out)
     msgpack_sbuffer_clear(&out->bytes);
     out->failed = false;
     out->depth = 0;
+}
+
+char *rpc_out_take(struct rpc_out *out, size_t *len)
+{
+    *len = out->bytes.size;
+    char *bytes = msgpack_sbuffer_release(&out->bytes), *fitting = realloc(bytes, *len);
+    if (fitting)
+        return fitting;
+    return bytes;
 }
 
 static void put_str(struct rpc_out *out, const char *text, size_t len)

@@ -87,6 +87,9 @@ void rpc_out_free(struct rpc_out *out);
 /* Empties it; keeps the memory unless it has grown beyond what is usual. */
 void rpc_out_reset(struct rpc_out *out);
 
+/* Gives its bytes away, to be freed by the caller: *len of them. It is empty then. */
+char *rpc_out_take(struct rpc_out *out, size_t *len);
+
 /* A map or an array, from begin to end; rpc_end closes the last one begun. Pairs and elements count
  * themselves. key NULL: an array's element, or the top. */
 void rpc_map_begin(struct rpc_out *out, const char *key);
