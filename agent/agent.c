@@ -1,6 +1,7 @@
 #include "agent/agent.h"
 
 #include "agent/base/address.h"
+#include "agent/base/error.h"
 #include "agent/base/log.h"
 #include "agent/base/notify.h"
 #include "agent/control/control.h"
@@ -116,7 +117,7 @@ bool agent_start_leave(struct agent *a, char *error)
 {
     a->leave = leave_new(a->host, a->vips, a->handlers, on_left, a);
     if (!a->leave)
-        snprintf(error, HOST_ERROR_BYTES, "out of memory");
+        error_set(error, "out of memory");
     return a->leave;
 }
 
@@ -124,7 +125,7 @@ bool agent_start_leave(struct agent *a, char *error)
 static void on_advise(int fd, short what, void *arg)
 {
     struct agent *a = arg;
-    char advice[CONFIG_ERROR_BYTES];
+    char advice[ERROR_BYTES];
     struct gossip_stats stats;
     int64_t now_us = host_now_us();
     (void)fd, (void)what;
@@ -207,7 +208,7 @@ bool agent_watch(struct agent *a, char *error)
         ok = add_event(a, &a->signals[i], signals[i].signal, EV_SIGNAL | EV_PERSIST,
                        signals[i].callback, NULL);
     if (!ok)
-        snprintf(error, HOST_ERROR_BYTES, "cannot watch for signals: out of memory");
+        error_set(error, "cannot watch for signals: out of memory");
     listen_to_core(a);
     return ok;
 }

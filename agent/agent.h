@@ -66,7 +66,7 @@ struct agent {
     int exit_status;
 };
 
-/* A module of the agent. start: false with `error` filled (HOST_ERROR_BYTES), and then the module
+/* A module of the agent. start: false with `error` filled (ERROR_BYTES), and then the module
  * is only to be stopped. stop: of one that was not started, or only in part, too. */
 struct agent_row {
     const char *name;
@@ -78,7 +78,7 @@ extern const struct agent_row agent_rows[];
 extern const size_t agent_rows_count;
 
 /* Starts the rows in their order. config: taken; options: borrowed; steward: our ends of the
- * sockets to it (taken), each -1: there is none. False with `error` filled (HOST_ERROR_BYTES): one
+ * sockets to it (taken), each -1: there is none. False with `error` filled (ERROR_BYTES): one
  * has failed, and those behind it are not started; the agent is then only to be stopped. */
 bool agent_start(struct agent *a, const struct agent_row *rows, size_t count, struct config *config,
                  const struct config_options *options, const struct steward_ends *steward,

@@ -39,10 +39,6 @@ enum {
     DESCRIPTORS_MAX = 16384,
 };
 
-_Static_assert(HOST_ERROR_BYTES >= CONFIG_ERROR_BYTES && HOST_ERROR_BYTES >= NET_ERROR_BYTES &&
-                   HOST_ERROR_BYTES >= ERROR_BYTES,
-               "one buffer serves all");
-
 static bool next_vip(const void *arg, size_t *cursor, struct vip_record *into)
 {
     return vips_next_told(arg, cursor, into);
@@ -62,17 +58,14 @@ static struct gossip_addr own_addr(const struct config *c)
 
 static bool no_memory(char *error)
 {
-    snprintf(error, HOST_ERROR_BYTES, "out of memory");
-    return false;
+    return error_set(error, "out of memory");
 }
 
 static bool start_host(struct agent *a, char *error)
 {
     a->host = host_new();
-    if (!a->host) {
-        snprintf(error, HOST_ERROR_BYTES, "cannot make an event loop: %s", strerror(errno));
-        return false;
-    }
+    if (!a->host)
+        return error_set(error, "cannot make an event loop: %s", strerror(errno));
     host_set_config(a->host, a->config);
     change_log_start(a->host);
     return true;
@@ -113,7 +106,7 @@ static bool start_workers(struct agent *a, char *error)
     bool ok = start_worker(a, &a->files, &a->files_ran) &&
               start_worker(a, &a->resolver, &a->resolver_ran);
     if (!ok)
-        snprintf(error, HOST_ERROR_BYTES, "cannot start a thread: %s", strerror(errno));
+        error_set(error, "cannot start a thread: %s", strerror(errno));
     return ok;
 }
 
@@ -161,18 +154,15 @@ static bool start_core(struct agent *a, char *error)
     if (getrandom(&core.seed, sizeof core.seed, 0) != sizeof core.seed)
         core.seed = identity.generation;
     srandom((unsigned)core.seed);
-    if (getrandom(core.secret, sizeof core.secret, 0) != sizeof core.secret) {
-        snprintf(error, HOST_ERROR_BYTES, "getrandom: %s", strerror(errno));
-        return false;
-    }
+    if (getrandom(core.secret, sizeof core.secret, 0) != sizeof core.secret)
+        return error_set(error, "getrandom: %s", strerror(errno));
     enum gossip_error why;
     a->gossip = gossip_new(&core, host_now_us(), &why);
     if (!a->gossip) {
         char addr[ADDRESS_TEXT_BYTES];
-        snprintf(error, HOST_ERROR_BYTES, "name \"%s\", address %s: %s", c->name,
-                 address_text(core.self.addr.ip, core.self.addr.port, addr),
-                 gossip_error_text(why));
-        return false;
+        return error_set(error, "name \"%s\", address %s: %s", c->name,
+                         address_text(core.self.addr.ip, core.self.addr.port, addr),
+                         gossip_error_text(why));
     }
     host_set_core(a->host, a->gossip);
     return true;
@@ -206,7 +196,7 @@ static bool find_group(const char *name, gid_t *group, char *error)
     if (g)
         *group = g->gr_gid;
     else if (name)
-        snprintf(error, HOST_ERROR_BYTES, "control group \"%s\": there is no such group", name);
+        error_set(error, "control group \"%s\": there is no such group", name);
     return !name || g;
 }
 
@@ -296,10 +286,8 @@ static rlim_t allow_descriptors(void)
 static bool start_handlers(struct agent *a, char *error)
 {
     char *run_dir = realpath(a->config->run_dir, NULL);
-    if (!run_dir) {
-        snprintf(error, HOST_ERROR_BYTES, "%s: %s", a->config->run_dir, strerror(errno));
-        return false;
-    }
+    if (!run_dir)
+        return error_set(error, "%s: %s", a->config->run_dir, strerror(errno));
     a->handlers =
         handlers_new(host_base(a->host), a->runner, a->config->name, run_dir, allow_descriptors());
     free(run_dir);

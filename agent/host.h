@@ -8,14 +8,13 @@
 #ifndef MUSTER_HOST_H
 #define MUSTER_HOST_H
 
+#include "agent/base/error.h"
 #include "agent/events/journal.h"
 #include "gossip/gossip.h"
 #include "gossip/lease/leases.h"
 
 #include <stdbool.h>
 #include <stdint.h>
-
-#define HOST_ERROR_BYTES 512 /* room for what went wrong while something starts */
 
 struct config;
 struct event_base;

@@ -26,11 +26,10 @@ static bool fill_plan(const struct config *c, struct steward_plan *plan)
 /* The configuration as it is now, in the steward. */
 static bool load_plan(void *arg, struct steward_plan *into, char *error)
 {
-    _Static_assert(RUNNER_ERROR_BYTES >= CONFIG_ERROR_BYTES, "one buffer serves both");
     struct config *config = config_load(arg, error);
     bool ok = config && fill_plan(config, into);
     if (config && !ok)
-        snprintf(error, RUNNER_ERROR_BYTES, "out of memory");
+        error_set(error, "out of memory");
     if (config)
         config_free(config);
     return ok;
@@ -72,8 +71,7 @@ static void say_user(const struct config *c, const struct config_options *o)
 static int prepare(const struct config *config, struct config_options *options,
                    struct steward_ends *ends, pid_t *steward)
 {
-    _Static_assert(PRIVILEGE_ERROR_BYTES >= ERROR_BYTES, "one buffer serves both");
-    char error[PRIVILEGE_ERROR_BYTES];
+    char error[ERROR_BYTES];
     *steward = 0;
     *ends = (struct steward_ends){-1, -1};
     /* First, as the steward removes what another's may hold. */
@@ -101,7 +99,7 @@ static int serve(struct config *config, struct config_options *options,
                  const struct steward_ends *ends)
 {
     struct agent agent;
-    char error[HOST_ERROR_BYTES] = "";
+    char error[ERROR_BYTES] = "";
     int status = EXIT_FAILURE;
     say_user(config, options);
     options->divided = config->account;
@@ -136,7 +134,7 @@ int main(int argc, char **argv)
     int status = config_options_parse(argc, argv, &options);
     if (status >= 0)
         return status;
-    char error[CONFIG_ERROR_BYTES];
+    char error[ERROR_BYTES];
     struct config *config = config_load(&options, error);
     if (!config) {
         fprintf(stderr, "%s\n", error);

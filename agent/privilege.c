@@ -1,6 +1,7 @@
 #include "agent/privilege.h"
 
 #include "agent/base/directory.h"
+#include "agent/base/error.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -95,8 +96,7 @@ bool privilege_give(const char *path, mode_t mode, uid_t uid, gid_t gid)
 
 static bool privilege_fail(char *error, const char *what, const char *name, const char *why)
 {
-    snprintf(error, PRIVILEGE_ERROR_BYTES, "%s \"%s\": %s", what, name, why);
-    return false;
+    return error_set(error, "%s \"%s\": %s", what, name, why);
 }
 
 /* In the account's groups, and in that of control, so that it can give its socket to that group. */

@@ -2,11 +2,10 @@
 #ifndef MUSTER_AGENT_PRIVILEGE_H
 #define MUSTER_AGENT_PRIVILEGE_H
 
+#include "agent/base/error.h"
 #include "agent/config/config.h"
 
 #include <stdbool.h>
-
-#define PRIVILEGE_ERROR_BYTES 512
 
 /* Becomes config->account, in control's group too, for good: PR_SET_NO_NEW_PRIVS rules out more
  * rights later. The run and state directories become that user's. Without an account nothing

@@ -29,7 +29,7 @@ struct reload {
     struct config *config; /* NULL: `error` says why */
     bool lets_go;
     struct event *patience; /* with what it waits for */
-    char error[CONFIG_ERROR_BYTES];
+    char error[ERROR_BYTES];
 };
 
 struct reloads {

@@ -1,5 +1,6 @@
 #include "agent/config/config.h"
 
+#include "agent/base/error.h"
 #include "agent/config/config_check.h"
 #include "agent/config/config_file.h"
 #include "agent/config/config_table.h"
@@ -68,7 +69,7 @@ struct config *config_load(const struct config_options *options, char *error)
     struct config *c = calloc(1, sizeof *c);
     error[0] = '\0';
     if (!d || !c) {
-        snprintf(error, CONFIG_ERROR_BYTES, "out of memory");
+        error_set(error, "out of memory");
         free(d);
         free(c);
         return NULL;

@@ -13,6 +13,7 @@
 
 #include "agent/base/address.h"
 #include "agent/base/duration.h"
+#include "agent/base/error.h"
 #include "agent/base/log.h"
 #include "agent/base/text.h"
 #include "agent/config/event_kind.h"
@@ -35,7 +36,6 @@
 #define CONFIG_OPTIONS_MAX 64 /* -j, and -T */
 #define CONFIG_HANDLERS_MAX 64
 #define CONFIG_VIPS_MAX 256
-#define CONFIG_ERROR_BYTES 512
 #define CONFIG_VALUE_BYTES_MAX 4095 /* a path's limit; all other values are shorter still */
 
 /* All strings are owned and never NULL unless said so. */
@@ -84,7 +84,7 @@ struct config_options {
  * error, already said on stderr. */
 int config_options_parse(int argc, char **argv, struct config_options *options);
 
-/* Reads and checks everything. NULL with `error` filled (CONFIG_ERROR_BYTES): "FILE:LINE: key
+/* Reads and checks everything. NULL with `error` filled (ERROR_BYTES): "FILE:LINE: key
  * "value": what is wrong, what would do". Without -c, a missing default file is no error. */
 struct config *config_load(const struct config_options *options, char *error);
 /* Frees all of it; NULL is fine. */
@@ -102,7 +102,7 @@ void config_keep_fixed(struct config *running, struct config *next);
 /* Prints every key and every derived timing, for -t. */
 void config_print(const struct config *c, FILE *out);
 
-/* Writes into CONFIG_ERROR_BYTES that detect is too small for round trips of rtt_us (0: not
+/* Writes into ERROR_BYTES that detect is too small for round trips of rtt_us (0: not
  * measured), and what would do. False: detect is large enough, and nothing is written. */
 bool config_detect_advice(uint32_t detect_ms, uint64_t rtt_us, char *into);
 

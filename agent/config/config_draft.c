@@ -19,7 +19,7 @@ static void place_add(char *into, const char *format, ...)
     size_t len = strlen(into);
     va_list args;
     va_start(args, format);
-    vsnprintf(into + len, CONFIG_ERROR_BYTES - len, format, args);
+    vsnprintf(into + len, ERROR_BYTES - len, format, args);
     va_end(args);
 }
 
@@ -30,7 +30,7 @@ static void place_add_quoted(char *into, const char *before, const char *value, 
     place_add(into, "%s\"%s\"%s", before, shown, after);
 }
 
-/* Writes the place and the text into CONFIG_ERROR_BYTES, which hold "". */
+/* Writes the place and the text into ERROR_BYTES, which hold "". */
 static void place_describe(const struct config_place *at, char *into, const char *format,
                            va_list args) __attribute__((format(printf, 3, 0)));
 
@@ -52,7 +52,7 @@ static void place_describe(const struct config_place *at, char *into, const char
     if (at->value)
         place_add_quoted(into, "", at->value, ": ");
     size_t len = strlen(into);
-    vsnprintf(into + len, CONFIG_ERROR_BYTES - len, format, args);
+    vsnprintf(into + len, ERROR_BYTES - len, format, args);
 }
 
 bool config_refuse(const struct config_place *at, const char *format, ...)
@@ -68,7 +68,7 @@ bool config_refuse(const struct config_place *at, const char *format, ...)
 bool config_note(const struct config_place *at, const char *format, ...)
 {
     struct config *c = at->draft->config;
-    char note[CONFIG_ERROR_BYTES] = "", *notes = NULL;
+    char note[ERROR_BYTES] = "", *notes = NULL;
     va_list args;
     va_start(args, format);
     place_describe(at, note, format, args);

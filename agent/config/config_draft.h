@@ -27,7 +27,7 @@ struct config_lines {
 
 struct config_draft {
     struct config *config;
-    char *error;      /* of CONFIG_ERROR_BYTES, "" until the first error: that one is kept */
+    char *error;      /* of ERROR_BYTES, "" until the first error: that one is kept */
     const char *path; /* of the file */
     bool divided;     /* config_options */
     /* An ordinary user checks what root is going to start (-t without -k): the file is judged as at

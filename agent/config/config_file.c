@@ -86,8 +86,8 @@ static const char *slip_nearest(enum config_section_id section, const char *slip
     for (unsigned s = CONFIG_TOP + 1; section == CONFIG_TOP && s < CONFIG_SECTIONS; s++)
         names[count++] = config_sections[s].name;
     for (size_t i = 0; i < count; i++) {
-        len += (size_t)snprintf(known + len, CONFIG_ERROR_BYTES - len, " %s", names[i]);
-        assert(len < CONFIG_ERROR_BYTES);
+        len += (size_t)snprintf(known + len, ERROR_BYTES - len, " %s", names[i]);
+        assert(len < ERROR_BYTES);
         size_t needed = strlen(slip) < KEY_BYTES_MAX ? slip_edits(slip, names[i]) : fewest;
         if (needed > 0 && needed < fewest) {
             fewest = needed;
@@ -99,7 +99,7 @@ static const char *slip_nearest(enum config_section_id section, const char *slip
 
 static void slip_refuse(const cfg_t *cfg, const struct config_place *at)
 {
-    char known[CONFIG_ERROR_BYTES] = "";
+    char known[ERROR_BYTES] = "";
     const char *name = slip_nearest(section_of(cfg), at->value, known);
     if (name)
         config_refuse(at, "no such key; did you mean \"%s\"?", name);
@@ -138,7 +138,7 @@ static void on_error(cfg_t *cfg, const char *format, va_list args)
 static void on_error(cfg_t *cfg, const char *format, va_list args)
 {
     struct config_place at = place_in(cfg, NULL, NULL);
-    char text[CONFIG_ERROR_BYTES];
+    char text[ERROR_BYTES];
     for (size_t i = 0; i < sizeof sayings / sizeof sayings[0]; i++) {
         if (strcmp(format, sayings[i].theirs) != 0)
             continue;

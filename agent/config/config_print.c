@@ -95,7 +95,7 @@ bool config_detect_advice(uint32_t detect_ms, uint64_t rtt_us, char *into)
     if (detect_ms >= least_ms)
         return false;
     snprintf(
-        into, CONFIG_ERROR_BYTES,
+        into, ERROR_BYTES,
         "detect \"%s\": below the smallest possible %s where answers take %.1f ms, and members "
         "that live may be suspected; use at least \"%s\", on all members",
         duration_text(detect_ms, detect), duration_text(least_ms, least), (double)rtt_us / 1000,

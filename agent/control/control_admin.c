@@ -17,7 +17,7 @@ struct control_pending {
     uint64_t seq;
     bool counts; /* the answer has a body: how many succeeded (join) */
     size_t waiting, done;
-    char error[CONTROL_ERROR_BYTES]; /* the first */
+    char error[ERROR_BYTES]; /* the first */
 };
 
 /* NULL: out of memory. */
@@ -199,7 +199,6 @@ const char *control_admin_tags(struct control_request *r)
 
 const char *control_admin_reload(struct control_request *r)
 {
-    _Static_assert(CONTROL_ERROR_BYTES >= CONFIG_ERROR_BYTES, "a configuration's error fits");
     if (r->client->pending_count >= CONTROL_PENDING_MAX)
         return "too many reloads";
     struct control_pending *p = pending_new(r, false, 1);

@@ -2,10 +2,9 @@
 #ifndef MUSTER_CONTROL_COMMAND_H
 #define MUSTER_CONTROL_COMMAND_H
 
+#include "agent/base/error.h"
 #include "agent/config/config.h"
 #include "agent/control/control_client.h"
-
-#define CONTROL_ERROR_BYTES CONFIG_ERROR_BYTES /* the longest is that of `reload` */
 
 /* A command returns this when it has answered by itself, or will. */
 #define CONTROL_ANSWERED NULL
@@ -17,8 +16,8 @@ struct control_request {
     struct control_client *client;
     const struct control_parts *parts;
     uint64_t seq;
-    const msgpack_object *body;      /* a map; NULL if there is none, which reads as an empty one */
-    char error[CONTROL_ERROR_BYTES]; /* room for a text to return */
+    const msgpack_object *body; /* a map; NULL if there is none, which reads as an empty one */
+    char error[ERROR_BYTES];    /* room for a text to return */
 };
 
 /* Returns the error to answer with (borrowed until the next), or one of the above. */

@@ -1,6 +1,7 @@
 #include "agent/net/net.h"
 
 #include "agent/base/address.h"
+#include "agent/base/error.h"
 
 #include <errno.h>
 #include <ifaddrs.h>
@@ -57,9 +58,8 @@ int net_bind(const struct gossip_addr *addr, int type, bool ipv6, char *error)
         return fd;
     int reason = errno;
     char text[ADDRESS_TEXT_BYTES];
-    snprintf(error, NET_ERROR_BYTES, "cannot listen on %s (%s): %s; %s",
-             address_text(addr->ip, addr->port, text), type == SOCK_STREAM ? "TCP" : "UDP",
-             strerror(reason), bind_advice(reason));
+    error_set(error, "cannot listen on %s (%s): %s; %s", address_text(addr->ip, addr->port, text),
+              type == SOCK_STREAM ? "TCP" : "UDP", strerror(reason), bind_advice(reason));
     if (fd >= 0)
         close(fd);
     return -1;

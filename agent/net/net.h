@@ -2,16 +2,15 @@
 #ifndef MUSTER_NET_H
 #define MUSTER_NET_H
 
+#include "agent/base/error.h"
 #include "gossip/gossip.h"
 
 #include <stdbool.h>
 #include <sys/socket.h>
 
-#define NET_ERROR_BYTES 512
-
 /* A non-blocking socket of `type` (SOCK_DGRAM, SOCK_STREAM; streams listening) bound to addr; the
  * family is AF_INET6, for both families, if `ipv6` or addr needs it. -1 with `error` filled
- * (NET_ERROR_BYTES), naming the address and what would do. */
+ * (ERROR_BYTES), naming the address and what would do. */
 int net_bind(const struct gossip_addr *addr, int type, bool ipv6, char *error);
 
 /* An address of this host that others could reach, for one that listens on all: the first that is

@@ -16,7 +16,7 @@ struct host;
 struct stream;
 
 /* Listens at addr, and is the host's transport for streams until it is freed. NULL with `error`
- * filled (NET_ERROR_BYTES). */
+ * filled (ERROR_BYTES). */
 struct stream *stream_new(struct host *host, const struct gossip_addr *addr, bool ipv6,
                           char *error);
 void stream_free(struct stream *s);

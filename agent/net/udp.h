@@ -15,7 +15,7 @@ struct host;
 struct udp;
 
 /* Listens at addr, and is the host's transport for datagrams until it is freed. NULL with `error`
- * filled (NET_ERROR_BYTES). */
+ * filled (ERROR_BYTES). */
 struct udp *udp_new(struct host *host, const struct gossip_addr *addr, bool ipv6, char *error);
 void udp_free(struct udp *u);
 

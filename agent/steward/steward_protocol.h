@@ -48,6 +48,8 @@
 #ifndef MUSTER_STEWARD_PROTOCOL_H
 #define MUSTER_STEWARD_PROTOCOL_H
 
+#include "agent/base/error.h"
+
 #include <net/if.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -155,7 +157,7 @@ const char *steward_report_text(enum steward_report_kind kind);
 #define RUNNER_RUNS_MAX 512 /* at one time; SCRIPT_LIST_MAX: one of each script */
 #define RUNNER_FDS 3
 #define RUNNER_ENV_BYTES_MAX 65536
-#define RUNNER_ERROR_BYTES 512 /* of the text that comes with RELOADED */
+#define RUNNER_ERROR_BYTES ERROR_BYTES /* of the text that comes with RELOADED */
 
 #define RUNNER_EXIT_NOT_RUN 126   /* the script is there and cannot be run, as shells say it */
 #define RUNNER_EXIT_NOT_FOUND 127 /* there is no such script, or its interpreter */

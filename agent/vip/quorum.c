@@ -1,5 +1,6 @@
 #include "agent/vip/quorum.h"
 
+#include "agent/base/error.h"
 #include "agent/base/log.h"
 #include "agent/base/worker.h"
 #include "agent/host.h"
@@ -28,7 +29,7 @@ struct quorum {
     struct voters wanted; /* the operator's, which the disk does not have yet */
     bool has_wanted;
     bool is_there, was_there; /* as was last told; at any time before */
-    char error[HOST_ERROR_BYTES];
+    char error[ERROR_BYTES];
 };
 
 static void configure(struct voters *voters, const struct quorum_spec *spec, const char **why)
@@ -203,7 +204,7 @@ struct quorum *quorum_start(struct host *host, struct store *store, struct worke
 {
     struct quorum *q = calloc(1, sizeof *q);
     if (!q) {
-        snprintf(error, HOST_ERROR_BYTES, "out of memory");
+        error_set(error, "out of memory");
         return NULL;
     }
     q->host = host;

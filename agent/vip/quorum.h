@@ -15,7 +15,7 @@ struct worker;
 
 /* Gives the core what the disk and the configuration say. What the configuration says and cannot be
  * taken on is said in the log, and what was in force goes on. lease_ms: the longest that is
- * configured here. Blocks; for start-up. NULL with `error` filled (HOST_ERROR_BYTES). */
+ * configured here. Blocks; for start-up. NULL with `error` filled (ERROR_BYTES). */
 struct quorum *quorum_start(struct host *host, struct store *store, struct worker *worker,
                             const struct quorum_spec *spec, uint32_t lease_ms, char *error);
 void quorum_free(struct quorum *q);

@@ -13,7 +13,7 @@
 #define HANDLER "handler \"h\" { on = {\"member-join\"} run = \"/bin/true\" "
 
 static char dir[32]; /* where the tests stand */
-static char error[CONFIG_ERROR_BYTES];
+static char error[ERROR_BYTES];
 static struct config_options options;
 
 static inline void setup(void)

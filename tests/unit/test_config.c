@@ -429,13 +429,13 @@ END_TEST
 
 START_TEST(a_detect_that_the_network_cannot_keep_is_named_with_the_smallest_that_it_can)
 {
-    char advice[CONFIG_ERROR_BYTES] = "untouched";
+    char advice[ERROR_BYTES] = "untouched";
 
     ck_assert(!config_detect_advice(GOSSIP_DETECT_MS_MIN, 0, advice)); /* nothing measured yet */
     ck_assert(!config_detect_advice(gossip_detect_ms_min(400000), 400000, advice));
     ck_assert_str_eq(advice, "untouched");
     ck_assert(config_detect_advice(gossip_detect_ms_min(400000) - 1, 400000, advice));
-    char least[DURATION_TEXT_BYTES], expected[CONFIG_ERROR_BYTES];
+    char least[DURATION_TEXT_BYTES], expected[ERROR_BYTES];
     ck_assert(config_detect_advice(GOSSIP_DETECT_MS_MIN, 400000, advice));
     duration_text(gossip_detect_ms_min(400000), least);
     snprintf(expected, sizeof expected,

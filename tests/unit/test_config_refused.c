@@ -186,7 +186,7 @@ static const struct {
 
 START_TEST(wrong_value_is_refused_with_its_place_and_what_would_do)
 {
-    char expected[2 * CONFIG_ERROR_BYTES];
+    char expected[2 * ERROR_BYTES];
 
     snprintf(expected, sizeof expected, "muster.conf%s", refused[_i].expected);
     assert_refused(refused[_i].text, expected);
@@ -251,7 +251,7 @@ static const char *handler_with(const char *script, const char *more)
 
 START_TEST(root_runs_no_script_that_others_could_change)
 {
-    char expected[CONFIG_ERROR_BYTES];
+    char expected[ERROR_BYTES];
 
     make_script("page.sh", 0775);
     snprintf(expected, sizeof expected,

@@ -165,7 +165,7 @@ static const struct {
 
 START_TEST(wrong_value_is_refused_with_its_place_and_what_would_do)
 {
-    char expected[2 * CONFIG_ERROR_BYTES];
+    char expected[2 * ERROR_BYTES];
 
     snprintf(expected, sizeof expected, "muster.conf%s", refused[_i].expected);
     assert_refused(refused[_i].text, expected);
@@ -230,7 +230,7 @@ END_TEST
 
 START_TEST(hook_that_others_could_change_is_refused)
 {
-    char text[256], expected[CONFIG_ERROR_BYTES];
+    char text[256], expected[ERROR_BYTES];
 
     if (geteuid() != 0)
         return;
