@@ -75,7 +75,7 @@ struct config_options {
     const char *tags[CONFIG_OPTIONS_MAX];
     size_t tags_count;
     bool check;     /* -t */
-    bool keep_user; /* -k: agent and steward both stay who started them */
+    bool keep_user; /* -k: the agent does not switch user */
     bool divided;   /* read by an agent that has given up its rights: the steward checks the scripts
                      * in its place */
 };

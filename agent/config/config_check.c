@@ -44,7 +44,7 @@ bool config_section_begin(struct config_draft *d, enum config_section_id section
     if (s->max == 0) {
         int *first_line = &d->lines[section][0].section;
         if (*first_line > 0)
-            return config_refuse(&at, "given twice, first on line %d; make them one", *first_line);
+            return config_refuse(&at, "given twice, first on line %d; merge them", *first_line);
         *first_line = line;
         return true;
     }
@@ -99,8 +99,8 @@ static bool check_control(struct config_draft *d, size_t index)
         return true;
     struct config_place at =
         config_draft_place(d, rpc, index, address_text(c->rpc.ip, c->rpc.port, text));
-    return config_refuse(&at, "other hosts could reach it, so clients must prove themselves; "
-                              "set rpc_auth too, or use \"127.0.0.1:7373\"");
+    return config_refuse(&at, "other hosts can reach it, so clients must authenticate; set "
+                              "rpc_auth too, or use \"127.0.0.1:7373\"");
 }
 
 static bool check_quorum(struct config_draft *d, size_t index)
@@ -117,8 +117,7 @@ static bool check_quorum(struct config_draft *d, size_t index)
     }
     if (quorum->count != 2 && quorum->both_must_live) {
         struct config_place at = config_draft_place(d, both, index, "true");
-        return config_refuse(&at, "is for two voters, and there are %zu; take it out",
-                             quorum->count);
+        return config_refuse(&at, "is for two voters, and there are %zu; remove it", quorum->count);
     }
     return true;
 }
@@ -217,8 +216,8 @@ static bool finish_user(struct config_draft *d, bool keep_user)
         config_key_free(key, c);
     if (c->user && !may_switch && c->account->uid != geteuid()) {
         struct config_place at = config_draft_place(d, key, 0, c->user);
-        return config_refuse(&at, "only root can become another user; start it as root, or "
-                                  "stay who you are with -k");
+        return config_refuse(
+            &at, "only root can switch user; start musterd as root, or keep the user with -k");
     }
     if (c->user || keep_user || !may_switch)
         return true;
@@ -230,7 +229,7 @@ static bool finish_user(struct config_draft *d, bool keep_user)
         return true;
     struct config_place at = config_draft_place(d, key, 0, CONFIG_DEFAULT_USER);
     return config_refuse(&at,
-                         "cannot be looked up: %s; name another user, or stay who you are with -k",
+                         "cannot be looked up: %s; name another user, or keep the user with -k",
                          why ? why : "out of memory");
 }
 
@@ -244,7 +243,7 @@ static bool finish_address(struct config_draft *d, size_t index)
                       : same_ip(&c->advertise, &c->vips[index].address) ? "advertise"
                                                                         : NULL;
     return !key ||
-           config_refuse(&at, "the agent's own, by %s; use one that no host has to itself", key);
+           config_refuse(&at, "the agent's own, by %s; use one that belongs to no host", key);
 }
 
 /* What only a host that may hold the address must have. */
@@ -270,9 +269,8 @@ static bool finish_vip(struct config_draft *d, size_t index)
     struct config *c = d->config;
     struct config_place at = config_draft_section(d, CONFIG_VIP, index);
     if (c->quorum.count == 0)
-        return config_refuse(&at,
-                             "nobody could say who holds it; name those that have a vote, such as "
-                             "quorum { voters = {\"db1\", \"db2\", \"witness1\"} }");
+        return config_refuse(&at, "voters must decide which member holds it; name them, such as "
+                                  "quorum { voters = {\"db1\", \"db2\", \"witness1\"} }");
     c->vips[index].fits = tag_match_fits(&c->vips[index].match, c->tags, c->tags_bytes);
     return finish_address(d, index) && (!c->vips[index].fits || finish_holder(d, index));
 }

@@ -128,7 +128,7 @@ static const struct {
      "no { follows; write SECTION { ... }, with a \"NAME\" "
      "before the { where there may be several"},
     {"found duplicate title '%s'", "two sections have this name; give each its own"},
-    {"unexpected closing brace", "a } closes nothing; take it out"},
+    {"unexpected closing brace", "a } closes nothing; remove it"},
     {"premature end of file", "the file ends in the midst of something; is a } missing?"},
 };
 

@@ -10,7 +10,7 @@
 #define SCRIPT_MS_MAX 2592000000u /* 30 days, the longest duration */
 #define RPC_PORT_DEFAULT 7373     /* where Serf's clients look */
 
-#define STARTER "(who started musterd)"
+#define STARTER "(the user that starts musterd)"
 
 _Static_assert(CONFIG_VIPS_MAX <= LEASES_MAX, "each has a lease");
 _Static_assert(CONFIG_HANDLERS_MAX <= CONFIG_VIPS_MAX, "lines are kept for as many structs");

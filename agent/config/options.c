@@ -16,22 +16,21 @@ static const char usage[] =
 
 static const char help[] =
     "\n"
-    "  -c FILE         configuration, " CONFIG_DEFAULT_FILE " unless given\n"
+    "  -c FILE         the configuration; default " CONFIG_DEFAULT_FILE "\n"
     "  -t              check the configuration, print what it means, and exit\n"
-    "  -n NAME         this member's name, the host's unless given\n"
-    "  -b ADDR[:PORT]  listen there, on every IPv4 address unless given; [ADDR]:PORT for IPv6\n"
-    "  -a ADDR[:PORT]  the address that others are to use\n"
-    "  -j ADDR[:PORT]  join the cluster of the member there; more than one may be given\n"
-    "  -T KEY=VALUE    a tag that all members see; more than one may be given\n"
-    "  -r RUN_DIR      the directory of the sockets, " CONFIG_DEFAULT_RUN_DIR " unless given\n"
-    "  -s STATE_DIR    the directory of what is remembered, " CONFIG_DEFAULT_STATE_DIR
-    " unless given\n"
-    "  -l LEVEL        log error, warn, info or debug, and what is graver\n"
-    "  -k              stay the user who started it: the agent becomes nobody else\n"
+    "  -n NAME         the name of this member; default the host's name\n"
+    "  -b ADDR[:PORT]  the address to listen on; default every IPv4 address; [ADDR]:PORT for IPv6\n"
+    "  -a ADDR[:PORT]  the address at which other members reach this one\n"
+    "  -j ADDR[:PORT]  a member to join through; may be given more than once\n"
+    "  -T KEY=VALUE    a tag that all members see; may be given more than once\n"
+    "  -r RUN_DIR      the directory of the sockets; default " CONFIG_DEFAULT_RUN_DIR "\n"
+    "  -s STATE_DIR    the directory of the agent's state; default " CONFIG_DEFAULT_STATE_DIR "\n"
+    "  -l LEVEL        the least severe messages to log: error, warn, info or debug\n"
+    "  -k              do not switch user: the agent stays the user that starts it\n"
     "  -V, --version   print the version, and exit\n"
     "  -h, --help      print this, and exit\n"
     "\n"
-    "Options override the file: all of its join with -j, all of its tags with -T.\n";
+    "Options override the file: -j replaces all of its join, -T all of its tags.\n";
 
 /* Takes the option of a key: a value, or one more of a list. Returns as config_options_parse does.
  */

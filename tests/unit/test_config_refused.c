@@ -81,8 +81,8 @@ static const struct {
     {HANDLER "\n on = {} }",
      ":1: handler \"h\": on: given again further on, as {}; keep one of them"},
     {"control { }\n\ncontrol {\n group = root }",
-     ":3: control: given twice, first on line 1; make them one"},
-    {"control { }\ncontrol { }", ":2: control: given twice, first on line 1; make them one"},
+     ":3: control: given twice, first on line 1; merge them"},
+    {"control { }\ncontrol { }", ":2: control: given twice, first on line 1; merge them"},
     {"control { rpc_auth = secret\n rpc_auth = secret }",
      ":2: control: rpc_auth: given twice, first on line 1; keep one of them"},
     /* Handlers. */
@@ -140,12 +140,11 @@ static const struct {
      "such as "
      "\"10.0.0.11\", \"10.0.0.11:7949\" or \"[2001:db8::11]:7949\""},
     {"control {\n rpc = \"10.0.0.11\"\n\n}",
-     ":2: control: rpc \"10.0.0.11:7373\": other hosts could reach it, so clients must prove "
-     "themselves; set "
-     "rpc_auth too, or use \"127.0.0.1:7373\""},
-    {"control { rpc = \"0.0.0.0:7373\" }", ":1: control: rpc \"0.0.0.0:7373\": other hosts could "
-                                           "reach it, so clients must prove themselves; set "
-                                           "rpc_auth too, or use \"127.0.0.1:7373\""},
+     ":2: control: rpc \"10.0.0.11:7373\": other hosts can reach it, so clients must authenticate; "
+     "set rpc_auth too, or use \"127.0.0.1:7373\""},
+    {"control { rpc = \"0.0.0.0:7373\" }",
+     ":1: control: rpc \"0.0.0.0:7373\": other hosts can reach it, so clients must authenticate; "
+     "set rpc_auth too, or use \"127.0.0.1:7373\""},
     {"control { rpc_auth = \"\" }", ":1: control: rpc_auth: empty; give a value, or leave it out"},
     /* What is no configuration at all. */
     {"handler h {\n on = {\"member-join\"}\n run = \"/bin/true\"\n\nhandler g { }",
@@ -164,7 +163,7 @@ static const struct {
     {"control = \"x\"",
      ":1: \"control\": no { follows; write SECTION { ... }, with a \"NAME\" before the { where "
      "there may be several"},
-    {"name = a\n}", ":2: a } closes nothing; take it out"},
+    {"name = a\n}", ":2: a } closes nothing; remove it"},
     {"control {\n\n", ":1: a { is not closed; end it with }"},
     {"\nname = \"db1\ncluster = \"x\"",
      ":2: a string is not closed on its line; end it with the quote that it begins with"},

@@ -247,7 +247,7 @@ START_TEST(printed_vip_says_all_that_follows)
                    "vip.web.hook = (none)\n"
                    "vip.web.lease = 1s\n"
                    "vip.web.timeout = 30s\n"
-                   "vip.web.user = (who started musterd)\n"
+                   "vip.web.user = (the user that starts musterd)\n"
                    "vip.web.here = a candidate\n"
                    "vip.web.renewed_every = 250ms\n"
                    "vip.web.given_up_unless_renewed_within = 990ms\n");

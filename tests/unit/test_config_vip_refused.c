@@ -27,9 +27,9 @@ static const struct {
      "address is held or moved only while both are alive; add a witness, or accept that with "
      "both_voters_must_live = true"},
     {"quorum { both_voters_must_live = true\n voters = {db1, db2, witness1} }",
-     ":1: quorum: both_voters_must_live \"true\": is for two voters, and there are 3; take it out"},
+     ":1: quorum: both_voters_must_live \"true\": is for two voters, and there are 3; remove it"},
     {"quorum { voters = {db1} both_voters_must_live = true }",
-     ":1: quorum: both_voters_must_live \"true\": is for two voters, and there are 1; take it out"},
+     ":1: quorum: both_voters_must_live \"true\": is for two voters, and there are 1; remove it"},
     {"quorum { both_voters_must_live = maybe }",
      ":1: quorum: both_voters_must_live \"maybe\": neither yes nor no; use true or false"},
     {"quorum { version = 0 }",
@@ -42,11 +42,11 @@ static const struct {
      ":1: quorum: version \"1.5\": not a whole number from 1 to 2147483647"},
     {"quorum { version = -1 }",
      ":1: quorum: version \"-1\": not a whole number from 1 to 2147483647"},
-    {QUORUM "\n" QUORUM, ":3: quorum: given twice, first on line 1; make them one"},
+    {QUORUM "\n" QUORUM, ":3: quorum: given twice, first on line 1; merge them"},
     {"quorum { voter = {a} }", ":1: quorum: \"voter\": no such key; did you mean \"voters\"?"},
     /* Vips as a whole. */
     {"\nvip web {\n address = \"10.0.0.30/32\" interface = eth0 }",
-     ":2: vip \"web\": nobody could say who holds it; name those that have a vote, such as quorum "
+     ":2: vip \"web\": voters must decide which member holds it; name them, such as quorum "
      "{ voters = {\"db1\", \"db2\", \"witness1\"} }"},
     {"vip { }", ":1: \"vip\": no name follows; write SECTION \"NAME\" { ... }"},
     {"vip \"a b\" { }", ":1: vip \"a b\": a name is 1 to 128 letters, digits, '.', '_' or '-'"},
@@ -105,11 +105,11 @@ static const struct {
      ":3: vip \"more\": address \"10.0.0.30/24\": vip \"web\" has this address already; give each "
      "its own"},
     {"bind = \"10.0.0.30\"\n" QUORUM VIP "}",
-     ":3: vip \"web\": address \"10.0.0.30/32\": the agent's own, by bind; use one that no host "
-     "has to itself"},
+     ":3: vip \"web\": address \"10.0.0.30/32\": the agent's own, by bind; use one that belongs to "
+     "no host"},
     {QUORUM VIP "}\nadvertise = \"10.0.0.30:80\"",
-     ":2: vip \"web\": address \"10.0.0.30/32\": the agent's own, by advertise; use one that no "
-     "host has to itself"},
+     ":2: vip \"web\": address \"10.0.0.30/32\": the agent's own, by advertise; use one that "
+     "belongs to no host"},
     /* The other keys. */
     {"vip web { interface = \"a/b\" }",
      ":1: vip \"web\": interface \"a/b\": not an interface's name, which is 1 to 15 bytes without "

@@ -66,9 +66,8 @@ START_TEST(default_user_that_cannot_be_looked_up_is_not_taken_for_a_missing_one)
 {
     options.check = true;
     passwd_fails = EIO;
-    assert_refused("",
-                   "muster.conf: user \"muster\": cannot be looked up: Input/output error; name "
-                   "another user, or stay who you are with -k");
+    assert_refused("", "muster.conf: user \"muster\": cannot be looked up: Input/output error; "
+                       "name another user, or keep the user with -k");
     assert_refused("user = nobody",
                    "muster.conf:1: user \"nobody\": cannot be looked up: Input/output error");
     options.keep_user = true;
@@ -92,9 +91,8 @@ START_TEST(who_is_not_root_can_only_stay)
     if (geteuid() != 0)
         return;
     become_nobody();
-    assert_refused("\nuser = daemon",
-                   "muster.conf:2: user \"daemon\": only root can become another "
-                   "user; start it as root, or stay who you are with -k");
+    assert_refused("\nuser = daemon", "muster.conf:2: user \"daemon\": only root can switch user; "
+                                      "start musterd as root, or keep the user with -k");
     struct config *c = must_load("user = nobody");
     ck_assert_str_eq(c->user, "nobody");
     config_free(c);
