@@ -291,7 +291,11 @@ static bool start_handlers(struct agent *a, char *error)
     a->handlers =
         handlers_new(host_base(a->host), a->runner, a->config->name, run_dir, allow_descriptors());
     free(run_dir);
-    return (a->handlers && hooks_configure(a->handlers, a->config)) || no_memory(error);
+    struct handlers_plan *plan = a->handlers ? hooks_prepare(a->handlers, a->config) : NULL;
+    if (!plan)
+        return no_memory(error);
+    handlers_commit(plan);
+    return true;
 }
 
 static void stop_handlers(struct agent *a)
@@ -338,9 +342,12 @@ static bool start_quorum(struct agent *a, char *error)
 {
     const struct config *c = a->config;
     a->quorum = quorum_start(a->host, a->store, a->files, &c->quorum, longest_lease_ms(c), error);
-    if (a->quorum)
-        vips_configure(a->vips, c->vips, c->vips_count);
-    return a->quorum;
+    if (!a->quorum)
+        return false;
+    if (!vips_reserve(a->vips, c->vips_count))
+        return no_memory(error);
+    vips_configure(a->vips, c->vips, c->vips_count);
+    return true;
 }
 
 static void stop_quorum(struct agent *a)

@@ -1,5 +1,6 @@
 #include "agent/reload.h"
 
+#include "agent/base/error.h"
 #include "agent/base/log.h"
 #include "agent/base/worker.h"
 #include "agent/net/dial.h"
@@ -8,6 +9,7 @@
 #include "agent/vip/quorum.h"
 #include "agent/vip/vips.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <event2/event.h>
 #include <stdio.h>
@@ -20,22 +22,72 @@ enum {
     PATIENCE_S = 5, /* with the steward, and with addresses that are to go */
 };
 
-/* One reading of the file: it is read here, then by the steward; then what is to go has gone. */
+/* What a reload waits for; whatever fails on the way, all that it has done is undone. */
+enum reload_step {
+    RELOAD_WAITING, /* for those before it */
+    RELOAD_READING, /* the file, off the loop */
+    RELOAD_STEWARD, /* for the steward, which reads the file too, and keeps both configurations */
+    RELOAD_LETTING_GO, /* for addresses that are not configured any more, to be given up */
+};
+
 struct reload {
     TAILQ_ENTRY(reload) entry;
     struct reloads *owner;
+    const struct config_options *options; /* as the owner's: a reading may outlast it */
+    enum reload_step step;
     host_done_fn *done; /* NULL: nobody waits any more */
     void *arg;
-    struct config *config; /* NULL: `error` says why */
-    bool lets_go;
-    struct event *patience; /* with what it waits for */
+    struct config *config;          /* NULL: not read, or `error` says why */
+    struct handlers_plan *handlers; /* NULL: not made */
+    struct event *patience;         /* with the steward and the addresses */
     char error[ERROR_BYTES];
 };
 
 struct reloads {
     struct reload_parts parts;
     TAILQ_HEAD(reload_list, reload) all; /* the first is under way, others wait for it */
+    bool prune_due; /* the steward keeps scripts for changes that handlers of before have to run */
 };
+
+static void reload_start(struct reload *r);
+
+/* ---- the end ---- */
+
+static void reload_free_one(struct reload *r)
+{
+    TAILQ_REMOVE(&r->owner->all, r, entry);
+    if (r->patience)
+        event_free(r->patience);
+    if (r->handlers)
+        handlers_discard(r->handlers);
+    if (r->config)
+        config_free(r->config);
+    free(r);
+}
+
+/* error NULL: it has been taken on. */
+static void reload_finish(struct reload *r, const char *error)
+{
+    struct reloads *rs = r->owner;
+    if (r->done)
+        r->done(r->arg, !error, error);
+    reload_free_one(r);
+    if (!TAILQ_EMPTY(&rs->all))
+        reload_start(TAILQ_FIRST(&rs->all));
+}
+
+/* Everything is as it was before, here and in the steward. */
+static void reload_roll_back(struct reload *r, const char *error)
+{
+    const struct reload_parts *p = &r->owner->parts;
+    if (r->step >= RELOAD_STEWARD)
+        runner_link_rollback(p->runner);
+    if (r->step == RELOAD_LETTING_GO)
+        vips_retain(p->vips, (*p->config)->vips, (*p->config)->vips_count);
+    reload_finish(r, error);
+}
+
+/* ---- taking it on ---- */
 
 static void name_fixed(void *arg, const char *key, const char *before, const char *after)
 {
@@ -44,133 +96,155 @@ static void name_fixed(void *arg, const char *key, const char *before, const cha
              before, after);
 }
 
-static void take_on(const struct reload_parts *a, struct config *new)
+/* All that can fail, before anything has changed. NULL, or why it cannot be taken on. */
+static const char *reload_prepare(struct reload *r)
 {
-    struct config *old = *a->config;
+    const struct reload_parts *p = &r->owner->parts;
+    const char *why = quorum_check(p->quorum, &r->config->quorum);
+    if (why)
+        return why;
+    r->handlers = hooks_prepare(p->handlers, r->config);
+    return r->handlers && vips_reserve(p->vips, r->config->vips_count) ? NULL : "out of memory";
+}
+
+static enum gossip_error set_tags(const struct reload_parts *p, const struct config *c)
+{
+    return gossip_set_tags(host_core(p->host), host_now_us(), c->tags, c->tags_bytes);
+}
+
+/* Tags that an operator has set by a command stay, unless those of the file have changed. */
+static bool tags_differ(const struct config *a, const struct config *b)
+{
+    return a->tags_bytes != b->tags_bytes || memcmp(a->tags, b->tags, a->tags_bytes) != 0;
+}
+
+/* Nothing here can fail. */
+static void reload_take_on(struct reload *r)
+{
+    const struct reload_parts *p = &r->owner->parts;
+    struct config *old = *p->config, *new = r->config;
+    r->config = NULL;
     config_compare_fixed(old, new, name_fixed, NULL);
     config_keep_fixed(old, new); /* also those who ask are told what the agent runs with */
     log_set_level(new->log_level);
-    if (!hooks_configure(a->handlers, new))
-        log_error("reload: out of memory; the handlers stay as they were");
-    dial_configure(a->dials, new->join, new->join_count);
-    vips_configure(a->vips, new->vips, new->vips_count);
-    const char *why = quorum_configure(a->quorum, &new->quorum);
-    if (why)
-        log_error("reload: %s", why);
-    if (new->tags_bytes != old->tags_bytes || memcmp(new->tags, old->tags, old->tags_bytes) != 0)
-        gossip_set_tags(host_core(a->host), host_now_us(), new->tags, new->tags_bytes);
-    host_set_config(a->host, new);
-    *a->config = new;
+    handlers_commit(r->handlers);
+    r->handlers = NULL;
+    r->owner->prune_due = true;
+    dial_configure(p->dials, new->join, new->join_count);
+    vips_configure(p->vips, new->vips, new->vips_count);
+    const char *why = quorum_configure(p->quorum, &new->quorum);
+    assert(!why); /* it was checked */
+    host_set_config(p->host, new);
+    *p->config = new;
     config_free(old);
     log_info("reloaded %s", new->file ? new->file : "(none)");
 }
+
+/* The steward's word is the last that can fail: its request is sent, or nothing has changed. */
+static void reload_commit(struct reload *r)
+{
+    const struct reload_parts *p = &r->owner->parts;
+    bool retags = tags_differ(*p->config, r->config);
+    enum gossip_error error = retags ? set_tags(p, r->config) : GOSSIP_OK;
+    if (error != GOSSIP_OK) {
+        reload_roll_back(r, gossip_error_text(error));
+        return;
+    }
+    if (!runner_link_commit(p->runner)) {
+        if (retags)
+            set_tags(p, *p->config);
+        reload_roll_back(r, "the steward does not answer");
+        return;
+    }
+    reload_take_on(r);
+    reload_finish(r, NULL);
+}
+
+/* ---- its steps ---- */
 
 /* On the worker's thread; it runs one job at a time, as config_load wants it. */
 static void read_file(void *arg)
 {
     struct reload *r = arg;
-    r->config = config_load(r->owner->parts.options, r->error);
+    r->config = config_load(r->options, r->error);
 }
 
-static void start(struct reload *r);
-
-static void finish(struct reload *r)
-{
-    struct reloads *rs = r->owner;
-    TAILQ_REMOVE(&rs->all, r, entry);
-    if (r->config && host_is_leaving(rs->parts.host)) {
-        config_free(r->config);
-        r->config = NULL;
-        snprintf(r->error, sizeof r->error, "the agent is leaving");
-    }
-    if (r->config)
-        take_on(&rs->parts, r->config);
-    if (r->done)
-        r->done(r->arg, r->config != NULL, r->error);
-    if (r->patience)
-        event_free(r->patience);
-    free(r);
-    if (!TAILQ_EMPTY(&rs->all))
-        start(TAILQ_FIRST(&rs->all));
-}
-
-static void refuse(struct reload *r)
-{
-    config_free(r->config);
-    r->config = NULL;
-    finish(r);
-}
-
-static void on_impatient(int fd, short what, void *arg)
+static void on_impatient(evutil_socket_t fd, short what, void *arg)
 {
     struct reload *r = arg;
     (void)fd, (void)what;
-    runner_link_forget_reload(r->owner->parts.runner);
-    snprintf(r->error, sizeof r->error, "%s",
-             r->lets_go ? "an address that is not configured any more cannot be removed; the log "
-                          "says why"
-                        : "the steward does not answer");
-    refuse(r);
+    reload_roll_back(r, r->step == RELOAD_LETTING_GO
+                            ? "an address that is not configured any more cannot be removed; the "
+                              "log says why"
+                            : "the steward does not answer");
 }
 
 static void on_settle(void *arg)
 {
-    const struct reloads *rs = arg;
+    struct reloads *rs = arg;
+    const struct reload_parts *p = &rs->parts;
     struct reload *r = TAILQ_FIRST(&rs->all);
-    if (!r || !r->lets_go ||
-        !(host_is_leaving(rs->parts.host) || vips_are_retained(rs->parts.vips)))
+    if (rs->prune_due && !handlers_have_retired(p->handlers))
+        rs->prune_due = !runner_link_prune(p->runner);
+    if (!r || r->step != RELOAD_LETTING_GO)
         return;
-    r->lets_go = false;
-    finish(r);
+    if (host_is_leaving(p->host))
+        reload_roll_back(r, "the agent is leaving");
+    else if (vips_are_retained(p->vips))
+        reload_commit(r);
 }
 
-static void let_go(struct reload *r)
-{
-    const struct reload_parts *parts = &r->owner->parts;
-    r->lets_go = true;
-    vips_retain(parts->vips, r->config->vips, r->config->vips_count);
-    host_dirty(parts->host);
-}
-
-/* The steward has read it, too, and may have seen what we cannot. Without a steward nothing is run
- * or held anyway. */
+/* The steward may have seen what we cannot. */
 static void on_steward(void *arg, int error, const char *text)
 {
     struct reload *r = arg;
-    if (host_is_leaving(r->owner->parts.host)) {
-        finish(r);
+    const struct reload_parts *p = &r->owner->parts;
+    const char *why = host_is_leaving(p->host) ? "the agent is leaving" : NULL;
+    if (!why && error != 0) {
+        snprintf(r->error, sizeof r->error, "%s%s",
+                 text ? "" : "the steward cannot read it: ", text ? text : strerror(error));
+        why = r->error;
+    }
+    if (!why)
+        why = reload_prepare(r);
+    if (why) {
+        reload_roll_back(r, why);
         return;
     }
-    if (error == 0 || error == EPIPE) {
-        let_go(r);
-        return;
-    }
-    snprintf(r->error, sizeof r->error, "%s%s",
-             text ? "" : "the steward cannot read it: ", text ? text : strerror(error));
-    refuse(r);
+    r->step = RELOAD_LETTING_GO;
+    vips_retain(p->vips, r->config->vips, r->config->vips_count);
+    host_dirty(p->host);
 }
 
 /* The steward goes first: it is to know the scripts and addresses that we ask it for. */
 static void on_read(void *arg)
 {
     struct reload *r = arg;
-    const struct reload_parts *parts = &r->owner->parts;
-    r->patience = event_new(host_base(parts->host), -1, EV_TIMEOUT, on_impatient, r);
-    if (r->patience)
-        event_add(r->patience, &(struct timeval){.tv_sec = PATIENCE_S});
-    if (!r->config || host_is_leaving(parts->host))
-        finish(r);
-    else if (!runner_link_reload(parts->runner, on_steward, r))
+    const struct reload_parts *p = &r->owner->parts;
+    r->step = RELOAD_STEWARD;
+    if (!r->config || host_is_leaving(p->host)) {
+        reload_finish(r, r->config ? "the agent is leaving" : r->error);
+        return;
+    }
+    r->patience = evtimer_new(host_base(p->host), on_impatient, r);
+    if (!r->patience || event_add(r->patience, &(struct timeval){.tv_sec = PATIENCE_S}) != 0)
+        reload_finish(r, "out of memory");
+    else if (!runner_link_reload(p->runner, on_steward, r))
         on_steward(r, errno, NULL);
 }
 
-static void start(struct reload *r)
+static void reload_start(struct reload *r)
 {
+    r->step = RELOAD_READING;
     if (worker_submit(r->owner->parts.worker, read_file, on_read, r))
         return;
-    snprintf(r->error, sizeof r->error, "too much is waiting to be read or written");
-    finish(r);
+    r->step = RELOAD_WAITING;
+    reload_finish(r, host_is_leaving(r->owner->parts.host)
+                         ? "the agent is leaving"
+                         : "too much is waiting to be read or written");
 }
+
+/* ---- the surface ---- */
 
 /* One after the other, so that what was written last is what counts. */
 void reload_begin(struct reloads *rs, host_done_fn *done, void *arg)
@@ -184,10 +258,10 @@ void reload_begin(struct reloads *rs, host_done_fn *done, void *arg)
         done(arg, false, waiting < RELOADS_MAX ? "out of memory" : "too many reloads at one time");
         return;
     }
-    *r = (struct reload){.owner = rs, .done = done, .arg = arg};
+    *r = (struct reload){.owner = rs, .options = rs->parts.options, .done = done, .arg = arg};
     TAILQ_INSERT_TAIL(&rs->all, r, entry);
     if (waiting == 0)
-        start(r);
+        reload_start(r);
 }
 
 void reload_forget(struct reloads *rs, const void *arg)
@@ -209,10 +283,17 @@ struct reloads *reload_new(const struct reload_parts *parts)
     return rs;
 }
 
+/* A reading that still runs has its reload to itself: both are left behind. */
 void reload_free(struct reloads *rs)
 {
     if (!rs)
         return;
     host_on_settle(rs->parts.host, HOST_RELOAD, NULL, NULL);
+    runner_link_rollback(rs->parts.runner);
+    for (struct reload *r = TAILQ_FIRST(&rs->all), *next; r; r = next) {
+        next = TAILQ_NEXT(r, entry);
+        if (r->step != RELOAD_READING)
+            reload_free_one(r);
+    }
     free(rs);
 }

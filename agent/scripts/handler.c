@@ -223,19 +223,24 @@ static struct handler *handler_new(struct handlers *owner)
     TAILQ_INIT(&h->queue);
     for (size_t i = 0; i < BUCKETS; i++)
         TAILQ_INIT(&h->buckets[i]);
-    TAILQ_INSERT_TAIL(&owner->list, h, link);
     return h;
 }
 
-static void handler_free(struct handler *h)
+/* One that is in no list. */
+static void handler_destroy(struct handler *h)
 {
-    TAILQ_REMOVE(&h->owner->list, h, link);
     if (h->run)
         handler_run_kill(h->run);
     queue_clear(h);
     event_free(h->start);
     handler_spec_free(&h->spec);
     free(h);
+}
+
+static void handler_free(struct handler *h)
+{
+    TAILQ_REMOVE(&h->owner->list, h, link);
+    handler_destroy(h);
 }
 
 static struct handler *find(struct handlers *hs, const char *name)
@@ -246,40 +251,79 @@ static struct handler *find(struct handlers *hs, const char *name)
     return NULL;
 }
 
-static void configure_one(struct handlers *hs, const struct handler_spec *wanted)
+struct handlers_plan {
+    struct handlers *owner;
+    size_t count;
+    struct handler *all[]; /* none of them in the list; NULL: not made */
+};
+
+/* Everything that can fail is done here. */
+struct handlers_plan *handlers_prepare(struct handlers *hs, const struct handler_spec *specs,
+                                       size_t count)
 {
-    struct handler_spec spec;
-    struct handler *h = NULL;
-    if (handler_spec_copy(&spec, wanted)) {
-        h = find(hs, wanted->name);
-        if (!h)
-            h = handler_new(hs);
-        if (!h)
-            handler_spec_free(&spec);
+    struct handlers_plan *p = calloc(1, sizeof *p + count * sizeof *p->all);
+    if (!p)
+        return NULL;
+    p->owner = hs;
+    p->count = count;
+    for (size_t i = 0; i < count; i++) {
+        p->all[i] = handler_new(hs);
+        if (!p->all[i] || !handler_spec_copy(&p->all[i]->spec, &specs[i])) {
+            handlers_discard(p);
+            return NULL;
+        }
     }
-    if (!h) {
-        log_error("handler \"%s\": out of memory, not configured", wanted->name);
-        return;
+    return p;
+}
+
+void handlers_discard(struct handlers_plan *p)
+{
+    for (size_t i = 0; i < p->count; i++)
+        if (p->all[i])
+            handler_destroy(p->all[i]);
+    free(p);
+}
+
+/* One of the same name goes on with the new spec, and the new one is freed with the old spec. */
+static void take_planned(struct handlers *hs, struct handler *planned)
+{
+    struct handler *h = find(hs, planned->spec.name);
+    if (h) {
+        struct handler_spec old = h->spec;
+        h->spec = planned->spec;
+        planned->spec = old;
+        TAILQ_REMOVE(&hs->list, h, link);
+        handler_destroy(planned);
+    } else {
+        h = planned;
     }
-    handler_spec_free(&h->spec);
-    h->spec = spec;
     h->retired = false;
-    TAILQ_REMOVE(&hs->list, h, link);
     TAILQ_INSERT_TAIL(&hs->list, h, link);
 }
 
-void handlers_configure(struct handlers *hs, const struct handler_spec *specs, size_t count)
+void handlers_commit(struct handlers_plan *p)
 {
+    struct handlers *hs = p->owner;
     struct handler *h, *next;
-    for (h = TAILQ_FIRST(&hs->list); h; h = TAILQ_NEXT(h, link))
+    TAILQ_FOREACH (h, &hs->list, link)
         h->retired = true;
-    for (size_t i = 0; i < count; i++)
-        configure_one(hs, &specs[i]);
+    for (size_t i = 0; i < p->count; i++)
+        take_planned(hs, p->all[i]);
+    free(p);
     for (h = TAILQ_FIRST(&hs->list); h; h = next) {
         next = TAILQ_NEXT(h, link);
         if (h->retired && !h->run && TAILQ_EMPTY(&h->queue))
             handler_free(h);
     }
+}
+
+bool handlers_have_retired(const struct handlers *hs)
+{
+    const struct handler *h;
+    TAILQ_FOREACH (h, &hs->list, link)
+        if (h->retired)
+            return true;
+    return false;
 }
 
 void handlers_stop(struct handlers *hs)

@@ -22,6 +22,7 @@
 
 struct event_base;
 struct handlers;
+struct handlers_plan;
 struct runner_link;
 
 /* runner: borrowed for as long as they live. self: our own name, for MUSTER_SELF; run_dir: where a
@@ -34,10 +35,18 @@ void handlers_stop(struct handlers *h);
 /* Ends what runs still (whole process groups). */
 void handlers_free(struct handlers *h);
 
-/* Takes on the configured handlers (specs copied). Those of unchanged name keep their queue and
- * what they run; those that are gone take no further changes, and are dropped once the changes that
- * they have are run. */
-void handlers_configure(struct handlers *h, const struct handler_spec *specs, size_t count);
+/* What a configuration makes of the handlers, ready to be taken on (specs copied). NULL: out of
+ * memory, and nothing has changed. */
+struct handlers_plan *handlers_prepare(struct handlers *h, const struct handler_spec *specs,
+                                       size_t count);
+/* Takes it on (the plan is freed). Handlers of unchanged name keep their queue and what they run;
+ * those that are gone take no further changes, and are dropped once the changes that they have are
+ * run. */
+void handlers_commit(struct handlers_plan *plan);
+/* Frees it; nothing has changed. */
+void handlers_discard(struct handlers_plan *plan);
+/* True: some that are gone still have changes to run. */
+bool handlers_have_retired(const struct handlers *h);
 
 /* True: nothing runs, and nothing waits to be run. */
 bool handlers_are_idle(const struct handlers *h);

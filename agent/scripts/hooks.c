@@ -17,7 +17,7 @@ static struct handler_spec hook_of(const struct vip_spec *vip, char *name)
     };
 }
 
-bool hooks_configure(struct handlers *handlers, const struct config *c)
+struct handlers_plan *hooks_prepare(struct handlers *handlers, const struct config *c)
 {
     enum { HOOK_NAME_BYTES = sizeof "vip/" + GOSSIP_NAME_BYTES_MAX };
     size_t count = c->handlers_count;
@@ -32,9 +32,8 @@ bool hooks_configure(struct handlers *handlers, const struct config *c)
         snprintf(names[i], sizeof names[i], "vip/%s", c->vips[i].name);
         specs[count++] = hook_of(&c->vips[i], names[i]);
     }
-    if (ok)
-        handlers_configure(handlers, specs, count);
+    struct handlers_plan *plan = ok ? handlers_prepare(handlers, specs, count) : NULL;
     free(specs);
     free(names);
-    return ok;
+    return plan;
 }

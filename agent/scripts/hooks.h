@@ -7,7 +7,7 @@
 
 #include <stdbool.h>
 
-/* False: out of memory; the handlers that were there stay. */
-bool hooks_configure(struct handlers *handlers, const struct config *c);
+/* The plan (handlers_prepare) of a configuration. NULL: out of memory. */
+struct handlers_plan *hooks_prepare(struct handlers *handlers, const struct config *c);
 
 #endif

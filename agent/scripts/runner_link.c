@@ -205,9 +205,26 @@ bool runner_link_reload(struct runner_link *l, runner_reloaded_fn *reloaded, voi
     return true;
 }
 
-void runner_link_forget_reload(struct runner_link *l)
+static bool ask_about_reload(const struct runner_link *l, enum runner_request_kind kind)
+{
+    return ask(l, &(struct runner_request){.kind = (uint8_t)kind, .id = l->reload_id}, NULL);
+}
+
+bool runner_link_commit(struct runner_link *l)
+{
+    return ask_about_reload(l, RUNNER_COMMIT);
+}
+
+bool runner_link_prune(struct runner_link *l)
+{
+    return ask_about_reload(l, RUNNER_PRUNE);
+}
+
+/* Should the steward have no room for it, what it has read is dropped by the next reload. */
+void runner_link_rollback(struct runner_link *l)
 {
     l->reloaded = NULL;
+    ask_about_reload(l, RUNNER_ROLLBACK);
 }
 
 struct runner_link *runner_link_new(struct event_base *base, int fd, runner_lost_fn *lost,

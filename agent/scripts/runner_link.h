@@ -33,9 +33,15 @@ void runner_link_forget(struct runner_link *l, uint32_t id);
 
 /* error: 0, or an errno; EINVAL with text (borrowed), or NULL: what is wrong with it. */
 typedef void runner_reloaded_fn(void *arg, int error, const char *text);
-/* Has the list of scripts read again; one at a time. False: it could not be said; errno. */
+/* Has the steward read the configuration, beside the one in force; one at a time. False: the
+ * request could not be sent; errno. */
 bool runner_link_reload(struct runner_link *l, runner_reloaded_fn *reloaded, void *arg);
-/* Nobody waits for it any more. */
-void runner_link_forget_reload(struct runner_link *l);
+/* What the last reload has read is in force there from now on; scripts of before can still be run.
+ * False: the request could not be sent, and nothing has changed. */
+bool runner_link_commit(struct runner_link *l);
+/* What the last reload has read is forgotten there; reloaded is not called any more. */
+void runner_link_rollback(struct runner_link *l);
+/* Scripts of before the last commit are not run any more. False: the request could not be sent. */
+bool runner_link_prune(struct runner_link *l);
 
 #endif

@@ -23,17 +23,23 @@ struct run {
     pid_t pid;        /* and its process group; 0: this place is free */
     bool is_stopping; /* not waited for, so that its group's number stays its own */
     bool is_reload;
+    bool is_dropped; /* a reading that nobody wants any more */
 };
 
 struct runner {
     int fd, children_fd, epoll_fd;
-    struct script_list scripts;
+    struct script_list scripts;  /* in force */
+    struct script_list prepared; /* read, and not yet in force */
+    struct script_list outgoing; /* of before; what waits for them in the agent may still be run */
+    bool has_prepared;
+    uint32_t prepared_id; /* of the RELOAD that asked for it */
     runner_load_fn *load;
+    runner_change_fn *change;
     void *arg;
     struct run runs[RUNNER_RUNS_MAX];
     size_t runs_count; /* places used at some time */
     int list_fd;       /* what a reading of the configuration wrote; -1: there is none */
-    bool has_reloaded, is_over;
+    bool is_over;
 };
 
 /* ---- reports ---- */
@@ -92,20 +98,64 @@ static struct run *place(struct runner *r)
     return &r->runs[at];
 }
 
-static void take_list(struct runner *r, uint32_t id, int status)
+static bool tell_change(const struct runner *r, enum runner_change change)
+{
+    return !r->change || r->change(r->arg, change);
+}
+
+static void drop_prepared(struct runner *r)
+{
+    if (!r->has_prepared)
+        return;
+    r->has_prepared = false;
+    script_list_free(&r->prepared);
+    tell_change(r, RUNNER_ROLLED_BACK);
+}
+
+/* One that is prepared already was given up without a word. */
+static void prepare(struct runner *r, uint32_t id, const struct script_list *fresh)
+{
+    drop_prepared(r);
+    r->prepared = *fresh;
+    r->prepared_id = id;
+    r->has_prepared = true;
+    bool ok = tell_change(r, RUNNER_PREPARED);
+    if (!ok)
+        drop_prepared(r);
+    report(r, RUNNER_RELOADED, id, ok ? 0 : ENOMEM);
+}
+
+static void take_list(struct runner *r, const struct run *reading, int status)
 {
     struct script_list fresh;
-    bool ok = WIFEXITED(status) && WEXITSTATUS(status) == 0 && script_list_read(&fresh, r->list_fd);
-    if (ok) {
-        script_list_free(&r->scripts);
-        r->scripts = fresh;
-        r->has_reloaded = true;
-        report(r, RUNNER_RELOADED, id, 0);
-    } else {
-        report_error(r, id, r->list_fd);
-    }
+    if (reading->is_dropped)
+        ; /* nobody waits for it */
+    else if (WIFEXITED(status) && WEXITSTATUS(status) == 0 && script_list_read(&fresh, r->list_fd))
+        prepare(r, reading->id, &fresh);
+    else
+        report_error(r, reading->id, r->list_fd);
     close(r->list_fd);
     r->list_fd = -1;
+}
+
+static void commit(struct runner *r, uint32_t id)
+{
+    if (!r->has_prepared || r->prepared_id != id)
+        return;
+    script_list_merge(&r->outgoing, &r->scripts);
+    r->scripts = r->prepared;
+    r->prepared.count = 0;
+    r->has_prepared = false;
+    tell_change(r, RUNNER_COMMITTED);
+}
+
+static void rollback(struct runner *r, uint32_t id)
+{
+    for (size_t i = 0; i < r->runs_count; i++)
+        if (r->runs[i].pid != 0 && r->runs[i].is_reload && r->runs[i].id == id)
+            r->runs[i].is_dropped = true;
+    if (r->has_prepared && r->prepared_id == id)
+        drop_prepared(r);
 }
 
 static void reap(struct runner *r, struct run *run)
@@ -116,7 +166,7 @@ static void reap(struct runner *r, struct run *run)
     struct run ended = *run;
     *run = (struct run){0};
     if (ended.is_reload)
-        take_list(r, ended.id, status);
+        take_list(r, &ended, status);
     else
         report(r, RUNNER_ENDED, ended.id, status);
 }
@@ -144,6 +194,8 @@ static int run_script(struct runner *r, const struct runner_request *request,
                       const int fds[RUNNER_FDS])
 {
     const struct script *script = script_list_find(&r->scripts, request->key);
+    if (!script)
+        script = script_list_find(&r->outgoing, request->key);
     struct run *run = place(r);
     if (!script)
         return ENOENT;
@@ -222,6 +274,15 @@ static void take(struct runner *r, const struct runner_request *request, const i
         error = reload(r, request->id);
         if (error != 0)
             report(r, RUNNER_RELOADED, request->id, error);
+        return;
+    case RUNNER_COMMIT:
+        commit(r, request->id);
+        return;
+    case RUNNER_ROLLBACK:
+        rollback(r, request->id);
+        return;
+    case RUNNER_PRUNE:
+        script_list_free(&r->outgoing);
         return;
     }
 }
@@ -319,6 +380,9 @@ void runner_free(struct runner *r)
         if (fds[i] >= 0)
             close(fds[i]);
     script_list_free(&r->scripts);
+    if (r->has_prepared)
+        script_list_free(&r->prepared);
+    script_list_free(&r->outgoing);
     free(r);
 }
 
@@ -327,11 +391,9 @@ int runner_fd(const struct runner *r)
     return r->epoll_fd;
 }
 
-bool runner_has_reloaded(struct runner *r)
+void runner_on_change(struct runner *r, runner_change_fn *change)
 {
-    bool has = r->has_reloaded;
-    r->has_reloaded = false;
-    return has;
+    r->change = change;
 }
 
 bool runner_is_over(const struct runner *r)

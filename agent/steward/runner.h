@@ -28,8 +28,16 @@ void runner_free(struct runner *r);
 /* To be waited for, until it is readable; then a turn. */
 int runner_fd(const struct runner *r);
 void runner_turn(struct runner *r);
-/* Has it read the configuration since this was last asked? */
-bool runner_has_reloaded(struct runner *r);
+/* What becomes of a configuration that was read, for those who have read more of it than scripts.
+ */
+enum runner_change {
+    RUNNER_PREPARED, /* it was read; false: it cannot be taken (out of memory), and is refused */
+    RUNNER_COMMITTED,
+    RUNNER_ROLLED_BACK
+};
+typedef bool runner_change_fn(void *arg, enum runner_change change);
+/* Has change called in a turn, with the argument of runner_load_fn. NULL, as at first: nothing. */
+void runner_on_change(struct runner *r, runner_change_fn *change);
 /* The agent is gone. What runs is left to itself. */
 bool runner_is_over(const struct runner *r);
 

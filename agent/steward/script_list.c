@@ -60,6 +60,16 @@ void script_list_free(struct script_list *s)
     s->count = 0;
 }
 
+void script_list_merge(struct script_list *into, struct script_list *from)
+{
+    size_t i = 0;
+    for (; i < from->count && into->count < SCRIPT_LIST_MAX; i++)
+        into->all[into->count++] = from->all[i];
+    memmove(from->all, from->all + i, (from->count - i) * sizeof *from->all);
+    from->count -= i;
+    script_list_free(from);
+}
+
 /* ---- from one process to another ---- */
 
 /* Before each script: how long its path is, and as whom. */

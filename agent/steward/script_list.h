@@ -34,6 +34,8 @@ const struct script *script_list_find(const struct script_list *s, uint64_t key)
 /* Those of a configuration: handlers' and addresses'. False: out of memory; free what there is. */
 bool script_list_fill(struct script_list *s, const struct config *c);
 void script_list_free(struct script_list *s);
+/* Moves all of `from` to `into`, as far as there is room; from is empty then. */
+void script_list_merge(struct script_list *into, struct script_list *from);
 
 /* For the way from one process to another of the same program. False: it cannot be written, or what
  * was read is no list, and *s is empty. */

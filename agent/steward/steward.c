@@ -127,15 +127,46 @@ static bool load(void *arg, struct script_list *into, char *error)
            pwrite(st->vips_fd, plan.vips, (size_t)bytes, 0) == bytes;
 }
 
+static bool prepare_vips(struct steward *st)
+{
+    static struct steward_vip vips[STEWARD_VIPS_MAX];
+    ssize_t n = pread(st->vips_fd, vips, sizeof vips, 0);
+    if (n < 0 || n % (ssize_t)sizeof *vips != 0 ||
+        !steward_table_prepare(&st->table, vips, (size_t)n / sizeof *vips))
+        return false;
+    prepare_fence(st);
+    return true;
+}
+
+/* What was read is taken on, or not, together with the scripts. */
+static bool on_change(void *arg, enum runner_change change)
+{
+    struct steward *st = arg;
+    switch (change) {
+    case RUNNER_PREPARED:
+        return prepare_vips(st);
+    case RUNNER_COMMITTED:
+        steward_table_commit(&st->table);
+        return true;
+    case RUNNER_ROLLED_BACK:
+        steward_table_rollback(&st->table);
+        return true;
+    }
+    return true;
+}
+
 static bool start(struct steward *st, const struct steward_ends *ends, struct steward_plan *plan)
 {
-    if (!steward_table_set(&st->table, plan->vips, plan->vips_count) ||
-        !open_io(st, ends->vips, plan->handover))
+    if (!steward_table_prepare(&st->table, plan->vips, plan->vips_count))
+        return false;
+    steward_table_commit(&st->table);
+    if (!open_io(st, ends->vips, plan->handover))
         return false;
     st->vips_fd = memfd_create("muster-vips", MFD_CLOEXEC);
     st->runner = runner_new(ends->scripts, &plan->scripts, load, st);
     if (st->vips_fd < 0 || !st->runner)
         return false;
+    runner_on_change(st->runner, on_change);
     drop_capabilities();
     prctl(PR_SET_DUMPABLE, 0);
     prctl(PR_SET_NAME, PROCESS_NAME);
@@ -225,21 +256,9 @@ static void set_timer(const struct steward *st, int64_t deadline_us)
     timerfd_settime(st->timer_fd, TFD_TIMER_ABSTIME, &at, NULL);
 }
 
-/* What could not be read stays as it was. */
-static void take_vips(struct steward *st)
-{
-    static struct steward_vip vips[STEWARD_VIPS_MAX];
-    ssize_t n = pread(st->vips_fd, vips, sizeof vips, 0);
-    if (n >= 0 && n % (ssize_t)sizeof *vips == 0)
-        steward_table_set(&st->table, vips, (size_t)n / sizeof *vips);
-    prepare_fence(st);
-}
-
 static void run_scripts(struct steward *st)
 {
     runner_turn(st->runner);
-    if (runner_has_reloaded(st->runner))
-        take_vips(st);
     if (!runner_is_over(st->runner))
         return;
     runner_free(st->runner);
@@ -308,7 +327,8 @@ static void loop(struct steward *st)
 /* What cannot be removed is left to the fence, and to its lifetime. */
 static bool remove_all(struct steward *st)
 {
-    steward_table_set(&st->table, NULL, 0);
+    steward_table_prepare(&st->table, NULL, 0);
+    steward_table_commit(&st->table);
     for (int i = 0; i < END_TRIES; i++) {
         steward_table_settle(&st->table, &st->io);
         if (steward_table_is_free(&st->table))

@@ -30,8 +30,10 @@ struct steward_io {
 
 struct steward_address {
     struct steward_vip vip;
-    uint64_t key; /* steward_vip_key */
-    bool retired; /* not in the table any more: it goes, and then its slot */
+    uint64_t key;  /* steward_vip_key */
+    bool in_force; /* configured */
+    bool prepared; /* configured by what may come into force */
+    bool retired;  /* neither: it goes, and then its slot */
     struct hold hold;
     struct netlink_link link; /* as last seen */
     bool fenced;              /* the fence knows of it */

@@ -84,7 +84,7 @@ int runner_request_check(const void *bytes, size_t count, struct runner_request 
     if (count != sizeof *r)
         return EMSGSIZE;
     memcpy(r, bytes, sizeof *r);
-    bool known = r->kind >= RUNNER_RUN && r->kind <= RUNNER_RELOAD;
+    bool known = r->kind >= RUNNER_RUN && r->kind <= RUNNER_PRUNE;
     return r->version == RUNNER_VERSION && known && r->zero[0] == 0 && r->zero[1] == 0 ? 0 : EPROTO;
 }
 

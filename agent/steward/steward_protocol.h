@@ -28,7 +28,7 @@
  * Errors of a refusal: those of steward_request_check; ENXIO, the steward's table does not have the
  * address (any more); ESTALE, an epoch below that of what is held; EBUSY, the address is still
  * being removed, and DROPPED follows. The table is the configuration's: the steward reads it
- * itself, at the start and at each RELOAD, and drops what is not in it then.
+ * itself, at the start and at each RELOAD, and drops at COMMIT what is not in it then.
  *
  * Scripts. The agent requests:
  *
@@ -37,13 +37,16 @@
  *                        of them MUSTER_*; PATH is the steward's), and output
  *     STOP id            SIGTERM to its process group
  *     KILL id            SIGKILL to its process group
- *     RELOAD id          read the configuration again
+ *     RELOAD id          read the configuration again; nothing that is in force goes, and what is
+ * new in it may be held COMMIT id          what that RELOAD has read is in force; scripts of before
+ * can still be run ROLLBACK id        what that RELOAD has read, or still reads, is forgotten PRUNE
+ * scripts of before can be run no more
  *
  * The steward reports:
  *
  *     ENDED id, status   the script has ended; the status is waitpid's
  *     REFUSED id, error  the script was not run; ENOENT: it is not in the list
- *     RELOADED id, error 0, or the list stays as it was; with EINVAL comes a descriptor: a file in
+ *     RELOADED id, error 0, or nothing has changed; with EINVAL comes a descriptor: a file in
  *                        memory that says what is wrong with the configuration */
 #ifndef MUSTER_STEWARD_PROTOCOL_H
 #define MUSTER_STEWARD_PROTOCOL_H
@@ -162,7 +165,15 @@ const char *steward_report_text(enum steward_report_kind kind);
 #define RUNNER_EXIT_NOT_RUN 126   /* the script is there and cannot be run, as shells say it */
 #define RUNNER_EXIT_NOT_FOUND 127 /* there is no such script, or its interpreter */
 
-enum runner_request_kind { RUNNER_RUN = 1, RUNNER_STOP, RUNNER_KILL, RUNNER_RELOAD };
+enum runner_request_kind {
+    RUNNER_RUN = 1,
+    RUNNER_STOP,
+    RUNNER_KILL,
+    RUNNER_RELOAD, /* read the configuration; what was in force stays, new addresses may be held */
+    RUNNER_COMMIT, /* what was read is in force; scripts of before can be run until PRUNE */
+    RUNNER_ROLLBACK, /* what was read, or is being read, is dropped */
+    RUNNER_PRUNE     /* scripts of before can be run no more */
+};
 enum runner_report_kind { RUNNER_ENDED = 1, RUNNER_REFUSED, RUNNER_RELOADED };
 
 struct runner_request {

@@ -13,26 +13,62 @@ static struct steward_address *find(const struct steward_table *t, uint64_t key)
     return NULL;
 }
 
-bool steward_table_set(struct steward_table *t, const struct steward_vip *vips, size_t count)
+static bool table_reserve(struct steward_table *t, const struct steward_vip *vips, size_t count)
 {
-    struct steward_address *more =
-        count > 0 ? reallocarray(t->addresses, t->count + count, sizeof *more) : t->addresses;
-    if (count > 0 && !more)
+    size_t missing = 0;
+    for (size_t i = 0; i < count; i++)
+        missing += !find(t, steward_vip_key(&vips[i]));
+    if (missing == 0)
+        return true;
+    struct steward_address *more = reallocarray(t->addresses, t->count + missing, sizeof *more);
+    if (more)
+        t->addresses = more;
+    return more;
+}
+
+/* What is in no configuration goes; what is back in one stays. */
+static void table_sweep(struct steward_table *t)
+{
+    for (size_t i = 0; i < t->count; i++) {
+        struct steward_address *a = &t->addresses[i];
+        a->retired = !a->in_force && !a->prepared;
+        if (a->retired)
+            hold_drop(&a->hold, steward_now_us(), DROP_ASKED);
+    }
+}
+
+bool steward_table_prepare(struct steward_table *t, const struct steward_vip *vips, size_t count)
+{
+    if (!table_reserve(t, vips, count))
         return false;
-    t->addresses = more;
     for (size_t i = 0; i < t->count; i++)
-        t->addresses[i].retired = true;
+        t->addresses[i].prepared = false;
     for (size_t i = 0; i < count; i++) {
         struct steward_address *a = find(t, steward_vip_key(&vips[i]));
-        if (a)
-            a->retired = false;
-        else
-            steward_address_init(&t->addresses[t->count++], &vips[i]);
+        if (!a) {
+            a = &t->addresses[t->count++];
+            steward_address_init(a, &vips[i]);
+        }
+        a->prepared = true;
     }
-    for (size_t i = 0; i < t->count; i++)
-        if (t->addresses[i].retired)
-            hold_drop(&t->addresses[i].hold, steward_now_us(), DROP_ASKED);
+    table_sweep(t);
     return true;
+}
+
+void steward_table_commit(struct steward_table *t)
+{
+    for (size_t i = 0; i < t->count; i++) {
+        t->addresses[i].in_force = t->addresses[i].prepared;
+        t->addresses[i].prepared = false;
+    }
+    table_sweep(t);
+}
+
+void steward_table_rollback(struct steward_table *t)
+{
+    for (size_t i = 0; i < t->count; i++)
+        t->addresses[i].prepared = false;
+    table_sweep(t);
 }
 
 void steward_table_free(struct steward_table *t)

@@ -10,9 +10,14 @@ struct steward_table {
     size_t count;
 };
 
-/* From now on there are these, copied. What is not among them is dropped, and leaves the table once
- * it is gone; what is the same goes on as it is. False: out of memory; nothing has changed. */
-bool steward_table_set(struct steward_table *t, const struct steward_vip *vips, size_t count);
+/* A configuration that may come into force: its addresses (copied) are in the table beside those
+ * that are. What is the same goes on as it is. False: out of memory; nothing has changed. */
+bool steward_table_prepare(struct steward_table *t, const struct steward_vip *vips, size_t count);
+/* What was prepared last is in force. What is not among it is dropped, and leaves the table once it
+ * is gone. */
+void steward_table_commit(struct steward_table *t);
+/* What was prepared is forgotten: what was added for it is dropped likewise. */
+void steward_table_rollback(struct steward_table *t);
 void steward_table_free(struct steward_table *t);
 
 /* Takes what came for a request: has the address do as it says, or tells the agent why it is

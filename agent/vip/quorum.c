@@ -108,25 +108,42 @@ static void keep_up(struct quorum *q)
         q->retry_us = host_now_us() + SAVE_AGAIN_US;
 }
 
-const char *quorum_configure(struct quorum *q, const struct quorum_spec *spec)
+/* The lists that the configuration leads to, from those that are wanted or in force. NULL, or why
+ * it cannot be taken on. */
+static const char *quorum_next(struct quorum *q, const struct quorum_spec *spec,
+                               struct voters *voters, uint32_t *before)
 {
     const char *why = NULL;
-    struct voters voters = q->has_wanted ? q->wanted : needed(q).voters;
-    if (spec->count == 0 && voters.count == 0)
+    *voters = q->has_wanted ? q->wanted : needed(q).voters;
+    *before = voters_range(voters).high;
+    if (spec->count == 0 && voters->count == 0)
         return NULL;
-    uint32_t before = voters_range(&voters).high;
     if (spec->count == 0)
         why = "it cannot be taken away while running";
     else
-        configure(&voters, spec, &why);
-    if (why) {
-        snprintf(q->error, sizeof q->error,
-                 "quorum, version %" PRIu32 ": %s; version %" PRIu32 " stays in force",
-                 spec->version, why, before);
-        return q->error;
-    }
-    if (voters_range(&voters).high == before)
+        configure(voters, spec, &why);
+    if (!why)
         return NULL;
+    snprintf(q->error, sizeof q->error,
+             "quorum, version %" PRIu32 ": %s; version %" PRIu32 " stays in force", spec->version,
+             why, *before);
+    return q->error;
+}
+
+const char *quorum_check(struct quorum *q, const struct quorum_spec *spec)
+{
+    struct voters voters;
+    uint32_t before;
+    return quorum_next(q, spec, &voters, &before);
+}
+
+const char *quorum_configure(struct quorum *q, const struct quorum_spec *spec)
+{
+    struct voters voters;
+    uint32_t before;
+    const char *why = quorum_next(q, spec, &voters, &before);
+    if (why || voters_range(&voters).high == before)
+        return why;
     q->wanted = voters;
     q->has_wanted = true;
     keep_up(q);

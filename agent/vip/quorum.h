@@ -20,6 +20,8 @@ struct quorum *quorum_start(struct host *host, struct store *store, struct worke
                             const struct quorum_spec *spec, uint32_t lease_ms, char *error);
 void quorum_free(struct quorum *q);
 
+/* NULL: quorum_configure would take it on; else why not (borrowed until the next call). */
+const char *quorum_check(struct quorum *q, const struct quorum_spec *spec);
 /* Takes on another list, once the disk has it. NULL, or why not (borrowed until the next call);
  * what was in force goes on. */
 const char *quorum_configure(struct quorum *q, const struct quorum_spec *spec);

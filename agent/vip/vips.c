@@ -45,7 +45,8 @@ struct vips {
     vips_lost_fn *lost;
     void *lost_arg;
     struct one *all;
-    size_t count;
+    struct one *spare; /* room for those of the next configuration; NULL: none */
+    size_t count, spare_count;
     int fd;
     struct event *readable, *timer;
     int64_t heard_us; /* the steward, last; 0: not yet */
@@ -377,18 +378,21 @@ static void on_change(void *arg, const struct journal_entry *entry)
 struct vips *vips_new(struct host *host, int steward_fd, vips_lost_fn *lost, void *arg)
 {
     struct vips *v = calloc(1, sizeof *v);
-    assert(v);
+    if (!v) {
+        close(steward_fd);
+        return NULL;
+    }
     *v = (struct vips){.host = host, .lost = lost, .lost_arg = arg, .fd = steward_fd};
     v->timer = event_new(host_base(host), -1, EV_PERSIST, on_timer, v);
-    assert(v->timer);
     host_on_lease(host, LEASE_PREFIX, on_lease, v);
     host_subscribe(host, HOST_VIPS, on_change, v);
-    if (steward_fd < 0)
+    if (steward_fd < 0 && v->timer)
         return v;
     v->readable = event_new(host_base(host), steward_fd, EV_READ | EV_PERSIST, on_readable, v);
-    assert(v->readable);
-    event_add(v->readable, NULL);
-    return v;
+    if (v->timer && v->readable && event_add(v->readable, NULL) == 0)
+        return v;
+    vips_free(v);
+    return NULL;
 }
 
 void vips_set_host_number(struct vips *v, uint32_t number)
@@ -404,12 +408,14 @@ void vips_free(struct vips *v)
     host_subscribe(v->host, HOST_VIPS, NULL, NULL);
     if (v->readable)
         event_free(v->readable);
-    event_free(v->timer);
+    if (v->timer)
+        event_free(v->timer);
     if (v->fd >= 0) {
         steward_link_send(v->fd, &(struct steward_request){.kind = STEWARD_QUIT});
         close(v->fd);
     }
     free(v->all);
+    free(v->spare);
     free(v);
 }
 
@@ -466,8 +472,9 @@ static void init(const struct vips *v, struct one *o, const struct vip_spec *spe
 
 static void set(struct vips *v, const struct vip_spec *specs, size_t count)
 {
-    struct one *all = calloc(count + 1, sizeof *all);
-    assert(all);
+    struct one *all = v->spare;
+    assert(all && v->spare_count >= count);
+    v->spare = NULL;
     mark_retired(v, specs, count);
     for (size_t i = 0; i < v->count; i++)
         if (v->all[i].retired)
@@ -483,6 +490,17 @@ static void set(struct vips *v, const struct vip_spec *specs, size_t count)
     free(v->all);
     v->all = all;
     v->count = count;
+}
+
+bool vips_reserve(struct vips *v, size_t count)
+{
+    struct one *spare = calloc(count + 1, sizeof *spare);
+    if (!spare)
+        return false;
+    free(v->spare);
+    v->spare = spare;
+    v->spare_count = count;
+    return true;
 }
 
 void vips_configure(struct vips *v, const struct vip_spec *specs, size_t count)

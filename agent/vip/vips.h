@@ -15,7 +15,8 @@ struct vips;
 
 /* Called once, from the loop: the steward is gone. */
 typedef void vips_lost_fn(void *arg);
-/* steward_fd: our end of the socket to it (taken); -1: there is none, and nothing is held here. */
+/* steward_fd: our end of the socket to it (taken); -1: there is none, and nothing is held here.
+ * NULL: out of memory. */
 struct vips *vips_new(struct host *host, int steward_fd, vips_lost_fn *lost, void *arg);
 /* This host in this run of it, by a number (agent/state/host_number.h); 0, as at first: it has
  * none. With it a later life of this agent may take up what is held here. To be set before the
@@ -23,8 +24,11 @@ struct vips *vips_new(struct host *host, int steward_fd, vips_lost_fn *lost, voi
 void vips_set_host_number(struct vips *v, uint32_t number);
 void vips_free(struct vips *v);
 
-/* Takes on these, borrowed until others are. What has the same name, address and interface goes on
- * as it is; others must have been let go of before. The steward must know them. */
+/* Makes room for so many, so that vips_configure cannot fail. False: out of memory. */
+bool vips_reserve(struct vips *v, size_t count);
+/* Takes on these, for which there is room, borrowed until others are. What has the same name,
+ * address and interface goes on as it is; others must have been let go of before. The steward must
+ * know them. */
 void vips_configure(struct vips *v, const struct vip_spec *specs, size_t count);
 /* Lets go of those that are not among these; the rest may be held (again). */
 void vips_retain(struct vips *v, const struct vip_spec *specs, size_t count);

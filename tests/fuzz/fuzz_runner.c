@@ -52,6 +52,9 @@ static unsigned forks;
 static uint32_t running[FORKS_MAX];
 static size_t running_count;
 static unsigned listed, list_next;
+static unsigned prepared, outgoing; /* read, and not in force; of before */
+static bool has_prepared;
+static uint32_t prepared_id, reading_id;
 static bool is_reading, will_fail;
 
 /* ---- in processes of their own ---- */
@@ -111,7 +114,7 @@ static bool is_listed(uint64_t key)
 {
     for (unsigned i = 0; i < SCRIPTS; i++)
         if (key == script_key(paths[i], NULL))
-            return listed & 1u << i;
+            return (listed | outgoing) & 1u << i;
     return false;
 }
 
@@ -124,8 +127,25 @@ static void take_reloaded(const struct runner_request *r, int error)
     }
     REQUIRE(error == (will_fail ? EINVAL : 0));
     is_reading = false;
-    if (error == 0)
-        listed = list_next;
+    if (error == 0) {
+        prepared = list_next;
+        prepared_id = reading_id;
+        has_prepared = true;
+    }
+}
+
+/* What becomes of what was read. */
+static void take_decision(const struct runner_request *r)
+{
+    bool is_of_prepared = has_prepared && r->id == prepared_id;
+    if (r->kind == RUNNER_COMMIT && is_of_prepared) {
+        outgoing |= listed;
+        listed = prepared;
+    }
+    if ((r->kind == RUNNER_COMMIT || r->kind == RUNNER_ROLLBACK) && is_of_prepared)
+        has_prepared = false;
+    if (r->kind == RUNNER_PRUNE)
+        outgoing = 0;
 }
 
 /* What follows that request (all zero: none), which came with so many descriptors. True: it was
@@ -202,6 +222,8 @@ static void ask(const void *bytes, size_t count, size_t fds_count)
     bool is_run = r.kind == RUNNER_RUN, may_fork = is_run || r.kind == RUNNER_RELOAD;
     if (may_fork && forks == FORKS_MAX)
         return;
+    if (r.kind == RUNNER_ROLLBACK && is_reading)
+        return; /* nobody would be told of the reading's end */
     send_with(bytes, count, fds_count);
     turn();
     bool is_refused = hear(&r, fds_count);
@@ -211,7 +233,10 @@ static void ask(const void *bytes, size_t count, size_t fds_count)
         REQUIRE(find(r.id) == running_count);
         running[running_count++] = r.id;
     }
+    if (r.kind == RUNNER_RELOAD && !is_reading)
+        reading_id = r.id;
     is_reading |= r.kind == RUNNER_RELOAD;
+    take_decision(&r);
 }
 
 /* What was stopped is waited for only once it is killed. */
@@ -241,6 +266,8 @@ static void act(uint8_t how, const uint8_t *data)
         return;
     }
     r.kind = (uint8_t)(RUNNER_RUN + (how >> 1 & 3));
+    if (r.kind == RUNNER_RELOAD)
+        r.kind = (uint8_t)(RUNNER_RELOAD + data[3] % 4);
     r.id = data[0] % IDS;
     r.key = data[1] & 0xf0 ? script_key(paths[data[1] % SCRIPTS], NULL) : data[1];
     if (r.kind == RUNNER_RELOAD && !is_reading) {
@@ -264,7 +291,8 @@ static void start(void)
     list(&scripts, listed);
     running_count = 0;
     forks = 0;
-    is_reading = false;
+    is_reading = has_prepared = false;
+    outgoing = 0;
     runner = runner_new(pair[1], &scripts, load, NULL);
     REQUIRE(runner && null_fd >= 0);
 }

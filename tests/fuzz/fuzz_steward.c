@@ -44,7 +44,8 @@ static void start(void)
         vips[i].ip[0] = 0xfd;
         vips[i].ip[15] = (uint8_t)i;
     }
-    REQUIRE(steward_table_set(&table, vips, VIPS));
+    REQUIRE(steward_table_prepare(&table, vips, VIPS));
+    steward_table_commit(&table);
     addresses = table.addresses;
 }
 

@@ -62,6 +62,7 @@ configured_by_hand    fast  somebody has configured it before
 no_device             fast  its interface is gone
 no_right              fast  the host that should take it may not
 reloads               fast  20 reloads on a busy host
+reload_hook           fast  the address that it holds is taken out of the configuration of a host
 reload_vips           fast  addresses that come and go with reloads
 vips_differ           fast  hosts with other lists of addresses
 voters_differ         fast  a host with another list of voters

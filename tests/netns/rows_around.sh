@@ -389,6 +389,17 @@ row_sigterm_hook() {
     fails_over 50 terminate
     claim 'a hook that hangs is ended at its timeout' log_has "$AT" 'after its timeout'
 }
+forget_vip() {
+    configure "$1" "$(quorum_text)"
+    claim 'muster reload says yes' m "$1" reload
+}
+row_reload_hook() {
+    special=with_slow_hooks fresh 1s
+    claim 'all is well at first' wait_for 15 is_steady
+    wait_for 5 grep -q vip-acquired "$T/hooked"
+    fails_over 50 forget_vip
+    claim 'the hook ran for what was taken out' wait_for 5 grep -qx "$AT vip-released" "$T/hooked"
+}
 with_blocked_logs() {
     local host
     for host in "${HOSTS[@]}"; do

@@ -119,6 +119,13 @@ static void on_known(void *arg, int error, const char *text)
     *(bool *)arg = true;
 }
 
+void take_on(const struct handler_spec *specs, size_t count)
+{
+    struct handlers_plan *plan = handlers_prepare(handlers, specs, count);
+    ck_assert_ptr_nonnull(plan);
+    handlers_commit(plan);
+}
+
 void know(const struct handler_spec *specs, size_t count)
 {
     FILE *f = fopen(in_dir("scripts"), "a");
@@ -128,7 +135,8 @@ void know(const struct handler_spec *specs, size_t count)
     fclose(f);
     ck_assert(runner_link_reload(runner, on_known, &known));
     RUN_UNTIL(known);
-    handlers_configure(handlers, specs, count);
+    ck_assert(runner_link_commit(runner));
+    take_on(specs, count);
 }
 
 static void setup(void)

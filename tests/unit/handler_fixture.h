@@ -33,6 +33,8 @@ struct handler_spec spec(const char *name, const char *run);
 char *lend(const char *text);
 /* Has the runner know these, and configures them and no others. */
 void know(const struct handler_spec *specs, size_t count);
+/* Configures these and no others, of scripts that the runner knows. */
+void take_on(const struct handler_spec *specs, size_t count);
 /* A runner, and handlers, in place of those that there are. */
 void begin_handlers(void);
 /* As they were begun, to be begun again. */

@@ -180,7 +180,7 @@ START_TEST(a_handler_that_is_gone_runs_what_it_has_and_takes_nothing_more)
     publish("db1");
     RUN_UNTIL(stats(0).running);
     publish("db2");
-    handlers_configure(handlers, NULL, 0);
+    take_on(NULL, 0);
     ck_assert(!handlers_stats(handlers, 0, &s));
     publish("db3");
     open_gate();
@@ -197,7 +197,7 @@ START_TEST(a_handler_that_comes_back_while_its_script_runs_waits_for_it)
     publish("db1");
     RUN_UNTIL(stats(0).running);
     publish("db2");
-    handlers_configure(handlers, NULL, 0);
+    take_on(NULL, 0);
     configure(spec("gated", in_dir("gated.sh")));
     publish("db3");
     ck_assert(stats(0).running);
@@ -205,6 +205,22 @@ START_TEST(a_handler_that_comes_back_while_its_script_runs_waits_for_it)
     open_gate();
     RUN_UNTIL(stats(0).runs == 3);
     ck_assert_str_eq(contents("out"), "1 db1\n2 db2\n3 db3\n");
+}
+END_TEST
+
+START_TEST(a_plan_that_is_discarded_changes_nothing)
+{
+    struct handler_spec two[] = {spec("other", "/bin/true"), spec("gated", gated())};
+    configure(two[1]);
+    publish("db1");
+    struct handlers_plan *plan = handlers_prepare(handlers, two, 1);
+    ck_assert_ptr_nonnull(plan);
+    handlers_discard(plan);
+    publish("db2");
+    open_gate();
+    RUN_UNTIL(stats(0).runs == 2);
+    ck_assert_str_eq(stats(0).name, "gated");
+    ck_assert(!handlers_have_retired(handlers));
 }
 END_TEST
 
@@ -296,6 +312,7 @@ int main(void)
     tcase_add_test(t, a_handler_of_the_same_name_keeps_its_queue_and_its_run);
     tcase_add_test(t, a_handler_that_is_gone_runs_what_it_has_and_takes_nothing_more);
     tcase_add_test(t, a_handler_that_comes_back_while_its_script_runs_waits_for_it);
+    tcase_add_test(t, a_plan_that_is_discarded_changes_nothing);
     t = fixture_case(s, "end");
     tcase_add_test(t, the_end_of_the_last_run_is_told);
     tcase_add_test(t, a_stop_ends_what_runs_and_runs_nothing_more);

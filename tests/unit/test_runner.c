@@ -54,7 +54,7 @@ START_TEST(a_request_with_a_field_out_of_range_is_refused)
     r.version = RUNNER_VERSION;
     for (unsigned kind = 0; kind < 256; kind++) {
         r.kind = (uint8_t)kind;
-        ck_assert_int_eq(check(&r), kind >= 1 && kind <= 4 ? 0 : EPROTO);
+        ck_assert_int_eq(check(&r), kind >= 1 && kind <= 7 ? 0 : EPROTO);
     }
     r.kind = RUNNER_KILL;
     for (size_t i = 0; i < sizeof r.zero; i++) {
@@ -396,17 +396,107 @@ END_TEST
 
 /* ---- another configuration ---- */
 
-START_TEST(after_a_reload_only_what_is_configured_then_is_run)
+static char changes[64];
+static bool takes_it;
+static bool note_change(void *arg, enum runner_change change)
+{
+    static const char *const names[] = {"prepared ", "committed ", "back "};
+    (void)arg;
+    strcat(changes, names[change]);
+    return takes_it;
+}
+
+static void expect_changes(const char *expected)
+{
+    ck_assert_int_eq(told().kind, 0); /* and it has had its turn */
+    ck_assert_str_eq(changes, expected);
+    changes[0] = '\0';
+}
+
+static void read_again(uint32_t id)
+{
+    changes[0] = '\0';
+    takes_it = true;
+    runner_on_change(tested, note_change);
+    ask(RUNNER_RELOAD, id);
+    ck_assert_int_eq(expect(RUNNER_RELOADED, id), 0);
+    expect_changes("prepared ");
+}
+
+START_TEST(after_a_reload_is_committed_and_pruned_only_what_is_configured_then_is_run)
 {
     uint64_t old = script("old.sh", "exit 3"), fresh = script("new.sh", "exit 4");
     size_t before = open_fds();
-    ask(RUNNER_RELOAD, 0);
-    ck_assert_int_eq(expect(RUNNER_RELOADED, 0), 0);
+    read_again(7);
     ck_assert_uint_eq(open_fds(), before);
-    run(1, old);
+    run(1, fresh);
+    expect_refused(1, ENOENT); /* not yet */
+    run(2, old);
+    expect_exit(2, 3);
+    ask(RUNNER_COMMIT, 7);
+    expect_changes("committed ");
+    run(3, fresh);
+    expect_exit(3, 4);
+    run(4, old);
+    expect_exit(4, 3); /* a change may still wait for it */
+    ask(RUNNER_PRUNE, 7);
+    run(5, old);
+    expect_refused(5, ENOENT);
+    run(6, fresh);
+    expect_exit(6, 4);
+}
+END_TEST
+
+START_TEST(a_reload_that_is_rolled_back_leaves_all_as_it_was)
+{
+    uint64_t old = script("old.sh", "exit 3"), fresh = script("new.sh", "exit 4");
+    read_again(7);
+    ask(RUNNER_ROLLBACK, 6); /* of another */
+    expect_changes("");
+    ask(RUNNER_ROLLBACK, 7);
+    expect_changes("back ");
+    ask(RUNNER_COMMIT, 7);
+    expect_changes("");
+    run(1, fresh);
     expect_refused(1, ENOENT);
-    run(2, fresh);
-    expect_exit(2, 4);
+    run(2, old);
+    expect_exit(2, 3);
+}
+END_TEST
+
+START_TEST(a_reload_that_is_given_up_while_it_is_read_is_dropped)
+{
+    uint64_t old = script("old.sh", "exit 3");
+    touch("waits");
+    ask(RUNNER_RELOAD, 7);
+    ask(RUNNER_ROLLBACK, 7);
+    unlink(in_dir("waits"));
+    struct runner_report r = {0};
+    do { /* until the reading has ended */
+        ask(RUNNER_RELOAD, 8);
+        while ((r = told()).kind == 0)
+            ;
+        ck_assert_uint_eq(r.id, 8);
+    } while (r.value == EBUSY);
+    ck_assert_int_eq(r.value, 0);
+    ask(RUNNER_COMMIT, 7);
+    run(1, old);
+    expect_exit(1, 3);
+}
+END_TEST
+
+START_TEST(a_reload_that_cannot_be_taken_is_refused)
+{
+    uint64_t fresh = script("new.sh", "exit 4");
+    changes[0] = '\0';
+    takes_it = false;
+    runner_on_change(tested, note_change);
+    ask(RUNNER_RELOAD, 7);
+    ck_assert_int_eq(expect(RUNNER_RELOADED, 7), ENOMEM);
+    ask(RUNNER_COMMIT, 7);
+    expect_changes("prepared back ");
+    run(1, fresh);
+    expect_refused(1, ENOENT);
 }
 END_TEST
 
@@ -512,7 +602,10 @@ int main(void)
     tcase_add_test(t, what_is_only_killed_ends_with_all_its_children);
     tcase_add_test(t, a_stop_of_what_does_not_run_does_nothing);
     t = fixture_case(s, "reload");
-    tcase_add_test(t, after_a_reload_only_what_is_configured_then_is_run);
+    tcase_add_test(t, after_a_reload_is_committed_and_pruned_only_what_is_configured_then_is_run);
+    tcase_add_test(t, a_reload_that_is_rolled_back_leaves_all_as_it_was);
+    tcase_add_test(t, a_reload_that_is_given_up_while_it_is_read_is_dropped);
+    tcase_add_test(t, a_reload_that_cannot_be_taken_is_refused);
     tcase_add_test(t, a_configuration_that_cannot_be_read_changes_nothing);
     tcase_add_test(t, one_configuration_is_read_at_a_time_and_scripts_run_meanwhile);
     tcase_add_test(t, a_reading_of_the_configuration_is_no_run_of_any_id);

@@ -380,12 +380,32 @@ static void reload_again(void *arg, int error, const char *text)
 START_TEST(a_reload_that_nobody_waits_for_any_more_is_not_taken_for_the_next)
 {
     ck_assert(ask_reload(on_reloaded, &reloaded));
-    runner_link_forget_reload(l);
+    ck_assert_int_eq(asked().kind, RUNNER_RELOAD);
+    runner_link_rollback(l);
+    ck_assert_int_eq(asked().kind, RUNNER_ROLLBACK);
     ck_assert(ask_reload(on_reloaded, &reloaded));
     tell(RUNNER_RELOADED, reload_id - 1, 0);
     ck_assert_uint_eq(reloaded.times, 0);
     tell(RUNNER_RELOADED, reload_id, ENOMEM);
     ck_assert_int_eq(reloaded.value, ENOMEM);
+}
+END_TEST
+
+START_TEST(what_becomes_of_a_reload_is_said_by_its_id)
+{
+    ck_assert(ask_reload(on_reloaded, &reloaded));
+    tell(RUNNER_RELOADED, reload_id, 0);
+    ck_assert_int_eq(asked().kind, RUNNER_RELOAD);
+    ck_assert(runner_link_commit(l));
+    struct runner_request r = asked();
+    ck_assert_int_eq(r.kind, RUNNER_COMMIT);
+    ck_assert_uint_eq(r.id, reload_id);
+    ck_assert(runner_link_prune(l));
+    ck_assert_int_eq(asked().kind, RUNNER_PRUNE);
+    hang_up();
+    turn();
+    ck_assert(!runner_link_commit(l));
+    ck_assert(!runner_link_prune(l));
 }
 END_TEST
 
@@ -504,6 +524,7 @@ int main(void)
     tcase_add_test(t, one_reload_is_asked_for_at_a_time);
     tcase_add_test(t, a_reload_that_nobody_waits_for_any_more_is_not_taken_for_the_next);
     tcase_add_test(t, who_is_told_of_a_reload_may_ask_for_the_next);
+    tcase_add_test(t, what_becomes_of_a_reload_is_said_by_its_id);
     tcase_add_test(t, a_link_that_ends_tells_who_waits_for_a_reload_and_no_run);
     tcase_add_test(t, a_runner_that_is_gone_ends_all_and_is_told_of_once);
     tcase_add_test(t, what_it_has_said_before_it_went_counts);

@@ -116,7 +116,7 @@ START_TEST(what_stays_in_the_table_goes_on)
     ask(STEWARD_HOLD, 1500);
     expect(STEWARD_HELD);
     struct steward_vip others[] = {{"new", {[15] = 7}, 128, "vip0"}, vips[0]};
-    ck_assert(steward_table_set(&table, others, 2));
+    set_table(others, 2);
     steward_table_settle(&table, &io);
     ck_assert_uint_eq(table.count, 2);
     ck_assert(is_there());
@@ -131,7 +131,7 @@ START_TEST(what_is_in_the_table_no_more_is_dropped_and_cannot_be_held)
     ask(STEWARD_HOLD, 1500);
     expect(STEWARD_HELD);
     fake_kernel.delete_error = EBUSY;
-    ck_assert(steward_table_set(&table, &vips[1], 1));
+    set_table(&vips[1], 1);
     steward_table_settle(&table, &io);
     ck_assert_uint_eq(table.count, 2); /* it is still there */
     ask(STEWARD_HOLD, 2500);
@@ -152,12 +152,47 @@ START_TEST(what_returns_to_the_table_can_be_held_again)
 {
     ask(STEWARD_HOLD, 1500);
     expect(STEWARD_HELD);
-    ck_assert(steward_table_set(&table, NULL, 0));
-    ck_assert(steward_table_set(&table, vips, VIPS));
+    set_table(NULL, 0);
+    set_table(vips, VIPS);
     steward_table_settle(&table, &io);
     expect_dropped(DROP_ASKED);
     ask(STEWARD_HOLD, 2500);
     expect(STEWARD_HELD);
+    ck_assert_uint_eq(table.count, VIPS);
+}
+END_TEST
+
+START_TEST(while_a_configuration_is_prepared_both_can_be_held)
+{
+    struct steward_vip fresh = {"new", {[15] = 7}, 128, "vip0"};
+    ask(STEWARD_HOLD, 1500);
+    expect(STEWARD_HELD);
+    ck_assert(steward_table_prepare(&table, &fresh, 1));
+    steward_table_settle(&table, &io);
+    ck_assert_uint_eq(table.count, VIPS + 1);
+    ask(STEWARD_HOLD, 2500);
+    expect(STEWARD_HELD);
+    steward_table_commit(&table);
+    steward_table_settle(&table, &io);
+    expect_dropped(DROP_ASKED);
+    ck_assert_uint_eq(table.count, 1);
+}
+END_TEST
+
+START_TEST(a_configuration_that_is_rolled_back_leaves_all_as_it_was)
+{
+    struct steward_vip fresh = {"new", {[15] = 7}, 128, "vip0"};
+    ask(STEWARD_HOLD, 1500);
+    expect(STEWARD_HELD);
+    ck_assert(steward_table_prepare(&table, &fresh, 1));
+    steward_table_rollback(&table);
+    steward_table_settle(&table, &io);
+    ck_assert_uint_eq(table.count, VIPS);
+    ck_assert(is_there());
+    ask(STEWARD_HOLD, 2500);
+    expect(STEWARD_HELD);
+    steward_table_rollback(&table); /* there is none */
+    steward_table_settle(&table, &io);
     ck_assert_uint_eq(table.count, VIPS);
 }
 END_TEST
@@ -277,6 +312,8 @@ int main(void)
     tcase_add_test(t, what_stays_in_the_table_goes_on);
     tcase_add_test(t, what_is_in_the_table_no_more_is_dropped_and_cannot_be_held);
     tcase_add_test(t, what_returns_to_the_table_can_be_held_again);
+    tcase_add_test(t, while_a_configuration_is_prepared_both_can_be_held);
+    tcase_add_test(t, a_configuration_that_is_rolled_back_leaves_all_as_it_was);
     suite_add_tcase(s, t);
     t = tcase_create("from one steward to the next");
     tcase_add_checked_fixture(t, setup, teardown);

@@ -38,7 +38,7 @@ START_TEST(an_address_is_bound_to_this_host)
 {
     ck_assert_uint_eq(fake_leases.host, 0);
     vips_set_host_number(v, 77);
-    vips_configure(v, &spec, 1);
+    take_on(&spec, 1);
     ck_assert_uint_eq(fake_leases.host, 77);
 }
 END_TEST
@@ -160,7 +160,7 @@ static void rest(void)
 START_TEST(who_could_not_hold_it_takes_it_from_nobody_until_it_was_up)
 {
     spec.preempt = true;
-    vips_configure(v, &spec, 1);
+    take_on(&spec, 1);
     ck_assert_str_eq(fake_leases_asked(), "want vip/web 90 preempting\n");
     win();
     say((struct steward_report){.kind = STEWARD_FAILED, .epoch = 7, .error = ENODEV});
@@ -257,7 +257,7 @@ START_TEST(a_steward_that_was_never_there_holds_nothing)
 {
     vips_free(v);
     v = vips_new(fake.host, -1, on_steward_lost, NULL);
-    vips_configure(v, &spec, 1);
+    take_on(&spec, 1);
     ck_assert_str_eq(fake_leases_asked(), "watch vip/web\n");
     tick();
     ck_assert_str_eq(fake_leases_asked(), "");

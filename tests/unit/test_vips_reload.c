@@ -28,7 +28,7 @@ START_TEST(what_is_taken_out_is_down_before_its_lease_goes)
     ck_assert_str_eq(fake_leases_told(), "vip-released web - 7 here\n");
     ck_assert(vips_are_retained(v));
     ck_assert_str_eq(view().obstacle, "it is not configured any more");
-    vips_configure(v, NULL, 0);
+    take_on(NULL, 0);
     ck_assert_str_eq(fake_leases_asked(), "release vip/web\n");
     ck_assert_str_eq(snapshot(), "");
     struct vips_view none;
@@ -55,7 +55,7 @@ START_TEST(what_stays_is_not_disturbed)
     expect_not_asked();
     vips_retain(v, both, 2);
     ck_assert(vips_are_retained(v));
-    vips_configure(v, both, 2);
+    take_on(both, 2);
     expect_not_asked();
     assert_state(VIP_HOLDING);
     ck_assert_str_eq(fake_leases_asked(), "watch vip/more\nwant vip/web 90\nwant vip/more 90\n");
@@ -74,7 +74,7 @@ START_TEST(the_same_name_elsewhere_is_another_address)
     say((struct steward_report){.kind = STEWARD_DROPPED, .reason = DROP_ASKED, .epoch = 7});
     fake_leases_asked();
     fake_leases_told();
-    vips_configure(v, &moved, 1);
+    take_on(&moved, 1);
     ck_assert_str_eq(fake_leases_asked(), "release vip/web\nwatch vip/web\nwant vip/web 90\n");
     assert_state(VIP_WAITING);
     ck_assert_ptr_eq(view().spec, &moved);

@@ -176,6 +176,12 @@ static inline const char *snapshot(void)
     return text;
 }
 
+static inline void take_on(const struct vip_spec *specs, size_t count)
+{
+    ck_assert(vips_reserve(v, count));
+    vips_configure(v, specs, count);
+}
+
 /* It waits for its lease, and its steward is well. */
 static inline void setup(void)
 {
@@ -197,7 +203,7 @@ static inline void setup(void)
     vips_fd = pair[0];
     steward_fd = pair[1];
     v = vips_new(fake.host, vips_fd, on_steward_lost, NULL);
-    vips_configure(v, &spec, 1);
+    take_on(&spec, 1);
     ck_assert_str_eq(fake_leases_asked(), "watch vip/web\n");
     say((struct steward_report){.kind = STEWARD_READY, .flag = 1});
     tick();
