@@ -38,10 +38,11 @@ static inline bool array_resize(void *all_at, size_t capacity, size_t element_by
     memcpy(&all, all_at, sizeof all);
     if (capacity > SIZE_MAX / element_bytes)
         return false;
-    all = realloc(all, capacity * element_bytes);
-    if (!all)
+    void *grown = realloc(all, capacity * element_bytes);
+    if (!grown)
         return false;
-    memcpy(all_at, &all, sizeof all);
+    memcpy(all_at, &grown, sizeof grown);
+    /* cppcheck-suppress memleak ; the caller's pointer has it */
     return true;
 }
 
