@@ -34,7 +34,6 @@ static inline void teardown(void)
 static inline void write_bytes(const char *text, size_t len)
 {
     FILE *f = fopen("muster.conf", "w");
-
     ck_assert_ptr_nonnull(f);
     ck_assert_uint_eq(fwrite(text, 1, len, f), len);
     fclose(f);
@@ -49,16 +48,14 @@ static inline struct config *load(const char *text)
 static inline struct config *must_load(const char *text)
 {
     struct config *c = load(text);
-
-    ck_assert_msg(c != NULL, "%s", error);
+    ck_assert_msg(c, "%s", error);
     return c;
 }
 
 static inline void assert_refused(const char *text, const char *expected)
 {
     struct config *c = load(text);
-
-    ck_assert_msg(c == NULL, "taken: %s", text);
+    ck_assert_msg(!c, "taken: %s", text);
     ck_assert_str_eq(error, expected);
 }
 
@@ -66,9 +63,8 @@ static inline void assert_refused(const char *text, const char *expected)
 static inline void assert_refused_like(const char *text, const char *begin, const char *part)
 {
     struct config *c = load(text);
-
-    ck_assert_msg(c == NULL, "taken: %s", text);
-    ck_assert_msg(strncmp(error, begin, strlen(begin)) == 0 && strstr(error, part) != NULL,
+    ck_assert_msg(!c, "taken: %s", text);
+    ck_assert_msg(strncmp(error, begin, strlen(begin)) == 0 && strstr(error, part),
                   "not \"%s\" and \"%s\": %s", begin, part, error);
 }
 

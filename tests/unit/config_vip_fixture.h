@@ -17,7 +17,6 @@ static int interfaces_errno; /* not 0: they cannot be listed */
 struct if_nameindex *if_nameindex(void)
 {
     static struct if_nameindex all[COUNT(interface_names) + 1];
-
     errno = interfaces_errno;
     if (errno != 0)
         return NULL;

@@ -16,7 +16,6 @@ int gethostname(char *name, size_t bytes)
 static void assert_addr(const struct gossip_addr *addr, const char *expected)
 {
     char text[ADDRESS_TEXT_BYTES];
-
     ck_assert_str_eq(address_text(addr->ip, addr->port, text), expected);
 }
 
@@ -34,7 +33,6 @@ START_TEST(empty_file_means_the_defaults)
 {
     static const uint8_t unset[16];
     struct config *c = must_load("");
-
     ck_assert_str_eq(c->file, "muster.conf");
     ck_assert_str_eq(c->name, "host1");
     ck_assert_str_eq(c->cluster, "default");
@@ -60,7 +58,7 @@ START_TEST(default_file_may_be_missing)
     if (access(CONFIG_DEFAULT_FILE, F_OK) == 0)
         return; /* this host has one; what it says is its own */
     struct config *c = config_load(&options, error);
-    ck_assert_msg(c != NULL, "%s", error);
+    ck_assert_msg(c, "%s", error);
     ck_assert_ptr_null(c->file);
     ck_assert_str_eq(c->name, "host1");
     config_free(c);
@@ -79,7 +77,6 @@ START_TEST(every_key_is_taken)
                   "detect = \"800ms\"\n"
                   "log_level = \"debug\"\n"
                   "control { group = \"root\" rpc = \"0.0.0.0\" rpc_auth = \"s\" }\n");
-
     ck_assert_str_eq(c->name, "db1");
     ck_assert_str_eq(c->cluster, "Prod & co, Zürich");
     assert_addr(&c->bind, "10.0.0.11:7950");
@@ -109,7 +106,6 @@ START_TEST(handlers_are_taken_in_order)
                   "}\n"
                   "handler log { on = {member-unreachable, member-reachable} run = /bin/false }\n");
     const struct handler_spec *h = c->handlers;
-
     ck_assert_uint_eq(c->handlers_count, 2);
     ck_assert_str_eq(h[0].name, "page");
     ck_assert_uint_eq(h[0].kinds, 1u << EVENT_MEMBER_FAILED | 1u << EVENT_MEMBER_JOIN);
@@ -138,7 +134,6 @@ START_TEST(bind_knows_its_family_also_for_every_address)
                {"[::]:80", "[::]:80", true},
                {"10.0.0.1", "10.0.0.1:7949", false},
                {"fe80::1", "[fe80::1]:7949", true}};
-
     for (size_t i = 0; i < COUNT(all); i++) {
         options.bind = all[i].value;
         struct config *c = must_load("");
@@ -152,7 +147,6 @@ END_TEST
 START_TEST(advertise_takes_the_port_of_bind_whichever_comes_first)
 {
     struct config *c = must_load("advertise = \"192.0.2.1\"\nbind = \"10.0.0.1:8000\"\n");
-
     assert_addr(&c->advertise, "192.0.2.1:8000");
     config_free(c);
     options.bind = "10.0.0.2:9000";
@@ -197,7 +191,6 @@ START_TEST(values_may_be_quoted_either_way_and_lists_added_to)
     struct config *c = must_load("name = 'a'\r\ncluster = \"a\\\"\\\\b\"\n"
                                  "join = {}\njoin += {h1}\njoin += {'h2', h3,}\n"
                                  "tags = {'dollar=${HOME}'}\n");
-
     ck_assert_str_eq(c->name, "a");
     ck_assert_str_eq(c->cluster, "a\"\\b");
     ck_assert_uint_eq(c->join_count, 3);
@@ -226,7 +219,6 @@ START_TEST(options_are_refused_by_their_own_name)
         {{.run_dir = ""}, "-r \"\": empty; give a value, or leave it out"},
         {{.state_dir = ""}, "-s \"\": empty; give a value, or leave it out"},
     };
-
     for (size_t i = 0; i < COUNT(bad); i++) {
         options = bad[i].options;
         options.file = "muster.conf";
@@ -238,7 +230,6 @@ END_TEST
 START_TEST(run_directory_leaves_room_for_its_sockets)
 {
     static char path[5000];
-
     memset(path, 'x', sizeof path);
     path[94] = '\0';
     options.run_dir =
@@ -258,7 +249,6 @@ END_TEST
 START_TEST(host_with_an_impossible_name_needs_one_given)
 {
     static const char *const bad[] = {"", "bad host", "a\nb", "$(reboot)"};
-
     for (size_t i = 0; i < COUNT(bad); i++) {
         host_name = bad[i];
         assert_refused_like("", "name \"", "set name in the configuration, or give one with -n");
@@ -295,7 +285,7 @@ START_TEST(file_that_may_not_be_read_is_refused)
 }
 END_TEST
 
-START_TEST(what_is_no_file_is_refused)
+START_TEST(directory_device_or_fifo_is_refused)
 {
     options.file = "/";
     assert_refused("", "/: a directory; name the file in it");
@@ -323,13 +313,12 @@ END_TEST
 START_TEST(file_of_the_largest_size_is_taken)
 {
     char *all = malloc((1 << 20) + 1);
-
     ck_assert_ptr_nonnull(all);
     memset(all, '\n', 1 << 20);
     memcpy(all + (1 << 20) - 8, "name = z", 9);
     write_bytes(all, 1 << 20);
     struct config *c = config_load(&options, error);
-    ck_assert_msg(c != NULL, "%s", error);
+    ck_assert_msg(c, "%s", error);
     ck_assert_str_eq(c->name, "z");
     config_free(c);
     free(all);
@@ -343,7 +332,6 @@ static void assert_printed(const struct config *c, const char *expected)
     char *printed = NULL;
     size_t len = 0;
     FILE *out = open_memstream(&printed, &len);
-
     config_print(c, out);
     fclose(out);
     const char *rest = printed + (len < strlen(expected) ? len : strlen(expected));
@@ -352,7 +340,7 @@ static void assert_printed(const struct config *c, const char *expected)
     ck_assert_ptr_nonnull(strstr(rest, "timing.suspicion_max = "));
     for (const char *line = printed; line[0] != '\0'; line = strchr(line, '\n') + 1) {
         const char *equals = strstr(line, " = "), *end = strchr(line, '\n');
-        ck_assert_msg(equals != NULL && end != NULL && equals < end, "%s", line);
+        ck_assert_msg(equals && end && equals < end, "%s", line);
     }
     free(printed);
 }
@@ -430,7 +418,6 @@ END_TEST
 START_TEST(a_detect_that_the_network_cannot_keep_is_named_with_the_smallest_that_it_can)
 {
     char advice[ERROR_BYTES] = "untouched";
-
     ck_assert(!config_detect_advice(GOSSIP_DETECT_MS_MIN, 0, advice)); /* nothing measured yet */
     ck_assert(!config_detect_advice(gossip_detect_ms_min(400000), 400000, advice));
     ck_assert_str_eq(advice, "untouched");
@@ -475,7 +462,7 @@ static TCase *files(void)
     tcase_add_checked_fixture(t, setup, teardown);
     tcase_add_test(t, missing_file_is_refused_if_it_was_named);
     tcase_add_test(t, file_that_may_not_be_read_is_refused);
-    tcase_add_test(t, what_is_no_file_is_refused);
+    tcase_add_test(t, directory_device_or_fifo_is_refused);
     tcase_add_test(t, file_of_another_kind_is_refused);
     tcase_add_test(t, file_of_the_largest_size_is_taken);
     return t;

@@ -22,8 +22,7 @@ static int examples_fd(void)
     static int fd = -1;
     const char *top = getenv("srcdir");
     char path[PATH_MAX];
-
-    snprintf(path, sizeof path, "%s/examples", top != NULL ? top : ".");
+    snprintf(path, sizeof path, "%s/examples", top ? top : ".");
     if (fd < 0)
         fd = open(path, O_RDONLY | O_DIRECTORY);
     return fd;
@@ -33,7 +32,6 @@ static char *read_example(const char *name)
 {
     int fd = openat(examples_fd(), name, O_RDONLY);
     ssize_t len = read(fd, example, sizeof example - 1);
-
     ck_assert_msg(len > 0 && (size_t)len < sizeof example - 1, "%s: %s", name, strerror(errno));
     close(fd);
     example[len] = '\0';
@@ -45,7 +43,6 @@ static char *read_example(const char *name)
 START_TEST(example_is_right_as_it_is_shipped)
 {
     struct config *c = must_load(read_example("muster.conf"));
-
     ck_assert_str_eq(c->name, "host1");
     ck_assert_str_eq(c->cluster, "prod");
     ck_assert_uint_eq(c->tags_bytes, sizeof "rack\0r7\0role\0db");
@@ -60,9 +57,8 @@ END_TEST
 static void replace(char *text, const char *from, const char *to)
 {
     char *at = strstr(text, from);
-
-    ck_assert_msg(at != NULL && strlen(to) <= strlen(from), "%s", from);
-    for (; at != NULL; at = strstr(at, from)) {
+    ck_assert_msg(at && strlen(to) <= strlen(from), "%s", from);
+    for (; at; at = strstr(at, from)) {
         memset(at, ' ', strlen(from));
         for (const char *next = to; *next != '\0'; next++)
             *at++ = *next;
@@ -78,7 +74,7 @@ static bool is_prose(const char *line)
 static void uncomment(void)
 {
     read_example("muster.conf");
-    for (char *line = example; line != NULL; line = strchr(line, '\n')) {
+    for (char *line = example; line; line = strchr(line, '\n')) {
         line += line[0] == '\n';
         if (line[0] == '#' && !is_prose(line))
             line[0] = ' ';
@@ -92,7 +88,6 @@ static void uncomment(void)
 START_TEST(example_is_right_with_all_that_is_commented_out)
 {
     char text[ADDRESS_TEXT_BYTES];
-
     uncomment();
     struct config *c = must_load(example);
     ck_assert_str_eq(c->name, "db1");
@@ -155,7 +150,6 @@ END_TEST
 START_TEST(hook_that_is_commented_out_is_right)
 {
     static const char *const names[] = {"three-nodes.conf", "two-nodes-and-witness.conf"};
-
     for (size_t i = 0; i < COUNT(names); i++) {
         read_example(names[i]);
         replace(example, "#hook = \"/etc/muster/hooks/vip.sh\"", "hook = \"/bin/true\"");
@@ -173,8 +167,8 @@ static void assert_taken_or_refused(const char *text, size_t len)
 {
     write_bytes(text, len);
     struct config *c = config_load(&options, error);
-    ck_assert((c != NULL) == (error[0] == '\0'));
-    ck_assert_msg(c != NULL || strncmp(error, "muster.conf:", 12) == 0, "%s", error);
+    ck_assert(!c == (error[0] != '\0'));
+    ck_assert_msg(c || strncmp(error, "muster.conf:", 12) == 0, "%s", error);
     config_free(c);
 }
 
@@ -191,7 +185,6 @@ START_TEST(file_with_any_byte_replaced_is_taken_or_refused)
 {
     static const char marks[] =
         "\"'{=#*\\\n$"; /* and the NUL: what means something to the parser */
-
     uncomment();
     size_t len = strlen(example);
     for (size_t i = 0; i < len; i++) {

@@ -183,10 +183,9 @@ static const struct {
                                  "user handler control quorum vip"},
 };
 
-START_TEST(wrong_value_is_refused_with_its_place_and_what_would_do)
+START_TEST(wrong_value_is_refused_with_its_place_and_advice)
 {
     char expected[2 * ERROR_BYTES];
-
     snprintf(expected, sizeof expected, "muster.conf%s", refused[_i].expected);
     assert_refused(refused[_i].text, expected);
 }
@@ -232,7 +231,6 @@ END_TEST
 static void make_script(const char *name, mode_t mode)
 {
     FILE *f = fopen(name, "w");
-
     ck_assert_ptr_nonnull(f);
     fclose(f);
     ck_assert_int_eq(chmod(name, mode), 0);
@@ -242,7 +240,6 @@ static void make_script(const char *name, mode_t mode)
 static const char *handler_with(const char *script, const char *more)
 {
     static char section[256];
-
     snprintf(section, sizeof section, "handler h {\n on = {\"member-join\"}\n run = \"%s/%s\"%s }",
              dir, script, more);
     return section;
@@ -251,7 +248,6 @@ static const char *handler_with(const char *script, const char *more)
 START_TEST(root_runs_no_script_that_others_could_change)
 {
     char expected[ERROR_BYTES];
-
     make_script("page.sh", 0775);
     snprintf(expected, sizeof expected,
              "muster.conf:3: handler \"h\": run \"%s/page.sh\": others could change what is run: "
@@ -288,7 +284,6 @@ static char text[TEXT_BYTES];
 static const char *long_value(const char *before, size_t bytes, const char *after)
 {
     size_t len = (size_t)snprintf(text, sizeof text, "%s", before);
-
     memset(text + len, 'x', bytes);
     snprintf(text + len + bytes, sizeof text - len - bytes, "%s", after);
     return text;
@@ -339,7 +334,6 @@ static const char *many(const char *before, const char *item, const char *tail, 
                         const char *after)
 {
     size_t len = (size_t)snprintf(text, sizeof text, "%s", before);
-
     for (int i = 0; i < count; i++) {
         len += (size_t)snprintf(text + len, sizeof text - len, "%s%d%s", item, i, tail);
         ck_assert_uint_lt(len, sizeof text);
@@ -380,8 +374,7 @@ int main(void)
     TCase *t = tcase_create("refused");
 
     tcase_add_checked_fixture(t, setup, teardown);
-    tcase_add_loop_test(t, wrong_value_is_refused_with_its_place_and_what_would_do, 0,
-                        COUNT(refused));
+    tcase_add_loop_test(t, wrong_value_is_refused_with_its_place_and_advice, 0, COUNT(refused));
     tcase_add_test(t, comments_of_any_kind_leave_the_lines_as_they_are);
     tcase_add_test(t, first_error_wins);
     tcase_add_test(t, error_leaves_nothing_behind_for_the_next_file);

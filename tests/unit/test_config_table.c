@@ -19,7 +19,7 @@ static void read_tree(const char *name)
     char path[PATH_MAX];
     snprintf(path, sizeof path, "%s/%s", top ? top : ".", name);
     FILE *f = fopen(path, "r");
-    ck_assert_msg(f != NULL, "%s: %s", path, strerror(errno));
+    ck_assert_msg(f, "%s: %s", path, strerror(errno));
     size_t len = fread(text, 1, sizeof text - 1, f);
     ck_assert_uint_lt(len, sizeof text - 1);
     text[len] = '\0';
@@ -29,7 +29,7 @@ static void read_tree(const char *name)
 static void see(enum config_section_id section, const char *name)
 {
     const struct config_key *key = config_key_find(section, name);
-    ck_assert_msg(key != NULL, "%s is described, and no key", name);
+    ck_assert_msg(key, "%s is described, and no key", name);
     seen[key - config_keys] = true;
 }
 
@@ -115,7 +115,7 @@ START_TEST(every_key_is_printed)
         char line[128];
         snprintf(line, sizeof line, "\n%s%s%s%s%s = ", section ? section : "", section ? "." : "",
                  title ? title : "", title ? "." : "", key->name);
-        ck_assert_msg(strstr(printed, line) != NULL, "%s is not printed", line + 1);
+        ck_assert_msg(strstr(printed, line), "%s is not printed", line + 1);
     }
     free(printed);
     config_free(c);
@@ -132,7 +132,7 @@ static char *key_text(const struct config_key *key, const void *element)
     return printed;
 }
 
-START_TEST(every_default_is_within_its_limits_and_what_it_says)
+START_TEST(every_default_is_within_its_limits_and_printed_as_written)
 {
     struct config *c = load_all_sections();
     for (const struct config_key *key = config_keys; key->name; key++) {
@@ -201,7 +201,7 @@ static const char *changed(const char *before, const char *after)
     return changes;
 }
 
-START_TEST(what_cannot_change_is_named_with_both_values)
+START_TEST(fixed_key_that_differs_is_named_with_both_values)
 {
     ck_assert_str_eq(changed("name = a", "name = a"), "");
     ck_assert_str_eq(changed("name = a", "name = b"), "name: a -> b\n");
@@ -221,7 +221,7 @@ START_TEST(what_cannot_change_is_named_with_both_values)
 }
 END_TEST
 
-START_TEST(what_reloads_is_not_named)
+START_TEST(key_that_reloads_is_not_named)
 {
     ck_assert_str_eq(changed("name = a\njoin = {h1}\ntags = {\"a=b\"}",
                              "name = a\nlog_level = debug\n" HANDLER "}\n"
@@ -231,7 +231,7 @@ START_TEST(what_reloads_is_not_named)
 }
 END_TEST
 
-START_TEST(what_is_kept_is_what_the_agent_runs_with)
+START_TEST(kept_values_are_those_of_the_running_agent)
 {
     options.keep_user = true;
     struct config *running = must_load("name = a\nbind = \"10.0.0.1\"\njoin = {h1}");
@@ -255,11 +255,11 @@ int main(void)
     tcase_add_test(files, every_option_is_of_one_key);
     tcase_add_checked_fixture(values, setup, teardown);
     tcase_add_test(values, every_key_is_printed);
-    tcase_add_test(values, every_default_is_within_its_limits_and_what_it_says);
+    tcase_add_test(values, every_default_is_within_its_limits_and_printed_as_written);
     tcase_add_test(values, every_key_of_a_handler_is_copied);
-    tcase_add_test(values, what_cannot_change_is_named_with_both_values);
-    tcase_add_test(values, what_reloads_is_not_named);
-    tcase_add_test(values, what_is_kept_is_what_the_agent_runs_with);
+    tcase_add_test(values, fixed_key_that_differs_is_named_with_both_values);
+    tcase_add_test(values, key_that_reloads_is_not_named);
+    tcase_add_test(values, kept_values_are_those_of_the_running_agent);
     suite_add_tcase(s, files);
     suite_add_tcase(s, values);
     return unit_run(s);

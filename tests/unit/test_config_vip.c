@@ -4,7 +4,6 @@
 static void assert_address(const struct vip_spec *spec, const char *expected)
 {
     char text[ADDRESS_PREFIX_TEXT_BYTES];
-
     ck_assert_str_eq(address_prefix_text(spec->address.ip, spec->prefix_bits, text), expected);
 }
 
@@ -13,7 +12,6 @@ static void assert_address(const struct vip_spec *spec, const char *expected)
 START_TEST(without_a_quorum_nothing_is_held)
 {
     struct config *c = must_load("");
-
     ck_assert_uint_eq(c->quorum.count + c->vips_count, 0);
     config_free(c);
 }
@@ -23,7 +21,6 @@ START_TEST(voters_are_taken_in_order)
 {
     struct config *c =
         must_load("quorum { voters = {\"db1\", \"db2\"} voters += {\"witness1\"} version = 7 }");
-
     ck_assert_uint_eq(c->quorum.count, 3);
     ck_assert_str_eq(c->quorum.voters[0], "db1");
     ck_assert_str_eq(c->quorum.voters[1], "db2");
@@ -38,10 +35,9 @@ START_TEST(voters_are_taken_in_order)
 }
 END_TEST
 
-START_TEST(two_voters_are_taken_from_who_knows_what_they_mean)
+START_TEST(two_voters_are_taken_with_both_voters_must_live)
 {
     static const char *const yes[] = {"true", "yes", "on", "True", "\"true\""};
-
     for (size_t i = 0; i < COUNT(yes); i++) {
         char text[128];
         snprintf(text, sizeof text, "quorum { voters = {a, b} both_voters_must_live = %s }",
@@ -59,7 +55,6 @@ START_TEST(vip_has_its_defaults)
 {
     struct config *c = must_load(QUORUM VIP "}");
     const struct vip_spec *v = c->vips;
-
     ck_assert_uint_eq(c->vips_count, 1);
     ck_assert_str_eq(v->name, "web");
     assert_address(v, "10.0.0.30/32");
@@ -90,7 +85,6 @@ START_TEST(every_key_of_a_vip_is_taken)
                   "vip other { address = \"10.0.0.31/24\" interface = eth1 priority = 0\n"
                   "            lease = 200ms preempt = off }\n" QUORUM);
     const struct vip_spec *v = c->vips;
-
     ck_assert_uint_eq(c->vips_count, 2);
     ck_assert_str_eq(v[0].name, "database");
     assert_address(&v[0], "2001:db8::30/64");
@@ -120,7 +114,6 @@ START_TEST(addresses_at_the_ends_of_a_network_are_only_hosts_where_it_has_no_oth
         "10.0.1.0/23", "2001:db8::/128", "2001:db8::ffff/112",   "223.255.255.254/24",
         "1.0.0.1/8",   "fe80::30/64",    "2001:db8:0:0::30/127",
     };
-
     for (size_t i = 0; i < COUNT(good); i++) {
         char text[256];
         snprintf(text, sizeof text, QUORUM "vip v { address = \"%s\" interface = eth0 }", good[i]);
@@ -129,10 +122,9 @@ START_TEST(addresses_at_the_ends_of_a_network_are_only_hosts_where_it_has_no_oth
 }
 END_TEST
 
-START_TEST(who_requires_checks_never_holds_while_there_are_none)
+START_TEST(vip_that_requires_checks_is_never_held_without_checks)
 {
     struct config *c = must_load(QUORUM VIP "requires = {postgres} }");
-
     ck_assert(c->vips[0].fits);
     ck_assert(!vip_spec_may_hold(&c->vips[0]));
     config_free(c);
@@ -140,7 +132,7 @@ START_TEST(who_requires_checks_never_holds_while_there_are_none)
 END_TEST
 
 /* A witness takes the same file as the others, with what it says of them. */
-START_TEST(who_is_no_candidate_needs_neither_interface_nor_hook_nor_user)
+START_TEST(host_that_is_no_candidate_needs_neither_interface_nor_hook_nor_user)
 {
     struct config *c =
         must_load(QUORUM "tags = {\"role=witness\"}\n"
@@ -148,7 +140,6 @@ START_TEST(who_is_no_candidate_needs_neither_interface_nor_hook_nor_user)
                          "          match = {\"role=web\"} hook = \"/nowhere/vip.sh\"\n"
                          "          user = \"no one\" }");
     const struct vip_spec *v = c->vips;
-
     ck_assert(!v->fits && !vip_spec_may_hold(v));
     ck_assert_str_eq(v->interface, "nowhere0");
     ck_assert_str_eq(v->hook, "/nowhere/vip.sh");
@@ -179,19 +170,18 @@ static void assert_printed(const char *text, const char *from, const char *expec
     char *printed = NULL;
     size_t len = 0;
     FILE *out = open_memstream(&printed, &len);
-
     config_print(c, out);
     fclose(out);
     config_free(c);
     char *begin = strstr(printed, from);
-    ck_assert_msg(begin != NULL, "%s", printed);
+    ck_assert_msg(begin, "%s", printed);
     ck_assert_msg(strncmp(begin, expected, strlen(expected)) == 0, "%s", begin);
     const char *end = begin + strlen(expected);
     ck_assert_msg(strncmp(end, "vip.", 4) == 0 || strncmp(end, "timing", 6) == 0, "%s", end);
     free(printed);
 }
 
-START_TEST(printed_quorum_says_who_may_fail)
+START_TEST(printed_quorum_says_how_many_may_fail)
 {
     assert_printed("name = db2\n" QUORUM, "quorum.",
                    "quorum.voters = db1, db2, witness1\n"
@@ -283,14 +273,14 @@ static TCase *taken(void)
     tcase_add_checked_fixture(t, setup, teardown);
     tcase_add_test(t, without_a_quorum_nothing_is_held);
     tcase_add_test(t, voters_are_taken_in_order);
-    tcase_add_test(t, two_voters_are_taken_from_who_knows_what_they_mean);
+    tcase_add_test(t, two_voters_are_taken_with_both_voters_must_live);
     tcase_add_test(t, vip_has_its_defaults);
     tcase_add_test(t, every_key_of_a_vip_is_taken);
     tcase_add_test(t, addresses_at_the_ends_of_a_network_are_only_hosts_where_it_has_no_others);
-    tcase_add_test(t, who_requires_checks_never_holds_while_there_are_none);
-    tcase_add_test(t, who_is_no_candidate_needs_neither_interface_nor_hook_nor_user);
+    tcase_add_test(t, vip_that_requires_checks_is_never_held_without_checks);
+    tcase_add_test(t, host_that_is_no_candidate_needs_neither_interface_nor_hook_nor_user);
     tcase_add_test(t, tags_of_options_make_a_candidate);
-    tcase_add_test(t, printed_quorum_says_who_may_fail);
+    tcase_add_test(t, printed_quorum_says_how_many_may_fail);
     tcase_add_test(t, printed_quorum_of_one_or_two_says_what_it_means);
     tcase_add_test(t, printed_vip_says_all_that_follows);
     return t;

@@ -163,16 +163,15 @@ static const struct {
      ":2: vip \"web\": hook \"/etc/passwd\": not executable; chmod +x it"},
 };
 
-START_TEST(wrong_value_is_refused_with_its_place_and_what_would_do)
+START_TEST(wrong_value_is_refused_with_its_place_and_advice)
 {
     char expected[2 * ERROR_BYTES];
-
     snprintf(expected, sizeof expected, "muster.conf%s", refused[_i].expected);
     assert_refused(refused[_i].text, expected);
 }
 END_TEST
 
-START_TEST(what_has_no_prefix_is_refused)
+START_TEST(address_without_a_valid_prefix_is_refused)
 {
     static const char *const bad[] = {
         "10.0.0.30",
@@ -195,7 +194,6 @@ START_TEST(what_has_no_prefix_is_refused)
         "fe80::1%eth0/64",
         "10.0.0.30/4294967328",
     };
-
     for (size_t i = 0; i < COUNT(bad); i++) {
         char text[256];
         snprintf(text, sizeof text, "vip v { address = \"%s\" }", bad[i]);
@@ -231,7 +229,6 @@ END_TEST
 START_TEST(hook_that_others_could_change_is_refused)
 {
     char text[256], expected[ERROR_BYTES];
-
     if (geteuid() != 0)
         return;
     FILE *f = fopen("vip.sh", "w");
@@ -300,9 +297,8 @@ static TCase *refusals(void)
     TCase *t = tcase_create("refused");
 
     tcase_add_checked_fixture(t, setup, teardown);
-    tcase_add_loop_test(t, wrong_value_is_refused_with_its_place_and_what_would_do, 0,
-                        COUNT(refused));
-    tcase_add_test(t, what_has_no_prefix_is_refused);
+    tcase_add_loop_test(t, wrong_value_is_refused_with_its_place_and_advice, 0, COUNT(refused));
+    tcase_add_test(t, address_without_a_valid_prefix_is_refused);
     tcase_add_test(t, many_interfaces_are_named_as_far_as_they_fit);
     tcase_add_test(t, interfaces_that_cannot_be_listed_are_said_so);
     tcase_add_test(t, hook_that_others_could_change_is_refused);

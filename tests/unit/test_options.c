@@ -46,7 +46,6 @@ static void teardown(void)
 static const char *out(int i)
 {
     static char text[SAID_BYTES];
-
     fflush(i == 0 ? stdout : stderr);
     ssize_t n = pread(fileno(said[i]), text, sizeof text - 1, 0);
     text[n > 0 ? n : 0] = '\0';
@@ -59,10 +58,8 @@ static int parse(const char *line)
     static char words[8192];
     static char *argv[ARGS_MAX];
     int argc = 0;
-
     snprintf(words, sizeof words, "musterd %s", line);
-    for (char *word = strtok(words, " "); word != NULL && argc < ARGS_MAX - 1;
-         word = strtok(NULL, " "))
+    for (char *word = strtok(words, " "); word && argc < ARGS_MAX - 1; word = strtok(NULL, " "))
         argv[argc++] = word;
     argv[argc] = NULL;
     return config_options_parse(argc, argv, &options);
@@ -71,7 +68,6 @@ static int parse(const char *line)
 START_TEST(nothing_given_is_nothing_set)
 {
     static const struct config_options none;
-
     memset(&options, 0x5a, sizeof options);
     ck_assert_int_eq(parse(""), -1);
     ck_assert_ptr_null(options.file);
@@ -129,7 +125,7 @@ START_TEST(wrong_use_is_explained_and_exits_2)
     ck_assert_int_eq(parse(wrong[_i].line), 2);
     const char *text = out(1), *usage = strstr(text, "usage: musterd [-c FILE]");
     const char *what = strstr(text, wrong[_i].said);
-    ck_assert_msg(usage != NULL && what != NULL && what < usage, "%s", text);
+    ck_assert_msg(usage && what && what < usage, "%s", text);
     ck_assert_str_eq(out(0), "");
 }
 END_TEST
@@ -146,7 +142,7 @@ START_TEST(help_and_version_go_to_stdout_and_exit_0)
     /* All that the interface lists is explained. */
     for (const char *o = "ctnbajTrslVh"; *o != '\0'; o++) {
         char text[] = {'\n', ' ', ' ', '-', *o, '\0'};
-        ck_assert_msg(strstr(out(0), text) != NULL, "-%c", *o);
+        ck_assert_msg(strstr(out(0), text), "-%c", *o);
     }
 }
 END_TEST
@@ -156,7 +152,6 @@ static int parse_many(const char *option, size_t times, const char *last)
 {
     char line[4096] = "";
     size_t len = 0;
-
     for (size_t i = 0; i < times; i++)
         len += (size_t)snprintf(line + len, sizeof line - len, "%s a=b ", option);
     snprintf(line + len, sizeof line - len, "%s", last);

@@ -51,7 +51,7 @@ START_TEST(alternatives_are_anchored_as_one)
 }
 END_TEST
 
-START_TEST(what_people_filter_by_is_taken)
+START_TEST(usual_filters_are_taken)
 {
     ck_assert(matches("(web|db)-[0-9]+(\\.[a-z]+)*", "web-12.rack.dc"));
     ck_assert(matches("([0-9]{1,3}\\.){3}[0-9]{1,3}", "10.0.0.117"));
@@ -74,7 +74,7 @@ START_TEST(characters_are_those_of_utf8)
 }
 END_TEST
 
-START_TEST(what_is_no_expression_is_refused_with_its_place)
+START_TEST(malformed_expression_is_refused_with_its_place)
 {
     refused("[", "missing terminating ] for character class at byte 1");
     refused("we[b", "at byte 4");
@@ -101,7 +101,7 @@ static const char *many(size_t count, const char *end)
     return text;
 }
 
-START_TEST(what_could_take_exponential_time_ends_at_the_limit)
+START_TEST(exponential_backtracking_ends_at_the_limit)
 {
     /* Without a limit each of these takes longer than the age of the universe. */
     static const char *const costly[] = {
@@ -126,7 +126,7 @@ START_TEST(what_could_take_exponential_time_ends_at_the_limit)
 }
 END_TEST
 
-START_TEST(what_people_filter_by_is_far_from_the_limit)
+START_TEST(usual_filters_are_far_from_the_limit)
 {
     ck_assert(!matches(".*(web|db).*=.*", many(512, "b")));
     ck_assert(matches(".*a.*a.*b", many(511, "b")));
@@ -168,11 +168,11 @@ int main(void)
     TCase *t = tcase_create("pattern");
     tcase_add_test(t, whole_texts_match);
     tcase_add_test(t, alternatives_are_anchored_as_one);
-    tcase_add_test(t, what_people_filter_by_is_taken);
+    tcase_add_test(t, usual_filters_are_taken);
     tcase_add_test(t, characters_are_those_of_utf8);
-    tcase_add_test(t, what_is_no_expression_is_refused_with_its_place);
-    tcase_add_test(t, what_could_take_exponential_time_ends_at_the_limit);
-    tcase_add_test(t, what_people_filter_by_is_far_from_the_limit);
+    tcase_add_test(t, malformed_expression_is_refused_with_its_place);
+    tcase_add_test(t, exponential_backtracking_ends_at_the_limit);
+    tcase_add_test(t, usual_filters_are_far_from_the_limit);
     tcase_add_test(t, memory_of_a_match_is_limited);
     tcase_add_test(t, length_and_depth_are_limited);
     suite_add_tcase(s, t);

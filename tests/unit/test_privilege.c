@@ -32,7 +32,6 @@ struct dirent *readdir(DIR *of)
 static void become_nobody(void)
 {
     const struct passwd *nobody = getpwnam("nobody");
-
     ck_assert_ptr_nonnull(nobody);
     ck_assert_int_eq(chown(dir, nobody->pw_uid, nobody->pw_gid), 0);
     ck_assert_int_eq(seteuid(nobody->pw_uid), 0);
@@ -55,7 +54,6 @@ START_TEST(without_user_the_default_is_taken_where_there_is_one)
 {
     struct config *c = must_load("");
     bool expected = geteuid() == 0 && getpwnam(CONFIG_DEFAULT_USER);
-
     ck_assert_int_eq(c->account != NULL, expected);
     ck_assert_int_eq(c->user != NULL, expected);
     config_free(c);
@@ -76,7 +74,7 @@ START_TEST(default_user_that_cannot_be_looked_up_is_not_taken_for_a_missing_one)
 }
 END_TEST
 
-START_TEST(option_keeps_who_started_it_whatever_the_file_says)
+START_TEST(option_k_keeps_the_user_against_the_file)
 {
     options.keep_user = true;
     struct config *c = must_load("user = nobody");
@@ -86,7 +84,7 @@ START_TEST(option_keeps_who_started_it_whatever_the_file_says)
 }
 END_TEST
 
-START_TEST(who_is_not_root_can_only_stay)
+START_TEST(ordinary_user_cannot_switch_user)
 {
     if (geteuid() != 0)
         return;
@@ -239,7 +237,6 @@ END_TEST
 static void make_file(const char *path)
 {
     int fd = open(path, O_CREAT | O_EXCL | O_WRONLY, 0600);
-
     ck_assert_int_ge(fd, 0);
     close(fd);
 }
@@ -247,7 +244,6 @@ static void make_file(const char *path)
 static uid_t owner_of(const char *path)
 {
     struct stat st;
-
     ck_assert_int_eq(lstat(path, &st), 0);
     return st.st_uid;
 }
@@ -260,7 +256,6 @@ static void give(const char *path)
 START_TEST(folder_is_made_and_handed_over_with_its_files)
 {
     struct stat st;
-
     if (geteuid() != 0)
         return;
     give("up/state");
@@ -366,8 +361,8 @@ int main(void)
     tcase_add_test(t, root_may_name_anybody);
     tcase_add_test(t, without_user_the_default_is_taken_where_there_is_one);
     tcase_add_test(t, default_user_that_cannot_be_looked_up_is_not_taken_for_a_missing_one);
-    tcase_add_test(t, option_keeps_who_started_it_whatever_the_file_says);
-    tcase_add_test(t, who_is_not_root_can_only_stay);
+    tcase_add_test(t, option_k_keeps_the_user_against_the_file);
+    tcase_add_test(t, ordinary_user_cannot_switch_user);
     tcase_add_test(t, agent_without_rights_reads_what_the_steward_judges);
     tcase_add_test(t, check_takes_users_that_only_root_can_become);
     tcase_add_test(t, check_says_the_same_to_root_and_to_others);

@@ -19,7 +19,6 @@ static const char *real(const char *path)
 {
     static char full[2][PATH_MAX];
     static unsigned next;
-
     next = !next;
     snprintf(full[next], sizeof full[next], "%s%s", root, path);
     return full[next];
@@ -34,7 +33,6 @@ static void make_directory(const char *path, mode_t mode)
 static void make_file(const char *path, mode_t mode)
 {
     int fd = open(real(path), O_CREAT | O_EXCL | O_WRONLY, 0700);
-
     ck_assert_int_ge(fd, 0);
     ck_assert_int_eq(fchmod(fd, mode), 0);
     close(fd);
@@ -83,7 +81,7 @@ static void assert_refused(const char *path, const char *expected)
     ck_assert_str_eq(reason, expected);
 }
 
-START_TEST(what_only_its_owner_can_write_passes)
+START_TEST(file_that_only_its_owner_can_write_passes)
 {
     assert_passes("/etc/hooks/page.sh");
     assert_passes("//etc/./hooks//../hooks/page.sh");
@@ -95,7 +93,6 @@ END_TEST
 START_TEST(file_that_others_can_write_is_refused)
 {
     static const mode_t modes[] = {0775, 0757, 0777, 0720, 0702};
-
     for (size_t i = 0; i < sizeof modes / sizeof modes[0]; i++) {
         ck_assert_int_eq(chmod(real("/etc/hooks/page.sh"), modes[i]), 0);
         assert_refused("/etc/hooks/page.sh",
@@ -108,7 +105,6 @@ END_TEST
 START_TEST(directory_that_others_can_write_is_refused_wherever_it_is_on_the_way)
 {
     static const char *const directories[] = {"/etc/hooks", "/etc", ""};
-
     for (size_t i = 0; i < 3; i++) {
         char expected[SCRIPT_PERMISSION_REASON_BYTES];
         snprintf(expected, sizeof expected,
@@ -138,7 +134,7 @@ START_TEST(own_file_or_directory_in_a_sticky_directory_passes)
 }
 END_TEST
 
-START_TEST(what_a_link_leads_to_is_looked_at_too)
+START_TEST(target_of_a_link_is_checked_too)
 {
     make_link("/etc/page", "hooks/page.sh");
     make_link("/tmp/scripts", "/etc/hooks");
@@ -165,10 +161,9 @@ START_TEST(link_that_others_could_point_elsewhere_is_refused)
 }
 END_TEST
 
-START_TEST(what_a_stranger_owns_is_refused)
+START_TEST(file_of_another_user_is_refused)
 {
     char expected[SCRIPT_PERMISSION_REASON_BYTES];
-
     if (geteuid() != 0) { /* then all of it is a stranger's */
         snprintf(expected, sizeof expected, "/: belongs to another user, %ju; chown it to root",
                  (uintmax_t)geteuid());
@@ -191,7 +186,6 @@ END_TEST
 START_TEST(path_that_leads_nowhere_is_refused)
 {
     static char long_path[2 * PATH_MAX];
-
     assert_refused("/etc/none", "/etc/none: No such file or directory; name a path that leads to a "
                                 "file");
     make_link("/etc/loop", "loop");
@@ -208,10 +202,9 @@ START_TEST(path_that_leads_nowhere_is_refused)
 }
 END_TEST
 
-START_TEST(whole_path_is_looked_at_from_the_real_root)
+START_TEST(whole_path_is_checked_from_the_real_root)
 {
     char path[PATH_MAX];
-
     ck_assert_msg(script_permission_check("/bin/sh", 0, reason), "%s", reason);
     snprintf(path, sizeof path, "%s/etc/hooks/page.sh", root);
     ck_assert_msg(script_permission_check(path, geteuid(), reason), "%s", reason);
@@ -226,15 +219,15 @@ int main(void)
     TCase *t = tcase_create("script permissions");
 
     tcase_add_checked_fixture(t, setup, teardown);
-    tcase_add_test(t, what_only_its_owner_can_write_passes);
+    tcase_add_test(t, file_that_only_its_owner_can_write_passes);
     tcase_add_test(t, file_that_others_can_write_is_refused);
     tcase_add_test(t, directory_that_others_can_write_is_refused_wherever_it_is_on_the_way);
     tcase_add_test(t, own_file_or_directory_in_a_sticky_directory_passes);
-    tcase_add_test(t, what_a_link_leads_to_is_looked_at_too);
+    tcase_add_test(t, target_of_a_link_is_checked_too);
     tcase_add_test(t, link_that_others_could_point_elsewhere_is_refused);
-    tcase_add_test(t, what_a_stranger_owns_is_refused);
+    tcase_add_test(t, file_of_another_user_is_refused);
     tcase_add_test(t, path_that_leads_nowhere_is_refused);
-    tcase_add_test(t, whole_path_is_looked_at_from_the_real_root);
+    tcase_add_test(t, whole_path_is_checked_from_the_real_root);
     suite_add_tcase(s, t);
     return unit_run(s);
 }
