@@ -1,62 +1,64 @@
-/* gossip: the public surface of libgossip.a, and the protocol in one essay.
+/* gossip: the public surface of libgossip.a, and the protocol in one essay. README.md is the map of
+ * the rooms.
  *
  * THE SHAPE. A core is one member of a cluster, as a state machine. It never reads a clock, draws
  * its own randomness, opens a socket or writes a line: its host hands it bytes, the time and a
- * seed, and takes out packets to send, events to tell and the time of the next deadline. musterd
- * (agent/), the virtual network (gossip/sim/) and examples/embed.c are three such hosts.
+ * seed, and takes out packets to send, events and the time of the next deadline. musterd (agent/),
+ * the virtual network (gossip/sim/) and examples/embed.c are three such hosts.
  *
- * THE VIEW (member.h, view.h). Every member holds a row for every other: id, generation (higher at
- * each start of the agent), incarnation (raised by the member itself, to contradict what is said of
- * it or to change what it says), status. One rule says which of two facts wins: generation, then
+ * THE VIEW (member.h, view.h). Every member holds a slot for every other: id, generation (higher at
+ * each start of the agent), incarnation (raised by the member itself, to refute a claim about it or
+ * to change its tags), status. One rule decides which of two facts wins: generation, then
  * incarnation, then status, later in the enum below winning (SWIM section 4.2, with the graceful
- * leave added). Facts travel as records (wire.h); rows change in one place, view.c.
+ * leave added). Facts travel as records (wire.h). Slots change in view.c alone, and a change is
+ * data: (slot, before, after), handed on by changes.c.
  *
- * WATCHING (ring.h, probe.h, phi.h). SWIM's one random probe a period samples a given pair once in
- * N periods, so that nothing can be learnt of the pair. Here each member pings the same few: its
- * successors on three hash rings. The cost is constant in N, each edge's round trip and loss
- * are known, and each member has about three observers that everybody can name. One more ping
- * a period walks over the whole table, for whoever diverging views leave unwatched. The evidence
- * that a subject is gone is phi: for every unanswered ping the improbability of that silence, given
- * the edge's measured answer times and loss. Only a direct answer to the very ping counts as life;
- * relayed heartbeats hide broken links.
+ * OBSERVING (ring.h, edge.h, probe.h, phi.h). SWIM's one random probe a period samples a given pair
+ * once in N periods, so that nothing can be learnt of the pair. Here each member pings the same
+ * few: its successors on three hash rings. The cost is constant in N, each edge's round trip and
+ * loss are known, and each member has about three observers that everybody can compute. One more
+ * ping a period sweeps the whole table, for members that diverging views leave without observers.
+ * The evidence that a subject is gone is phi: for every unanswered ping the improbability of that
+ * silence, given the edge's measured answer times and loss. Only a direct answer to the very ping
+ * counts as life; relayed heartbeats hide broken links.
  *
  * THE FIRST MISS (evidence.h). A late answer starts three things at once: pings anew in quick
- * succession, one of them over TCP; and evidence to the subject's other observers, who ping it at
- * once by their own paths and answer with what they see. That takes the place of SWIM's indirect
- * ping: the helpers are those that know the subject's edge best. An observer accuses when its own
- * evidence and the pooled evidence suffice (of two observers at the least, or far more of its own
- * when no other is heard), and never while another observer has reached the subject: then the fault
- * lies between.
+ * succession, one of them over TCP; and evidence to the subject's other observers, which ping it at
+ * once by their own paths and answer with what they measure. That takes the place of SWIM's
+ * indirect ping: the helpers are those that know the subject's edge best. An observer suspects the
+ * subject when its own evidence and the pooled evidence suffice (of two observers at the least, or
+ * far more of its own when no other reports any), and never while another observer has reached the
+ * subject: then the fault lies between.
  *
- * SUSPICION (suspicion.h). The accused is suspect everywhere, and is told so by everyone who pings
- * it; it contradicts with a higher incarnation, or is failed when the window ends. The window
- * shrinks with each independent accuser (Lifeguard). Unlike SWIM only those who accuse first-hand
- * decide, and nobody believes a FAILED, or a LEFT that is not its own word, of a member that was
- * not suspected for a while before: such a claim is put to the member itself first. So a host that
- * returns from isolation with news of everybody's death does no harm, and neither does the merging
- * of two halves.
+ * SUSPICION (suspicion.h). The member is suspect everywhere, and every ping to it carries that
+ * claim; it refutes with a higher incarnation, or is declared failed when the window ends. The
+ * window shrinks with each independent observer that suspects it (Lifeguard). Unlike SWIM only
+ * observers with evidence of their own decide, and no member applies a FAILED, or a LEFT that is
+ * not the member's own, to a member that was not suspected for a while before: such a claim is
+ * sent to the member itself first. So a host that returns from isolation with claims of everybody's
+ * failure does no harm, and neither does the merging of two halves.
  *
- * ALIVE, AND HARD TO REACH (reach.h). Of links that are cut one way, or lose most of what they
- * carry, neither "alive" nor "failed" is true for long. An edge that answers poorly while others do
- * not is found so by its observer; two of these and any sign of life make the member partly
- * unreachable: shown once, left in peace, and taken back by the member itself.
+ * ALIVE, AND UNREACHABLE (reach.h). Of links that are cut one way, or lose most of what they carry,
+ * neither "alive" nor "failed" is true for long. An edge that is lossy while others are not is
+ * found so by its observer; two such observers and any sign of life make the member unreachable:
+ * shown once, left in peace, and taken back by the member itself.
  *
- * KNOWING ONE'S OWN STATE (health.h). Time that this host slept is not evidence against anyone:
- * lateness against the deadline we had asked for is taken out of every measurement, and after a
- * real stall a member neither accuses nor is its vote counted for a while. Who hears nobody keeps
- * to itself what it thinks of the others, and who finds most of its edges failing leaves it to
- * others to accuse.
+ * LOCAL HEALTH (health.h). Time that this host slept is not evidence against others: lateness
+ * against the deadline that the core had asked for is taken out of every measurement, and after a
+ * real stall a member neither suspects nor does its vote count for a while. An isolated member,
+ * which receives nothing, keeps its findings to itself; and a member that finds most of its edges
+ * failing leaves it to others to suspect.
  *
- * SPREADING (spread.h). News rides on pings and answers, and on packets of its own while there is
- * any; urgent news (suspicions, failures, contradictions) goes out to a few members the moment it
- * is learnt, which makes it an epidemic of a few milliseconds. Each fact is told lambda * log2 N
+ * SPREADING (spread.h). Updates ride on pings and answers, and on packets of their own while any
+ * wait; immediate ones (suspicions, failures, refutations) go out to a few members the moment they
+ * are known, which makes an epidemic of a few milliseconds. Each update is sent lambda * log2 N
  * times.
  *
  * AGREEING (sync.h). Every packet carries a hash of the sender's view. Hashes that differ for
- * longer than news needs start an exchange: bucket hashes, then the rows of the buckets that
- * differ, by datagrams if few, by stream if many. What arrives so may be old: an "alive" of one
- * held for failed makes us ask it, a "failed" of one held for alive likewise; the member itself
- * settles it.
+ * longer than updates need start an exchange: bucket hashes, then the facts of the buckets that
+ * differ, by datagrams if few, by stream if many. Facts that arrive so may be old: an "alive" of a
+ * member that is failed here makes this core ask the member, a "failed" of one that is alive here
+ * likewise; the member itself settles it.
  *
  * WHO IS WHO (proof.h). Anybody can send a datagram under another's address. A packet counts as a
  * member's if it comes from where that member listens, or has answered a ping from. A newcomer
@@ -67,15 +69,15 @@
  * there answers, by datagram and stream in turn, and gets the whole state. The dead are asked
  * again, each by a few members a second, for as long as they are remembered, so that a partition
  * merges by itself. A leaving member says so, stays a moment to be heard, and is `left`. Of two
- * hosts with one name or id the earlier start keeps it, and the later stops: not because it is told
+ * hosts with one name or id the earlier start keeps it, and the later stops: not because it is asked
  * to, but after it has asked the earlier over a stream. The time that each has run decides who was
  * earlier: hosts' clocks differ.
  *
  * TIMING. Everything follows from `detect`, in tuning.c; gossip/detector/DETECTOR.md has the model,
  * how the numbers were found, what each part is worth, and where it breaks. A crash is first missed
- * after a quarter of the ping period (three observers, each with its own phase), accused some three
- * quick pings later, failed at the end of the shrunken window: at the default about 0.17 + 0.15 +
- * 0.45 s.
+ * after a quarter of the ping period (three observers, each with its own phase), suspected some
+ * three quick pings later, failed at the end of the shrunken window: at the default about 0.17 +
+ * 0.15 + 0.45 s.
  */
 #ifndef GOSSIP_GOSSIP_H
 #define GOSSIP_GOSSIP_H
@@ -95,7 +97,7 @@
 #define GOSSIP_TAGS_BYTES_MAX 512    /* all keys and values with their NULs; Serf's limit too */
 #define GOSSIP_PACKET_BYTES_MAX 1400 /* fits an Ethernet frame below IPv6, UDP and sealing */
 #define GOSSIP_FRAME_BYTES_MAX 16384 /* one message on a stream */
-#define GOSSIP_MEMBERS_MAX 16384     /* table rows, remembered failed and left ones included */
+#define GOSSIP_MEMBERS_MAX 16384     /* table slots, remembered failed and left ones included */
 #define GOSSIP_JOINS_MAX 256         /* addresses being dialled at one time */
 #define GOSSIP_DETECT_MS_MIN 200
 #define GOSSIP_DETECT_MS_MAX 60000
@@ -138,8 +140,8 @@ enum gossip_status {
 /* "alive", "suspect", "leaving", "failed" or "left". Static storage. */
 const char *gossip_status_text(enum gossip_status status);
 
-/* Where a member listens, UDP and TCP: an IPv6 address, or IPv4 mapped into it (RFC 4291 2.5.5.2),
- * in network order; the port in host order. */
+/* The address at which a member listens, UDP and TCP: an IPv6 address, or IPv4 mapped into it (RFC
+ * 4291 2.5.5.2), in network order; the port in host order. */
 struct gossip_addr {
     uint8_t ip[16];
     uint16_t port;
@@ -152,7 +154,7 @@ struct gossip_voters {
     uint64_t hash;
 };
 
-/* What a member says of itself. Changes only with a higher (generation, incarnation).
+/* What a member publishes of itself. Changes only with a higher (generation, incarnation).
  * tags: KEY NUL VALUE NUL ..., sorted by key, tags_bytes in all; walk it with gossip_tag_next. */
 struct gossip_profile {
     uint8_t id[GOSSIP_ID_BYTES];
@@ -164,14 +166,14 @@ struct gossip_profile {
     uint16_t tags_bytes;
 };
 
-/* One row of the view, copied out. profile is borrowed: valid until the next call that takes
+/* One slot of the view, copied out. profile is borrowed: valid until the next call that takes
  * `now_us`, unless held with gossip_profile_hold. */
 struct gossip_member {
     const struct gossip_profile *profile;
     uint32_t incarnation;
     enum gossip_status status;
     bool unreachable; /* alive or suspect, and not all of its observers can reach it (reach.h) */
-    int64_t since_us; /* when this status began or was learned, on the caller's clock; of the dead
+    int64_t since_us; /* when this status began or was received, on the caller's clock; of the dead
                        * perhaps before that clock did, and so negative */
 };
 
@@ -198,17 +200,17 @@ struct gossip_timing {
     uint32_t ping_period_ms;   /* each ring edge is pinged once in this time */
     uint32_t sweep_period_ms;  /* one more ping, round-robin over everybody */
     uint32_t reping_ms;        /* between pings while an answer is missing */
-    uint32_t suspicion_max_ms; /* a suspect's time to refute, with nobody confirming */
+    uint32_t suspicion_max_ms; /* a suspect's time to refute, with none confirming */
     uint32_t suspicion_min_ms; /* ... with every observer confirming */
-    uint32_t gossip_period_ms; /* between packets that only carry news */
+    uint32_t gossip_period_ms; /* between packets that carry updates alone */
     uint32_t redial_period_ms; /* at most one of the remembered dead is dialled in this time */
     uint32_t sync_delay_ms;    /* a differing view hash is left alone this long */
     uint32_t leave_ms;         /* from announcing `leaving` to being gone */
     uint32_t reap_s;           /* the dead are remembered this long: a long weekend */
 };
 
-/* The smallest detect that can be kept, at the median, where answers take so long (round trip, in
- * microseconds): GOSSIP_DETECT_MS_MIN at the least; above GOSSIP_DETECT_MS_MAX: none can. */
+/* The smallest detect that can be kept, at the median, with this round trip (microseconds):
+ * GOSSIP_DETECT_MS_MIN at the least; above GOSSIP_DETECT_MS_MAX: no detect can be kept. */
 uint32_t gossip_detect_ms_min(int64_t rtt_us);
 
 /* Fills `timing` from detect. GOSSIP_ERROR_DETECT: outside its range, nothing filled. */
@@ -227,7 +229,7 @@ struct gossip_config {
 
 struct gossip;
 
-/* A member that knows nobody yet. now_us: the caller's monotonic clock in microseconds, any
+/* A core that knows no other member yet. now_us: the caller's monotonic clock in microseconds, any
  * origin, never falling; every later call takes the same clock.
  * NULL with *error set: NAME, TAGS, ADDRESS, DETECT, MEMORY. Freed with gossip_free. */
 struct gossip *gossip_new(const struct gossip_config *config, int64_t now_us,
@@ -259,11 +261,11 @@ enum gossip_error gossip_receive(struct gossip *g, int64_t now_us, const struct 
                                  const uint8_t *bytes, size_t len);
 
 /* Does what is due. Call it at gossip_deadline or soon after, once everything that waits in the
- * sockets has gone through gossip_receive: lateness is measured here, and held against nobody. */
+ * sockets has gone through gossip_receive: lateness is measured here, and compensated. */
 void gossip_tick(struct gossip *g, int64_t now_us);
 
 /* When gossip_tick wants to be called next, in microseconds on the caller's clock; INT64_MAX once
- * GOSSIP_EVENT_GONE was told. */
+ * GOSSIP_EVENT_GONE was taken out. */
 int64_t gossip_deadline(const struct gossip *g);
 
 /* Takes out the next packet to send. False: none waits. Drain after every call. */
@@ -273,12 +275,12 @@ enum gossip_event_kind {
     GOSSIP_EVENT_JOIN,           /* a member is new, or back from failed or left */
     GOSSIP_EVENT_SUSPECT,        /* a member is suspected */
     GOSSIP_EVENT_FAILED,         /* a member is gone */
-    GOSSIP_EVENT_LEAVE,          /* a member left in good order, or was made to (forget) */
+    GOSSIP_EVENT_LEAVE,          /* a member left in good order, or was made to (force_leave) */
     GOSSIP_EVENT_UPDATE,         /* new tags or address; or a suspicion was refuted; or leaving */
-    GOSSIP_EVENT_UNREACHABLE,    /* a member lives, but those who watch it cannot reach it */
+    GOSSIP_EVENT_UNREACHABLE,    /* a member lives, but its observers cannot reach it */
     GOSSIP_EVENT_REACHABLE,      /* ... and now they can */
     GOSSIP_EVENT_REAP,           /* a failed or left member is remembered no longer */
-    GOSSIP_EVENT_DATAGRAMS_LOST, /* a member that we watch answers on streams only */
+    GOSSIP_EVENT_DATAGRAMS_LOST, /* a member that we observe answers on streams only */
     GOSSIP_EVENT_DATAGRAMS_PASS, /* ... and on datagrams again */
     GOSSIP_EVENT_JOINED,         /* a gossip_join was answered: addr; member: ourselves, if we
                                   * answered it */
@@ -305,22 +307,24 @@ void gossip_join_stop(struct gossip *g, const struct gossip_addr *addr);
 void gossip_leave(struct gossip *g, int64_t now_us);
 
 /* Makes a failed member `left` everywhere; with prune, one that has failed or left is shown nowhere
- * any more (its row stays for a while, so that old news cannot bring it back). UNKNOWN, ALIVE. */
+ * any more (its slot stays for a while, so that an old update cannot bring it back). UNKNOWN,
+ * ALIVE.
+ */
 enum gossip_error gossip_force_leave(struct gossip *g, int64_t now_us, const char *name,
                                      bool prune);
 
-/* Replaces our own tags (encoded, copied) and tells everybody, if they are others than before.
+/* Replaces our own tags (encoded, copied) and spreads them, if they differ from before.
  * TAGS, LEAVING, MEMORY. */
 enum gossip_error gossip_set_tags(struct gossip *g, int64_t now_us, const char *tags,
                                   uint16_t tags_bytes);
 
-/* Ourselves, as others should see us. */
+/* This member, as others should see it. */
 struct gossip_member gossip_self(const struct gossip *g);
 
 /* Walks all members, ourselves included: *cursor starts 0. Order is stable between changes. */
 bool gossip_next_member(const struct gossip *g, size_t *cursor, struct gossip_member *member);
 
-/* The member of that name. False: none. */
+/* The member of that name. False: none has it. */
 bool gossip_find(const struct gossip *g, const char *name, struct gossip_member *member);
 
 const struct gossip_timing *gossip_get_timing(const struct gossip *g);
@@ -336,15 +340,15 @@ const struct gossip_timing *gossip_get_timing(const struct gossip *g);
     X(pings_sent, "direct pings")                                                                  \
     X(pings_missed, "pings not answered when they should have been")                               \
     X(acks_received, "answers that matched a ping")                                                \
-    X(notices_sent, "observers asked to ping a subject now")                                       \
+    X(notices_sent, "evidence sent to other observers")                                            \
     X(suspicions, "suspicions raised by this member")                                              \
-    X(refutations, "times this member contradicted a suspicion of itself")                         \
+    X(refutations, "times this member refuted a claim about itself")                               \
     X(declared_failed, "members this member declared failed first-hand")                           \
     X(syncs, "delta exchanges started")                                                            \
     X(stalls, "times this member's own loop was late")                                             \
     X(stalled_ms, "by how much in all, milliseconds")                                              \
     X(rtt_us, "typical round trip of our edges, microseconds; 0 while unmeasured")                 \
-    X(leases_refused, "questions for leases from who goes by other voters, not answered")          \
+    X(leases_refused, "lease requests with other voters, not answered")                            \
     X(updates_waiting, "updates still being spread")                                               \
     X(members_alive, "members now alive or suspect, this one included")                            \
     X(members_failed, "members now failed")                                                        \
@@ -358,7 +362,7 @@ struct gossip_stats {
 
 void gossip_get_stats(const struct gossip *g, struct gossip_stats *stats);
 
-/* How far phi is right: of the silences that ended with an answer, on the edges that we watch,
+/* A calibration histogram of phi: of the silences that ended with an answer, on our ring edges,
  * counts[i] reached a phi of at least i / GOSSIP_CALIBRATION_BUCKETS_PER_PHI, and not of i + 1; the
  * last has all above it. A silence begins with each regular ping. If phi predicts well, a phi of x
  * or more was reached by one in 10^x. */
@@ -366,11 +370,11 @@ void gossip_get_stats(const struct gossip *g, struct gossip_stats *stats);
 #define GOSSIP_CALIBRATION_BUCKETS_PER_PHI 4
 void gossip_get_calibration(const struct gossip *g, uint32_t counts[GOSSIP_CALIBRATION_BUCKETS]);
 
-/* What this member knows about another and why: for `muster explain`. */
+/* What this member knows of another, and why: for `muster explain`. */
 #define GOSSIP_EXPLAIN_OBSERVERS_MAX 8
 struct gossip_explanation {
     struct gossip_member member;
-    bool watched;            /* we ping it as one of its observers; the next fields hold then */
+    bool watched;            /* this member pings it; the next fields hold then */
     double phi;              /* our evidence that it is gone, now */
     double loss;             /* measured loss on the way there and back, 0..1 */
     int64_t rtt_us;          /* smoothed round trip; -1 while unmeasured */
@@ -379,9 +383,9 @@ struct gossip_explanation {
     bool tcp_only;          /* it answers on streams, and not on datagrams */
     bool suspicion;         /* a suspicion runs here; the next three hold then */
     bool suspicion_ours;    /* raised here, from first-hand evidence */
-    unsigned confirmations; /* distinct accusers heard of */
+    unsigned confirmations; /* distinct observers known to suspect it */
     int64_t suspicion_left_us;
-    size_t observers_count; /* who watches it, by our view; borrowed as in gossip_member */
+    size_t observers_count; /* its observers, by our view; borrowed as in gossip_member */
     const struct gossip_profile *observers[GOSSIP_EXPLAIN_OBSERVERS_MAX];
 };
 
