@@ -1,4 +1,4 @@
-/* muster-sim: plays what a scenario says on a virtual network, and tells what came of it. */
+/* muster-sim: plays a scenario on a virtual network, and reports the result. */
 #include "cli/sim_print.h"
 
 #include <errno.h>
@@ -11,7 +11,7 @@ enum sim_exit { SIM_HOLDS = 0, SIM_BROKEN = 1, SIM_USAGE = 2, SIM_LOST = 3 };
 
 struct sim {
     uint64_t seed, runs;
-    uint64_t jobs, nodes; /* 0: as many as fit; as many as the scenario says */
+    uint64_t jobs, nodes; /* 0: as many as fit; the scenario's number */
     bool json;
     const char *path; /* "-": standard input */
 };
@@ -23,8 +23,8 @@ static const char help[] =
     "Plays a scenario on a virtual network with virtual time, once for each seed.\n"
     "\n"
     "  --seed N            the first seed (1): the same seed is the same run, byte for byte\n"
-    "  --runs N            so many runs, with consecutive seeds; the trace is of a single one\n"
-    "  --jobs N            so many runs at a time; else as cores and memory allow\n"
+    "  --runs N            N runs, with consecutive seeds; only a single run has a trace\n"
+    "  --jobs N            N runs at a time; else as cores and memory allow\n"
     "  --nodes N           in place of the scenario's own number\n"
     "  -o, --output text|json\n"
     "  -h, --help          show this\n"

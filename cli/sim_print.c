@@ -96,9 +96,9 @@ static void sim_json_run(struct json *json, const struct report *r)
     json_number(json, "formed_ms", (double)r->formed_us / 1000);
     for (size_t i = 0; i < report_names_count; i++)
         json_number(json, report_names[i].name, sim_print_number(r, i));
-    json_array_begin(json, "silences");
+    json_array_begin(json, "calibration");
     for (size_t i = 0; i < GOSSIP_CALIBRATION_BUCKETS; i++)
-        json_unsigned(json, NULL, r->silences[i]);
+        json_unsigned(json, NULL, r->calibration[i]);
     json_array_end(json);
     json_object_end(json);
 }

@@ -31,11 +31,11 @@ _Noreturn static void play_one(struct play *play, uint64_t seed, FILE *to, bool 
     fwrite(&report, sizeof report, 1, to);
     fwrite(report.crashes, sizeof *report.crashes, report.crashes_count, to);
     /* No clearing up: it takes long for many nodes, and the process ends. By exit, so that a leak
-     * detector has its look; standard output was flushed before the fork. */
+     * detector runs; standard output was flushed before the fork. */
     exit(fclose(to) == 0 ? 0 : 1);
 }
 
-/* In the child: it does not outlive who wants its report. */
+/* In the child: it does not outlive the parent that reads its report. */
 static void sim_runs_die_with(pid_t parent)
 {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -128,7 +128,7 @@ static bool sim_runs_needs_forming(const struct play *play, uint64_t first_seed,
            (index == 0 || play_cluster(play, seed) != play_cluster(play, seed - 1));
 }
 
-/* What the kernel can give without swapping; UINT64_MAX: it does not say. */
+/* The memory that the kernel can give without swapping; UINT64_MAX: not known. */
 static uint64_t sim_runs_available_bytes(void)
 {
     char line[128];
@@ -142,7 +142,7 @@ static uint64_t sim_runs_available_bytes(void)
     return 1024 * kib;
 }
 
-/* How many runs at one time, if that was not said: as the cores and the memory allow. */
+/* The number of runs at one time without --jobs: as the cores and the memory allow. */
 static size_t sim_runs_at_once(const struct play *play)
 {
     long cores = sysconf(_SC_NPROCESSORS_ONLN);

@@ -28,7 +28,7 @@ struct sim_runs {
 };
 
 /* Plays them all. play: fresh, from play_new. trace: called with each line of the trace of a single
- * run as it comes; NULL for none. False: a process could not be made, and errno says why. */
+ * run as it comes; NULL for none. False: a process could not be made, and errno has the reason. */
 bool sim_runs_play(struct sim_runs *runs, struct play *play,
                    void (*trace)(void *context, const char *line), void *context);
 void sim_runs_free(struct sim_runs *runs);
@@ -37,7 +37,7 @@ void sim_runs_free(struct sim_runs *runs);
 const struct report *sim_runs_broken(const struct sim_runs *runs);
 
 /* Of all crashes in all runs the p-th percentile (0..100) of one time, in milliseconds, nearest
- * rank; pick: which. -1: nobody noticed any crash. */
+ * rank; pick: which. -1: no member noticed any crash. */
 enum sim_time { SIM_FIRST, SIM_MEDIAN, SIM_P99, SIM_LAST, SIM_TIMES };
 double sim_runs_percentile(const struct sim_runs *runs, enum sim_time pick, double p);
 size_t sim_runs_crashes(const struct sim_runs *runs);

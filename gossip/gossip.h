@@ -69,9 +69,9 @@
  * there answers, by datagram and stream in turn, and gets the whole state. The dead are asked
  * again, each by a few members a second, for as long as they are remembered, so that a partition
  * merges by itself. A leaving member says so, stays a moment to be heard, and is `left`. Of two
- * hosts with one name or id the earlier start keeps it, and the later stops: not because it is asked
- * to, but after it has asked the earlier over a stream. The time that each has run decides who was
- * earlier: hosts' clocks differ.
+ * hosts with one name or id the earlier start keeps it, and the later stops: not because it is
+ * asked to, but after it has asked the earlier over a stream. The time that each has run decides
+ * who was earlier: hosts' clocks differ.
  *
  * TIMING. Everything follows from `detect`, in tuning.c; gossip/detector/DETECTOR.md has the model,
  * how the numbers were found, what each part is worth, and where it breaks. A crash is first missed

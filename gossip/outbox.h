@@ -1,4 +1,4 @@
-/* outbox: what the core has for its host: packets to send and events to tell, until drained. */
+/* outbox: packets to send and events, kept for the host until it drains them. */
 #ifndef GOSSIP_OUTBOX_H
 #define GOSSIP_OUTBOX_H
 

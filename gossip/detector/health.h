@@ -11,7 +11,7 @@ struct gossip;
 
 #define HEALTH_LATE_US 5000 /* lateness below this is every scheduler's grain */
 
-#define HEALTH_SENDERS 4 /* more senders than this need not be told apart */
+#define HEALTH_SENDERS 4 /* more senders than this need not be distinguished */
 
 struct health {
     int64_t degraded_until_us;

@@ -7,8 +7,8 @@
 #define PATIENCE_SPREADS 2.5
 #define LOSS_GAIN (1.0 / 32) /* remembers about the last 32 pings */
 
-/* Of a row of lost pings so many are counted: an outage is many pings but one event. A loss of 80 %
- * looks like 70 % for it, lower ones are little changed. */
+/* Of successive lost pings LOST_MAX are counted: an outage is many pings but one event. A loss of
+ * 80 % is measured as 70 %, lower ones are little changed. */
 enum { LOST_MAX = 4 };
 
 static double phi_rtt_us(const struct phi *phi)
@@ -52,7 +52,8 @@ void phi_sent(struct phi *phi, uint32_t seq, int64_t now_us)
 
 static void phi_measure_rtt(struct phi *phi, double sample_us)
 {
-    sample_us = fmax(sample_us, 1); /* an excused ping can seem to be answered before it was sent */
+    sample_us =
+        fmax(sample_us, 1); /* a compensated ping can seem to be answered before it was sent */
     if (phi->srtt_us <= 0) {
         phi->srtt_us = sample_us;
         phi->rttvar_us = sample_us / 2;

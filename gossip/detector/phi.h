@@ -12,7 +12,7 @@
 
 #define PHI_PINGS_MAX 8  /* unanswered pings that are kept; older ones fold into `folded` */
 #define PHI_MAX 100.0    /* of one ping */
-#define PHI_LOSS_MAX 0.8 /* a link that loses more says nothing, however long it is silent */
+#define PHI_LOSS_MAX 0.8 /* a link that loses more proves nothing, however long it is silent */
 
 struct phi_ping {
     uint32_t seq;
@@ -47,7 +47,8 @@ double phi_at(const struct phi *phi, int64_t now_us);
 /* How long to wait before an answer counts as late (S falls below about 0.08). */
 int64_t phi_patience_us(const struct phi *phi);
 
-/* Time that this host slept is nobody's silence: the pings out now were sent that much later. */
+/* A stall of this host is no silence of the subject: the pings out now count as sent that much
+ * later. */
 void phi_compensate(struct phi *phi, int64_t stall_us);
 
 #endif

@@ -59,7 +59,7 @@ static void probe_ping(struct gossip *g, struct edge *e)
 static int64_t probe_period_us(struct gossip *g)
 {
     int64_t period = core_ms(g->timing.ping_period_ms);
-    /* A tenth either way, so that members who started together drift apart. */
+    /* A tenth either way, so that members that started together drift apart. */
     return period * 9 / 10 + rng_below(&g->rng, (uint32_t)(period / 5) + 1);
 }
 
@@ -135,7 +135,7 @@ enum probe_outcome probe_step(struct gossip *g, struct edge *e)
     return PROBE_QUIET;
 }
 
-/* Notes by which path the subject answers, and tells when that changes. */
+/* Notes the path by which the subject answers; a change is an event. */
 static void probe_note_path(struct gossip *g, struct edge *e, enum gossip_via via)
 {
     bool was_stream_only = edge_is_stream_only(e);
@@ -299,7 +299,8 @@ void probe_view_changed(struct gossip *g, uint32_t slot)
 }
 
 /* The next slot of a walk that visits every slot once, in an order that is different each time: a
- * random start and a random odd step, the table's capacity being a power of two. */
+ * random start and a random step without a factor of two, the table's capacity being a power of
+ * two. */
 static uint32_t probe_sweep_next(struct gossip *g)
 {
     struct probe *p = &g->probe;

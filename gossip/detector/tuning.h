@@ -39,11 +39,10 @@
     X(ping_share, 0.45, 0.05, 5, REAL, "a ring edge is pinged once in this time")                  \
     X(sweep_share, 2.0 / 3, 0.05, 50, REAL, "one more ping, round-robin over everybody")           \
     X(reping_share, 1.0 / 30, 0.005, 1, REAL, "between pings while an answer is missing")          \
-    X(suspicion_max_share, 0.6, 0.05, 20, REAL, "a suspect's time to refute, nobody confirming")   \
+    X(suspicion_max_share, 0.6, 0.05, 20, REAL, "a suspect's time to refute, none confirming")     \
     X(suspicion_min_share, 0.3, 0.05, 20, REAL, "... everybody confirming")                        \
     X(repings, 8, 0, 100, WHOLE, "fast ones; then each waits twice as long as the last")           \
-    X(repings_alone, 64, 0, 100, WHOLE,                                                            \
-      "where nobody else can confirm, and all evidence is our own")                                \
+    X(repings_alone, 64, 0, 100, WHOLE, "where no other observer can confirm")                     \
     X(random_probes, 4, 0, 100, WHOLE,                                                             \
       "for each member declared failed: failures seldom come alone")                               \
     X(belief_doublings, 2, 0, 16, WHOLE, "of the time that a refutation is believed")              \

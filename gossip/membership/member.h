@@ -1,4 +1,5 @@
-/* member: the member table, and the one rule that says which of two facts about a member wins. */
+/* member: the member table, and the one rule that decides which of two facts about a member wins.
+ */
 #ifndef GOSSIP_MEMBER_H
 #define GOSSIP_MEMBER_H
 

@@ -1,5 +1,4 @@
-/* profile: what a member says of itself (id, name, address, tags), checked and shared by reference.
- */
+/* profile: a member's own data (id, name, address, tags), checked and shared by reference. */
 #ifndef GOSSIP_PROFILE_H
 #define GOSSIP_PROFILE_H
 
@@ -8,10 +7,10 @@
 /* A copy of `from`, strings included, held once. NULL: out of memory. */
 const struct gossip_profile *profile_new(const struct gossip_profile *from);
 
-/* Holds a profile so many times more. */
+/* Holds a profile `times` times more. */
 void profile_hold_often(const struct gossip_profile *profile, unsigned times);
 
-/* GOSSIP_OK, NAME, TAGS or ADDRESS: may a member say this of itself? */
+/* GOSSIP_OK, NAME, TAGS or ADDRESS: may a member publish this of itself? */
 enum gossip_error profile_check(const struct gossip_profile *profile);
 
 /* True if the encoded tags are as gossip_tags_set would have made them. */

@@ -14,8 +14,8 @@ struct draw_groups {
 void draw_groups_init(struct draw_groups *groups, const struct scenario *scenario, struct rng *rng);
 void draw_groups_free(struct draw_groups *groups);
 
-/* The nodes of a list. eligible: who may be drawn for `any`, NULL: all. rest: who `rest` is, NULL:
- * nobody. The caller's to free. */
+/* The nodes of a list. eligible: the nodes that may be drawn for `any`, NULL: all. rest: the nodes
+ * of `rest`, NULL: none. The caller's to free. */
 struct node_set draw(const struct draw_groups *groups, const struct pick_list *list,
                      struct rng *rng, const struct node_set *eligible, const struct node_set *rest);
 

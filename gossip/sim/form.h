@@ -9,8 +9,8 @@
  * gossip_new left them, `count` of them. */
 void form(struct gossip **cores, uint32_t count);
 
-/* What so many cores take once they know each other: mostly their tables, which grow with the
- * square of their number. */
+/* The memory that `count` cores take once they know each other: mostly their tables, which grow
+ * with the square of their number. */
 uint64_t form_bytes(uint32_t count);
 
 /* From here on the core's random choices follow from `seed`. */

@@ -109,7 +109,7 @@ static const char *invariant_check_memory(const struct gossip *g)
 const char *invariant_limits(const struct gossip *g, const struct net_burst *b)
 {
     const struct outbox *o = &g->outbox;
-    uint32_t slots = g->members.used; /* of those that were forgotten in this step, too */
+    uint32_t slots = g->members.used; /* of members that were forgotten in this step, too */
     HOLDS(b->datagram_bytes_most <= GOSSIP_PACKET_BYTES_MAX);
     HOLDS(b->frame_bytes_most <= GOSSIP_FRAME_BYTES_MAX);
     HOLDS(b->packets <= INVARIANT_PACKETS_MAX(slots));
@@ -191,7 +191,7 @@ static const char *invariant_compare(struct past_slot *was, const struct member 
     if (!higher && (is.generation != old.generation || is.incarnation != old.incarnation))
         return "an incarnation never falls";
     if (is.live && !old.live && !higher)
-        return "nobody who is dead lives again without a higher incarnation";
+        return "no dead member lives again without a higher incarnation";
     return NULL;
 }
 

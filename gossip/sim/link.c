@@ -84,7 +84,7 @@ void links_cut_pair(struct links *l, uint32_t from, uint32_t to, bool cut)
         l->cut_pairs[(size_t)from * l->nodes + to] = cut;
 }
 
-/* The latest rule between the two that says something of the property; NULL: none does. */
+/* The latest rule between the two about the property; NULL: there is none. */
 static const struct link_conditions *link_find(const struct links *l, uint32_t from, uint32_t to,
                                                enum link_property property)
 {

@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* A local network, where nothing else is said. */
+/* A local network, the default. */
 enum { LINK_DELAY_US_USUAL = 100, LINK_JITTER_US_USUAL = 300 };
 
 /* What a link does to packets. Only what is set counts. */
@@ -47,7 +47,7 @@ uint32_t links_add(struct links *links, const struct node_set *from, const struc
                    const struct link_conditions *conditions);
 void links_remove(struct links *links, uint32_t rule);
 
-/* Cuts or mends one direction between two nodes, whatever the rules say. */
+/* Cuts or mends one direction between two nodes, whatever the rules are. */
 void links_cut_pair(struct links *links, uint32_t from, uint32_t to, bool cut);
 
 /* True if nothing passes. */

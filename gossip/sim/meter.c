@@ -7,13 +7,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* told_us: no time. */
+/* noticed_us: no time. */
 enum { NOT_YET = -1, NOT_ASKED = -2 };
 
-/* A crash that goes on: when each node told of it. */
+/* A crash that goes on, and the time at which each node published it. */
 struct watched_crash {
     struct report_crash crash;
-    int64_t *told_us;
+    int64_t *noticed_us;
     bool leaving; /* when it crashed, so that LEFT is as true as FAILED */
     bool over;
 };
@@ -69,7 +69,7 @@ void meter_free(struct meter *m)
     for (uint32_t i = 0; i < m->nodes; i++)
         free(m->shown[i]);
     for (size_t i = 0; i < m->crashes_count; i++)
-        free(m->crashes[i].told_us);
+        free(m->crashes[i].noticed_us);
     node_set_free(&m->troubled);
     free(m->started_us);
     free(m->crash_of);
@@ -95,14 +95,14 @@ void meter_crashes(struct meter *m, uint32_t node)
     m->crash_of[node] = (uint32_t)m->crashes_count++;
     *w = (struct watched_crash){.crash = {.node = node, .at_us = net_now_us(m->net)}};
     w->leaving = net_status(m->net, node, node) != GOSSIP_ALIVE;
-    w->told_us = meter_zeroed(m->nodes, sizeof *w->told_us);
+    w->noticed_us = meter_zeroed(m->nodes, sizeof *w->noticed_us);
     for (uint32_t i = 0; i < m->nodes; i++)
-        w->told_us[i] = i != node && net_core(m->net, i) && net_counts_on(m->net, i, node)
-                            ? NOT_YET
-                            : NOT_ASKED;
+        w->noticed_us[i] = i != node && net_core(m->net, i) && net_counts_on(m->net, i, node)
+                               ? NOT_YET
+                               : NOT_ASKED;
 }
 
-/* Of those who have run all the time, and had something to learn: what they told while it went on.
+/* Of nodes that ran all the time, and had something to learn: the events that they published.
  */
 static void meter_end_crash(struct meter *m, struct watched_crash *w)
 {
@@ -111,14 +111,14 @@ static void meter_end_crash(struct meter *m, struct watched_crash *w)
         return;
     w->over = true;
     for (uint32_t i = 0; i < m->nodes; i++) {
-        if (!net_core(m->net, i) || w->told_us[i] == NOT_ASKED || m->started_us[i] > c->at_us)
+        if (!net_core(m->net, i) || w->noticed_us[i] == NOT_ASKED || m->started_us[i] > c->at_us)
             continue;
         c->survivors++;
-        if (w->told_us[i] >= 0)
-            w->told_us[c->noticed++] = w->told_us[i] - c->at_us;
+        if (w->noticed_us[i] >= 0)
+            w->noticed_us[c->noticed++] = w->noticed_us[i] - c->at_us;
     }
-    qsort(w->told_us, c->noticed, sizeof *w->told_us, report_compare_us);
-    const int64_t *t = w->told_us;
+    qsort(w->noticed_us, c->noticed, sizeof *w->noticed_us, report_compare_us);
+    const int64_t *t = w->noticed_us;
     uint32_t n = c->noticed;
     c->first_us = n ? t[0] : -1;
     c->median_us = n ? t[(n - 1) / 2] : -1;
@@ -142,12 +142,12 @@ void meter_agreed(struct meter *m, int64_t took_us)
     m->numbers.agreed_ms = fmax(m->numbers.agreed_ms, (double)took_us / 1000);
 }
 
-static void meter_troubled_event(struct meter *m, const struct net_told *t)
+static void meter_troubled_event(struct meter *m, const struct net_event *t)
 {
     /* One that is cut off itself may well see others come and go. */
-    if (node_set_has(&m->troubled, t->teller))
+    if (node_set_has(&m->troubled, t->observer))
         return;
-    uint8_t *shown = &m->shown[t->subject][t->teller];
+    uint8_t *shown = &m->shown[t->subject][t->observer];
     if (*shown < UINT8_MAX)
         ++*shown;
     m->numbers.shown_most = fmax(m->numbers.shown_most, *shown);
@@ -157,28 +157,28 @@ static void meter_troubled_event(struct meter *m, const struct net_told *t)
         m->numbers.troubled_unreachable++;
 }
 
-static void meter_faultless_event(struct meter *m, const struct net_told *t)
+static void meter_faultless_event(struct meter *m, const struct net_event *t)
 {
     if (t->kind == GOSSIP_EVENT_UNREACHABLE)
         m->numbers.false_unreachable++;
-    else if (node_set_has(&m->troubled, t->teller))
+    else if (node_set_has(&m->troubled, t->observer))
         m->numbers.false_failures_by_troubled++;
     else
         m->numbers.false_failures++;
 }
 
-/* Somebody tells of a node that does not run. */
-static void meter_dead_event(struct meter *m, const struct net_told *t)
+/* An event about a node that does not run. */
+static void meter_dead_event(struct meter *m, const struct net_event *t)
 {
     if (m->crash_of[t->subject] == NET_NOBODY)
         return;
     struct watched_crash *w = &m->crashes[m->crash_of[t->subject]];
     bool knows = t->kind == GOSSIP_EVENT_FAILED || (w->leaving && t->kind == GOSSIP_EVENT_LEAVE);
-    if (knows && w->told_us[t->teller] == NOT_YET)
-        w->told_us[t->teller] = t->at_us;
+    if (knows && w->noticed_us[t->observer] == NOT_YET)
+        w->noticed_us[t->observer] = t->at_us;
 }
 
-void meter_told(struct meter *m, const struct net_told *t)
+void meter_event(struct meter *m, const struct net_event *t)
 {
     if (t->subject == NET_NOBODY)
         return;
@@ -235,7 +235,7 @@ static void meter_add_calibration(const struct meter *m, uint32_t node, struct r
         return;
     gossip_get_calibration(net_core(m->net, node), counts);
     for (size_t i = 0; i < GOSSIP_CALIBRATION_BUCKETS; i++)
-        r->silences[i] += counts[i];
+        r->calibration[i] += counts[i];
 }
 
 void meter_report(struct meter *m, struct report *report)

@@ -1,4 +1,4 @@
-/* meter: follows a run and counts what its report will say. */
+/* meter: follows a run and counts the numbers of its report. */
 #ifndef GOSSIP_SIM_METER_H
 #define GOSSIP_SIM_METER_H
 
@@ -19,8 +19,8 @@ void meter_crashes(struct meter *m, uint32_t node);
 void meter_started(struct meter *m, uint32_t node);
 void meter_agreed(struct meter *m, int64_t took_us);
 
-/* One event that a node told. */
-void meter_told(struct meter *m, const struct net_told *told);
+/* One event that a node published. */
+void meter_event(struct meter *m, const struct net_event *told);
 
 /* Fills in the numbers and the crashes. */
 void meter_report(struct meter *m, struct report *report);

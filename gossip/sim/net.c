@@ -35,11 +35,11 @@ struct net {
     struct queue queue;
     struct happening *waiting; /* for paused nodes, in order */
     size_t waiting_count, waiting_capacity;
-    struct told told;
+    struct history history;
     struct net_burst burst;
 };
 
-/* A node's clock begins with the net's, and goes wrong by so many millionths. */
+/* A node's clock begins with the net's, and drifts by its rate in millionths. */
 static int64_t net_local_us(const struct net *net, uint32_t node)
 {
     int64_t ppm = net->nodes[node].ppm;
@@ -111,7 +111,7 @@ void net_free(struct net *net)
     links_free(net->links);
     free(net->waiting);
     free(net->nodes);
-    told_free(&net->told);
+    history_free(&net->history);
     free(net);
 }
 
@@ -196,7 +196,7 @@ static void net_transmit(struct net *net, uint32_t from, const struct gossip_pac
         net_deliver(net, from, to, packet, links_delay_us(net->links, &net->rng, from, to));
 }
 
-/* The name says who it is, unless names or ids were mixed up on purpose. */
+/* The name identifies the node, unless names or ids were mixed up on purpose. */
 static uint32_t net_node_of(const struct net *net, const struct gossip_profile *profile)
 {
     if (!profile)
@@ -222,14 +222,14 @@ static void net_note_packet(struct net_burst *b, const struct gossip_packet *pac
 static void net_note_event(struct net *net, uint32_t node, const struct gossip_event *event)
 {
     const struct gossip_profile *profile = event->member.profile;
-    const struct net_told told = {
+    const struct net_event published = {
         .at_us = net->now_us,
-        .teller = node,
+        .observer = node,
         .subject = net_node_of(net, profile),
         .named = profile ? (uint32_t)strtoul(profile->name + 1, NULL, 10) : NET_NOBODY,
         .kind = event->kind,
     };
-    told_add(&net->told, &told);
+    history_add(&net->history, &published);
 }
 
 /* The core is woken at that time, or at its next deadline if that is later. */
@@ -247,7 +247,7 @@ static void net_wake(struct net *net, uint32_t node, int64_t at_us)
         n->timer = queue_push(&net->queue, (struct happening){.at_us = deadline_us, .node = node});
 }
 
-/* Everything a core has to say goes out, and its next deadline is noted. */
+/* All packets and events of a core go out, and its next deadline is noted. */
 void net_settle(struct net *net, uint32_t node)
 {
     struct node *n = &net->nodes[node];
@@ -346,7 +346,7 @@ bool net_is_paused(const struct net *net, uint32_t node)
     return net->nodes[node].paused;
 }
 
-/* What waited is served first, then the clock is looked at: as a host does that drains its sockets
+/* What waited is served first, then the clock is read: as a host does that drains its sockets
  * before it ticks. */
 void net_resume(struct net *net, uint32_t node)
 {
@@ -388,7 +388,7 @@ static void net_hold_packet(struct net *net, const struct happening *h)
     struct node *n = &net->nodes[h->node];
     bool datagram = h->from.via == GOSSIP_DATAGRAM;
     if (!h->bytes) {
-        n->timer_us = INT64_MAX; /* looked at anew when it goes on */
+        n->timer_us = INT64_MAX; /* computed anew when it goes on */
         return;
     }
     if (datagram && ++n->backlog > BACKLOG_MAX) {
@@ -399,7 +399,7 @@ static void net_hold_packet(struct net *net, const struct happening *h)
     net->waiting[net->waiting_count++] = *h;
 }
 
-/* A stream dies with the one who sent on it; a deadline counts only as the latest of its node. */
+/* A stream dies with its sender; a deadline counts only as the latest of its node. */
 static bool net_is_void(const struct net *net, const struct happening *h)
 {
     const struct node *n = &net->nodes[h->node];
@@ -465,15 +465,15 @@ const struct net_burst *net_burst(const struct net *net)
     return &net->burst;
 }
 
-const struct net_told *net_told(const struct net *net, size_t *count)
+const struct net_event *net_history(const struct net *net, size_t *count)
 {
-    *count = net->told.count;
-    return net->told.all;
+    *count = net->history.count;
+    return net->history.all;
 }
 
-void net_forget_told(struct net *net)
+void net_clear_history(struct net *net)
 {
-    net->told.count = 0;
+    net->history.count = 0;
 }
 
 struct net_traffic net_sent(const struct net *net, uint32_t node)

@@ -4,8 +4,8 @@
 #define GOSSIP_SIM_NET_H
 
 #include "gossip/gossip.h"
+#include "gossip/sim/history.h"
 #include "gossip/sim/link.h"
-#include "gossip/sim/told.h"
 
 #define NET_NODES_MAX 16000
 #define NET_NOBODY UINT32_MAX
@@ -15,7 +15,7 @@ struct net_config {
     uint32_t detect_ms;
     uint64_t seed;
     const struct gossip_tuning *tuning; /* borrowed while the net lives; NULL: the defaults */
-    /* Of every link at first; links_add on net_links says more. */
+    /* Of every link at first; links_add on net_links adds rules. */
     int64_t delay_us, jitter_us; /* one way: delay + uniform 0..jitter */
     double duplicates;           /* of datagrams, 0..1 */
 };
@@ -49,7 +49,8 @@ void net_resume(struct net *net, uint32_t node);
 bool net_is_paused(const struct net *net, uint32_t node);
 void net_leave(struct net *net, uint32_t node);
 
-/* Who a node is for others; to be changed only while it does not run, but for what is blocked. */
+/* The identity of a node for others; to be changed only while it does not run, but for what is
+ * blocked. */
 struct net_host {
     uint8_t id[GOSSIP_ID_BYTES];
     struct gossip_addr addr;
@@ -73,17 +74,17 @@ int64_t net_now_us(const struct net *net);
 struct gossip *net_core(const struct net *net, uint32_t node);
 void net_settle(struct net *net, uint32_t node);
 
-/* What a core had to say when it was settled last. */
+/* The output of a core when it was settled last. */
 struct net_burst {
     uint32_t packets, events;
     size_t datagram_bytes_most, frame_bytes_most; /* of one */
 };
 const struct net_burst *net_burst(const struct net *net); /* borrowed until the next is settled */
 
-/* What the cores have told, all of it since the last net_forget_told; borrowed until time passes.
+/* The events of all cores since the last net_clear_history; borrowed until time passes.
  */
-const struct net_told *net_told(const struct net *net, size_t *count);
-void net_forget_told(struct net *net);
+const struct net_event *net_history(const struct net *net, size_t *count);
+void net_clear_history(struct net *net);
 
 /* What a node has sent since its start and the net's. */
 struct net_traffic {

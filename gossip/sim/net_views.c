@@ -9,8 +9,8 @@ static bool views_is_alive(const struct gossip *g, uint64_t key)
     return slot != MEMBER_NONE && g->members.slots[slot].status == GOSSIP_ALIVE;
 }
 
-/* The hash of a view says all of it but who is suspect or leaving, and those are counted; so that
- * of all views one need be read. */
+/* The hash of a view covers all of it but suspect and leaving members, and those are counted; so
+ * that of all views one need be read. */
 bool net_agrees(const struct net *net)
 {
     const struct gossip *first = NULL;

@@ -5,16 +5,16 @@
 #include "gossip/sim/net.h"
 
 /* Does every running node see exactly the running nodes as alive, and do all hold the same of
- * each: its incarnation, and whether it is partly unreachable? */
+ * each: its incarnation, and whether it is unreachable? */
 bool net_agrees(const struct net *net);
 
 /* What `node` holds of `subject`; -1 if it does not know it. */
 int net_status(const struct net *net, uint32_t node, uint32_t subject);
 /* Does it hold it for a member, alive, suspect or leaving? */
 bool net_counts_on(const struct net *net, uint32_t node, uint32_t subject);
-/* True if it holds it for anything but alive and well: suspect, partly unreachable, dead. */
+/* True if it holds it for anything but alive and well: suspect, unreachable, dead. */
 bool net_doubts(const struct net *net, uint32_t node, uint32_t subject);
-/* How many the running node holds for partly unreachable, itself perhaps among them. */
+/* The number of members that the running node holds as unreachable, itself perhaps among them. */
 uint32_t net_unreachable(const struct net *net, uint32_t node);
 
 #endif

@@ -15,7 +15,7 @@ enum {
     FORM_US_MAX = 120000000, /* a cluster that gathers has so long */
     WARM_DETECTS = 2,        /* times detect, in which edges are measured before anything happens */
     AGREE_LOOK_US = 10000,   /* how exactly an agreement is timed */
-    CHECK_STEPS = 1000,      /* between thorough looks at the core that was served */
+    CHECK_STEPS = 1000,      /* between thorough checks of the core that was served */
     NODES_SHOWN = 8,         /* in a line of the trace */
 };
 
@@ -48,7 +48,7 @@ struct play {
     struct awaited *awaited; /* in the order of their beginning */
     size_t awaited_count, awaited_capacity;
     int64_t look_us; /* whether they have come; INT64_MAX: none is awaited */
-    size_t told_read;
+    size_t events_read;
 };
 
 static bool play_is_of_all(const struct node_setting *setting)
@@ -280,7 +280,7 @@ bool play_begin(struct play *p, uint64_t seed, struct report *report)
         return false;
     }
     net_run_ms(p->net, WARM_DETECTS * play_detect_ms(s));
-    net_forget_told(p->net);
+    net_clear_history(p->net);
     meter_begin(p->stage.meter);
     p->begin_us = net_now_us(p->net);
     p->end_us = p->begin_us + s->run_us;
@@ -383,7 +383,7 @@ static void play_act(struct play *p, struct pending *due, char *line)
     }
 }
 
-/* The first that is broken is told. */
+/* Only the first broken invariant is reported. */
 __attribute__((format(printf, 2, 3))) static void set_broken(struct play *p, const char *format,
                                                              ...)
 {
@@ -431,7 +431,7 @@ static bool play_look(struct play *p, char *line)
         if (agreed)
             meter_agreed(p->stage.meter, now_us - a.from_us);
         else
-            set_broken(p, "line %d: not all who run agree after %.2f s", a.line,
+            set_broken(p, "line %d: not all nodes that run agree after %.2f s", a.line,
                        (double)(now_us - a.from_us) / 1e6);
         put_line(p, line, "-- %s after %.2f s (line %d)", agreed ? "agreed" : "not agreed",
                  (double)(now_us - a.from_us) / 1e6, a.line);
@@ -441,22 +441,22 @@ static bool play_look(struct play *p, char *line)
     return false;
 }
 
-/* The next event that was told, if one was. */
+/* The next event, if there is one. */
 static bool play_tell(struct play *p, char *line)
 {
     size_t count;
-    const struct net_told *told = net_told(p->net, &count);
-    if (p->told_read == count) {
-        net_forget_told(p->net);
-        p->told_read = 0;
+    const struct net_event *events = net_history(p->net, &count);
+    if (p->events_read == count) {
+        net_clear_history(p->net);
+        p->events_read = 0;
         return false;
     }
-    const struct net_told *t = &told[p->told_read++];
-    meter_told(p->stage.meter, t);
+    const struct net_event *t = &events[p->events_read++];
+    meter_event(p->stage.meter, t);
     if (t->named == NET_NOBODY)
-        put_line(p, line, "n%u %s", t->teller, told_kind_text(t->kind));
+        put_line(p, line, "n%u %s", t->observer, history_kind_text(t->kind));
     else
-        put_line(p, line, "n%u %s n%u", t->teller, told_kind_text(t->kind), t->named);
+        put_line(p, line, "n%u %s n%u", t->observer, history_kind_text(t->kind), t->named);
     return true;
 }
 

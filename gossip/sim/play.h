@@ -15,7 +15,7 @@ struct play;
 #define PLAY_LARGE_NODES 2048
 #define PLAY_LARGE_SEEDS 16
 
-/* scenario: borrowed while the play lives. NULL: *error says what in it is impossible. */
+/* scenario: borrowed while the play lives. NULL: *error names what is impossible in it. */
 struct play *play_new(const struct scenario *scenario, struct scenario_error *error);
 void play_free(struct play *play);
 
@@ -31,12 +31,12 @@ void play_form(struct play *play, uint64_t seed);
 uint64_t play_own_bytes(const struct play *play);
 uint64_t play_shared_bytes(const struct play *play);
 
-/* Begins the one run that this play is for. False: report->broken says why the cluster did not
- * form. report: filled as it goes; the caller's, zeroed first. */
+/* Begins the one run that this play is for. False: report->broken has the reason why the cluster
+ * did not form. report: filled as it goes; the caller's, zeroed first. */
 bool play_begin(struct play *play, uint64_t seed, struct report *report);
 
-/* Goes on until something is to be told: a line of the trace, without its end, in `line`. False: it
- * is over, and the report is complete. */
+/* Goes on until there is a line to print: a line of the trace, without its end, in `line`. False:
+ * it is over, and the report is complete. */
 bool play_next(struct play *play, char line[PLAY_LINE_BYTES]);
 
 #endif

@@ -1,31 +1,30 @@
-/* report: what one run of a scenario has shown. */
+/* report: the numbers of one run of a scenario. */
 #ifndef GOSSIP_SIM_REPORT_H
 #define GOSSIP_SIM_REPORT_H
 
 #include "gossip/gossip.h"
 
-/* One crash, and when those who survived it learned of it; times in microseconds after it. */
+/* One crash, and the times at which the survivors learned of it; times in microseconds after it. */
 struct report_crash {
     uint32_t node;
     int64_t at_us;
-    uint32_t survivors; /* who runs from before it to its end, and counted on the node till then */
-    uint32_t noticed;   /* of these: who told FAILED, or that it left if it was leaving then */
-    int64_t first_us, median_us, p99_us, last_us; /* of those; -1: nobody */
+    uint32_t
+        survivors;    /* that run from before it to its end, and held the node as live until then */
+    uint32_t noticed; /* of these: published FAILED, or LEAVE if it was leaving then */
+    int64_t first_us, median_us, p99_us, last_us; /* of those; -1: none */
 };
 
 /* A member is in trouble once it was crashed, paused, cut off, or given links of its own; the
- * others have no fault, and nothing bad may be said of them. X(name, meaning) */
+ * others have no fault: any suspicion of them is false. X(name, meaning) */
 #define REPORT_NUMBERS(X)                                                                          \
-    X(false_failures, "members without fault called failed, by members without fault")             \
+    X(false_failures, "members without fault declared failed, by members without fault")           \
     X(false_failures_by_troubled, "... by members in trouble")                                     \
-    X(false_unreachable, "members without fault called partly unreachable")                        \
+    X(false_unreachable, "members without fault marked unreachable")                               \
     X(false_suspicions, "members without fault suspected")                                         \
-    X(troubled_failures, "members in trouble, running, called failed by members without fault")    \
-    X(troubled_unreachable, "... called partly unreachable by them")                               \
-    X(troubled_unnoticed,                                                                          \
-      "members in trouble, running, and at the end neither, in no member's eyes")                  \
-    X(unreachable_at_end,                                                                          \
-      "marks of partly unreachable left at the end, in the views of all who run")                  \
+    X(troubled_failures, "members in trouble, running, declared failed by members without fault")  \
+    X(troubled_unreachable, "... marked unreachable by them")                                      \
+    X(troubled_unnoticed, "members in trouble, running, and at the end neither, in every view")    \
+    X(unreachable_at_end, "marks of unreachable left at the end, in the views of all that run")    \
     X(shown_most, "times one member was shown failed or unreachable to one other, at the most")    \
     X(missed, "survivors that never learned of a crash")                                           \
     X(last_ms, "the longest that a crash took to be known to all")                                 \
@@ -44,7 +43,7 @@ struct report {
     int64_t formed_us; /* until all knew each other */
     REPORT_NUMBERS(REPORT_FIELD)
     char broken[256]; /* the invariant that did not hold; "": all did */
-    uint64_t silences[GOSSIP_CALIBRATION_BUCKETS]; /* of all nodes that run at the end,
+    uint64_t calibration[GOSSIP_CALIBRATION_BUCKETS]; /* of all nodes that run at the end,
                                                       gossip_get_calibration */
     size_t crashes_count;
     struct report_crash *crashes; /* owned */

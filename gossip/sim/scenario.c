@@ -9,20 +9,20 @@
 #include <string.h>
 
 #define COUNT(array) (sizeof(array) / sizeof(array)[0])
-#define EVERY_US_MIN 1000 /* each time costs a look at many nodes */
+#define EVERY_US_MIN 1000 /* each time costs a pass over many nodes */
 
-/* What holds if the text does not say it. */
+/* Defaults. */
 enum { NODES_DEFAULT = 32, RUN_US_DEFAULT = 60000000 };
 
 struct parser {
     struct words words;                   /* the line at hand */
     bool rest;                            /* may stand further on in that line */
     bool nodes_given;                     /* the text's number does not count */
-    int nodes_line, start_line, run_line; /* where they were said; 0: not yet */
+    int nodes_line, start_line, run_line; /* where they stand; 0: nowhere yet */
     struct scenario *scenario;            /* what was read so far */
 };
 
-/* Others are judged by what some statements say, wherever in the text they stand. */
+/* Some statements decide how others are judged, wherever in the text they stand. */
 enum pass { PASS_MEASURES, PASS_OTHERS };
 
 struct statement {
@@ -47,7 +47,7 @@ static bool scenario_is_keyword(const char *name);
 
 /* ---- what is common to statements ---- */
 
-/* Room for one more. Arrays double, so that a count says how much is there. */
+/* Room for one more. Arrays double, so that a count implies the capacity. */
 static void *scenario_grow(void *all, size_t count, size_t bytes)
 {
     if ((count & (count - 1)) != 0)
@@ -68,7 +68,7 @@ static bool scenario_has_room(struct words *w, size_t count, size_t most)
 static bool scenario_once(struct words *w, int *line)
 {
     if (*line)
-        return words_refuse(w, w->words[0], "was said on line %d already; once is all", *line);
+        return words_refuse(w, w->words[0], "stands on line %d already; once is all", *line);
     *line = w->line;
     return true;
 }
@@ -203,7 +203,7 @@ static struct node_set scenario_named_on(const struct scenario *s, const struct 
     return all;
 }
 
-/* Is nobody on the last side who is on one before? */
+/* True if no node of the last side is on one before. */
 static bool scenario_is_apart(struct parser *p, const struct pick_list *sides, unsigned count)
 {
     struct node_set before = scenario_named_on(p->scenario, sides, count - 1);
@@ -411,7 +411,7 @@ static bool scenario_read_named(struct words *w, struct named_number **all, size
         return false;
     for (size_t i = 0; i < *count; i++)
         if (strcmp((*all)[i].name, named.name) == 0)
-            return words_refuse(w, named.name, "was said on line %d already; once is all",
+            return words_refuse(w, named.name, "stands on line %d already; once is all",
                                 (*all)[i].line);
     if (!scenario_has_room(w, *count, SCENARIO_STATEMENTS_MAX))
         return false;

@@ -13,11 +13,11 @@
  *
  * Before anything happens (nodes, start and run at most once, and so a tune or limit of one name; a
  * group before it is used):
- *     nodes COUNT                  n0, n1, ...; 32 if it is not said. muster-sim --nodes overrides
+ *     nodes COUNT                  n0, n1, ...; default 32. muster-sim --nodes overrides
  *     start formed | joining       all know each other (the default), or all dial n0 and gather.
- *                                  Who is who on the rings is drawn for each seed; formed
+ *                                  Places on the rings are drawn for each seed; formed
  *                                  clusters of 2048 nodes and more draw it once for 16 seeds
- *     detect TIME [NODES]          "1.5s" if it is not said; of some nodes only: a mixed cluster
+ *     detect TIME [NODES]          default "1.5s"; of some nodes only: a mixed cluster
  *     clock NODES PPM              their clocks' rate error: +200ppm, -5000ppm
  *     tune NAME NUMBER             one of the detector's parameters (gossip/detector/tuning.h); of
  *                                  switches, and of what is counted, whole numbers only
@@ -28,14 +28,14 @@
  *                                  duplicate SHARE, reorder SHARE TIME (held back for that long).
  *                                  Where links are given twice, the later counts, property by
  *                                  property.
- *     run TIME                     how long it lasts; 60 s if it is not said
+ *     run TIME                     duration; default 60 s
  *     limit NAME NUMBER            a broken invariant, if exceeded in any run (report.h)
  *
  * What happens, `at TIME ACTION` or `every TIME [from TIME] [until TIME] ACTION`; times count from
  * the moment when all know each other. Without `from`, it is first after `every` TIME. It must
  * happen once at least before the run ends, and an `agree` must end before that too. At one time,
  * what was `for` some time is undone first; then all else happens, both in the order of the text:
- *     crash NODES [for TIME]       gone without a word; after TIME it is started again. Who starts
+ *     crash NODES [for TIME]       crashes; after TIME it is started again, and
  *                                  dials 32 others that run, or all if there are fewer
  *     restart NODES                crash, if it runs, and start at once
  *     leave NODES                  in good order
@@ -47,7 +47,7 @@
  *     link FROM -> TO PROPERTY... [for TIME]
  *     agree within TIME            an invariant: by then every node that runs sees exactly the
  *                                  nodes that run as alive, and all hold the same of each: its
- *                                  incarnation, and whether it is partly unreachable. Several
+ *                                  incarnation, and whether it is unreachable. Several
  *                                  may be awaited at a time; of those that repeat, one that could
  *                                  end after the run is not asked any more
  *
@@ -185,7 +185,7 @@ struct scenario_error {
 };
 
 /* Reads a scenario. text: ends with NUL, not changed. nodes: overrides the text's number; 0: does
- * not. NULL: *error says where and why. Freed with scenario_free. Names of tunings and limits are
+ * not. NULL: *error has place and reason. Freed with scenario_free. Names of tunings and limits are
  * not judged here, and neither is whether `detect` is possible on these links: play.h does. */
 struct scenario *scenario_parse(const char *text, uint32_t nodes, struct scenario_error *error);
 void scenario_free(struct scenario *scenario);

@@ -37,7 +37,7 @@ static void stage_note_cut(struct stage *st, uint32_t rule)
     st->cuts[st->cuts_count++] = rule;
 }
 
-/* Whoever is named, and is not everybody, is in trouble. */
+/* Nodes that are named, unless that is all of them, are in trouble. */
 static void stage_trouble(struct stage *st, const struct node_set *set)
 {
     for (uint32_t node = 0; set->count < set->nodes && node < set->nodes; node++)
@@ -45,7 +45,7 @@ static void stage_trouble(struct stage *st, const struct node_set *set)
             meter_trouble(st->meter, node);
 }
 
-/* Adds what the statement says to the links; the rules are noted. */
+/* Adds the statement's properties to the links; the rules are noted. */
 static void stage_add_link(struct stage *st, const struct link_statement *statement,
                            struct stage_done *done)
 {
@@ -71,7 +71,7 @@ static bool stage_has_rest(const struct pick_list *side)
     return false;
 }
 
-/* Whoever the side names joins it, but for those who are on another already. `any` is drawn among
+/* The nodes that the side names join it, but for those on another already. `any` is drawn among
  * `eligible`. */
 static void stage_join_side(struct stage *st, const struct pick_list *side, struct node_set *set,
                             struct node_set *placed, const struct node_set *eligible,
@@ -85,7 +85,7 @@ static void stage_join_side(struct stage *st, const struct pick_list *side, stru
 }
 
 /* The nodes of each side: first those that are named, then for `any` running ones that are not, and
- * `rest` is whoever is left. */
+ * `rest` is all nodes that are left. */
 static void stage_pick_sides(struct stage *st, const struct action *a, struct node_set *sides)
 {
     struct node_set placed = node_set_new(net_nodes(st->net)), nobody = node_set_new(placed.nodes);
@@ -210,7 +210,7 @@ static bool stage_restart(struct stage *st, uint32_t node)
     return stage_start(st, node);
 }
 
-/* Leaves those in the set whom that has changed. */
+/* Leaves in the set the nodes that this has changed. */
 static void stage_each(struct stage *st, struct node_set *set,
                        bool (*act)(struct stage *, uint32_t))
 {

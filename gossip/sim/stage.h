@@ -20,7 +20,7 @@ struct stage {
 
 /* What an action has done, so that it can be undone. */
 struct stage_done {
-    struct node_set nodes; /* whom it has changed; no bits: of an action on links */
+    struct node_set nodes; /* that it has changed; no bits: of an action on links */
     uint32_t rules[SCENARIO_SIDES_MAX];
     unsigned rules_count;
 };
@@ -32,7 +32,7 @@ const char *stage_text(enum action_verb verb, bool undone);
 
 /* AGREE does nothing here. The result's nodes are the caller's to free. */
 struct stage_done stage_do(struct stage *st, const struct action *action);
-/* Leaves those in done->nodes whom that has changed. */
+/* Leaves in done->nodes the nodes that this has changed. */
 void stage_undo(struct stage *st, const struct action *action, struct stage_done *done);
 
 /* A link that is so from the beginning. */

@@ -8,7 +8,7 @@
 #define FRACTION_DIGITS_MAX 9
 #define BILLION INT64_C(1000000000)
 
-/* A number as its digits say it, so that no rounding and no locale comes in. */
+/* A number read digit by digit, so that no rounding and no locale comes in. */
 struct decimal {
     int64_t whole, billionths;
 };

@@ -18,9 +18,9 @@
 struct words {
     struct scenario_error *error;
     int line;         /* its number */
-    const char *form; /* what the line should look like, for errors; borrowed */
+    const char *form; /* the form of the line, for errors; borrowed */
     unsigned count, at;
-    char *words[WORDS_MAX]; /* of the text; who reads one may cut it further */
+    char *words[WORDS_MAX]; /* of the text; a reader may cut one further */
     char text[SCENARIO_LINE_BYTES_MAX + 1];
 };
 
@@ -36,7 +36,7 @@ struct words_table {
         what, entries, sizeof(entries) / sizeof(entries)[0], sizeof(entries)[0]                    \
     }
 
-/* All that return a bool return false if something is wrong, and then *error says what. */
+/* All that return a bool return false if something is wrong, and then *error names it. */
 
 /* Cuts a line, without its comment, its newline and the carriage return before that. It is
  * copied. */

@@ -50,7 +50,7 @@ def measure(sim, quick):
     for loss in LOSSES:
         for bursty in (False, True):
             links = statement(loss, bursty)
-            early, all_of_it = (sim.play(detector.quiet(64, f"{length}m", links), runs).silences()
+            early, all_of_it = (sim.play(detector.quiet(64, f"{length}m", links), runs).calibration()
                                 for length in (EARLY_MINUTES, minutes))
             counts = [count - before for count, before in zip(all_of_it, early)]
             yield Curve(loss, bursty, counts, early)

@@ -61,8 +61,8 @@ class Result:
         """How often a member told one of these of another, in a single run."""
         return sum(line.split()[2] in words for line in self.trace)
 
-    def silences(self):
-        return [sum(counts) for counts in zip(*(run["silences"] for run in self.runs))]
+    def calibration(self):
+        return [sum(counts) for counts in zip(*(run["calibration"] for run in self.runs))]
 
 
 class Simulator:

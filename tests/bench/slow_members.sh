@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Real agents on slow hosts: is a member called failed that was never stopped?
+# Real agents on slow hosts: is a member declared failed that was never stopped?
 #   1. a quarter of N agents is stopped for 16 s, runs for 0.1 s, and so on (a cell of Lifeguard's grid);
 #   2. every core is kept busy by stress-ng, as many workers as make each agent wait for its turn.
 # usage: slow_members.sh [N [SECONDS_OF_PAUSES [SECONDS_OF_STRESS]]]       default: 64 70 60
@@ -25,9 +25,9 @@ failed_of() {
 report() {
     local what=$1 pattern=$2 found
     found=$(failed_of "$pattern")
-    echo "# $what: called failed $(echo "$found" | awk '{ sum += $1 } END { print sum + 0 }') times"
-    if [ -z "$found" ]; then t_pass "$what: none was called failed"; else
-        t_fail "$what: some were called failed"
+    echo "# $what: declared failed $(echo "$found" | awk '{ sum += $1 } END { print sum + 0 }') times"
+    if [ -z "$found" ]; then t_pass "$what: none was declared failed"; else
+        t_fail "$what: some were declared failed"
         echo "$found"
     fi
 }

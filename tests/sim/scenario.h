@@ -38,24 +38,25 @@ static inline uint64_t scenario_last(uint64_t usual)
     for (scenario_seed = scenario_first(); scenario_seed <= scenario_last(usual);                  \
          scenario_seed++, net_free(scenario_net), scenario_net = NULL)
 
-/* How often `teller` told that kind of event of a subject (by name), since the told was forgotten;
- * each may be SCENARIO_ANY. */
+/* How often `observer` told that kind of event of a subject (by name), since the told was
+ * forgotten; each may be SCENARIO_ANY. */
 #define SCENARIO_ANY UINT32_MAX
-static inline uint32_t scenario_told(const struct net *net, uint32_t teller,
-                                     enum gossip_event_kind kind, uint32_t named)
+static inline uint32_t scenario_events(const struct net *net, uint32_t observer,
+                                       enum gossip_event_kind kind, uint32_t named)
 {
     size_t all;
-    const struct net_told *told = net_told(net, &all);
+    const struct net_event *events = net_history(net, &all);
     uint32_t count = 0;
     for (size_t i = 0; i < all; i++)
-        count += told[i].kind == kind && (teller == SCENARIO_ANY || told[i].teller == teller) &&
-                 (named == SCENARIO_ANY || told[i].named == named);
+        count += events[i].kind == kind &&
+                 (observer == SCENARIO_ANY || events[i].observer == observer) &&
+                 (named == SCENARIO_ANY || events[i].named == named);
     return count;
 }
 
 static inline uint32_t scenario_count(const struct net *net, enum gossip_event_kind kind)
 {
-    return scenario_told(net, SCENARIO_ANY, kind, SCENARIO_ANY);
+    return scenario_events(net, SCENARIO_ANY, kind, SCENARIO_ANY);
 }
 
 /* Of one subject, whatever its name, by anybody. */
@@ -63,10 +64,10 @@ static inline uint32_t scenario_count_of(const struct net *net, enum gossip_even
                                          uint32_t subject)
 {
     size_t all;
-    const struct net_told *told = net_told(net, &all);
+    const struct net_event *events = net_history(net, &all);
     uint32_t count = 0;
     for (size_t i = 0; i < all; i++)
-        count += told[i].kind == kind && told[i].subject == subject;
+        count += events[i].kind == kind && events[i].subject == subject;
     return count;
 }
 
@@ -74,20 +75,20 @@ static inline uint32_t scenario_count_of(const struct net *net, enum gossip_even
 static inline int64_t scenario_last_us(const struct net *net, enum gossip_event_kind kind)
 {
     size_t all;
-    const struct net_told *told = net_told(net, &all);
-    while (all > 0 && told[all - 1].kind != kind)
+    const struct net_event *events = net_history(net, &all);
+    while (all > 0 && events[all - 1].kind != kind)
         all--;
-    return all > 0 ? told[all - 1].at_us : -1;
+    return all > 0 ? events[all - 1].at_us : -1;
 }
 
 /* The end of what was told, a line each: "1234 n3 failed n1". */
 static inline void scenario_show(const struct net *net)
 {
     size_t count;
-    const struct net_told *told = net_told(net, &count);
+    const struct net_event *events = net_history(net, &count);
     for (size_t i = count > SCENARIO_SHOWN ? count - SCENARIO_SHOWN : 0; i < count; i++)
-        printf("%lld n%u %s n%d\n", (long long)(told[i].at_us / 1000), told[i].teller,
-               told_kind_text(told[i].kind), (int)told[i].named);
+        printf("%lld n%u %s n%d\n", (long long)(events[i].at_us / 1000), events[i].observer,
+               history_kind_text(events[i].kind), (int)events[i].named);
 }
 
 /* Who holds whom for anything but what it is. */
@@ -139,7 +140,7 @@ static inline struct net *scenario_start(uint32_t nodes, uint32_t spare)
     expect(net_run_until_agreed_ms(net, 5000) >= 0);
     net_run_ms(net, 2000);
     expect(scenario_count(net, GOSSIP_EVENT_SUSPECT) == 0);
-    net_forget_told(net);
+    net_clear_history(net);
     return net;
 }
 

@@ -157,7 +157,7 @@ START_TEST(after_chaos_and_then_quiet_all_agree)
         /* One alone may hold somebody dead for alive, and only its sweep of the table finds out. */
         expect(net_run_until_agreed_ms(net, 20000) >= 0);
         net_run_ms(net, 12000); /* what still was on its way by stream has come */
-        net_forget_told(net);
+        net_clear_history(net);
         net_run_ms(net, 20000);
         /* Somebody may take back just now that it is partly unreachable. */
         expect(net_run_until_agreed_ms(net, 1000) >= 0);

@@ -106,7 +106,7 @@ START_TEST(a_crash_is_noticed_through_loss)
             struct net *net = scenario_start(sizes[i], 0);
             net_set_loss(net, 0.1);
             net_run_ms(net, 20000);
-            net_forget_told(net);
+            net_clear_history(net);
             net_crash(net, 1);
             expect(net_run_until_agreed_ms(net, 4 * SCENARIO_DETECT_MS) >= 0);
             for (uint32_t node = 0; node < sizes[i]; node++)

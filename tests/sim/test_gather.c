@@ -146,10 +146,10 @@ START_TEST(who_left_may_come_back)
         struct net *net = scenario_start(12, 0);
         net_leave(net, 4);
         net_run_ms(net, 5000);
-        net_forget_told(net);
+        net_clear_history(net);
         net_start(net, 4, 0);
         expect(net_run_until_agreed_ms(net, 1000) >= 0);
-        expect(scenario_told(net, SCENARIO_ANY, GOSSIP_EVENT_JOIN, 4) == 11);
+        expect(scenario_events(net, SCENARIO_ANY, GOSSIP_EVENT_JOIN, 4) == 11);
     }
 }
 END_TEST
@@ -187,7 +187,7 @@ START_TEST(new_tags_are_seen_by_all_within_a_second)
         set_tag(net, 9, 1);
         net_run_ms(net, 1000);
         expect(seeing(net, 64, "n9", 1) == 64);
-        expect(scenario_told(net, SCENARIO_ANY, GOSSIP_EVENT_UPDATE, 9) == 64);
+        expect(scenario_events(net, SCENARIO_ANY, GOSSIP_EVENT_UPDATE, 9) == 64);
     }
 }
 END_TEST

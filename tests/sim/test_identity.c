@@ -30,7 +30,7 @@ START_TEST(a_restart_that_is_just_being_missed_is_hardly_ever_suspected)
             net_start(net, 5, 0);
             net_run_ms(net, 5000);
             suspected += !noticed && scenario_count_of(net, GOSSIP_EVENT_SUSPECT, 5) > 0;
-            net_forget_told(net);
+            net_clear_history(net);
         }
         expect(suspected <= 1);
     }
@@ -49,7 +49,7 @@ START_TEST(a_restart_after_the_failure_is_back_as_alive)
             expect(scenario_count_of(net, GOSSIP_EVENT_FAILED, 1) == sizes[i] - 1);
             net_start(net, 1, 0);
             scenario_settles(net, 1000);
-            expect(scenario_told(net, SCENARIO_ANY, GOSSIP_EVENT_JOIN, 1) == sizes[i] - 1);
+            expect(scenario_events(net, SCENARIO_ANY, GOSSIP_EVENT_JOIN, 1) == sizes[i] - 1);
             expect(scenario_count_of(net, GOSSIP_EVENT_FAILED, 1) == sizes[i] - 1);
         }
 }
@@ -183,7 +183,7 @@ START_TEST(the_later_of_two_hosts_with_one_name_is_told_and_the_first_undisturbe
         net_start(net, 15, (uint32_t)scenario_seed % 15);
         net_run_ms(net, 3000);
         expect(net_core(net, 15) == NULL);
-        expect(scenario_told(net, 15, GOSSIP_EVENT_NAME_TAKEN, 3) == 1);
+        expect(scenario_events(net, 15, GOSSIP_EVENT_NAME_TAKEN, 3) == 1);
         expect(scenario_count(net, GOSSIP_EVENT_NAME_TAKEN) == 1);
         net_run_ms(net, 5000);
         expect(net_run_until_agreed_ms(net, 0) == 0);

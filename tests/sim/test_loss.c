@@ -108,7 +108,7 @@ START_TEST(a_wide_area_suspects_nobody_and_notices_a_crash)
             start_on((struct net_config){.nodes = 24, .delay_us = 60000, .jitter_us = 20000});
         net_set_loss(net, 0.01);
         net_run_ms(net, 20000);
-        net_forget_told(net);
+        net_clear_history(net);
         net_run_ms(net, 120000);
         expect(scenario_count(net, GOSSIP_EVENT_FAILED) == 0);
         expect(net_run_until_agreed_ms(net, 5000) >= 0);
@@ -133,8 +133,8 @@ START_TEST(one_lossy_member_takes_nobody_with_it)
             net_run_ms(net, 10);
         }
         for (uint32_t node = 0; node < 16; node++)
-            expect(node == 4 || scenario_told(net, SCENARIO_ANY, GOSSIP_EVENT_FAILED, node) ==
-                                    scenario_told(net, 4, GOSSIP_EVENT_FAILED, node));
+            expect(node == 4 || scenario_events(net, SCENARIO_ANY, GOSSIP_EVENT_FAILED, node) ==
+                                    scenario_events(net, 4, GOSSIP_EVENT_FAILED, node));
         for (uint32_t node = 0; node < 16; node++) {
             net_cut(net, node, 4, false);
             net_cut(net, 4, node, false);

@@ -21,7 +21,7 @@ static void expect_apart(struct net *net, uint32_t nodes, const uint32_t *groups
 /* Healed, all become one view within 5 s; from then on nobody is called failed by anybody. */
 static void expect_heals(struct net *net)
 {
-    net_forget_told(net);
+    net_clear_history(net);
     expect(net_run_until_agreed_ms(net, 5000) >= 0);
     net_run_ms(net, 15000);
     expect(net_run_until_agreed_ms(net, 0) == 0);
@@ -130,7 +130,7 @@ START_TEST(a_split_that_heals_through_loss)
         net_set_loss(net, 0.1);
         net_split(net, 12, false);
         net_run_ms(net, 5000);
-        net_forget_told(net);
+        net_clear_history(net);
         expect(net_run_until_agreed_ms(net, 10000) >= 0);
         net_run_ms(net, 30000);
         expect(scenario_count(net, GOSSIP_EVENT_FAILED) == 0);
@@ -180,15 +180,15 @@ START_TEST(who_returns_from_isolation_and_forgets_a_member_gets_nobody_to_think_
         struct net *net = scenario_start(16, 0);
         isolate(net, 3, 16, true);
         net_run_ms(net, 10000);
-        net_forget_told(net);
+        net_clear_history(net);
         isolate(net, 3, 16, false);
         net_run_ms(net, 40);
         if (gossip_force_leave(net_core(net, 3), net_now_us(net), "n12", false) != GOSSIP_OK)
             continue; /* it was heard already */
         net_settle(net, 3);
         net_run_ms(net, 8000);
-        expect(scenario_told(net, SCENARIO_ANY, GOSSIP_EVENT_LEAVE, 12) ==
-               scenario_told(net, 3, GOSSIP_EVENT_LEAVE, 12));
+        expect(scenario_events(net, SCENARIO_ANY, GOSSIP_EVENT_LEAVE, 12) ==
+               scenario_events(net, 3, GOSSIP_EVENT_LEAVE, 12));
         expect(net_run_until_agreed_ms(net, 0) == 0);
     }
 }
@@ -249,14 +249,14 @@ START_TEST(changes_on_both_sides_of_a_split_are_known_to_all_afterwards)
 END_TEST
 
 /* Events of that kind told by and of anybody but `node`. */
-static uint32_t told_of_others(const struct net *net, enum gossip_event_kind kind, uint32_t nodes,
-                               uint32_t node)
+static uint32_t events_of_others(const struct net *net, enum gossip_event_kind kind, uint32_t nodes,
+                                 uint32_t node)
 {
     uint32_t count = 0;
     for (uint32_t other = 0; other < nodes; other++)
         if (other != node)
-            count += scenario_told(net, SCENARIO_ANY, kind, other) -
-                     scenario_told(net, node, kind, other);
+            count += scenario_events(net, SCENARIO_ANY, kind, other) -
+                     scenario_events(net, node, kind, other);
     return count;
 }
 
@@ -270,7 +270,7 @@ START_TEST(a_member_that_hears_nobody_takes_nobody_with_it)
         net_run_ms(net, 60000);
         for (uint32_t node = 0; node < 24; node++)
             expect(node == 4 || net_doubts(net, node, 4));
-        expect(told_of_others(net, GOSSIP_EVENT_FAILED, 24, 4) == 0);
+        expect(events_of_others(net, GOSSIP_EVENT_FAILED, 24, 4) == 0);
         for (uint32_t node = 0; node < 24; node++)
             net_cut(net, node, 4, false);
         expect_heals(net);
@@ -288,8 +288,8 @@ START_TEST(a_member_that_nobody_hears_takes_nobody_with_it)
         net_run_ms(net, 60000);
         for (uint32_t node = 0; node < 24; node++)
             expect(node == 4 || net_doubts(net, node, 4));
-        expect(told_of_others(net, GOSSIP_EVENT_FAILED, 24, 4) == 0);
-        expect(told_of_others(net, GOSSIP_EVENT_SUSPECT, 24, 4) == 0);
+        expect(events_of_others(net, GOSSIP_EVENT_FAILED, 24, 4) == 0);
+        expect(events_of_others(net, GOSSIP_EVENT_SUSPECT, 24, 4) == 0);
         for (uint32_t node = 0; node < 24; node++)
             net_cut(net, 4, node, false);
         expect_heals(net);
@@ -338,9 +338,9 @@ START_TEST(a_half_connected_member_does_not_flap_and_takes_nobody_with_it)
             net_cut(net, 5, node, true);
         }
         net_run_ms(net, 300000);
-        expect(told_of_others(net, GOSSIP_EVENT_FAILED, 24, 5) == 0);
+        expect(events_of_others(net, GOSSIP_EVENT_FAILED, 24, 5) == 0);
         expect(scenario_count_of(net, GOSSIP_EVENT_FAILED, 5) <= 23);
-        expect(scenario_told(net, 5, GOSSIP_EVENT_SUSPECT, SCENARIO_ANY) <= 40);
+        expect(scenario_events(net, 5, GOSSIP_EVENT_SUSPECT, SCENARIO_ANY) <= 40);
         expect(scenario_count_of(net, GOSSIP_EVENT_SUSPECT, 5) <= 10 * 23);
         for (uint32_t node = 0; node < 24; node += 2) {
             net_cut(net, node, 5, false);
@@ -390,7 +390,7 @@ START_TEST(a_member_without_datagrams_is_not_failed_on_hearsay)
         net_run_ms(net, 20000);
         isolate(net, 7, 16, true);
         net_run_ms(net, 20000);
-        net_forget_told(net);
+        net_clear_history(net);
         isolate(net, 7, 16, false);
         net_run_ms(net, 30000);
         expect(scenario_count_of(net, GOSSIP_EVENT_FAILED, 5) == 0);

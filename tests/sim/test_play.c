@@ -59,19 +59,19 @@ static struct net *form_four(void)
     return net;
 }
 
-START_TEST(agreement_is_on_incarnations_and_on_who_is_partly_unreachable)
+START_TEST(agreement_covers_incarnations_and_unreachable_members)
 {
-    for (int partly = 0; partly < 2; partly++) {
+    for (int unreachable = 0; unreachable < 2; unreachable++) {
         struct net *net = form_four();
-        view_restate_self(net_core(net, 2), 0, GOSSIP_ALIVE, partly);
+        view_restate_self(net_core(net, 2), 0, GOSSIP_ALIVE, unreachable);
         ck_assert_int_eq(net_status(net, 2, 2), GOSSIP_ALIVE);
         ck_assert(!net_agrees(net));
-        ck_assert_uint_eq(net_unreachable(net, 2), (unsigned)partly);
+        ck_assert_uint_eq(net_unreachable(net, 2), (unsigned)unreachable);
         ck_assert_uint_eq(net_unreachable(net, 1), 0);
         net_settle(net, 2);
         net_run_ms(net, 1000);
         ck_assert(net_agrees(net));
-        ck_assert_uint_eq(net_unreachable(net, 1), (unsigned)partly);
+        ck_assert_uint_eq(net_unreachable(net, 1), (unsigned)unreachable);
         net_free(net);
     }
 }
@@ -105,7 +105,8 @@ START_TEST(each_agreement_is_awaited_for_itself)
          "at 3s agree within 30s\nrun 40s");
     ck_assert_ptr_nonnull(strstr(trace, "-- not agreed after 10.00 s (line 3)"));
     ck_assert_ptr_nonnull(strstr(trace, "-- agreed after "));
-    ck_assert_ptr_nonnull(strstr(report.broken, "line 3: not all who run agree after 10.00 s"));
+    ck_assert_ptr_nonnull(
+        strstr(report.broken, "line 3: not all nodes that run agree after 10.00 s"));
     ck_assert_double_ge(report.agreed_ms, 18000);
 }
 END_TEST
@@ -131,7 +132,7 @@ END_TEST
 static TCase *agreement(void)
 {
     TCase *t = tcase_create("agreement");
-    tcase_add_test(t, agreement_is_on_incarnations_and_on_who_is_partly_unreachable);
+    tcase_add_test(t, agreement_covers_incarnations_and_unreachable_members);
     tcase_add_test(t, agreement_is_on_who_runs);
     tcase_add_test(t, marks_that_are_left_at_the_end_are_counted);
     tcase_add_test(t, each_agreement_is_awaited_for_itself);
@@ -390,7 +391,7 @@ START_TEST(any_from_the_beginning_is_drawn_among_all)
     play("nodes 9\nat 1s agree within 9s\nrun 30s");
     ck_assert_str_eq(report.broken, "");
     play("nodes 9\nlink any 1 -> all loss 100%\nat 1s agree within 9s\nrun 30s");
-    ck_assert_ptr_nonnull(strstr(report.broken, "not all who run agree"));
+    ck_assert_ptr_nonnull(strstr(report.broken, "not all nodes that run agree"));
 }
 END_TEST
 

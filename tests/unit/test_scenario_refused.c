@@ -64,12 +64,12 @@ static const struct {
     {"run\r5s", 1, "byte 0x0d in column 4"},
     {"run 5s\r\r\n", 1, "byte 0x0d in column 7"},
     /* Once. */
-    {"nodes 5\nnodes 5", 2, "\"nodes\" was said on line 1 already; once is all"},
-    {"run 5s\n\nrun 6s", 3, "\"run\" was said on line 1 already"},
-    {"\nstart formed\nstart joining", 3, "\"start\" was said on line 2 already"},
-    {"tune a 1\ntune b 1\ntune a 1", 3, "\"a\" was said on line 1 already"},
-    {"tune a 1\ntune b 1\ntune b 2", 3, "\"b\" was said on line 2 already"},
-    {"limit a 1\ntune a 1\n\nlimit a 2", 4, "\"a\" was said on line 1 already"},
+    {"nodes 5\nnodes 5", 2, "\"nodes\" stands on line 1 already; once is all"},
+    {"run 5s\n\nrun 6s", 3, "\"run\" stands on line 1 already"},
+    {"\nstart formed\nstart joining", 3, "\"start\" stands on line 2 already"},
+    {"tune a 1\ntune b 1\ntune a 1", 3, "\"a\" stands on line 1 already"},
+    {"tune a 1\ntune b 1\ntune b 2", 3, "\"b\" stands on line 2 already"},
+    {"limit a 1\ntune a 1\n\nlimit a 2", 4, "\"a\" stands on line 1 already"},
     /* Statements. */
     {"nodes", 1, "the line ends too soon; nodes COUNT is its form"},
     {"nodes 0", 1, "\"0\" is no number of nodes; 1 to 16000 are"},

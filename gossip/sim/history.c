@@ -1,21 +1,21 @@
-#include "gossip/sim/told.h"
+#include "gossip/sim/history.h"
 
 #include "agent/base/array.h"
 
 #include <stdlib.h>
 
-void told_free(struct told *told)
+void history_free(struct history *history)
 {
-    free(told->all);
+    free(history->all);
 }
 
-void told_add(struct told *told, const struct net_told *event)
+void history_add(struct history *history, const struct net_event *event)
 {
-    ARRAY_MUST_RESERVE(told->all, told->capacity, told->count + 1);
-    told->all[told->count++] = *event;
+    ARRAY_MUST_RESERVE(history->all, history->capacity, history->count + 1);
+    history->all[history->count++] = *event;
 }
 
-const char *told_kind_text(enum gossip_event_kind kind)
+const char *history_kind_text(enum gossip_event_kind kind)
 {
     static const char *const texts[] = {
         [GOSSIP_EVENT_JOIN] = "join",
