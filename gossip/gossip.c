@@ -44,7 +44,7 @@ static void gossip_begin(struct gossip *g, int64_t now_us)
 /* The next deadline; the host holds on to it until the next call. */
 static void gossip_end(struct gossip *g)
 {
-    lease_out_flush(g);
+    lease_outbox_flush(g);
     int64_t deadline_us = core_min(detect_deadline(g), leases_deadline(g));
     deadline_us = core_min(deadline_us, core_min(spread_deadline(g), join_deadline(g)));
     deadline_us = core_min(deadline_us, core_min(g->reap_us, g->left_us));
@@ -158,7 +158,7 @@ static const struct {
     [WIRE_DIGEST] = {admission_digest, true},
     [WIRE_DELTA] = {receive_delta, true},
     [WIRE_REFUSE] = {admission_refused, true},
-    [WIRE_LEASE] = {leases_hear, false},
+    [WIRE_LEASE] = {leases_receive, false},
     [WIRE_CHALLENGE] = {admission_challenged, true},
 };
 

@@ -147,10 +147,10 @@ struct gossip_addr {
     uint16_t port;
 };
 
-/* The lists of voters that a member goes by, as versions (voters.h): 0, 0: none. Of low 0 only: it
- * waits to be let in. hash: of the list `high`. */
+/* The configurations of voters that a member goes by, by version (voters.h): 0, 0: none. Of oldest
+ * 0 alone: the member is joining. hash: of the newest. */
 struct gossip_voters {
-    uint32_t low, high;
+    uint32_t oldest, newest;
     uint64_t hash;
 };
 

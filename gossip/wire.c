@@ -47,10 +47,10 @@ static void take_bytes(struct wire_reader *r, void *into, size_t bytes)
 /* Of nothing, or of something. */
 static void take_voters(struct wire_reader *r, struct gossip_voters *voters)
 {
-    voters->low = (uint32_t)take_integer(r, 4);
-    voters->high = (uint32_t)take_integer(r, 4);
+    voters->oldest = (uint32_t)take_integer(r, 4);
+    voters->newest = (uint32_t)take_integer(r, 4);
     voters->hash = take_integer(r, 8);
-    if (voters->low > voters->high)
+    if (voters->oldest > voters->newest)
         r->bad = true;
 }
 
@@ -169,7 +169,7 @@ enum {
     FIELD_EPOCH = 8,
     FIELD_PRIORITY = 16,
     FIELD_TIME = 32,
-    FIELD_HEIR = 64,
+    FIELD_SUCCESSOR = 64,
     FIELD_PREEMPTS = 128,
     FIELD_LIFE = 256,
     FIELD_ENDED = 512,
@@ -181,9 +181,9 @@ static const uint16_t lease_fields[LEASE_KINDS] = {
     [LEASE_PROPOSE] = FIELD_OWNER | FIELD_EPOCH | FIELD_PRIORITY | FIELD_TIME | FIELD_LIFE,
     [LEASE_REFUSE] =
         FIELD_ROUND | FIELD_HELD | FIELD_OWNER | FIELD_EPOCH | FIELD_PRIORITY | FIELD_TIME,
-    [LEASE_RELEASE] = FIELD_HEIR | FIELD_ENDED,
+    [LEASE_RELEASE] = FIELD_SUCCESSOR | FIELD_ENDED,
     [LEASE_WAITING] = FIELD_PRIORITY | FIELD_TIME | FIELD_PREEMPTS,
-    [LEASE_MOVE] = FIELD_HEIR,
+    [LEASE_MOVE] = FIELD_SUCCESSOR,
 };
 
 #define PART(field, member, bytes, most)                                                           \
@@ -209,7 +209,7 @@ static const struct {
     PART(FIELD_EPOCH, grant.epoch, 8, WIRE_ROUND_MAX),
     PART(FIELD_PRIORITY, grant.priority, 1, UINT8_MAX),
     PART(FIELD_TIME, time_us, 4, 1000 * LEASE_LENGTH_MS_MAX),
-    PART(FIELD_HEIR, heir, 8, UINT64_MAX),
+    PART(FIELD_SUCCESSOR, successor, 8, UINT64_MAX),
     PART(FIELD_PREEMPTS, preempts, 1, 1),
     PART(FIELD_LIFE, grant.host, 4, LEASE_HOST_MAX),
     PART(FIELD_LIFE, grant.life, 8, UINT64_MAX),
@@ -381,8 +381,8 @@ static uint32_t age_s(const struct member *m, int64_t now_us)
 
 void wire_put_voters(struct wire_writer *w, const struct gossip_voters *voters)
 {
-    wire_put(w, voters->low, 4);
-    wire_put(w, voters->high, 4);
+    wire_put(w, voters->oldest, 4);
+    wire_put(w, voters->newest, 4);
     wire_put(w, voters->hash, 8);
 }
 

@@ -25,17 +25,14 @@
  *               8 each
  *     DELTA     echo 8, nonce 8 (0 unless an answer is wanted), flags 1, log2 of the bucket count
  *               1, a bit per bucket (whole bytes)
- *     LEASE     the lists of voters that the sender goes by: low 4, high 4, hash 8; then, in the
- *               place of records: kind 1, name's hash 8, round 8, claim 8, and by its kind
- *         PREPARE   owner 8, priority 1, time 4 (us), host 4, life 8
- *         PROMISE   epoch 8
- *         PROPOSE   owner 8, epoch 8, priority 1, time 4, host 4, life 8
- *         ACCEPT    -
- *         REFUSE    promised round 8, held: round 8, claim 8, owner 8, epoch 8, priority 1, time 4
- *         RELEASE   heir 8, ended 1
+ *     LEASE     the configurations of voters that the sender goes by: oldest 4, newest 4,
+ *               hash 8; then, in the place of records: kind 1, name's hash 8, round 8, claim 8, and
+ * by its kind PREPARE   owner 8, priority 1, time 4 (us), host 4, life 8 PROMISE   epoch 8 PROPOSE
+ * owner 8, epoch 8, priority 1, time 4, host 4, life 8 ACCEPT    - REFUSE    promised round 8,
+ * held: round 8, claim 8, owner 8, epoch 8, priority 1, time 4 RELEASE   successor 8, ended 1
  *         WAITING   priority 1, time 4 (0: waits no longer), preempts 1
  *         HANDOVER  -
- *         MOVE      heir 8
+ *         MOVE      successor 8
  *         QUERY     -
  *
  * A record is one fact about one member, short when the profile need not travel:

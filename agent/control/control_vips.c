@@ -47,9 +47,9 @@ static const char *voter_note(const struct gossip *g, const char *name)
     if (m.status > GOSSIP_SUSPECT)
         return gossip_status_text(m.status);
     const struct gossip_voters *theirs = &m.profile->voters;
-    if (theirs->high == 0)
+    if (theirs->newest == 0)
         return "no voter by its own configuration";
-    if (theirs->high != ours.high)
+    if (theirs->newest != ours.newest)
         return "goes by another version of the list";
     if (theirs->hash != ours.hash)
         return "goes by another list of the same version";
@@ -75,8 +75,8 @@ static void put_successors(struct rpc_out *out, const struct leases_state *lease
     rpc_array_begin(out, "waiting");
     for (unsigned i = 0; i < lease->waiting; i++) {
         rpc_map_begin(out, NULL);
-        rpc_put_text(out, "name", lease->heirs[i].name);
-        rpc_put_unsigned(out, "priority", lease->heirs[i].priority);
+        rpc_put_text(out, "name", lease->successors[i].name);
+        rpc_put_unsigned(out, "priority", lease->successors[i].priority);
         rpc_end(out);
     }
     rpc_end(out);
@@ -102,7 +102,7 @@ const char *control_vips_explain(struct control_request *r)
     rpc_put_text(out, "obstacle", view.obstacle ? view.obstacle : "");
     rpc_put_boolean(out, "quorum", quorum_is_there(parts->quorum));
     rpc_put_boolean(out, "gate", vips_has_gate(parts->vips));
-    rpc_put_unsigned(out, "version", voters_range(leases_voters(host_view(parts->host))).high);
+    rpc_put_unsigned(out, "version", voters_range(leases_voters(host_view(parts->host))).newest);
     rpc_put_unsigned(out, "priority", view.spec->priority);
     rpc_put_unsigned(out, "lease_ms", view.spec->lease_ms);
     rpc_put_unsigned(out, "left_ms", left_us > 0 ? (uint64_t)left_us / 1000 : 0);

@@ -29,7 +29,8 @@
 
 /* A voter is a line of "voter NAME". */
 _Static_assert(
-    LEASE_LISTS_MAX *(LEASE_VOTERS_MAX *(sizeof "voter \n" + GOSSIP_NAME_BYTES_MAX) + 64) + 128 <=
+    LEASE_CONFIGURATIONS_MAX *(LEASE_VOTERS_MAX *(sizeof "voter \n" + GOSSIP_NAME_BYTES_MAX) + 64) +
+            128 <=
         STATEFILE_BYTES_MAX,
     "all lists fit");
 _Static_assert(STORE_PEERS_MAX *PEER_LINE_BYTES_MAX + 64 <= STATEFILE_BYTES_MAX, "all peers fit");
@@ -69,9 +70,9 @@ static void leases_write(const struct store_leases *leases, struct statefile *f)
     statefile_add(f, LEASES_HEADING " %d\nlongest_ms %" PRIu32 "\nepochs %" PRIu64 "\n",
                   FORMAT_VERSION, leases->longest_ms, leases->epochs);
     for (unsigned i = 0; i < leases->voters.count; i++) {
-        const struct voters_list *list = &leases->voters.lists[i];
+        const struct voters_configuration *list = &leases->voters.configurations[i];
         statefile_add(f, "voters %" PRIu32 " %s\n", list->version,
-                      leases->voters.waits ? "waits" : "in-force");
+                      leases->voters.joining ? "waits" : "in-force");
         for (unsigned j = 0; j < list->count; j++)
             statefile_add(f, "voter %s\n", list->names[j]);
     }

@@ -52,7 +52,7 @@ static enum gossip_error want(struct lock *lock)
     struct leases_options options = {
         .name = lock->lease, .length_ms = LOCKS_LENGTH_MS, .priority = LOCK_PRIORITY};
     lock->wanted = true;
-    return leases_want(host_core(lock->owner->host), host_now_us(), &options);
+    return leases_claim(host_core(lock->owner->host), host_now_us(), &options);
 }
 
 struct lock *locks_take(struct locks *l, const char *name, lock_changed_fn *changed, void *arg,
@@ -108,7 +108,7 @@ void locks_abandon(struct lock *lock)
         return;
     }
     lock->changed = NULL;
-    leases_keep(host_core(host), host_now_us(), lock->lease, host_now_us());
+    leases_renew_until(host_core(host), host_now_us(), lock->lease, host_now_us());
 }
 
 static void on_lease(void *arg, const struct leases_state *lease)

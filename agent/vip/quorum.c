@@ -44,8 +44,8 @@ static void configure(struct voters *voters, const struct quorum_spec *spec, con
 static bool differ(const struct store_leases *a, const struct store_leases *b)
 {
     struct gossip_voters x = voters_range(&a->voters), y = voters_range(&b->voters);
-    return a->longest_ms != b->longest_ms || a->epochs != b->epochs || x.low != y.low ||
-           x.high != y.high || x.hash != y.hash;
+    return a->longest_ms != b->longest_ms || a->epochs != b->epochs || x.oldest != y.oldest ||
+           x.newest != y.newest || x.hash != y.hash;
 }
 
 /* What is to be on disk: what the core has come to by itself (lists that are through, epochs,
@@ -74,7 +74,7 @@ static void take_on(struct quorum *q, uint32_t version_before)
     struct gossip *g = host_core(q->host);
     int64_t now_us = host_now_us();
     leases_allow(g, now_us, q->kept.longest_ms);
-    if (voters_range(&q->kept.voters).high == version_before)
+    if (voters_range(&q->kept.voters).newest == version_before)
         return;
     if (leases_voters(g)->count == 0)
         leases_start(g, now_us, &q->kept.voters, q->kept.longest_ms, q->kept.epochs - EPOCHS_AHEAD);
@@ -89,9 +89,9 @@ static void on_saved(void *arg, bool ok)
     q->retry_us = ok ? 0 : host_now_us() + SAVE_AGAIN_US;
     if (!ok || host_is_leaving(q->host))
         return;
-    uint32_t before = voters_range(&q->kept.voters).high;
+    uint32_t before = voters_range(&q->kept.voters).newest;
     q->kept = q->next;
-    if (q->has_wanted && voters_range(&q->kept.voters).high == voters_range(&q->wanted).high)
+    if (q->has_wanted && voters_range(&q->kept.voters).newest == voters_range(&q->wanted).newest)
         q->has_wanted = false;
     take_on(q, before);
 }
@@ -115,7 +115,7 @@ static const char *quorum_next(struct quorum *q, const struct quorum_spec *spec,
 {
     const char *why = NULL;
     *voters = q->has_wanted ? q->wanted : needed(q).voters;
-    *before = voters_range(voters).high;
+    *before = voters_range(voters).newest;
     if (spec->count == 0 && voters->count == 0)
         return NULL;
     if (spec->count == 0)
@@ -142,7 +142,7 @@ const char *quorum_configure(struct quorum *q, const struct quorum_spec *spec)
     struct voters voters;
     uint32_t before;
     const char *why = quorum_next(q, spec, &voters, &before);
-    if (why || voters_range(&voters).high == before)
+    if (why || voters_range(&voters).newest == before)
         return why;
     q->wanted = voters;
     q->has_wanted = true;
@@ -167,8 +167,8 @@ static void on_settle(void *arg)
 
 static bool is_voter(const struct voters *voters, const char *name)
 {
-    uint32_t seats[LEASE_LISTS_MAX];
-    return voters_seats(voters, name, seats);
+    uint32_t seats[LEASE_CONFIGURATIONS_MAX];
+    return voters_bits(voters, name, seats);
 }
 
 static void say_dead(const struct quorum *q, const char *name)
@@ -195,13 +195,13 @@ static void say_change(const struct quorum *q, enum event_kind kind,
         return;
     if (is_gone && is_voter(voters, p->name))
         say_dead(q, p->name);
-    if (is_news && p->voters.high == ours.high && p->voters.hash != ours.hash)
+    if (is_news && p->voters.newest == ours.newest && p->voters.hash != ours.hash)
         log_warn(
             "%s goes by another list of voters, that has the same version %" PRIu32
             " as the one here: neither counts what the other says, and where as many go by that "
             "as by this, nothing new is taken; make quorum the same on all, and raise its "
             "version",
-            p->name, ours.high);
+            p->name, ours.newest);
 }
 
 static void on_change(void *arg, const struct journal_entry *entry)
@@ -239,7 +239,7 @@ struct quorum *quorum_start(struct host *host, struct store *store, struct worke
     if (why)
         log_error("quorum, version %" PRIu32 ": %s; what was in force here, version %" PRIu32
                   ", goes on",
-                  spec->version, why, voters_range(&found.voters).high);
+                  spec->version, why, voters_range(&found.voters).newest);
     uint32_t silent_ms = found.longest_ms > lease_ms ? found.longest_ms : lease_ms;
     q->kept.longest_ms = silent_ms > GRANTS_LENGTH_MS ? silent_ms : GRANTS_LENGTH_MS;
     q->kept.epochs += EPOCHS_AHEAD;

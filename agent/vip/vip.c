@@ -57,7 +57,7 @@ unsigned vip_set_eligible(struct vip *v, int64_t now_us, bool eligible)
 
 static unsigned lease_held(struct vip *v, const struct leases_state *lease)
 {
-    unsigned probe = lease->inherited || lease->resumed ? 0 : VIP_PROBE;
+    unsigned probe = lease->taken_over || lease->resumed ? 0 : VIP_PROBE;
     v->until_us = lease->until_us;
     v->epoch = lease->epoch;
     switch (v->state) {

@@ -133,8 +133,8 @@ static void want(struct vips *v, const struct one *o, bool watches)
                                      .priority = o->spec->priority,
                                      .preempts = o->spec->preempt && o->vip.rest_us == 0,
                                      .host = v->host_number,
-                                     .watches = watches};
-    enum gossip_error error = leases_want(host_core(v->host), host_now_us(), &options);
+                                     .observes = watches};
+    enum gossip_error error = leases_claim(host_core(v->host), host_now_us(), &options);
     if (error != GOSSIP_OK)
         log_error("vip \"%s\": %s", o->spec->name, gossip_error_text(error));
 }
@@ -146,7 +146,7 @@ static void release(struct vips *v, const struct one *o, unsigned orders)
     struct gossip *g = host_core(v->host);
     int64_t now_us = host_now_us();
     if (orders & VIP_YIELD)
-        heir = LEASES_NO_HEIR;
+        heir = LEASES_NO_SUCCESSOR;
     if (leases_release(g, now_us, o->lease, heir, stays) != GOSSIP_OK && heir)
         leases_release(g, now_us, o->lease, NULL, stays);
 }
@@ -157,8 +157,8 @@ static void await_answer(const struct vips *v, struct one *o, bool owes)
 {
     int64_t now_us = host_now_us(), lease_us = (int64_t)o->spec->lease_ms * 1000;
     if (owes != o->owes)
-        leases_keep(host_core(v->host), now_us, o->lease,
-                    owes ? now_us + lease_us / KEEP_PARTS : INT64_MAX);
+        leases_renew_until(host_core(v->host), now_us, o->lease,
+                           owes ? now_us + lease_us / KEEP_PARTS : INT64_MAX);
     o->owes = owes;
 }
 

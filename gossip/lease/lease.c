@@ -10,7 +10,7 @@
 #define MISTAKE(name) false
 #endif
 
-static int compare(const struct lease_ballot *a, const struct lease_ballot *b)
+static int ballot_compare(const struct lease_ballot *a, const struct lease_ballot *b)
 {
     if (a->round != b->round)
         return a->round < b->round ? -1 : 1;
@@ -26,8 +26,8 @@ const struct lease_grant *lease_voter_grant(const struct lease_voter *v, int64_t
     return v->grant.ballot.round != 0 && now_us < v->until_us ? &v->grant : NULL;
 }
 
-/* Is m of a later life of the very host that it is held for? */
-static bool resumes(const struct lease_grant *held, const struct lease_message *m)
+/* True: m is of a later life of the very host that it is held for. */
+static bool grant_is_resumed_by(const struct lease_grant *held, const struct lease_message *m)
 {
     const struct lease_grant *asks = &m->grant;
     bool same_host = asks->host == held->host || MISTAKE(RESUME_CLONE);
@@ -35,24 +35,24 @@ static bool resumes(const struct lease_grant *held, const struct lease_message *
     return asks->host != 0 && same_host && asks->owner == held->owner && later;
 }
 
-static bool is_open_to(const struct lease_grant *held, const struct lease_message *m)
+static bool grant_is_open_to(const struct lease_grant *held, const struct lease_message *m)
 {
     if (MISTAKE(OVERWRITE) && m->kind == LEASE_PROPOSE)
         return true;
     if (MISTAKE(OWN_REPORT) && held->owner == m->grant.owner)
         return true;
-    return held->ballot.claim == m->ballot.claim || resumes(held, m);
+    return held->ballot.claim == m->ballot.claim || grant_is_resumed_by(held, m);
 }
 
-static void promise(struct lease_voter *v, struct lease_message *answer)
+static void voter_promise(struct lease_voter *v, struct lease_message *answer)
 {
     v->promised = answer->ballot;
     answer->kind = LEASE_PROMISE;
     answer->grant.epoch = v->epoch;
 }
 
-static void accept(struct lease_voter *v, int64_t now_us, const struct lease_message *m,
-                   struct lease_message *answer)
+static void voter_accept(struct lease_voter *v, int64_t now_us, const struct lease_message *m,
+                         struct lease_message *answer)
 {
     const struct lease_grant *held = lease_voter_grant(v, now_us);
     int64_t until_us = now_us + m->time_us;
@@ -70,21 +70,21 @@ static void accept(struct lease_voter *v, int64_t now_us, const struct lease_mes
     answer->kind = LEASE_ACCEPT;
 }
 
-/* A release that comes late must not end what its sender has won since; and a proposal that comes
- * after it must not bring back what it has ended. What an earlier life of its sender held, the
- * sender of a lost attempt knows nothing of. */
-static void release(struct lease_voter *v, const struct lease_message *m)
+/* A release that comes late must not end what its sender has won since, and a proposal that comes
+ * after it must not bring back what it has ended. That of a lost attempt leaves an earlier life of
+ * its sender the time that it holds the lease for. */
+static void voter_release(struct lease_voter *v, const struct lease_message *m)
 {
     const struct lease_ballot *held = &v->grant.ballot, over = {m->ballot.round + 1, 0};
     bool earlier = held->claim == m->ballot.claim && held->round <= m->ballot.round;
     if (earlier || (MISTAKE(RELEASE) && v->grant.owner == m->grant.owner))
         v->until_us = m->ended ? INT64_MIN : v->earlier_until_us;
-    if (compare(&v->promised, &over) < 0)
+    if (ballot_compare(&v->promised, &over) < 0)
         v->promised = over;
 }
 
-void lease_voter_tell(const struct lease_voter *v, int64_t now_us, const struct lease_message *m,
-                      struct lease_message *answer)
+void lease_voter_report(const struct lease_voter *v, int64_t now_us, const struct lease_message *m,
+                        struct lease_message *answer)
 {
     const struct lease_grant *grant = lease_voter_grant(v, now_us);
     *answer = (struct lease_message){.kind = LEASE_REFUSE, .ballot = m->ballot};
@@ -95,22 +95,22 @@ void lease_voter_tell(const struct lease_voter *v, int64_t now_us, const struct 
     answer->time_us = v->until_us - now_us;
 }
 
-bool lease_voter_hear(struct lease_voter *v, int64_t now_us, const struct lease_message *m,
-                      struct lease_message *answer)
+bool lease_voter_receive(struct lease_voter *v, int64_t now_us, const struct lease_message *m,
+                         struct lease_message *answer)
 {
     if (m->kind == LEASE_RELEASE) {
-        release(v, m);
+        voter_release(v, m);
         return false;
     }
-    lease_voter_tell(v, now_us, m, answer);
+    lease_voter_report(v, now_us, m, answer);
     const struct lease_grant *held = lease_voter_grant(v, now_us);
-    if (compare(&m->ballot, &v->promised) < 0 || (held && !is_open_to(held, m)))
+    if (ballot_compare(&m->ballot, &v->promised) < 0 || (held && !grant_is_open_to(held, m)))
         return true;
     *answer = (struct lease_message){.ballot = m->ballot};
     if (m->kind == LEASE_PREPARE)
-        promise(v, answer);
+        voter_promise(v, answer);
     else
-        accept(v, now_us, m, answer);
+        voter_accept(v, now_us, m, answer);
     return true;
 }
 
@@ -126,17 +126,17 @@ int64_t lease_quarantine_us(int64_t length_us)
 
 /* ---- the candidate ---- */
 
-static void check(const struct lease_quorum *quorum)
+static void quorum_check(const struct lease_quorum *quorum)
 {
-    assert(quorum->lists > 0 && quorum->lists <= LEASE_LISTS_MAX);
-    for (unsigned i = 0; i < quorum->lists; i++)
+    assert(quorum->configurations > 0 && quorum->configurations <= LEASE_CONFIGURATIONS_MAX);
+    for (unsigned i = 0; i < quorum->configurations; i++)
         assert(quorum->voters[i] > 0 && quorum->voters[i] <= LEASE_VOTERS_MAX);
 }
 
 void lease_candidate_init(struct lease_candidate *c, const struct lease_quorum *quorum,
                           uint64_t owner, uint64_t claim, int64_t length_us)
 {
-    check(quorum);
+    quorum_check(quorum);
     *c = (struct lease_candidate){
         .quorum = *quorum,
         .owner = owner,
@@ -148,7 +148,7 @@ void lease_candidate_init(struct lease_candidate *c, const struct lease_quorum *
 
 void lease_set_quorum(struct lease_candidate *c, const struct lease_quorum *quorum)
 {
-    check(quorum);
+    quorum_check(quorum);
     c->quorum = *quorum;
     c->phase = LEASE_IDLE;
 }
@@ -158,7 +158,7 @@ bool lease_is_held(const struct lease_candidate *c, int64_t now_us)
     return now_us < c->until_us;
 }
 
-static void begin(struct lease_candidate *c, enum lease_phase phase)
+static void candidate_begin(struct lease_candidate *c, enum lease_phase phase)
 {
     c->phase = phase;
     memset(c->yes, 0, sizeof c->yes);
@@ -167,7 +167,7 @@ static void begin(struct lease_candidate *c, enum lease_phase phase)
 
 void lease_try(struct lease_candidate *c, int64_t now_us, struct lease_message *message)
 {
-    begin(c, LEASE_PREPARING);
+    candidate_begin(c, LEASE_PREPARING);
     c->ballot = (struct lease_ballot){++c->round, c->claim};
     c->asked_us = c->length_us;
     c->ends_us = now_us + lease_hold_us(c->asked_us);
@@ -179,9 +179,10 @@ void lease_try(struct lease_candidate *c, int64_t now_us, struct lease_message *
         .time_us = c->asked_us};
 }
 
-static void propose(struct lease_candidate *c, int64_t now_us, struct lease_message *message)
+static void candidate_propose(struct lease_candidate *c, int64_t now_us,
+                              struct lease_message *message)
 {
-    begin(c, LEASE_PROPOSING);
+    candidate_begin(c, LEASE_PROPOSING);
     if (MISTAKE(LATE_DEADLINE))
         c->ends_us = now_us + lease_hold_us(c->asked_us);
     if (MISTAKE(SHORTEN))
@@ -200,19 +201,21 @@ static void propose(struct lease_candidate *c, int64_t now_us, struct lease_mess
 }
 
 /* A voter that holds it for an earlier life of ours has refused for the round alone. */
-static bool is_of_earlier_life(const struct lease_candidate *c, const struct lease_message *m)
+static bool candidate_is_earlier_life(const struct lease_candidate *c,
+                                      const struct lease_message *m)
 {
     return c->host != 0 && m->grant.owner == c->owner && m->round > c->ballot.round;
 }
 
-static bool says_yes(struct lease_candidate *c, int64_t now_us, const struct lease_message *m)
+static bool candidate_note_answer(struct lease_candidate *c, int64_t now_us,
+                                  const struct lease_message *m)
 {
     if (m->round > c->round)
         c->round = m->round;
     if (m->grant.epoch > c->epochs)
         c->epochs = m->grant.epoch;
     bool held = m->grant.ballot.round != 0 && m->grant.ballot.claim != c->claim;
-    bool is_earlier = held && is_of_earlier_life(c, m);
+    bool is_earlier = held && candidate_is_earlier_life(c, m);
     c->resumes = is_earlier || (c->resumes && !held);
     if (held && !is_earlier &&
         (c->other.ballot.round == 0 || now_us + m->time_us > c->other_until_us)) {
@@ -222,7 +225,7 @@ static bool says_yes(struct lease_candidate *c, int64_t now_us, const struct lea
     return m->kind == (c->phase == LEASE_PREPARING ? LEASE_PROMISE : LEASE_ACCEPT);
 }
 
-static enum lease_step win(struct lease_candidate *c, int64_t now_us)
+static enum lease_step candidate_win(struct lease_candidate *c, int64_t now_us)
 {
     c->phase = LEASE_IDLE;
     if (MISTAKE(LATEST))
@@ -233,16 +236,16 @@ static enum lease_step win(struct lease_candidate *c, int64_t now_us)
     return LEASE_HELD;
 }
 
-static unsigned bits(uint32_t set)
+static unsigned count_bits(uint32_t set)
 {
     return (unsigned)__builtin_popcount(set);
 }
 
-/* A majority of each list. */
-static bool is_enough(const struct lease_candidate *c)
+/* True: a majority of each configuration agrees. */
+static bool candidate_has_majority(const struct lease_candidate *c)
 {
-    for (unsigned i = 0; i < c->quorum.lists; i++)
-        if (2 * bits(c->yes[i]) <= c->quorum.voters[i])
+    for (unsigned i = 0; i < c->quorum.configurations; i++)
+        if (2 * count_bits(c->yes[i]) <= c->quorum.voters[i])
             return false;
     return true;
 }
@@ -250,42 +253,42 @@ static bool is_enough(const struct lease_candidate *c)
 bool lease_is_refused(const struct lease_candidate *c)
 {
     uint32_t no = 0;
-    for (unsigned i = 0; i < c->quorum.lists; i++)
+    for (unsigned i = 0; i < c->quorum.configurations; i++)
         no |= c->no[i];
     return no != 0;
 }
 
-static bool is_hopeless(const struct lease_candidate *c)
+static bool candidate_is_hopeless(const struct lease_candidate *c)
 {
-    for (unsigned i = 0; i < c->quorum.lists; i++)
-        if (2 * bits(c->no[i]) >= c->quorum.voters[i])
+    for (unsigned i = 0; i < c->quorum.configurations; i++)
+        if (2 * count_bits(c->no[i]) >= c->quorum.voters[i])
             return true;
     return false;
 }
 
-enum lease_step lease_hear(struct lease_candidate *c, int64_t now_us,
-                           const uint32_t seats[LEASE_LISTS_MAX], const struct lease_message *m,
-                           struct lease_message *message)
+enum lease_step lease_receive(struct lease_candidate *c, int64_t now_us,
+                              const uint32_t bits[LEASE_CONFIGURATIONS_MAX],
+                              const struct lease_message *m, struct lease_message *message)
 {
     bool late = m->kind == LEASE_PROMISE && c->phase != LEASE_PREPARING;
-    if (c->phase == LEASE_IDLE || late || compare(&m->ballot, &c->ballot) != 0)
+    if (c->phase == LEASE_IDLE || late || ballot_compare(&m->ballot, &c->ballot) != 0)
         return LEASE_WAIT;
-    bool yes = says_yes(c, now_us, m);
-    for (unsigned i = 0; i < c->quorum.lists; i++) {
-        c->yes[i] |= yes ? seats[i] : 0;
-        c->no[i] = (c->no[i] | seats[i]) & ~c->yes[i];
+    bool yes = candidate_note_answer(c, now_us, m);
+    for (unsigned i = 0; i < c->quorum.configurations; i++) {
+        c->yes[i] |= yes ? bits[i] : 0;
+        c->no[i] = (c->no[i] | bits[i]) & ~c->yes[i];
         if (MISTAKE(MESSAGES) && yes)
             c->yes[i] = c->yes[i] << 1 | 1;
     }
-    if (is_hopeless(c)) {
+    if (candidate_is_hopeless(c)) {
         c->phase = LEASE_IDLE;
         return LEASE_LOST;
     }
-    if (!is_enough(c))
+    if (!candidate_has_majority(c))
         return LEASE_WAIT;
     if (c->phase == LEASE_PROPOSING)
-        return win(c, now_us);
-    propose(c, now_us, message);
+        return candidate_win(c, now_us);
+    candidate_propose(c, now_us, message);
     return LEASE_ASK;
 }
 

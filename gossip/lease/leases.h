@@ -1,24 +1,25 @@
-/* leases: what this member wants to hold alone, and as a voter lets others hold; many leases, each
- * as in lease.h, on the network of the members. voters.h says who the voters are.
+/* leases: what this member holds alone or claims, and what it grants to others as a voter; many
+ * leases, each as in lease.h, on the network of the members. voters.h says who the voters are.
  *
- *     wanted -> tried for ... held -> renewed four times in its length -> released, or lost
+ *     claimed -> tried for ... held -> renewed four times in its length -> released, or lost
  *
- * Who cannot have it asks again when it may be free, and tells the holder that it waits: from
- * those a holder picks its heir. An heir needs no more than the holder's word (HANDOVER) to
- * go and release the lease at the voters in the holder's name, and try for it in the same packet.
+ * A candidate that is refused asks again when the lease may be free, and tells the holder that it
+ * waits: from those the holder picks its successor. The holder's message (HANDOVER) is all that the
+ * successor needs to release the lease at the voters in the holder's name, and to try for it in the
+ * same packet.
  *
- * The caller drains what has changed, and acts by until_us alone: a lease is not over when this
- * module says so, but then. */
+ * The caller drains what has changed, and acts by until_us alone: a lease ends then, and not when
+ * this module says so. */
 #ifndef GOSSIP_LEASES_H
 #define GOSSIP_LEASES_H
 
 #include "gossip/gossip.h"
 #include "gossip/lease/grants.h"
-#include "gossip/lease/heirs.h"
-#include "gossip/lease/lease_out.h"
+#include "gossip/lease/lease_outbox.h"
+#include "gossip/lease/successors.h"
 #include "gossip/lease/voters.h"
 
-#define LEASES_MAX 1024                                   /* that one member wants */
+#define LEASES_MAX 1024                                   /* that one member claims */
 #define LEASES_NAME_BYTES_MAX (GOSSIP_NAME_BYTES_MAX + 8) /* a name with what kind it is of */
 #define LEASES_RENEW_PARTS 4                              /* of its length: renewed so often */
 
@@ -41,8 +42,9 @@ struct leases_needs leases_needs(const struct gossip *g);
 /* The disk has that now. */
 void leases_allow(struct gossip *g, int64_t now_us, uint32_t longest_ms);
 
-/* Can a lease be had? So many voters are alive, as far as this member sees; and if it asks them, so
- * many have answered of late: who is cut off is held for alive for a while. */
+/* True: a lease can be had. A majority of voters is alive, as far as this member sees; and if this
+ * member asks them, a majority has answered recently: a member that is cut off counts as alive for
+ * a while. */
 bool leases_has_quorum(const struct gossip *g);
 
 struct leases_options {
@@ -50,77 +52,77 @@ struct leases_options {
     uint32_t length_ms; /* LEASE_LENGTH_MS_MIN to LEASE_LENGTH_MS_MAX */
     uint8_t priority;
     bool preempts; /* takes it from a holder of lower priority */
-    bool watches;  /* only wants to know who holds it */
-    /* For a lease of what is bound to this host and ends with its time, as an address that the
-     * steward holds: this host in this run of it, by a number that no other host has, even with the
-     * same state folder; up to LEASE_HOST_MAX. A later life of this member on the same host may
-     * take the lease up again while it is held; whoever releases it then has ended what earlier
-     * lives held, too. 0: it is not, as with a lock, whose owner may go on for a while. */
+    bool observes; /* is no candidate: only learns who holds it */
+    /* For a lease of what is bound to this host and ends by itself in time, as an address that the
+     * steward holds: this host in this run of it, by a number that no other host has, even with a
+     * copy of the state directory; up to LEASE_HOST_MAX. A later life of this member on the same
+     * host may take the lease up while it is held. The life that releases it must have ended what
+     * earlier lives held, too. 0: not bound, as a lock, whose owner may go on for a while. */
     uint64_t host;
 };
 
-/* Wants it from now on; of one that is wanted already, the options change. FULL, MEMORY, NAME. */
-enum gossip_error leases_want(struct gossip *g, int64_t now_us,
-                              const struct leases_options *options);
+/* Claims it from now on; of a claim that exists, the options change. FULL, MEMORY, NAME. */
+enum gossip_error leases_claim(struct gossip *g, int64_t now_us,
+                               const struct leases_options *options);
 
-/* Gives it up; whatever only the holder does has ended. heir: a member that waits for it; NULL:
- * the best of those; LEASES_NO_HEIR: who wins it next has not inherited it. stays: waits for it
- * again, but not before the heir had its chance. UNKNOWN: it is not wanted, or the heir does not
- * wait for it; nothing changed. */
-#define LEASES_NO_HEIR ""
+/* Gives it up; what only the holder does has ended. successor: a member that waits for it; NULL:
+ * the best of those; LEASES_NO_SUCCESSOR: the next holder has not taken it over. stays: remains a
+ * candidate, but does not ask before the successor had its chance. UNKNOWN: there is no such claim,
+ * or the successor does not wait for it; nothing changed. */
+#define LEASES_NO_SUCCESSOR ""
 enum gossip_error leases_release(struct gossip *g, int64_t now_us, const char *name,
-                                 const char *heir, bool stays);
+                                 const char *successor, bool stays);
 
-/* Asks the holder, which may be another, to hand it to that heir. UNKNOWN: there is no such member,
- * or nobody is known to hold it. Whether it moves shows. */
-enum gossip_error leases_move(struct gossip *g, int64_t now_us, const char *name, const char *heir);
+/* Asks the holder, which may be another, to hand it to that member. UNKNOWN: there is no such
+ * member, or nobody is known to hold it. Success shows in the leases' state alone. */
+enum gossip_error leases_move(struct gossip *g, int64_t now_us, const char *name, const char *to);
 
-/* Neither renews nor tries for it after that time; INT64_MAX, as when it is wanted anew and not
- * held: no end. So whoever does something only while it is held says, over and over, that it still
- * can. */
-void leases_keep(struct gossip *g, int64_t now_us, const char *name, int64_t until_us);
+/* Neither renews nor tries for it after that time; INT64_MAX, as at first and when it is claimed
+ * again and not held: no end. A caller that acts only while it is held says so over and over. */
+void leases_renew_until(struct gossip *g, int64_t now_us, const char *name, int64_t until_us);
 
 struct leases_state {
     char name[LEASES_NAME_BYTES_MAX + 1];
     bool held;
     int64_t until_us;                        /* held until then */
-    bool inherited;                          /* from a holder that has let go of it */
+    bool taken_over;                         /* from a holder that has stopped */
     bool resumed;                            /* from an earlier life of this member */
     char holder[GOSSIP_NAME_BYTES_MAX + 1];  /* us or another; "": nobody that we know of */
     uint64_t epoch;                          /* of the last holder that we know of */
-    char move_to[GOSSIP_NAME_BYTES_MAX + 1]; /* held, and that heir should have it; "": none */
+    char move_to[GOSSIP_NAME_BYTES_MAX + 1]; /* held, and it should go there; "": nowhere */
     unsigned waiting; /* members that told us, the holder, that they wait for it */
     struct {
         char name[GOSSIP_NAME_BYTES_MAX + 1];
         uint8_t priority;
-    } heirs[HEIRS_MAX];
-    unsigned answered, asked; /* voters, in the last attempt */
+    } successors[SUCCESSORS_MAX]; /* these */
+    unsigned answered, asked;     /* voters, in the last attempt */
 };
 
-/* Of one lease that we want. UNKNOWN. */
+/* The state of one claim. UNKNOWN: there is none. */
 enum gossip_error leases_get(const struct gossip *g, int64_t now_us, const char *name,
                              struct leases_state *state);
-/* The next lease that was won, renewed, lost, has another holder or should move, since it was last
- * asked of. */
+/* The state of the next lease that was won, renewed, lost, has another holder or should move, since
+ * the caller asked last. False: none is left. */
 bool leases_next_change(struct gossip *g, int64_t now_us, struct leases_state *state);
 
 /* ---- for the core ---- */
 
-struct lease_want;
+struct claim;
 
 struct leases {
     struct voters voters;
     bool started;
     struct grants grants;
-    struct lease_want *wants;
+    struct claim *claims;
     uint32_t count, capacity;
-    struct lease_out out;
+    struct lease_outbox out;
     bool disputed;
     int64_t disputed_us; /* when that was looked at */
 };
 
 void leases_free(struct leases *l);
-void leases_hear(struct gossip *g, const struct wire_message *m, const struct gossip_route *from);
+void leases_receive(struct gossip *g, const struct wire_message *m,
+                    const struct gossip_route *from);
 void leases_tick(struct gossip *g);
 int64_t leases_deadline(const struct gossip *g);
 

@@ -1,56 +1,65 @@
 #include "gossip/core.h"
-#include "gossip/lease/lease_want.h"
+#include "gossip/lease/claim.h"
 
 #include <string.h>
 
-static void copy_name(const struct gossip *g, uint64_t key, char into[GOSSIP_NAME_BYTES_MAX + 1])
+static void state_copy_name(const struct gossip *g, uint64_t key,
+                            char into[GOSSIP_NAME_BYTES_MAX + 1])
 {
-    uint32_t row = member_by_key(&g->members, key);
-    const char *name = row == MEMBER_NONE ? "" : g->members.slots[row].profile->name;
+    uint32_t slot = member_by_key(&g->members, key);
+    const char *name = slot == MEMBER_NONE ? "" : g->members.slots[slot].profile->name;
     memcpy(into, name, strlen(name) + 1);
 }
 
-static void fill_state(const struct gossip *g, int64_t now_us, const struct lease_want *w,
+static void state_fill_successors(const struct gossip *g, int64_t now_us, const struct claim *c,
+                                  struct leases_state *state)
+{
+    for (unsigned i = 0; i < c->waiting.count; i++) {
+        const struct successor *s = &c->waiting.all[i];
+        if (now_us >= s->until_us)
+            continue;
+        state_copy_name(g, s->key, state->successors[state->waiting].name);
+        state->successors[state->waiting++].priority = s->priority;
+    }
+}
+
+static void state_fill(const struct gossip *g, int64_t now_us, const struct claim *c,
                        struct leases_state *state)
 {
-    const struct lease_candidate *c = &w->c;
-    *state = (struct leases_state){
-        .held = lease_is_held(c, now_us), .inherited = w->inherits, .resumed = w->resumed};
-    memcpy(state->name, w->name, sizeof state->name);
-    state->until_us = c->until_us;
-    state->epoch = state->held ? c->epoch : w->holder.epoch;
-    copy_name(g, w->holder.owner, state->holder);
-    copy_name(g, w->move_to, state->move_to);
-    for (unsigned i = 0; i < w->heirs.count; i++) {
-        if (now_us >= w->heirs.all[i].until_us)
-            continue;
-        copy_name(g, w->heirs.all[i].key, state->heirs[state->waiting].name);
-        state->heirs[state->waiting++].priority = w->heirs.all[i].priority;
-    }
-    for (unsigned i = 0; i < c->quorum.lists; i++) {
-        state->asked += c->quorum.voters[i];
-        state->answered += (unsigned)__builtin_popcount(c->yes[i] | c->no[i]);
+    const struct lease_candidate *candidate = &c->candidate;
+    *state = (struct leases_state){.held = lease_is_held(candidate, now_us),
+                                   .until_us = candidate->until_us,
+                                   .taken_over = c->takes_over,
+                                   .resumed = c->resumed};
+    memcpy(state->name, c->name, sizeof state->name);
+    state->epoch = state->held ? candidate->epoch : c->holder.epoch;
+    state_copy_name(g, c->holder.owner, state->holder);
+    state_copy_name(g, c->move_to, state->move_to);
+    state_fill_successors(g, now_us, c, state);
+    for (unsigned i = 0; i < candidate->quorum.configurations; i++) {
+        state->asked += candidate->quorum.voters[i];
+        state->answered += (unsigned)__builtin_popcount(candidate->yes[i] | candidate->no[i]);
     }
 }
 
 enum gossip_error leases_get(const struct gossip *g, int64_t now_us, const char *name,
                              struct leases_state *state)
 {
-    const struct lease_want *w = lease_want_find(&g->leases, lease_want_hash(name));
-    if (!w)
+    const struct claim *c = claim_find(&g->leases, claim_hash(name));
+    if (!c)
         return GOSSIP_ERROR_UNKNOWN;
-    fill_state(g, now_us, w, state);
+    state_fill(g, now_us, c, state);
     return GOSSIP_OK;
 }
 
 bool leases_next_change(struct gossip *g, int64_t now_us, struct leases_state *state)
 {
     for (uint32_t i = 0; i < g->leases.count; i++) {
-        struct lease_want *w = &g->leases.wants[i];
-        if (!w->changed || w->over)
+        struct claim *c = &g->leases.claims[i];
+        if (!c->changed || c->withdrawn)
             continue;
-        w->changed = false;
-        fill_state(g, now_us, w, state);
+        c->changed = false;
+        state_fill(g, now_us, c, state);
         return true;
     }
     return false;

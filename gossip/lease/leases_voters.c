@@ -1,16 +1,16 @@
 #include "gossip/core.h"
-#include "gossip/lease/lease_want.h"
+#include "gossip/lease/claim.h"
 #include "gossip/membership/profile.h"
 #include "gossip/membership/view.h"
 
 #include <string.h>
 
 enum {
-    DISPUTE_MS = 500,   /* how long what others go by is not looked at again */
-    REACHED_LENGTHS = 2 /* of a lease, that voters may be silent and still there */
+    DISPUTE_MS = 500,   /* until the configurations of others are looked at again */
+    REACHED_LENGTHS = 2 /* lengths of a lease without an answer */
 };
 
-static void publish(struct gossip *g)
+static void voters_publish(struct gossip *g)
 {
     struct gossip_voters range = voters_range(&g->leases.voters);
     struct gossip_profile changed = *core_member(g, g->self)->profile;
@@ -24,17 +24,18 @@ static void publish(struct gossip *g)
     spread_update(g, g->self, SPREAD_IMMEDIATE);
 }
 
-static void requorum(struct gossip *g)
+/* What this member goes by has changed: attempts begin anew. */
+static void voters_take_effect(struct gossip *g)
 {
     struct leases *l = &g->leases;
     struct lease_quorum quorum;
-    publish(g);
+    voters_publish(g);
     for (uint32_t i = 0; i < l->count; i++) {
-        struct lease_want *w = &l->wants[i];
-        w->c.phase = LEASE_IDLE;
-        w->next_us = core_min(w->next_us, g->now_us);
+        struct claim *c = &l->claims[i];
+        c->candidate.phase = LEASE_IDLE;
+        c->next_us = core_min(c->next_us, g->now_us);
         if (voters_quorum(&l->voters, &quorum))
-            lease_set_quorum(&w->c, &quorum);
+            lease_set_quorum(&c->candidate, &quorum);
     }
 }
 
@@ -54,8 +55,8 @@ void leases_set_voters(struct gossip *g, int64_t now_us, const struct voters *vo
 {
     core_begin(g, now_us);
     g->leases.voters = *voters;
-    requorum(g);
-    lease_out_flush(g);
+    voters_take_effect(g);
+    lease_outbox_flush(g);
 }
 
 const struct voters *leases_voters(const struct gossip *g)
@@ -63,17 +64,17 @@ const struct voters *leases_voters(const struct gossip *g)
     return &g->leases.voters;
 }
 
-static bool is_alive(const struct gossip *g, const char *name)
+static bool voter_is_alive(const struct gossip *g, const char *name)
 {
-    uint32_t row = member_by_name(&g->members, name);
-    return row != MEMBER_NONE && member_is_live(&g->members.slots[row]);
+    uint32_t slot = member_by_name(&g->members, name);
+    return slot != MEMBER_NONE && member_is_live(&g->members.slots[slot]);
 }
 
-/* A majority has answered of late, or nothing was asked. */
-static bool are_reached(const struct leases *l, int64_t now_us)
+/* True: a majority has answered recently, or nothing was asked. */
+static bool voters_are_reached(const struct leases *l, int64_t now_us)
 {
     for (uint32_t i = 0; i < l->count; i++)
-        if (now_us - l->wants[i].reached_us < REACHED_LENGTHS * l->wants[i].c.length_us)
+        if (now_us - l->claims[i].reached_us < REACHED_LENGTHS * l->claims[i].candidate.length_us)
             return true;
     return l->count == 0;
 }
@@ -81,37 +82,37 @@ static bool are_reached(const struct leases *l, int64_t now_us)
 bool leases_has_quorum(const struct gossip *g)
 {
     const struct voters *v = &g->leases.voters;
-    if (v->count == 0 || v->waits)
+    if (v->count == 0 || v->joining)
         return false;
     for (unsigned i = 0; i < v->count; i++) {
         unsigned alive = 0;
-        for (unsigned j = 0; j < v->lists[i].count; j++)
-            alive += is_alive(g, v->lists[i].names[j]);
-        if (2 * alive <= v->lists[i].count)
+        for (unsigned j = 0; j < v->configurations[i].count; j++)
+            alive += voter_is_alive(g, v->configurations[i].names[j]);
+        if (2 * alive <= v->configurations[i].count)
             return false;
     }
-    return are_reached(&g->leases, g->now_us);
+    return voters_are_reached(&g->leases, g->now_us);
 }
 
-/* What the voters, and we, say of the lists that they go by. */
+/* The voters include this member. */
 void leases_note_voters(struct gossip *g)
 {
     struct leases *l = &g->leases;
     bool changed = false;
     unsigned cursor = 0;
     for (const char *name; (name = voters_next(&l->voters, &cursor));) {
-        uint32_t row = member_by_name(&g->members, name);
-        if (row != MEMBER_NONE)
+        uint32_t slot = member_by_name(&g->members, name);
+        if (slot != MEMBER_NONE)
             changed |=
-                voters_note(&l->voters, g->now_us, name, core_member(g, row)->profile->voters);
+                voters_note(&l->voters, g->now_us, name, core_member(g, slot)->profile->voters);
     }
     if (voters_tick(&l->voters, g->now_us) || changed)
-        requorum(g);
+        voters_take_effect(g);
 }
 
-/* Two hosts or more that go by another list of this version, and as many as go by ours: that is a
- * mistake in a file, and with bad luck each side has a majority of its own. Nothing new is taken
- * then; of two sides the smaller one stops. */
+/* Two members or more go by another configuration of this version, and as many as go by ours: that
+ * is a mistake in a file, and with bad luck each side has a majority of its own. Nothing new is
+ * taken then; of two sides the smaller one stops. */
 bool leases_are_disputed(struct gossip *g)
 {
     struct leases *l = &g->leases;
@@ -119,9 +120,9 @@ bool leases_are_disputed(struct gossip *g)
         return l->disputed;
     struct gossip_voters ours = voters_range(&l->voters);
     unsigned others = 0, same = 0;
-    for (uint32_t row = 0; row < g->members.used; row++) {
-        const struct member *m = core_member(g, row);
-        if (!m->profile || !member_is_live(m) || m->profile->voters.high != ours.high)
+    for (uint32_t slot = 0; slot < g->members.used; slot++) {
+        const struct member *m = core_member(g, slot);
+        if (!m->profile || !member_is_live(m) || m->profile->voters.newest != ours.newest)
             continue;
         same += m->profile->voters.hash == ours.hash;
         others += m->profile->voters.hash != ours.hash;

@@ -16,82 +16,84 @@ const char *voters_error_text(enum voters_error error)
     return texts[error];
 }
 
-static struct voters_list *newest(struct voters *v)
+static struct voters_configuration *voters_newest(struct voters *v)
 {
-    return &v->lists[v->count - 1];
+    return &v->configurations[v->count - 1];
 }
 
-static int seat_in(const struct voters_list *list, const char *name)
+static int voters_index(const struct voters_configuration *one, const char *name)
 {
-    for (unsigned i = 0; i < list->count; i++)
-        if (strcmp(list->names[i], name) == 0)
+    for (unsigned i = 0; i < one->count; i++)
+        if (strcmp(one->names[i], name) == 0)
             return (int)i;
     return -1;
 }
 
 /* Over the names, whatever their order in the file. */
-static uint64_t hash_of(const struct voters_list *list)
+static uint64_t voters_hash(const struct voters_configuration *one)
 {
     uint64_t sum = 0;
-    for (unsigned i = 0; i < list->count; i++) {
-        uint64_t hash = fnv(FNV_START, list->names[i], strlen(list->names[i]));
+    for (unsigned i = 0; i < one->count; i++) {
+        uint64_t hash = fnv(FNV_START, one->names[i], strlen(one->names[i]));
         sum += hash ^ hash >> 29;
     }
     return sum;
 }
 
-static bool fill(struct voters_list *list, uint32_t version, const char *const *names,
-                 unsigned count)
+static bool voters_fill(struct voters_configuration *one, uint32_t version,
+                        const char *const *names, unsigned count)
 {
     if (version == 0 || count == 0 || count > LEASE_VOTERS_MAX)
         return false;
-    *list = (struct voters_list){.version = version, .beyond_us = INT64_MAX};
+    *one = (struct voters_configuration){.version = version, .newer_us = INT64_MAX};
     for (unsigned i = 0; i < count; i++) {
         size_t bytes = strlen(names[i]);
-        if (!gossip_name_valid(names[i], bytes) || seat_in(list, names[i]) >= 0)
+        if (!gossip_name_valid(names[i], bytes) || voters_index(one, names[i]) >= 0)
             return false;
-        memcpy(list->names[list->count++], names[i], bytes + 1);
+        memcpy(one->names[one->count++], names[i], bytes + 1);
     }
-    list->hash = hash_of(list);
+    one->hash = voters_hash(one);
     return true;
 }
 
-/* One whose predecessor we know stands beside it; another takes the place of all. */
-static void append(struct voters *v, const struct voters_list *list)
+/* One whose predecessor we know stands beside that; another takes the place of all. */
+static void voters_append(struct voters *v, const struct voters_configuration *one)
 {
-    bool follows = v->count > 0 && !v->waits && list->version == newest(v)->version + 1;
+    bool follows = v->count > 0 && !v->joining && one->version == voters_newest(v)->version + 1;
     if (!follows) {
         v->count = 0;
-        v->waits = list->version > 1;
+        v->joining = one->version > 1;
     }
-    v->lists[v->count++] = *list;
+    v->configurations[v->count++] = *one;
 }
 
 enum voters_error voters_configure(struct voters *v, uint32_t version, const char *const *names,
                                    unsigned count)
 {
-    struct voters_list list;
-    if (!fill(&list, version, names, count))
+    struct voters_configuration one;
+    if (!voters_fill(&one, version, names, count))
         return VOTERS_ERROR_EMPTY;
-    if (v->count > 0 && version < newest(v)->version)
+    if (v->count > 0 && version < voters_newest(v)->version)
         return VOTERS_ERROR_OLDER;
-    if (v->count > 0 && version == newest(v)->version)
-        return list.hash == newest(v)->hash ? VOTERS_OK : VOTERS_ERROR_CHANGED;
-    if (v->count == LEASE_LISTS_MAX && version == newest(v)->version + 1)
+    if (v->count > 0 && version == voters_newest(v)->version)
+        return one.hash == voters_newest(v)->hash ? VOTERS_OK : VOTERS_ERROR_CHANGED;
+    if (v->count == LEASE_CONFIGURATIONS_MAX && version == voters_newest(v)->version + 1)
         return VOTERS_ERROR_FULL;
-    append(v, &list);
+    voters_append(v, &one);
     return VOTERS_OK;
 }
 
-bool voters_restore(struct voters *v, uint32_t version, bool waits, const char *const *names,
+bool voters_restore(struct voters *v, uint32_t version, bool joining, const char *const *names,
                     unsigned count)
 {
-    struct voters_list list;
-    bool follows = v->count == 0 || (!v->waits && !waits && version == newest(v)->version + 1);
-    if (v->count == LEASE_LISTS_MAX || !follows || !fill(&list, version, names, count))
+    struct voters_configuration one;
+    bool follows =
+        v->count == 0 || (!v->joining && !joining && version == voters_newest(v)->version + 1);
+    if (v->count == LEASE_CONFIGURATIONS_MAX || !follows ||
+        !voters_fill(&one, version, names, count))
         return false;
-    v->lists[v->count++] = list;
-    v->waits = waits;
+    v->configurations[v->count++] = one;
+    v->joining = joining;
     return true;
 }
 
@@ -99,37 +101,40 @@ struct gossip_voters voters_range(const struct voters *v)
 {
     if (v->count == 0)
         return (struct gossip_voters){0};
-    const struct voters_list *last = &v->lists[v->count - 1];
-    return (struct gossip_voters){v->waits ? 0 : v->lists[0].version, last->version, last->hash};
+    const struct voters_configuration *last = &v->configurations[v->count - 1];
+    return (struct gossip_voters){v->joining ? 0 : v->configurations[0].version, last->version,
+                                  last->hash};
 }
 
-static void note_beyond(struct voters_list *list, int64_t now_us, const char *name, uint32_t high)
+static void voters_note_newer(struct voters_configuration *one, int64_t now_us, const char *name,
+                              uint32_t high)
 {
-    int seat = seat_in(list, name);
-    if (seat < 0 || high <= list->version)
+    int bit = voters_index(one, name);
+    if (bit < 0 || high <= one->version)
         return;
-    list->beyond |= UINT32_C(1) << seat;
-    bool most = 2 * (unsigned)__builtin_popcount(list->beyond) > list->count;
-    if (most && list->beyond_us == INT64_MAX)
-        list->beyond_us = now_us;
+    one->newer |= UINT32_C(1) << bit;
+    bool most = 2 * (unsigned)__builtin_popcount(one->newer) > one->count;
+    if (most && one->newer_us == INT64_MAX)
+        one->newer_us = now_us;
 }
 
 bool voters_note(struct voters *v, int64_t now_us, const char *name, struct gossip_voters theirs)
 {
     for (unsigned i = 0; i + 1 < v->count; i++)
-        note_beyond(&v->lists[i], now_us, name, theirs.high);
-    if (!v->waits || theirs.low != newest(v)->version || theirs.hash != newest(v)->hash)
+        voters_note_newer(&v->configurations[i], now_us, name, theirs.newest);
+    if (!v->joining || theirs.oldest != voters_newest(v)->version ||
+        theirs.hash != voters_newest(v)->hash)
         return false;
-    v->waits = false;
+    v->joining = false;
     return true;
 }
 
-/* Of the oldest list; only when it is through can the next one be. */
+/* Of the oldest one: only when that is dropped can the next one be. */
 int64_t voters_deadline(const struct voters *v)
 {
-    if (v->count < 2 || v->lists[0].beyond_us == INT64_MAX)
+    if (v->count < 2 || v->configurations[0].newer_us == INT64_MAX)
         return INT64_MAX;
-    return v->lists[0].beyond_us + settled_us;
+    return v->configurations[0].newer_us + settled_us;
 }
 
 bool voters_tick(struct voters *v, int64_t now_us)
@@ -137,7 +142,7 @@ bool voters_tick(struct voters *v, int64_t now_us)
     unsigned before = v->count;
     while (now_us >= voters_deadline(v)) {
         v->count--;
-        memmove(v->lists, v->lists + 1, v->count * sizeof *v->lists);
+        memmove(v->configurations, v->configurations + 1, v->count * sizeof *v->configurations);
     }
     return v->count != before;
 }
@@ -145,52 +150,53 @@ bool voters_tick(struct voters *v, int64_t now_us)
 bool voters_serve(const struct voters *v, struct gossip_voters theirs)
 {
     struct gossip_voters ours = voters_range(v);
-    if (ours.high == 0 || theirs.low == 0 || theirs.high < ours.high)
+    if (ours.newest == 0 || theirs.oldest == 0 || theirs.newest < ours.newest)
         return false;
-    if (theirs.high == ours.high && theirs.hash != ours.hash)
+    if (theirs.newest == ours.newest && theirs.hash != ours.hash)
         return false;
-    return v->waits ? theirs.low < ours.high : theirs.low <= ours.low;
+    return v->joining ? theirs.oldest < ours.newest : theirs.oldest <= ours.oldest;
 }
 
 bool voters_quorum(const struct voters *v, struct lease_quorum *quorum)
 {
-    if (v->count == 0 || v->waits)
+    if (v->count == 0 || v->joining)
         return false;
-    *quorum = (struct lease_quorum){.lists = v->count};
+    *quorum = (struct lease_quorum){.configurations = v->count};
     for (unsigned i = 0; i < v->count; i++)
-        quorum->voters[i] = (uint8_t)v->lists[i].count;
+        quorum->voters[i] = (uint8_t)v->configurations[i].count;
     return true;
 }
 
-bool voters_seats(const struct voters *v, const char *name, uint32_t seats[LEASE_LISTS_MAX])
+bool voters_bits(const struct voters *v, const char *name, uint32_t bits[LEASE_CONFIGURATIONS_MAX])
 {
     uint32_t any = 0;
-    for (unsigned i = 0; i < LEASE_LISTS_MAX; i++) {
-        int seat = i < v->count ? seat_in(&v->lists[i], name) : -1;
-        seats[i] = seat < 0 ? 0 : UINT32_C(1) << seat;
-        any |= seats[i];
+    for (unsigned i = 0; i < LEASE_CONFIGURATIONS_MAX; i++) {
+        int bit = i < v->count ? voters_index(&v->configurations[i], name) : -1;
+        bits[i] = bit < 0 ? 0 : UINT32_C(1) << bit;
+        any |= bits[i];
     }
     return any != 0;
 }
 
-static bool is_in_earlier(const struct voters *v, unsigned list, const char *name)
+static bool voters_is_in_earlier(const struct voters *v, unsigned list, const char *name)
 {
     for (unsigned i = 0; i < list; i++)
-        if (seat_in(&v->lists[i], name) >= 0)
+        if (voters_index(&v->configurations[i], name) >= 0)
             return true;
     return false;
 }
 
 const char *voters_next(const struct voters *v, unsigned *cursor)
 {
-    for (; *cursor < LEASE_LISTS_MAX * LEASE_VOTERS_MAX; ++*cursor) {
+    for (; *cursor < LEASE_CONFIGURATIONS_MAX * LEASE_VOTERS_MAX; ++*cursor) {
         unsigned list = *cursor / LEASE_VOTERS_MAX, at = *cursor % LEASE_VOTERS_MAX;
         if (list >= v->count)
             return NULL;
-        if (at >= v->lists[list].count || is_in_earlier(v, list, v->lists[list].names[at]))
+        if (at >= v->configurations[list].count ||
+            voters_is_in_earlier(v, list, v->configurations[list].names[at]))
             continue;
         ++*cursor;
-        return v->lists[list].names[at];
+        return v->configurations[list].names[at];
     }
     return NULL;
 }

@@ -20,10 +20,10 @@
 
 enum {
     WORLD_HOSTS_MAX = 5,
-    WORLD_SESSIONS = 2, /* that want it, on each host */
-    WORLD_QUEUE = 1024, /* packets and timers; what is over it is lost */
-    WORLD_HOLDERS = 64, /* of the past, that are looked at */
-    WORLD_LISTS = 4,    /* of voters, one after the other */
+    WORLD_SESSIONS = 2,       /* that want it, on each host */
+    WORLD_QUEUE = 1024,       /* packets and timers; what is over it is lost */
+    WORLD_HOLDERS = 64,       /* of the past, that are looked at */
+    WORLD_CONFIGURATIONS = 4, /* of voters, one after the other */
     WORLD_LENGTH_US = 1000 * LEASE_LENGTH_MS_MAX,
     WORLD_RESUMES = 0, /* the session whose lease is bound to its host, as an address is */
 };
@@ -75,10 +75,10 @@ struct world {
     struct {
         const char *names[WORLD_HOSTS_MAX];
         unsigned count;
-    } lists[WORLD_LISTS];                  /* by version - 1 */
-    uint32_t newest;                       /* version that the operator has written */
-    unsigned changes;                      /* of ranges */
-    struct world_event queue[WORLD_QUEUE]; /* a heap */
+    } configurations[WORLD_CONFIGURATIONS]; /* by version - 1 */
+    uint32_t newest;                        /* version that the operator has written */
+    unsigned changes;                       /* of ranges */
+    struct world_event queue[WORLD_QUEUE];  /* a heap */
     unsigned queued;
     struct world_holder holders[WORLD_HOLDERS]; /* the last that won, in a ring */
     unsigned holders_count;
@@ -281,7 +281,7 @@ static inline void world_fate(struct world *w, unsigned host)
         if (lease_mistakes & LEASE_MISTAKE_QUARANTINE)
             h->silent_until_us = INT64_MIN;
         world_start_sessions(w, host);
-        if (world_chance(w, 50) && voters_range(&h->voters).low != 0)
+        if (world_chance(w, 50) && voters_range(&h->voters).oldest != 0)
             world_try(w, host, WORLD_RESUMES);
     } else if (restless || world_chance(w, 50)) {
         h->runs = false;
@@ -309,7 +309,7 @@ static inline void world_session_acts(struct world *w, unsigned host, unsigned s
             world_end_holding(w, host, session);
         lease_release(c, held, &message);
         world_ask_all(w, host, session, &message);
-    } else if (h->runs && voters_range(&h->voters).low != 0 &&
+    } else if (h->runs && voters_range(&h->voters).oldest != 0 &&
                (lease_is_held(c, clock_us) || world_chance(w, 60))) {
         world_try(w, host, session);
     }
@@ -328,7 +328,7 @@ static inline void world_to_voter(struct world *w, const struct world_event *e)
     struct lease_message answer;
     if (!h->runs || clock_us < h->silent_until_us || !voters_serve(&h->voters, e->range))
         return;
-    if (lease_voter_hear(&h->voter, clock_us, &e->message, &answer))
+    if (lease_voter_receive(&h->voter, clock_us, &e->message, &answer))
         world_send(w, &(struct world_event){.kind = WORLD_TO_SESSION,
                                             .host = e->from,
                                             .session = e->reply,
@@ -341,10 +341,10 @@ static inline void world_to_session(struct world *w, const struct world_event *e
     struct world_host *h = &w->all[e->host];
     struct lease_candidate *c = &h->sessions[e->session];
     struct lease_message message;
-    uint32_t seats[LEASE_LISTS_MAX];
-    if (!h->runs || !voters_seats(&h->voters, world_name(e->from), seats))
+    uint32_t bits[LEASE_CONFIGURATIONS_MAX];
+    if (!h->runs || !voters_bits(&h->voters, world_name(e->from), bits))
         return;
-    enum lease_step step = lease_hear(c, world_clock(w, h), seats, &e->message, &message);
+    enum lease_step step = lease_receive(c, world_clock(w, h), bits, &e->message, &message);
     if (step == LEASE_LOST && c->resumes)
         world_try(w, e->host, e->session);
     if (step == LEASE_ASK)
@@ -368,24 +368,24 @@ static inline void world_note(struct world *w, const struct world_event *e)
 static inline void world_configure(struct world *w, unsigned host)
 {
     struct world_host *h = &w->all[host];
-    uint32_t before = voters_range(&h->voters).high;
+    uint32_t before = voters_range(&h->voters).newest;
     uint32_t version = world_chance(w, 80) && before < w->newest ? before + 1 : w->newest;
     if (version == before)
         return;
     if (lease_mistakes & WORLD_MISTAKE_AT_ONCE) {
         h->voters.count = 0;
-        voters_restore(&h->voters, version, false, w->lists[version - 1].names,
-                       w->lists[version - 1].count);
+        voters_restore(&h->voters, version, false, w->configurations[version - 1].names,
+                       w->configurations[version - 1].count);
     } else {
-        voters_configure(&h->voters, version, w->lists[version - 1].names,
-                         w->lists[version - 1].count);
+        voters_configure(&h->voters, version, w->configurations[version - 1].names,
+                         w->configurations[version - 1].count);
     }
     world_requorum(w, host);
 }
 
 static inline void world_operator(struct world *w)
 {
-    if (w->newest < WORLD_LISTS && world_chance(w, 20))
+    if (w->newest < WORLD_CONFIGURATIONS && world_chance(w, 20))
         w->newest++;
     for (unsigned host = 0; host < w->hosts; host++) {
         if (world_chance(w, 20))
@@ -429,13 +429,13 @@ static inline void world_step(struct world *w)
 }
 
 /* Lists of some of the hosts, at random: they may have nobody in common. */
-static inline void world_draw_lists(struct world *w)
+static inline void world_draw_configurations(struct world *w)
 {
-    for (unsigned l = 0; l < WORLD_LISTS; l++)
-        while (w->lists[l].count == 0)
+    for (unsigned l = 0; l < WORLD_CONFIGURATIONS; l++)
+        while (w->configurations[l].count == 0)
             for (unsigned host = 0; host < w->hosts; host++)
                 if (world_chance(w, w->restless && host == 0 && w->hosts > 1 ? 20 : 60))
-                    w->lists[l].names[w->lists[l].count++] = world_name(host);
+                    w->configurations[l].names[w->configurations[l].count++] = world_name(host);
     w->newest = 1;
 }
 
@@ -450,10 +450,10 @@ static inline bool world_play(struct world *w, uint64_t seed, unsigned mistakes,
     w->resizes = world_chance(w, 50);
     w->restless = world_chance(w, 30);
     bool clones = world_chance(w, 10); /* all have the state folder of one */
-    world_draw_lists(w);
+    world_draw_configurations(w);
     for (unsigned host = 0; host < w->hosts; host++) {
         struct world_host *h = &w->all[host];
-        voters_configure(&h->voters, 1, w->lists[0].names, w->lists[0].count);
+        voters_configure(&h->voters, 1, w->configurations[0].names, w->configurations[0].count);
         h->runs = true;
         h->owner = 1 + (clones ? 0 : host);
         h->rate = rates[world_below(w, 3)];

@@ -94,14 +94,14 @@ static inline void lab_claim(uint32_t node, uint8_t priority, bool preempts)
                                      .priority = priority,
                                      .preempts = preempts,
                                      .host = lab.resumes ? node + 1 : 0};
-    expect(leases_want(lab_core(node), net_now_us(scenario_net), &options) == GOSSIP_OK);
+    expect(leases_claim(lab_core(node), net_now_us(scenario_net), &options) == GOSSIP_OK);
     net_settle(scenario_net, node);
 }
 
-static inline enum gossip_error lab_release(uint32_t node, const char *heir, bool stays)
+static inline enum gossip_error lab_release(uint32_t node, const char *successor, bool stays)
 {
     enum gossip_error error =
-        leases_release(lab_core(node), net_now_us(scenario_net), lab_lease, heir, stays);
+        leases_release(lab_core(node), net_now_us(scenario_net), lab_lease, successor, stays);
     net_settle(scenario_net, node);
     lab_note();
     return error;

@@ -52,8 +52,8 @@ static void observe(uint32_t node)
     struct leases_options options = {.name = lab_lease,
                                      .length_ms = LENGTH_MS,
                                      .priority = world.priorities[node],
-                                     .watches = true};
-    expect(leases_want(lab_core(node), net_now_us(scenario_net), &options) == GOSSIP_OK);
+                                     .observes = true};
+    expect(leases_claim(lab_core(node), net_now_us(scenario_net), &options) == GOSSIP_OK);
     net_settle(scenario_net, node);
     world.candidate[node] = false;
 }

@@ -69,13 +69,13 @@ START_TEST(released_to_no_heir_it_is_not_inherited)
         lab_start_held(4, 4);
         int holder = lab_holder();
         lab_run_ms(1000);
-        expect(lab_release((uint32_t)holder, LEASES_NO_HEIR, false) == GOSSIP_OK);
+        expect(lab_release((uint32_t)holder, LEASES_NO_SUCCESSOR, false) == GOSSIP_OK);
         expect(lab_holder() == NOBODY);
         lab_run_ms(LENGTH_MS);
         expect(lab_holder() != NOBODY && lab_holder() != holder);
         expect(leases_get(lab_core((uint32_t)lab_holder()), net_now_us(scenario_net), lab_lease,
                           &state) == GOSSIP_OK);
-        expect(!state.inherited);
+        expect(!state.taken_over);
     }
 }
 END_TEST
@@ -86,17 +86,17 @@ START_TEST(it_goes_to_the_heir_that_was_named)
     {
         lab_start_held(5, 5);
         lab_run_ms(1000);
-        int holder = lab_holder(), heir = (holder + 2) % 5;
+        int holder = lab_holder(), successor = (holder + 2) % 5;
         char name[16];
-        snprintf(name, sizeof name, "n%d", heir);
+        snprintf(name, sizeof name, "n%d", successor);
         lab_forget();
         expect(lab_release((uint32_t)holder, name, true) == GOSSIP_OK);
         lab_run_ms(10);
-        expect(lab_holder() == heir);
+        expect(lab_holder() == successor);
         lab_run_ms(10000);
-        expect(lab_holder() == heir);
-        expect(lab_release((uint32_t)heir, "nobody", true) == GOSSIP_ERROR_UNKNOWN);
-        expect(lab_holder() == heir);
+        expect(lab_holder() == successor);
+        expect(lab_release((uint32_t)successor, "nobody", true) == GOSSIP_ERROR_UNKNOWN);
+        expect(lab_holder() == successor);
     }
 }
 END_TEST
@@ -147,8 +147,8 @@ START_TEST(who_only_watches_knows_the_holder_and_can_have_it_moved)
         lab_start(5, 3);
         lab_claim(0, 100, false);
         lab_claim(1, 100, false);
-        struct leases_options watch = {.name = lab_lease, .length_ms = LENGTH_MS, .watches = true};
-        expect(leases_want(lab_core(4), net_now_us(scenario_net), &watch) == GOSSIP_OK);
+        struct leases_options watch = {.name = lab_lease, .length_ms = LENGTH_MS, .observes = true};
+        expect(leases_claim(lab_core(4), net_now_us(scenario_net), &watch) == GOSSIP_OK);
         net_settle(scenario_net, 4);
         lab_run_ms(4000);
         int holder = lab_holder();
@@ -280,9 +280,9 @@ START_TEST(what_is_not_kept_is_lost_and_what_is_kept_again_is_not)
     {
         struct net *net = lab_start_held(3, 3);
         uint32_t holder = (uint32_t)lab_holder();
-        leases_keep(lab_core(holder), net_now_us(net), lab_lease, net_now_us(net) + 100000);
+        leases_renew_until(lab_core(holder), net_now_us(net), lab_lease, net_now_us(net) + 100000);
         lab_run_ms(600);
-        leases_keep(lab_core(holder), net_now_us(net), lab_lease, net_now_us(net) + 100000);
+        leases_renew_until(lab_core(holder), net_now_us(net), lab_lease, net_now_us(net) + 100000);
         net_settle(net, holder);
         lab_run_ms(800);
         expect(lab_holder() == (int)holder);
@@ -345,7 +345,7 @@ START_TEST(a_voter_is_replaced_and_the_holder_notices_nothing)
         expect(lab.moves == 0);
         for (uint32_t node = 0; node < 4; node++)
             expect(node == 2 || (leases_voters(lab_core(node))->count == 1 &&
-                                 leases_voters(lab_core(node))->lists[0].version == 2));
+                                 leases_voters(lab_core(node))->configurations[0].version == 2));
         net_crash(net, lab.holder == 0 ? 1 : 0);
         lab_run_ms(5000);
         expect(lab.moves == 0);
@@ -362,7 +362,7 @@ START_TEST(many_leases_share_packets)
             char name[16];
             snprintf(name, sizeof name, "vip/%d", i);
             struct leases_options options = {.name = name, .length_ms = LENGTH_MS, .priority = 100};
-            expect(leases_want(lab_core(0), net_now_us(net), &options) == GOSSIP_OK);
+            expect(leases_claim(lab_core(0), net_now_us(net), &options) == GOSSIP_OK);
         }
         net_settle(net, 0);
         lab_run_ms(5000);

@@ -42,13 +42,13 @@ const char *fake_leases_told(void)
 
 /* ---- leases ---- */
 
-enum gossip_error leases_want(struct gossip *g, int64_t now_us,
-                              const struct leases_options *options)
+enum gossip_error leases_claim(struct gossip *g, int64_t now_us,
+                               const struct leases_options *options)
 {
     (void)g, (void)now_us;
     fake_leases.keep_us = INT64_MAX;
     fake_leases.host = options->host;
-    if (options->watches)
+    if (options->observes)
         NOTE(asked, "watch %s\n", options->name);
     else
         NOTE(asked, "want %s %u%s\n", options->name, options->priority,
@@ -57,25 +57,26 @@ enum gossip_error leases_want(struct gossip *g, int64_t now_us,
 }
 
 enum gossip_error leases_release(struct gossip *g, int64_t now_us, const char *name,
-                                 const char *heir, bool stays)
+                                 const char *successor, bool stays)
 {
     (void)g, (void)now_us;
-    NOTE(asked, "release %s%s%s%s\n", name, heir ? " to " : "",
-         heir && *heir ? heir
-         : heir        ? "nobody"
-                       : "",
+    NOTE(asked, "release %s%s%s%s\n", name, successor ? " to " : "",
+         successor && *successor ? successor
+         : successor             ? "nobody"
+                                 : "",
          stays ? " and stay" : "");
-    return heir ? fake_leases.release_error : GOSSIP_OK;
+    return successor ? fake_leases.release_error : GOSSIP_OK;
 }
 
-enum gossip_error leases_move(struct gossip *g, int64_t now_us, const char *name, const char *heir)
+enum gossip_error leases_move(struct gossip *g, int64_t now_us, const char *name,
+                              const char *successor)
 {
     (void)g, (void)now_us;
-    NOTE(asked, "move %s to %s\n", name, heir);
+    NOTE(asked, "move %s to %s\n", name, successor);
     return fake_leases.move_error;
 }
 
-void leases_keep(struct gossip *g, int64_t now_us, const char *name, int64_t until_us)
+void leases_renew_until(struct gossip *g, int64_t now_us, const char *name, int64_t until_us)
 {
     (void)g, (void)now_us, (void)name;
     fake_leases.keep_us = until_us;

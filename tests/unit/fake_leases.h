@@ -8,8 +8,9 @@
 /* All zero at first: there is no voter. */
 extern struct fake_leases {
     struct voters voters;
-    struct leases_state state;                               /* of every lease, for leases_get */
-    enum gossip_error want_error, release_error, move_error; /* release: where an heir is named */
+    struct leases_state state; /* of every lease, for leases_get */
+    enum gossip_error want_error, release_error,
+        move_error;    /* release: where a successor is named */
     char asked[32768]; /* "want NAME PRIORITY\n", "watch NAME\n", "release NAME [to HEIR|to nobody]
                         * [and stay]\n", "move NAME to HEIR\n" */
     char told[1024];   /* "EVENT NAME HOLDER EPOCH [here]\n" */

@@ -31,17 +31,17 @@ static struct lease_message hear(uint64_t name, enum lease_kind kind, uint64_t r
                                 .ballot = {round, 100 + owner},
                                 .grant = {.owner = owner, .priority = priority, .epoch = round},
                                 .time_us = LENGTH_US}};
-    if (!grants_hear(&grants, now_us, &heard, &answer))
+    if (!grants_receive(&grants, now_us, &heard, &answer))
         answer.kind = 0;
     return answer;
 }
 
-static void release_to(uint64_t name, uint64_t round, uint64_t owner, uint64_t heir)
+static void release_to(uint64_t name, uint64_t round, uint64_t owner, uint64_t successor)
 {
     struct lease_message none;
     struct wire_lease heard = {
-        name, {.kind = LEASE_RELEASE, .ballot = {round, 100 + owner}, .heir = heir}};
-    ck_assert(!grants_hear(&grants, now_us, &heard, &none));
+        name, {.kind = LEASE_RELEASE, .ballot = {round, 100 + owner}, .successor = successor}};
+    ck_assert(!grants_receive(&grants, now_us, &heard, &none));
 }
 
 static void grant(uint64_t name, uint64_t round, uint64_t owner, uint8_t priority)

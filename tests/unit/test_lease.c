@@ -21,11 +21,11 @@ static void setup(void)
 }
 
 /* Of voter v, borrowed until the next call. */
-static const uint32_t *seats_of(unsigned v)
+static const uint32_t *bits_of(unsigned v)
 {
-    static uint32_t seats[LEASE_LISTS_MAX];
-    seats[0] = UINT32_C(1) << v;
-    return seats;
+    static uint32_t bits[LEASE_CONFIGURATIONS_MAX];
+    bits[0] = UINT32_C(1) << v;
+    return bits;
 }
 
 /* Puts a message to the first so many voters; their answers to the candidate. The last step that
@@ -36,9 +36,9 @@ static enum lease_step put(struct lease_candidate *c, const struct lease_message
     enum lease_step last = LEASE_WAIT;
     for (unsigned v = 0; v < count; v++) {
         struct lease_message answer;
-        if (!lease_voter_hear(&voters[v], now_us, m, &answer))
+        if (!lease_voter_receive(&voters[v], now_us, m, &answer))
             continue;
-        enum lease_step step = lease_hear(c, now_us, seats_of(v), &answer, next);
+        enum lease_step step = lease_receive(c, now_us, bits_of(v), &answer, next);
         last = step == LEASE_WAIT ? last : step;
     }
     return last;
@@ -189,9 +189,9 @@ START_TEST(the_same_voter_twice_is_one_voter)
 {
     struct lease_message m, answer, none;
     lease_try(&ours, now_us, &m);
-    lease_voter_hear(&voters[0], now_us, &m, &answer);
+    lease_voter_receive(&voters[0], now_us, &m, &answer);
     for (int i = 0; i < 5; i++)
-        ck_assert_int_eq(lease_hear(&ours, now_us, seats_of(0), &answer, &none), LEASE_WAIT);
+        ck_assert_int_eq(lease_receive(&ours, now_us, bits_of(0), &answer, &none), LEASE_WAIT);
 }
 END_TEST
 
@@ -200,10 +200,10 @@ START_TEST(answers_to_an_earlier_attempt_count_for_nothing)
     struct lease_message m, again, answers[VOTERS], none;
     lease_try(&ours, now_us, &m);
     for (unsigned v = 0; v < VOTERS; v++)
-        lease_voter_hear(&voters[v], now_us, &m, &answers[v]);
+        lease_voter_receive(&voters[v], now_us, &m, &answers[v]);
     lease_try(&ours, now_us, &again);
     for (unsigned v = 0; v < VOTERS; v++)
-        ck_assert_int_eq(lease_hear(&ours, now_us, seats_of(v), &answers[v], &none), LEASE_WAIT);
+        ck_assert_int_eq(lease_receive(&ours, now_us, bits_of(v), &answers[v], &none), LEASE_WAIT);
 }
 END_TEST
 
@@ -242,17 +242,17 @@ END_TEST
 START_TEST(while_the_list_changes_each_list_must_have_its_majority)
 {
     /* Voters 0 1 2 are the old list, 0 3 and one more that is down the new one. */
-    const uint32_t seats[4][LEASE_LISTS_MAX] = {{1, 1}, {2, 0}, {4, 0}, {0, 2}};
+    const uint32_t bits[4][LEASE_CONFIGURATIONS_MAX] = {{1, 1}, {2, 0}, {4, 0}, {0, 2}};
     struct lease_candidate both;
     lease_candidate_init(&both, &(struct lease_quorum){2, {3, 3}}, OWNER, 666, LENGTH_US);
     struct lease_message m, answer, next;
     lease_try(&both, now_us, &m);
     for (unsigned v = 0; v < 3; v++) {
-        lease_voter_hear(&voters[v], now_us, &m, &answer);
-        ck_assert_int_eq(lease_hear(&both, now_us, seats[v], &answer, &next), LEASE_WAIT);
+        lease_voter_receive(&voters[v], now_us, &m, &answer);
+        ck_assert_int_eq(lease_receive(&both, now_us, bits[v], &answer, &next), LEASE_WAIT);
     }
-    lease_voter_hear(&voters[3], now_us, &m, &answer);
-    ck_assert_int_eq(lease_hear(&both, now_us, seats[3], &answer, &next), LEASE_ASK);
+    lease_voter_receive(&voters[3], now_us, &m, &answer);
+    ck_assert_int_eq(lease_receive(&both, now_us, bits[3], &answer, &next), LEASE_ASK);
 }
 END_TEST
 
@@ -341,7 +341,7 @@ START_TEST(a_lost_attempt_of_a_later_life_leaves_an_earlier_one_its_time)
     lease_try(&later, now_us, &m);
     ck_assert_int_eq(put(&later, &m, VOTERS, &proposal), LEASE_ASK);
     for (unsigned v = 0; v < VOTERS; v++)
-        lease_voter_hear(&voters[v], now_us, &proposal, &answer);
+        lease_voter_receive(&voters[v], now_us, &proposal, &answer);
     lease_release(&later, false, &over);
     put(&later, &over, VOTERS, &none);
     now_us = ours.until_us - 1;
@@ -386,7 +386,7 @@ START_TEST(a_shorter_renewal_whose_answers_are_lost_leaves_the_holder_its_time)
     lease_try(&ours, now_us, &m);
     put(&ours, &m, VOTERS, &proposal);
     for (unsigned v = 0; v < VOTERS; v++)
-        lease_voter_hear(&voters[v], now_us, &proposal, &answer);
+        lease_voter_receive(&voters[v], now_us, &proposal, &answer);
     now_us = ours.until_us - 1;
     ck_assert(lease_is_held(&ours, now_us));
     ck_assert_int_eq(try_twice_for(&theirs, VOTERS), LEASE_LOST);

@@ -58,11 +58,13 @@ static void assert_same(const struct store_leases *got)
     ck_assert_uint_eq(got->longest_ms, leases.longest_ms);
     ck_assert_uint_eq(got->epochs, leases.epochs);
     ck_assert_uint_eq(got->voters.count, leases.voters.count);
-    ck_assert_int_eq(got->voters.waits, leases.voters.waits);
+    ck_assert_int_eq(got->voters.joining, leases.voters.joining);
     for (unsigned i = 0; i < leases.voters.count; i++) {
-        ck_assert_uint_eq(got->voters.lists[i].version, leases.voters.lists[i].version);
-        ck_assert_uint_eq(got->voters.lists[i].hash, leases.voters.lists[i].hash);
-        ck_assert_uint_eq(got->voters.lists[i].count, leases.voters.lists[i].count);
+        ck_assert_uint_eq(got->voters.configurations[i].version,
+                          leases.voters.configurations[i].version);
+        ck_assert_uint_eq(got->voters.configurations[i].hash, leases.voters.configurations[i].hash);
+        ck_assert_uint_eq(got->voters.configurations[i].count,
+                          leases.voters.configurations[i].count);
     }
 }
 
@@ -101,9 +103,9 @@ START_TEST(the_most_that_can_be_fits)
         pointers[i] = names[i];
     }
     leases = (struct store_leases){.longest_ms = UINT32_MAX, .epochs = UINT64_MAX};
-    for (uint32_t i = 1; i <= LEASE_LISTS_MAX; i++)
-        ck_assert(voters_restore(&leases.voters, UINT32_MAX - LEASE_LISTS_MAX + i, false, pointers,
-                                 LEASE_VOTERS_MAX));
+    for (uint32_t i = 1; i <= LEASE_CONFIGURATIONS_MAX; i++)
+        ck_assert(voters_restore(&leases.voters, UINT32_MAX - LEASE_CONFIGURATIONS_MAX + i, false,
+                                 pointers, LEASE_VOTERS_MAX));
     save(s);
     ck_assert(store_leases(s, &got, error));
     assert_same(&got);

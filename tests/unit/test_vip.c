@@ -20,7 +20,7 @@ static void setup(void)
 static unsigned lease(bool held, const char *holder, bool inherited, const char *move_to)
 {
     struct leases_state state = {
-        .held = held, .inherited = inherited, .until_us = now_us + 990000, .epoch = epoch};
+        .held = held, .taken_over = inherited, .until_us = now_us + 990000, .epoch = epoch};
     snprintf(state.holder, sizeof state.holder, "%s", holder);
     snprintf(state.move_to, sizeof state.move_to, "%s", move_to);
     return vip_lease(&v, now_us, &state);

@@ -20,7 +20,7 @@ END_TEST
 
 START_TEST(what_is_inherited_is_held_without_asking)
 {
-    lease.inherited = lease.held = true;
+    lease.taken_over = lease.held = true;
     renew();
     expect_hold(0);
 }

@@ -24,8 +24,8 @@ static struct gossip_voters range(uint32_t low, uint32_t high)
 
 static void expect_range(uint32_t low, uint32_t high)
 {
-    ck_assert_uint_eq(voters_range(&v).low, low);
-    ck_assert_uint_eq(voters_range(&v).high, high);
+    ck_assert_uint_eq(voters_range(&v).oldest, low);
+    ck_assert_uint_eq(voters_range(&v).newest, high);
 }
 
 START_TEST(the_first_version_is_in_force_at_once)
@@ -36,7 +36,7 @@ START_TEST(the_first_version_is_in_force_at_once)
     ck_assert_int_eq(voters_configure(&v, 1, abc, 3), VOTERS_OK);
     expect_range(1, 1);
     ck_assert(voters_quorum(&v, &quorum));
-    ck_assert_uint_eq(quorum.lists, 1);
+    ck_assert_uint_eq(quorum.configurations, 1);
     ck_assert_uint_eq(quorum.voters[0], 3);
 }
 END_TEST
@@ -68,7 +68,7 @@ START_TEST(the_next_list_stands_beside_the_last_until_that_is_settled)
     voters_configure(&v, 1, abc, 3);
     voters_configure(&v, 2, abd, 3);
     ck_assert(voters_quorum(&v, &quorum));
-    ck_assert_uint_eq(quorum.lists, 2);
+    ck_assert_uint_eq(quorum.configurations, 2);
     ck_assert_int_eq(voters_deadline(&v), INT64_MAX);
     voters_note(&v, 1000, "a", range(1, 2));
     voters_note(&v, 1000, "a", range(1, 2)); /* the same once more is no other */
@@ -144,20 +144,20 @@ START_TEST(each_name_is_walked_once_and_has_its_seat_in_each_list)
 {
     char walked[16] = "";
     size_t len = 0;
-    uint32_t seats[LEASE_LISTS_MAX];
+    uint32_t bits[LEASE_CONFIGURATIONS_MAX];
     unsigned cursor = 0;
     voters_configure(&v, 1, abc, 3);
     voters_configure(&v, 2, ade, 3);
     for (const char *name; (name = voters_next(&v, &cursor));)
         walked[len++] = *name;
     ck_assert_str_eq(walked, "abcde");
-    ck_assert(voters_seats(&v, "a", seats));
-    ck_assert_uint_eq(seats[0], 1);
-    ck_assert_uint_eq(seats[1], 1);
-    ck_assert(voters_seats(&v, "e", seats));
-    ck_assert_uint_eq(seats[0], 0);
-    ck_assert_uint_eq(seats[1], 4);
-    ck_assert(!voters_seats(&v, "f", seats));
+    ck_assert(voters_bits(&v, "a", bits));
+    ck_assert_uint_eq(bits[0], 1);
+    ck_assert_uint_eq(bits[1], 1);
+    ck_assert(voters_bits(&v, "e", bits));
+    ck_assert_uint_eq(bits[0], 0);
+    ck_assert_uint_eq(bits[1], 4);
+    ck_assert(!voters_bits(&v, "f", bits));
 }
 END_TEST
 

@@ -34,7 +34,7 @@ static void setup(void)
                 {{WIRE_ROUND_MAX, 7}, UINT64_MAX, WIRE_ROUND_MAX, UINT8_MAX, LEASE_HOST_MAX, 9},
             .time_us = 1000 * LEASE_LENGTH_MS_MAX,
             .round = WIRE_ROUND_MAX,
-            .heir = 5,
+            .successor = 5,
             .preempts = true,
             .ended = true,
         };
@@ -50,8 +50,8 @@ START_TEST(what_a_kind_says_comes_back_and_the_rest_is_nothing)
     struct wire_lease lease;
     const struct lease_message *l = &lease.message;
     ck_assert_int_eq(wire_decode(bytes, len, 1, &m), GOSSIP_OK);
-    ck_assert_uint_eq(m.voters.low, 2);
-    ck_assert_uint_eq(m.voters.high, 3);
+    ck_assert_uint_eq(m.voters.oldest, 2);
+    ck_assert_uint_eq(m.voters.newest, 3);
     ck_assert_uint_eq(m.voters.hash, UINT64_MAX);
     for (int kind = 1; kind < LEASE_KINDS; kind++) {
         ck_assert(wire_next_lease(&m.leases, &lease));
@@ -70,7 +70,7 @@ START_TEST(what_a_kind_says_comes_back_and_the_rest_is_nothing)
         ck_assert_uint_eq(l->grant.priority, lasts || kind == LEASE_WAITING ? UINT8_MAX : 0);
         ck_assert_int_eq(l->time_us,
                          lasts || kind == LEASE_WAITING ? 1000 * LEASE_LENGTH_MS_MAX : 0);
-        ck_assert_uint_eq(l->heir, kind == LEASE_RELEASE || kind == LEASE_MOVE ? 5 : 0);
+        ck_assert_uint_eq(l->successor, kind == LEASE_RELEASE || kind == LEASE_MOVE ? 5 : 0);
         ck_assert_int_eq(l->preempts, kind == LEASE_WAITING);
         bool lives = kind == LEASE_PREPARE || proposes;
         ck_assert_uint_eq(l->grant.host, lives ? LEASE_HOST_MAX : 0);

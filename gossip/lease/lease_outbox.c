@@ -1,29 +1,29 @@
-#include "gossip/lease/lease_out.h"
+#include "gossip/lease/lease_outbox.h"
 
 #include "agent/base/array.h"
 #include "gossip/core.h"
 
 #include <stdlib.h>
 
-void lease_out_free(struct lease_out *out)
+void lease_outbox_free(struct lease_outbox *out)
 {
     free(out->items);
 }
 
-void lease_out_push(struct gossip *g, uint64_t to, uint64_t name, const struct lease_message *m)
+void lease_outbox_push(struct gossip *g, uint64_t to, uint64_t name, const struct lease_message *m)
 {
-    struct lease_out *out = &g->leases.out;
+    struct lease_outbox *out = &g->leases.out;
     if (!ARRAY_RESERVE(out->items, out->capacity, out->count + 1))
         return;
-    out->items[out->count++] = (struct lease_item){to, {name, *m}};
+    out->items[out->count++] = (struct lease_outbox_item){to, {name, *m}};
 }
 
-/* What is to go to `to`, in as many packets as it takes, to that member. */
-static void send(struct gossip *g, uint64_t to, uint32_t row)
+/* Sends the items for `to` to that member, in as many packets as it takes. */
+static void lease_outbox_send(struct gossip *g, uint64_t to, uint32_t slot)
 {
-    struct lease_out *out = &g->leases.out;
+    struct lease_outbox *out = &g->leases.out;
     struct gossip_voters ours = voters_range(&g->leases.voters);
-    struct gossip_route route = outbox_to(core_member(g, row));
+    struct gossip_route route = outbox_to(core_member(g, slot));
     struct wire_writer w;
     bool open = false;
     for (uint32_t i = 0; i < out->count; i++) {
@@ -41,23 +41,23 @@ static void send(struct gossip *g, uint64_t to, uint32_t row)
         outbox_send(g, &route, &w);
 }
 
-void lease_out_flush(struct gossip *g)
+void lease_outbox_flush(struct gossip *g)
 {
-    struct lease_out *out = &g->leases.out;
+    struct lease_outbox *out = &g->leases.out;
     if (out->count == 0)
         return;
     unsigned cursor = 0;
     for (const char *name; (name = voters_next(&g->leases.voters, &cursor));) {
-        uint32_t row = member_by_name(&g->members, name);
-        if (row != MEMBER_NONE && row != g->self)
-            send(g, 0, row);
+        uint32_t slot = member_by_name(&g->members, name);
+        if (slot != MEMBER_NONE && slot != g->self)
+            lease_outbox_send(g, 0, slot);
     }
     for (uint32_t i = 0; i < out->count; i++) {
         uint64_t to = out->items[i].to;
-        uint32_t row = member_by_key(&g->members, to);
-        if (to == 0 || row == MEMBER_NONE)
+        uint32_t slot = member_by_key(&g->members, to);
+        if (to == 0 || slot == MEMBER_NONE)
             continue;
-        send(g, to, row);
+        lease_outbox_send(g, to, slot);
         for (uint32_t j = i; j < out->count; j++)
             if (out->items[j].to == to)
                 out->items[j].to = g->key; /* sent; to ourselves nothing is sent */
