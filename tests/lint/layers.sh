@@ -67,25 +67,27 @@ bad_includes() {
     refused
 }
 
-# symbols BUILD: "OBJECT U|D SYMBOL" of each room's objects.
+# symbols BUILD TREE: "OBJECT U|D SYMBOL" of each room's objects; not of those whose source is gone.
 symbols() {
-    (cd "$1" && find agent gossip cli -name '*.o' -exec "$nm" -A {} + 2>/dev/null) |
+    (cd "$1" && find agent gossip cli -name '*.o' | while read -r object; do
+        [ ! -e "$2/${object%.o}.c" ] || echo "$object"
+    done | xargs -r "$nm" -A 2>/dev/null) |
         sed 's/^\([^:]*\):[0-9a-f ]* \([A-Za-z]\) \(.*\)$/\1 \2 \3/' |
         awk '$2 == "U" { print $1, "U", $3 } $2 ~ /[TDBRV]/ { print $1, "D", $3 }'
 }
 
-# bad_calls BUILD: symbols that a room takes from a room which is not below it.
+# bad_calls BUILD TREE: symbols that a room takes from a room which is not below it.
 bad_calls() {
-    symbols "$1" | room_of >"$work/symbols"
+    symbols "$1" "$2" | room_of >"$work/symbols"
     awk 'NR == FNR { if ($3 == "D" && $4 != "main") { room[$4] = $1; object[$4] = $2 } next }
         $3 == "U" && ($4 in room) { print $1, room[$4], $2 " -> " object[$4] " (" $4 ")" }' \
         "$work/symbols" "$work/symbols" >"$work/pairs"
     refused
 }
 
-# bad_libraries BUILD: calls into libraries that a room must not know.
+# bad_libraries BUILD TREE: calls into libraries that a room must not know.
 bad_libraries() {
-    symbols "$1" | room_of >"$work/symbols"
+    symbols "$1" "$2" | room_of >"$work/symbols"
     printf '%s\n' "$forbidden" | awk 'NR == FNR { if (NF) bad[$1] = "^(" $2 ")"; next }
         $3 == "U" && ($1 in bad) && $4 ~ bad[$1] { print $2 " -> " $4 }' - "$work/symbols" |
         sort -u
@@ -125,14 +127,14 @@ self_test() {
         done
     done
     echo "# $n forbidden ways between rooms, each refused when it is gone"
-    printf 'int low_f(void);\nint low_f(void) { return 0; }\n' >"$work/low.c"
-    printf 'int low_f(void);\nint event_new(void);\nint up_f(void);\nint up_f(void) { return low_f() + event_new(); }\n' >"$work/up.c"
     mkdir -p "$work/objects/agent/base" "$work/objects/agent/vip"
-    ${CC:-cc} -c -o "$work/objects/agent/vip/low.o" "$work/low.c" &&
-        ${CC:-cc} -c -o "$work/objects/agent/base/up.o" "$work/up.c" || bad=1
-    bad_calls "$work/objects" | grep -qxF 'agent/base/up.o -> agent/vip/low.o (low_f)' ||
+    printf 'int low_f(void);\nint low_f(void) { return 0; }\n' >"$work/objects/agent/vip/low.c"
+    printf 'int low_f(void);\nint event_new(void);\nint up_f(void);\nint up_f(void) { return low_f() + event_new(); }\n' >"$work/objects/agent/base/up.c"
+    ${CC:-cc} -c -o "$work/objects/agent/vip/low.o" "$work/objects/agent/vip/low.c" &&
+        ${CC:-cc} -c -o "$work/objects/agent/base/up.o" "$work/objects/agent/base/up.c" || bad=1
+    bad_calls "$work/objects" "$work/objects" 2>/dev/null | grep -qxF 'agent/base/up.o -> agent/vip/low.o (low_f)' ||
         { echo 'self-test: the ground may call agent/vip'; bad=1; }
-    bad_libraries "$work/objects" | grep -qxF 'agent/base/up.o -> event_new' ||
+    bad_libraries "$work/objects" "$work/objects" 2>/dev/null | grep -qxF 'agent/base/up.o -> event_new' ||
         { echo 'self-test: the ground may call libevent'; bad=1; }
     mkdir -p "$work/circle/agent/base" "$work/circle/agent/vip"
     echo '#include "agent/vip/y.h"' >"$work/circle/agent/base/x.c"
@@ -162,9 +164,9 @@ report 'rooms include only what is below them'
 circles >"$work/found"
 report 'no circle of includes between rooms'
 if [ -e "$build/agent/main.o" ]; then
-    bad_calls "$build" >"$work/found"
+    bad_calls "$build" "$top" >"$work/found"
     report 'rooms call only what is below them'
-    bad_libraries "$build" >"$work/found"
+    bad_libraries "$build" "$top" >"$work/found"
     report 'rooms call only the libraries that are theirs'
 else
     echo "skipped - symbols between rooms ($build has no objects)"

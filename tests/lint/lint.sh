@@ -50,6 +50,16 @@ names_once() {
                             file[name] = FILENAME }
         END { exit bad }' "$@"
 }
+# A backtrace and a grep name a place only if a file-local function has its name for itself.
+names_once() {
+    awk 'FNR == 1 { delete here }
+        /^static [^=;]*\(/ { name = $0; sub(/\(.*/, "", name); sub(/.*[ *]/, "", name)
+                            if (name in here) next
+                            here[name] = 1
+                            if (name in file) { print name ": in " file[name] " and " FILENAME; bad = 1 }
+                            file[name] = FILENAME }
+        END { exit bad }' "$@"
+}
 self_test() {
     local t status=0
     t=$(mktemp -d)
@@ -58,6 +68,8 @@ self_test() {
     ! function_lines "$t/f.c" >/dev/null || status=1
     ! file_lines "$t/g.c" >/dev/null || status=1
     ! clang-format --style=file:.clang-format --dry-run -Werror "$t/f.c" 2>/dev/null || status=1
+    printf 'static int find(void)\n{\n}\n' | tee "$t/a.c" >"$t/b.c"
+    ! names_once "$t/a.c" "$t/b.c" >/dev/null || status=1
     printf 'static int find(void)\n{\n}\n' | tee "$t/a.c" >"$t/b.c"
     ! names_once "$t/a.c" "$t/b.c" >/dev/null || status=1
     rm -rf "$t"
@@ -70,6 +82,8 @@ tidy() {
 check 'the checks of lengths, names and format can fail' self_test
 check 'functions have at most 70 lines' function_lines "${files[@]}"
 check 'files have at most 600 lines' file_lines "${files[@]}"
+mapfile -t shipped < <(printf '%s\n' "${sources[@]}" | grep -E '^(agent|cli|gossip)/')
+check 'file-local functions have names of their own' names_once "${shipped[@]}"
 mapfile -t shipped < <(printf '%s\n' "${sources[@]}" | grep -E '^(agent|cli|gossip)/')
 check 'file-local functions have names of their own' names_once "${shipped[@]}"
 check 'clang-format' clang-format --dry-run -Werror "${files[@]}"
