@@ -283,8 +283,9 @@ size_t store_peers(struct store *s, struct gossip_addr *peers)
     switch (store_read(s, PEERS_FILE, PEERS_HEADING, peers_parse, &found, error)) {
     case STORE_FOUND:
         return found.count;
-    case STORE_UNREADABLE:
+    case STORE_UNREADABLE: /* the next list must not replace it: a person may want it */
         log_warn("%s", error);
+        file_set_aside(s->directory.dir_fd, PEERS_FILE);
         break;
     case STORE_MISSING:
     case STORE_SET_ASIDE:

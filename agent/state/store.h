@@ -2,9 +2,9 @@
  * and what a voter promised. Text files, replaced whole, off the event loop.
  *
  * A file whose content cannot be used (truncated, flipped, of a later version, no plain file) is
- * set aside as FILE.bad, with a warning. A file that is there and cannot be read at all (no
- * permission, a broken disk) is never replaced: a voter that forgets what it granted could grant it
- * twice, so that the agent does not start. */
+ * set aside as FILE.bad, with a warning. An identity or leases that are there and cannot be read at
+ * all (no permission, a broken disk) stop the agent from starting: a voter that forgets what it
+ * granted could grant it twice. */
 #ifndef MUSTER_STATE_STORE_H
 #define MUSTER_STATE_STORE_H
 

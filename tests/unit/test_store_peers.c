@@ -271,6 +271,31 @@ START_TEST(peers_that_cannot_be_set_aside_count_as_none)
 }
 END_TEST
 
+START_TEST(peers_that_cannot_be_read_are_set_aside_as_they_are)
+{
+    char before[FILE_BYTES], aside[FILE_BYTES];
+    size_t len;
+    struct store *s = saved(before, &len);
+
+    chmod(path_of("peers"), 0);
+    if (geteuid() == 0) {
+        chmod(state, 0777);
+        chmod(dir, 0777);
+        ck_assert_int_eq(seteuid(65534), 0);
+    }
+    ck_assert_uint_eq(store_peers(s, peers), 0);
+    if (getuid() == 0)
+        ck_assert_int_eq(seteuid(0), 0);
+    ck_assert(logged("peers: cannot be read: Permission denied"));
+    save_some(s);
+    settle();
+    chmod(path_of("peers.bad"), 0600);
+    ck_assert_uint_eq(read_file("peers.bad", aside), len);
+    ck_assert_mem_eq(aside, before, len);
+    store_free(s);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("store: peers");
@@ -288,6 +313,7 @@ int main(void)
     tcase_add_test(t, peers_with_any_bit_flipped_are_set_aside);
     tcase_add_test(t, peers_that_only_their_sum_holds_together_are_set_aside);
     tcase_add_test(t, peers_that_cannot_be_set_aside_count_as_none);
+    tcase_add_test(t, peers_that_cannot_be_read_are_set_aside_as_they_are);
     suite_add_tcase(s, t);
     return unit_run(s);
 }
