@@ -156,7 +156,7 @@ static bool ask(struct event_base *base, const struct handler_order *order, stru
         /* So that the script may open /dev/stderr, which is the pipe. */
         (void)!fchmod(fds[2], 0622);
         r->id = runner_link_run(r->runner, script_key(order->path, order->account),
-                                order->descriptors, fds, on_ended, r);
+                                order->descriptors, order->timeout_ms, fds, on_ended, r);
         error = errno;
         close(fds[2]);
     }

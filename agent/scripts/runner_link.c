@@ -1,7 +1,10 @@
 #include "agent/scripts/runner_link.h"
 
+#include "agent/base/log.h"
+
 #include <errno.h>
 #include <event2/event.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -65,6 +68,11 @@ static void take(struct runner_link *l, const struct runner_report *report, int 
     switch ((enum runner_report_kind)report->kind) {
     case RUNNER_ENDED:
         end(l, report->id, true, report->value);
+        return;
+    case RUNNER_ABANDONED: /* the handler goes on as if SIGKILL had worked */
+        log_error("a script cannot be killed, and is left alone: %s",
+                  report->value ? strerror(report->value) : "it does not end");
+        end(l, report->id, true, SIGKILL);
         return;
     case RUNNER_REFUSED:
         end(l, report->id, false, report->value);
@@ -156,7 +164,8 @@ static bool ask(const struct runner_link *l, const struct runner_request *reques
 }
 
 uint32_t runner_link_run(struct runner_link *l, uint64_t key, uint64_t descriptors,
-                         const int fds[RUNNER_FDS], runner_ended_fn *ended, void *arg)
+                         uint32_t timeout_ms, const int fds[RUNNER_FDS], runner_ended_fn *ended,
+                         void *arg)
 {
     struct run *run = find(l, 0);
     if (!run) {
@@ -166,8 +175,11 @@ uint32_t runner_link_run(struct runner_link *l, uint64_t key, uint64_t descripto
     do {
         l->last_id++;
     } while (l->last_id == 0 || find(l, l->last_id));
-    struct runner_request request = {
-        .kind = RUNNER_RUN, .id = l->last_id, .key = key, .descriptors = descriptors};
+    struct runner_request request = {.kind = RUNNER_RUN,
+                                     .id = l->last_id,
+                                     .key = key,
+                                     .descriptors = descriptors,
+                                     .timeout_ms = timeout_ms};
     if (!ask(l, &request, fds))
         return 0;
     *run = (struct run){l->last_id, ended, arg};

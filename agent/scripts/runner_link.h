@@ -21,10 +21,12 @@ bool runner_link_is_up(const struct runner_link *l);
  * gone is EPIPE. */
 typedef void runner_ended_fn(void *arg, bool has_run, int value);
 
-/* Has a script run with these descriptors (borrowed): standard input, environment, output. Returns
- * the run's id; 0 with errno: it was not asked for. */
+/* Has a script run with these descriptors (borrowed): standard input, environment, output. The
+ * runner stops it a while after timeout_ms if nobody else has. Returns the run's id; 0 with errno:
+ * it was not asked for. */
 uint32_t runner_link_run(struct runner_link *l, uint64_t key, uint64_t descriptors,
-                         const int fds[RUNNER_FDS], runner_ended_fn *ended, void *arg);
+                         uint32_t timeout_ms, const int fds[RUNNER_FDS], runner_ended_fn *ended,
+                         void *arg);
 /* As in runner.h. False: it could not be said. */
 bool runner_link_stop(struct runner_link *l, uint32_t id);
 bool runner_link_kill(struct runner_link *l, uint32_t id);

@@ -67,19 +67,18 @@ static int open_peer(int fd)
     return -1;
 }
 
-/* Until it has ended, it may touch an address. */
-static bool has_ended(int pidfd)
+/* It closes the connection when it touches no address any more; it may have scripts to wait for. */
+static bool has_let_go(int fd)
 {
-    struct pollfd polled = {.fd = pidfd, .events = POLLIN};
+    struct pollfd polled = {.fd = fd, .events = POLLIN};
     return poll(&polled, 1, HANDOVER_WAIT_MS) > 0;
 }
 
-static void end_peer(int pidfd, bool is_ending)
+static void kill_peer(int pidfd)
 {
-    if (is_ending && has_ended(pidfd))
-        return;
+    struct pollfd polled = {.fd = pidfd, .events = POLLIN};
     syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0);
-    has_ended(pidfd);
+    poll(&polled, 1, HANDOVER_WAIT_MS);
 }
 
 /* False: it gave nothing that we could take. */
@@ -105,8 +104,8 @@ static size_t take(int fd, struct handover_hold *into)
     size_t count = taken && answer->error == 0 ? answer->count : 0;
     if (count > 0)
         memcpy(into, answer->holds, count * sizeof *into);
-    if (pidfd >= 0 && !is_living_agents)
-        end_peer(pidfd, taken);
+    if (pidfd >= 0 && !is_living_agents && !(taken && has_let_go(fd)))
+        kill_peer(pidfd);
     if (pidfd >= 0)
         close(pidfd);
     free(answer);
@@ -175,14 +174,15 @@ static bool give(int fd, const struct handover_hold *holds, size_t count, int er
     return sent;
 }
 
-bool handover_answer(int listen_fd, const struct handover_hold *holds, size_t count,
-                     bool agent_lives)
+int handover_answer(int listen_fd, const struct handover_hold *holds, size_t count,
+                    bool agent_lives)
 {
     int fd = accept_peer(listen_fd);
     if (fd < 0)
-        return false;
-    bool sent =
-        receive_request(fd) && give(fd, holds, agent_lives ? 0 : count, agent_lives ? EBUSY : 0);
+        return -1;
+    if (receive_request(fd) && give(fd, holds, agent_lives ? 0 : count, agent_lives ? EBUSY : 0) &&
+        !agent_lives)
+        return fd;
     close(fd);
-    return sent && !agent_lives;
+    return -1;
 }

@@ -18,7 +18,7 @@
 
 #define HANDOVER_NAME_BYTES 64
 #define HANDOVER_VERSION 1
-#define HANDOVER_WAIT_MS 300 /* for the answer, and as long again for the other's end */
+#define HANDOVER_WAIT_MS 300 /* for the answer, and as long again until the other lets go */
 #define HANDOVER_REQUEST_MS 20
 
 /* One address, and until when it is held: by us, and by the kernel. */
@@ -32,17 +32,18 @@ struct handover_hold {
 void handover_name(const char *state_dir, char *name);
 
 /* The next steward: takes what its predecessor holds, at most STEWARD_VIPS_MAX. Returns how many
- * that is; 0: there is no predecessor, or it gave nothing. It has ended then, unless its agent
- * lives. */
+ * that is; 0: there is no predecessor, or it gave nothing. It touches no address any more then,
+ * unless its agent lives. */
 size_t handover_take(const char *name, struct handover_hold *into);
 
 /* The predecessor: a non-blocking socket that is readable when somebody connects. -1: another has
  * the name, or there is none. */
 int handover_listen(const char *name);
 /* Answers the steward that has connected, if it runs as our user: with `count` holds, or with
- * EBUSY where our agent lives. True: they were given, and are the other's now. Waits for at most
- * HANDOVER_REQUEST_MS. */
-bool handover_answer(int listen_fd, const struct handover_hold *holds, size_t count,
-                     bool agent_lives);
+ * EBUSY where our agent lives. Waits for at most HANDOVER_REQUEST_MS. Returns the connection, to be
+ * closed once nothing here touches what was given, and listen_fd is closed. -1: nothing was given.
+ */
+int handover_answer(int listen_fd, const struct handover_hold *holds, size_t count,
+                    bool agent_lives);
 
 #endif

@@ -1,5 +1,6 @@
 #include "agent/steward/runner.h"
 
+#include "agent/base/clock.h"
 #include "agent/steward/runner_child.h"
 
 #include <errno.h>
@@ -10,24 +11,35 @@
 #include <sys/mman.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <sys/timerfd.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { TURN_REQUESTS = 64 }; /* so that addresses are not kept waiting */
 
 _Static_assert(RUNNER_RUNS_MAX == SCRIPT_LIST_MAX, "each script of the list can run");
 
+/* RUN_STOPPING: the leader is not waited for, so that its group's number stays its own.
+ * RUN_ENDED: the report waits for room. RUN_ABANDONED: it was reported, and has no id any more. */
+enum run_state { RUN_RUNNING, RUN_STOPPING, RUN_KILLING, RUN_ENDED, RUN_ABANDONED };
+
 /* A script that runs, or our reading of the configuration. */
 struct run {
     uint32_t id;
-    pid_t pid;        /* and its process group; 0: this place is free */
-    bool is_stopping; /* not waited for, so that its group's number stays its own */
+    pid_t pid; /* and its process group; 0: this place is free */
+    enum run_state state;
+    int64_t next_us; /* when something is done about it; INT64_MAX: nothing */
+    unsigned kills;  /* sent */
+    int error;       /* of the last signal */
+    int status;      /* ENDED */
     bool is_reload;
     bool is_dropped; /* a reading that nobody wants any more */
 };
 
 struct runner {
-    int fd, children_fd, epoll_fd;
+    int fd; /* to the agent; -1: the agent is gone */
+    int children_fd, timer_fd, epoll_fd;
     struct script_list scripts;  /* in force */
     struct script_list prepared; /* read, and not yet in force */
     struct script_list outgoing; /* of before; what waits for them in the agent may still be run */
@@ -39,18 +51,16 @@ struct runner {
     struct run runs[RUNNER_RUNS_MAX];
     size_t runs_count; /* places used at some time */
     int list_fd;       /* what a reading of the configuration wrote; -1: there is none */
-    bool is_over;
 };
 
 /* ---- reports ---- */
 
-/* An agent that reads nothing for so long that there is no room is told nothing more: it is
- * stopped, or as good as. */
-static void report(const struct runner *r, enum runner_report_kind kind, uint32_t id, int value)
+/* False: there is no room. */
+static bool report(const struct runner *r, enum runner_report_kind kind, uint32_t id, int value)
 {
     struct runner_report out = {
         .version = RUNNER_VERSION, .kind = (uint8_t)kind, .id = id, .value = value};
-    (void)!send(r->fd, &out, sizeof out, MSG_DONTWAIT | MSG_NOSIGNAL);
+    return send(r->fd, &out, sizeof out, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0 || errno != EAGAIN;
 }
 
 /* What is wrong with the configuration; of text_fd. */
@@ -81,7 +91,8 @@ static void report_error(const struct runner *r, uint32_t id, int text_fd)
 static struct run *find(struct runner *r, uint32_t id)
 {
     for (size_t i = 0; i < r->runs_count; i++)
-        if (r->runs[i].pid != 0 && !r->runs[i].is_reload && r->runs[i].id == id)
+        if (r->runs[i].pid != 0 && !r->runs[i].is_reload && r->runs[i].state != RUN_ABANDONED &&
+            r->runs[i].id == id)
             return &r->runs[i];
     return NULL;
 }
@@ -158,17 +169,30 @@ static void rollback(struct runner *r, uint32_t id)
         drop_prepared(r);
 }
 
+/* Each end is reported, however long the agent does not read. */
+static void report_end(struct runner *r, struct run *run)
+{
+    if (report(r, RUNNER_ENDED, run->id, run->status))
+        *run = (struct run){0};
+    else
+        run->next_us = clock_us(CLOCK_BOOTTIME) + RUNNER_RETRY_US;
+}
+
 static void reap(struct runner *r, struct run *run)
 {
-    int status;
-    if (run->is_stopping || waitpid(run->pid, &status, WNOHANG) != run->pid)
+    if (run->state == RUN_STOPPING || run->state == RUN_ENDED ||
+        waitpid(run->pid, &run->status, WNOHANG) != run->pid)
         return;
     struct run ended = *run;
+    bool is_reported = run->is_reload || run->state == RUN_ABANDONED;
+    run->state = RUN_ENDED;
+    if (!is_reported) {
+        report_end(r, run);
+        return;
+    }
     *run = (struct run){0};
     if (ended.is_reload)
-        take_list(r, &ended, status);
-    else
-        report(r, RUNNER_ENDED, ended.id, status);
+        take_list(r, &ended, ended.status);
 }
 
 static void reap_all(struct runner *r)
@@ -182,13 +206,88 @@ static void reap_all(struct runner *r)
 }
 
 /* A process that has not come as far as making its group is still alone. */
-static void kill_group(const struct run *run, int number)
+static void kill_group(struct run *run, int number)
 {
-    if (kill(-run->pid, number) != 0)
-        kill(run->pid, number);
+    bool sent = kill(-run->pid, number) == 0 || kill(run->pid, number) == 0;
+    run->error = sent ? 0 : errno;
+}
+
+static void stop_run(struct run *run)
+{
+    kill_group(run, SIGTERM);
+    run->state = RUN_STOPPING;
+    run->next_us = clock_us(CLOCK_BOOTTIME) + RUNNER_GRACE_US;
+}
+
+static void abandon_run(struct runner *r, struct run *run)
+{
+    run->next_us = clock_us(CLOCK_BOOTTIME) + RUNNER_RETRY_US;
+    if (!report(r, RUNNER_ABANDONED, run->id, run->error))
+        return;
+    run->state = RUN_ABANDONED;
+    run->next_us = INT64_MAX;
+}
+
+/* A SIGKILL may fail (a script of another user, without CAP_KILL), and may not help (a process that
+ * waits for a dead disk). */
+static void kill_run(struct runner *r, struct run *run)
+{
+    kill_group(run, SIGKILL);
+    run->state = RUN_KILLING;
+    run->kills++;
+    run->next_us = clock_us(CLOCK_BOOTTIME) + RUNNER_RETRY_US;
+    reap(r, run);
+}
+
+static void advance_run(struct runner *r, struct run *run)
+{
+    switch (run->state) {
+    case RUN_RUNNING:
+        stop_run(run);
+        return;
+    case RUN_STOPPING:
+        kill_run(r, run);
+        return;
+    case RUN_KILLING:
+        if (run->kills < RUNNER_KILLS_MAX)
+            kill_run(r, run);
+        else
+            abandon_run(r, run);
+        return;
+    case RUN_ENDED:
+        report_end(r, run);
+        return;
+    case RUN_ABANDONED:
+        return;
+    }
+}
+
+/* Does what is due, and sets the timer for what is next. */
+static void advance_all(struct runner *r)
+{
+    int64_t next_us = INT64_MAX, now_us = clock_us(CLOCK_BOOTTIME);
+    struct itimerspec at = {0};
+    for (size_t i = 0; i < r->runs_count; i++) {
+        struct run *run = &r->runs[i];
+        if (run->pid != 0 && run->next_us <= now_us)
+            advance_run(r, run);
+        if (run->pid != 0 && run->next_us < next_us)
+            next_us = run->next_us;
+    }
+    if (next_us != INT64_MAX)
+        at.it_value =
+            (struct timespec){.tv_sec = next_us / 1000000, .tv_nsec = next_us % 1000000 * 1000};
+    timerfd_settime(r->timer_fd, TFD_TIMER_ABSTIME, &at, NULL);
 }
 
 /* ---- requests ---- */
+
+/* A year is as good as none, and cannot overflow. */
+static int64_t timeout_us(uint64_t timeout_ms)
+{
+    const uint64_t year_ms = UINT64_C(31536000000);
+    return (int64_t)(timeout_ms < year_ms ? timeout_ms : year_ms) * 1000;
+}
 
 static int run_script(struct runner *r, const struct runner_request *request,
                       const int fds[RUNNER_FDS])
@@ -206,7 +305,10 @@ static int run_script(struct runner *r, const struct runner_request *request,
         return errno;
     if (pid == 0)
         runner_child(script, request->descriptors, fds);
-    *run = (struct run){.id = request->id, .pid = pid};
+    *run = (struct run){.id = request->id,
+                        .pid = pid,
+                        .next_us = clock_us(CLOCK_BOOTTIME) + timeout_us(request->timeout_ms) +
+                                   RUNNER_LATE_US};
     return 0;
 }
 
@@ -235,7 +337,7 @@ static int reload(struct runner *r, uint32_t id)
     if (pid == 0)
         load(r);
     if (pid > 0) {
-        *run = (struct run){.id = id, .pid = pid, .is_reload = true};
+        *run = (struct run){.id = id, .pid = pid, .next_us = INT64_MAX, .is_reload = true};
         return 0;
     }
     int error = errno;
@@ -247,11 +349,12 @@ static int reload(struct runner *r, uint32_t id)
 static void end(struct runner *r, uint32_t id, int number)
 {
     struct run *run = find(r, id);
-    if (!run)
+    if (!run || run->state == RUN_ENDED)
         return;
-    kill_group(run, number);
-    run->is_stopping = number == SIGTERM;
-    reap(r, run);
+    if (number == SIGTERM)
+        stop_run(run);
+    else
+        kill_run(r, run);
 }
 
 static void take(struct runner *r, const struct runner_request *request, const int fds[RUNNER_FDS],
@@ -326,21 +429,26 @@ static bool runner_receive(struct runner *r)
     ssize_t n = recvmsg(r->fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
     if (n < 0 && (errno == EAGAIN || errno == EINTR))
         return false;
-    r->is_over = n <= 0;
+    bool is_gone = n <= 0;
     bool has_fds = n >= 0 && take_fds(&message, fds);
-    if (!r->is_over && runner_request_check(bytes, (size_t)n, &request) == 0)
+    if (!is_gone && runner_request_check(bytes, (size_t)n, &request) == 0)
         take(r, &request, fds, has_fds);
     for (int i = 0; i < RUNNER_FDS; i++)
         if (fds[i] >= 0)
             close(fds[i]);
-    return !r->is_over;
+    if (is_gone) {
+        close(r->fd); /* which epoll notices */
+        r->fd = -1;
+    }
+    return !is_gone;
 }
 
 void runner_turn(struct runner *r)
 {
     reap_all(r);
-    for (int i = 0; i < TURN_REQUESTS && runner_receive(r); i++)
+    for (int i = 0; i < TURN_REQUESTS && r->fd >= 0 && runner_receive(r); i++)
         continue;
+    advance_all(r);
 }
 
 /* ---- its life ---- */
@@ -362,10 +470,11 @@ struct runner *runner_new(int fd, struct script_list *scripts, runner_load_fn *l
     sigaddset(&child, SIGCHLD);
     sigprocmask(SIG_BLOCK, &child, NULL);
     r->children_fd = signalfd(-1, &child, SFD_NONBLOCK | SFD_CLOEXEC);
+    r->timer_fd = timerfd_create(CLOCK_BOOTTIME, TFD_NONBLOCK | TFD_CLOEXEC);
     r->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     r->scripts = *scripts;
     scripts->count = 0;
-    if (watch(r, r->fd) && watch(r, r->children_fd))
+    if (watch(r, r->fd) && watch(r, r->children_fd) && watch(r, r->timer_fd))
         return r;
     int error = errno;
     runner_free(r);
@@ -375,7 +484,7 @@ struct runner *runner_new(int fd, struct script_list *scripts, runner_load_fn *l
 
 void runner_free(struct runner *r)
 {
-    int fds[] = {r->fd, r->children_fd, r->epoll_fd, r->list_fd};
+    int fds[] = {r->fd, r->children_fd, r->timer_fd, r->epoll_fd, r->list_fd};
     for (size_t i = 0; i < sizeof fds / sizeof *fds; i++)
         if (fds[i] >= 0)
             close(fds[i]);
@@ -398,5 +507,9 @@ void runner_on_change(struct runner *r, runner_change_fn *change)
 
 bool runner_is_over(const struct runner *r)
 {
-    return r->is_over;
+    bool is_busy = false;
+    for (size_t i = 0; i < r->runs_count; i++)
+        is_busy |=
+            r->runs[i].pid != 0 && r->runs[i].state != RUN_ABANDONED && !r->runs[i].is_reload;
+    return r->fd < 0 && !is_busy;
 }

@@ -270,7 +270,14 @@ static void answer_successor(struct steward *st)
     static struct handover_hold holds[STEWARD_VIPS_MAX];
     receive_requests(st); /* the agent may just have died */
     size_t count = steward_table_give(&st->table, holds);
-    st->is_handed_over = handover_answer(st->handover_fd, holds, count, st->io.fd >= 0);
+    int fd = handover_answer(st->handover_fd, holds, count, st->io.fd >= 0);
+    if (fd < 0)
+        return;
+    st->is_handed_over = true;
+    steward_table_free(&st->table);
+    close(st->handover_fd);
+    st->handover_fd = -1;
+    close(fd); /* the successor goes on once it sees that */
 }
 
 /* The clock first: what has been waiting, perhaps while we were stopped, is judged after it. */
@@ -294,12 +301,13 @@ static void turn(struct steward *st, const struct pollfd *polled)
         answer_successor(st);
 }
 
-/* Without an agent, what is held is held to its end: its lease is good until then. */
+/* Without an agent, what is held is held to its end: its lease is good until then. Scripts run to
+ * their end, or to their timeout. */
 static bool goes_on(const struct steward *st)
 {
-    if (st->io.quit || st->is_handed_over)
+    if (st->io.quit)
         return false;
-    return st->io.fd >= 0 || !steward_table_is_free(&st->table);
+    return st->io.fd >= 0 || !steward_table_is_free(&st->table) || st->runner;
 }
 
 static void loop(struct steward *st)
@@ -310,10 +318,11 @@ static void loop(struct steward *st)
         [ARP] = {.fd = st->io.announce.arp_fd, .events = POLLIN},
         [ND] = {.fd = st->io.announce.nd_fd, .events = POLLIN},
         [SCRIPTS] = {.events = POLLIN},
-        [SUCCESSOR] = {.fd = st->handover_fd, .events = POLLIN},
+        [SUCCESSOR] = {.events = POLLIN},
     };
     while (goes_on(st)) {
         polled[AGENT].fd = st->io.fd;
+        polled[SUCCESSOR].fd = st->handover_fd;
         set_timer(st, steward_table_settle(&st->table, &st->io));
         polled[SCRIPTS].fd = st->runner ? runner_fd(st->runner) : -1;
         polled[AGENT].events = (short)(flush_all(st) ? POLLIN : POLLIN | POLLOUT);
@@ -348,8 +357,10 @@ static void stop(struct steward *st, bool all_gone)
     announce_close(&st->io.announce);
     if (st->timer_fd >= 0)
         close(st->timer_fd);
-    if (st->runner)
+    if (st->runner) {
+        runner_turn(st->runner); /* KILL may have come just before QUIT */
         runner_free(st->runner);
+    }
     steward_table_free(&st->table);
     if (st->vips_fd >= 0)
         close(st->vips_fd);

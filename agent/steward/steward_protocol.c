@@ -95,7 +95,7 @@ int runner_report_check(const void *bytes, size_t count, struct runner_report *r
     if (count != sizeof *r)
         return EMSGSIZE;
     memcpy(r, bytes, sizeof *r);
-    bool known = r->kind >= RUNNER_ENDED && r->kind <= RUNNER_RELOADED;
+    bool known = r->kind >= RUNNER_ENDED && r->kind <= RUNNER_ABANDONED;
     bool unused =
         memcmp(r->zero, zero, sizeof r->zero) == 0 && memcmp(r->spare, zero, sizeof r->spare) == 0;
     return r->version == RUNNER_VERSION && known && unused ? 0 : EPROTO;

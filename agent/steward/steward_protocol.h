@@ -32,19 +32,22 @@
  *
  * Scripts. The agent requests:
  *
- *     RUN id, key        run that script of the list (script_list.h); three descriptors come along:
+ *     RUN id, key, timeout
+ *                        run that script of the list (script_list.h); three descriptors come along:
  *                        standard input, environment (a file in memory, of NUL-ended variables, all
  *                        of them MUSTER_*; PATH is the steward's), and output
- *     STOP id            SIGTERM to its process group
- *     KILL id            SIGKILL to its process group
- *     RELOAD id          read the configuration again; nothing that is in force goes, and what is
- * new in it may be held COMMIT id          what that RELOAD has read is in force; scripts of before
- * can still be run ROLLBACK id        what that RELOAD has read, or still reads, is forgotten PRUNE
- * scripts of before can be run no more
+ *     STOP id            SIGTERM to its process group; SIGKILL follows by itself
+ *     KILL id            SIGKILL to its process group, again and again until the script ends
+ *     RELOAD id          read the configuration again; nothing that is in force goes, and an
+ * address that is new in it may be held COMMIT id          what that RELOAD has read is in force;
+ * earlier scripts can still be run ROLLBACK id        what that RELOAD has read, or still reads, is
+ * dropped PRUNE              earlier scripts can be run no more
  *
  * The steward reports:
  *
  *     ENDED id, status   the script has ended; the status is waitpid's
+ *     ABANDONED id, error
+ *                        the script cannot be killed and is left alone; 0: it does not die of it
  *     REFUSED id, error  the script was not run; ENOENT: it is not in the list
  *     RELOADED id, error 0, or nothing has changed; with EINVAL comes a descriptor: a file in
  *                        memory that says what is wrong with the configuration */
@@ -156,7 +159,7 @@ const char *steward_report_text(enum steward_report_kind kind);
 
 /* ---- scripts ---- */
 
-#define RUNNER_VERSION 1
+#define RUNNER_VERSION 2
 #define RUNNER_RUNS_MAX 512 /* at one time; SCRIPT_LIST_MAX: one of each script */
 #define RUNNER_FDS 3
 #define RUNNER_ENV_BYTES_MAX 65536
@@ -174,15 +177,16 @@ enum runner_request_kind {
     RUNNER_ROLLBACK, /* what was read, or is being read, is dropped */
     RUNNER_PRUNE     /* scripts of before can be run no more */
 };
-enum runner_report_kind { RUNNER_ENDED = 1, RUNNER_REFUSED, RUNNER_RELOADED };
+enum runner_report_kind { RUNNER_ENDED = 1, RUNNER_REFUSED, RUNNER_RELOADED, RUNNER_ABANDONED };
 
 struct runner_request {
     uint8_t version, kind, zero[2];
     uint32_t id;          /* of the run */
     uint64_t key;         /* RUN */
     uint64_t descriptors; /* RUN: how many it may have open */
+    uint64_t timeout_ms;  /* RUN: the runner stops it a while after that, if nobody else has */
 };
-_Static_assert(sizeof(struct runner_request) == 24, "no padding");
+_Static_assert(sizeof(struct runner_request) == 32, "no padding");
 
 struct runner_report {
     uint8_t version, kind, zero[2];

@@ -161,7 +161,7 @@ handed_over_when_the_agent_is_started_again() {
     kill_agent
     start_steward
     t_wait "$ip: the next steward has it" 1 told adopted "$vip" 'epoch 1'
-    t_check "$ip: the one before it has ended" ended "$old"
+    t_wait "$ip: the one before it has ended" 1 ended "$old"
     if fenced; then
         h nft list ruleset >"$T/ruleset"
         t_wait "$ip: it passes the fence" 1 eval 'h nft list ruleset | grep -q "$ip timeout"'

@@ -79,6 +79,7 @@ static void setup(void)
                      0);
     agent_fd = pair[0];
     input_fd = env_fd = output_fd = -1;
+    timeout_ms = 1000 * DEADLINE_S;
     tested = runner_new(pair[1], &scripts, load, &tested);
     ck_assert_ptr_nonnull(tested);
 }
@@ -136,10 +137,15 @@ void send_with(const void *bytes, size_t count, const int *fds, size_t fds_count
     ck_assert_int_eq(sendmsg(agent_fd, &message, MSG_NOSIGNAL), (ssize_t)count);
 }
 
+uint64_t timeout_ms;
+
 struct runner_request request(enum runner_request_kind kind, uint32_t id)
 {
-    return (struct runner_request){
-        .version = RUNNER_VERSION, .kind = (uint8_t)kind, .id = id, .descriptors = DESCRIPTORS};
+    return (struct runner_request){.version = RUNNER_VERSION,
+                                   .kind = (uint8_t)kind,
+                                   .id = id,
+                                   .descriptors = DESCRIPTORS,
+                                   .timeout_ms = timeout_ms};
 }
 
 void ask(enum runner_request_kind kind, uint32_t id)

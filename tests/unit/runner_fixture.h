@@ -21,6 +21,8 @@
  * be taken. */
 extern struct runner *tested;
 extern int agent_fd;
+/* Of the requests that follow. */
+extern uint64_t timeout_ms;
 
 /* A test case of that name, with the fixture and a timeout, in the suite. */
 TCase *fixture_case(Suite *s, const char *name);

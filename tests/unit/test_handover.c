@@ -70,7 +70,7 @@ static void give(int listen_fd)
     for (unsigned i = 0; i < HOLDS; i++)
         holds[i] = hold_of(i);
     await_connection(listen_fd);
-    if (!handover_answer(listen_fd, holds, HOLDS, false))
+    if (handover_answer(listen_fd, holds, HOLDS, false) < 0)
         _exit(1);
 }
 
@@ -78,7 +78,7 @@ static void refuse(int listen_fd)
 {
     struct handover_hold hold = hold_of(0);
     await_connection(listen_fd);
-    if (handover_answer(listen_fd, &hold, 1, true))
+    if (handover_answer(listen_fd, &hold, 1, true) >= 0)
         _exit(1);
     pause();
 }
@@ -122,12 +122,12 @@ START_TEST(without_a_predecessor_there_is_nothing)
 }
 END_TEST
 
-START_TEST(what_is_held_is_given_and_the_predecessor_has_ended_by_then)
+START_TEST(what_is_held_is_given_and_the_predecessor_has_let_go_by_then)
 {
     pid_t pid = start(give);
     int status;
     ck_assert_uint_eq(handover_take(name, into), HOLDS);
-    ck_assert_int_eq(waitpid(pid, &status, WNOHANG), pid);
+    ck_assert_int_eq(waitpid(pid, &status, 0), pid);
     ck_assert_int_eq(status, 0);
     for (unsigned i = 0; i < HOLDS; i++) {
         struct handover_hold expected = hold_of(i);
@@ -166,7 +166,7 @@ START_TEST(one_of_another_version_is_killed)
 }
 END_TEST
 
-START_TEST(one_that_does_not_end_is_killed_and_what_it_gave_is_taken)
+START_TEST(one_that_does_not_let_go_is_killed_and_what_it_gave_is_taken)
 {
     pid_t pid = start(give_and_stay);
     ck_assert_uint_eq(handover_take(name, into), HOLDS);
@@ -209,11 +209,11 @@ int main(void)
     TCase *t = tcase_create("two processes");
     tcase_add_checked_fixture(t, setup, NULL);
     tcase_add_test(t, without_a_predecessor_there_is_nothing);
-    tcase_add_test(t, what_is_held_is_given_and_the_predecessor_has_ended_by_then);
+    tcase_add_test(t, what_is_held_is_given_and_the_predecessor_has_let_go_by_then);
     tcase_add_test(t, one_whose_agent_lives_gives_nothing_and_lives_on);
     tcase_add_test(t, one_that_does_not_answer_is_killed);
     tcase_add_test(t, one_of_another_version_is_killed);
-    tcase_add_test(t, one_that_does_not_end_is_killed_and_what_it_gave_is_taken);
+    tcase_add_test(t, one_that_does_not_let_go_is_killed_and_what_it_gave_is_taken);
     tcase_add_test(t, another_user_gets_nothing_and_is_not_trusted);
     tcase_add_test(t, a_directory_has_one_name_and_another_has_another);
     suite_add_tcase(s, t);

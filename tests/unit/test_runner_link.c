@@ -103,7 +103,7 @@ static bool ask_reload(runner_reloaded_fn *done, void *arg)
 static uint32_t run(size_t which)
 {
     static const int fds[RUNNER_FDS] = {0, 1, 2};
-    ids[which] = runner_link_run(l, 7, 64, fds, on_ended, &ends[which]);
+    ids[which] = runner_link_run(l, 7, 64, 1000, fds, on_ended, &ends[which]);
     return ids[which];
 }
 
@@ -174,7 +174,7 @@ START_TEST(a_run_is_asked_for_with_its_descriptors_in_their_order)
     fds[0] = open("/proc/self/status", O_RDONLY | O_CLOEXEC);
     fds[1] = fds[2] = peer_fd;
     ck_assert_int_ge(fds[0], 0);
-    uint32_t id = runner_link_run(l, UINT64_MAX - 1, 1000, fds, on_ended, &ends[0]);
+    uint32_t id = runner_link_run(l, UINT64_MAX - 1, 1000, 5000, fds, on_ended, &ends[0]);
     ck_assert_uint_ne(id, 0);
     struct runner_request r = asked_with(&count, &first);
     ck_assert_int_eq(r.kind, RUNNER_RUN);
@@ -456,7 +456,7 @@ START_TEST(a_runner_that_is_gone_ends_all_and_is_told_of_once)
 {
     static const int fds[RUNNER_FDS] = {0, 1, 2};
     run(0);
-    ck_assert_uint_ne(runner_link_run(l, 7, 64, fds, run_another, &ends[1]), 0);
+    ck_assert_uint_ne(runner_link_run(l, 7, 64, 1000, fds, run_another, &ends[1]), 0);
     run(2);
     runner_link_forget(l, ids[2]);
     run(3);
