@@ -13,24 +13,30 @@
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
-enum { HEADER_BYTES = 4 };
+enum {
+    HEADER_BYTES = 4,
+    FRAME_BYTES_MAX = HEADER_BYTES + GOSSIP_FRAME_BYTES_MAX,
+    DRAIN_BYTES_MAX = 4 << 20, /* several times what a tick ever waits for */
+};
 
 struct connection {
     struct stream *stream;
     struct bufferevent *io;
     uint32_t id; /* never 0, not reused soon */
     struct gossip_addr addr;
-    bool dialled; /* by us: frames to this address may share it */
+    bool outgoing; /* frames to this address may share it */
     struct connection *next;
 };
 
 struct stream {
     struct host *host;
     int family;
-    struct gossip_addr source; /* what we dial from: the address that others know */
+    struct gossip_addr source; /* we connect from there: the address that others know */
     struct evconnlistener *listener;
+    struct event *rest; /* no descriptor was left to accept with */
     struct connection *connections;
     unsigned count;
     uint32_t last_id;
@@ -48,7 +54,7 @@ static void connection_free(struct connection *c)
 }
 
 /* Takes one whole frame out of the input. 0: there is none yet; -1: too long. */
-static int take_frame(struct evbuffer *input, uint8_t *into)
+static int stream_take_frame(struct evbuffer *input, uint8_t *into)
 {
     uint8_t head[HEADER_BYTES];
     if (evbuffer_copyout(input, head, sizeof head) < HEADER_BYTES)
@@ -64,17 +70,24 @@ static int take_frame(struct evbuffer *input, uint8_t *into)
     return (int)len;
 }
 
-static void on_read(struct bufferevent *io, void *arg)
+/* Hands all whole frames to the core. False: one was too long, and the connection is gone. */
+static bool connection_receive(struct connection *c)
 {
-    struct connection *c = arg;
     struct host *host = c->stream->host;
     struct gossip_route from = {c->addr, GOSSIP_STREAM, c->id};
     uint8_t frame[GOSSIP_FRAME_BYTES_MAX];
     int len;
-    while ((len = take_frame(bufferevent_get_input(io), frame)) > 0)
+    while ((len = stream_take_frame(bufferevent_get_input(c->io), frame)) > 0)
         gossip_receive(host_core(host), host_now_us(), &from, frame, (size_t)len);
     if (len < 0)
         connection_free(c);
+    return len >= 0;
+}
+
+static void on_read(struct bufferevent *io, void *arg)
+{
+    (void)io;
+    connection_receive(arg);
 }
 
 /* End, error, timeout: a connection has no other events. */
@@ -85,7 +98,8 @@ static void on_event(struct bufferevent *io, short what, void *arg)
 }
 
 /* The descriptor is taken. NULL: no room, or no memory. */
-static struct connection *connection_new(struct stream *s, int fd, const struct gossip_addr *addr)
+static struct connection *connection_new(struct stream *s, int fd, const struct gossip_addr *addr,
+                                         bool outgoing)
 {
     struct connection *c = s->count < STREAM_CONNECTIONS_MAX ? calloc(1, sizeof *c) : NULL;
     struct bufferevent *io =
@@ -97,31 +111,113 @@ static struct connection *connection_new(struct stream *s, int fd, const struct 
     }
     if (++s->last_id == 0)
         s->last_id = 1;
-    *c = (struct connection){
-        .stream = s, .io = io, .id = s->last_id, .addr = *addr, .next = s->connections};
+    *c = (struct connection){.stream = s,
+                             .io = io,
+                             .id = s->last_id,
+                             .addr = *addr,
+                             .outgoing = outgoing,
+                             .next = s->connections};
     s->connections = c;
     s->count++;
     struct timeval idle = {.tv_sec = STREAM_IDLE_S};
     bufferevent_setcb(io, on_read, NULL, on_event, c);
-    bufferevent_setwatermark(io, EV_READ, 0, HEADER_BYTES + GOSSIP_FRAME_BYTES_MAX);
+    bufferevent_setwatermark(io, EV_READ, 0, FRAME_BYTES_MAX);
     bufferevent_set_timeouts(io, &idle, &idle);
     bufferevent_enable(io, EV_READ | EV_WRITE);
     return c;
 }
 
+static bool stream_has_room_for(const struct stream *s, const struct gossip_addr *addr)
+{
+    unsigned incoming = 0, of_one = 0;
+    for (const struct connection *c = s->connections; c; c = c->next) {
+        incoming += !c->outgoing;
+        of_one += !c->outgoing && memcmp(c->addr.ip, addr->ip, sizeof addr->ip) == 0;
+    }
+    return incoming < STREAM_INCOMING_MAX && of_one < STREAM_INCOMING_OF_ONE_MAX;
+}
+
+/* The descriptor is taken. */
+static void stream_accepted(struct stream *s, int fd, const struct sockaddr_storage *from)
+{
+    struct gossip_addr addr;
+    if (address_from_socket(from, addr.ip, &addr.port) && stream_has_room_for(s, &addr))
+        connection_new(s, fd, &addr, false);
+    else
+        close(fd);
+}
+
 static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struct sockaddr *sa,
                       int len, void *arg)
 {
-    struct stream *s = arg;
     struct sockaddr_storage from = {0};
-    struct gossip_addr addr;
     (void)listener;
     memcpy(&from, sa, (size_t)len);
-    if (!address_from_socket(&from, addr.ip, &addr.port)) {
-        close(fd);
-        return;
+    stream_accepted(arg, fd, &from);
+}
+
+/* Without a rest the loop would spin: the connection that cannot be accepted stays readable. */
+static void on_accept_error(struct evconnlistener *listener, void *arg)
+{
+    struct stream *s = arg;
+    evconnlistener_disable(listener);
+    event_add(s->rest, &(struct timeval){.tv_usec = STREAM_REST_MS * 1000});
+}
+
+static void on_rest(evutil_socket_t fd, short what, void *arg)
+{
+    struct stream *s = arg;
+    (void)fd, (void)what;
+    evconnlistener_enable(s->listener);
+}
+
+/* Reads what waits on a connection, behind the back of its bufferevent, and hands it on. The end of
+ * the connection is left to the loop. */
+static void connection_drain(struct connection *c, size_t *budget)
+{
+    struct evbuffer *input = bufferevent_get_input(c->io);
+    uint8_t bytes[FRAME_BYTES_MAX];
+    ssize_t len = 1;
+    while (len > 0 && *budget >= sizeof bytes) {
+        size_t room = sizeof bytes - evbuffer_get_length(input); /* a part of one frame is in it */
+        len = recv(bufferevent_getfd(c->io), bytes, room, MSG_DONTWAIT);
+        if (len <= 0)
+            return;
+        *budget -= (size_t)len;
+        evbuffer_unfreeze(input, 0);
+        evbuffer_add(input, bytes, (size_t)len);
+        evbuffer_freeze(input, 0);
+        if (!connection_receive(c))
+            return;
     }
-    connection_new(s, fd, &addr);
+}
+
+static void stream_accept_all(struct stream *s)
+{
+    for (int i = 0; i < STREAM_INCOMING_MAX; i++) {
+        struct sockaddr_storage from = {0};
+        socklen_t len = sizeof from;
+        int fd = accept4(evconnlistener_get_fd(s->listener), (struct sockaddr *)&from, &len,
+                         SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (fd < 0)
+            return;
+        stream_accepted(s, fd, &from);
+    }
+}
+
+void stream_drain(struct stream *s)
+{
+    size_t budget = DRAIN_BYTES_MAX;
+    stream_accept_all(s);
+    for (struct connection *c = s->connections, *next; c; c = next) {
+        next = c->next;
+        connection_drain(c, &budget);
+    }
+}
+
+static void drain(void *arg)
+{
+    stream_drain(arg);
 }
 
 static void send_packet(void *arg, const struct gossip_packet *packet)
@@ -142,9 +238,11 @@ struct stream *stream_new(struct host *host, const struct gossip_addr *addr, boo
     s->family = ipv6 || !address_is_ipv4(addr->ip) ? AF_INET6 : AF_INET;
     s->listener = evconnlistener_new(host_base(host), on_accept, s,
                                      LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 0, fd);
-    assert(s->listener);
+    s->rest = evtimer_new(host_base(host), on_rest, s);
+    assert(s->listener && s->rest);
+    evconnlistener_set_error_cb(s->listener, on_accept_error);
     host_set_transport(host, GOSSIP_STREAM,
-                       &(struct host_transport){.send = send_packet, .arg = s});
+                       &(struct host_transport){.drain = drain, .send = send_packet, .arg = s});
     return s;
 }
 
@@ -156,11 +254,12 @@ void stream_free(struct stream *s)
     while (s->connections)
         connection_free(s->connections);
     evconnlistener_free(s->listener);
+    event_free(s->rest);
     free(s);
 }
 
 /* From our own address where we listen on one: firewalls and their owners expect us there. */
-static bool bind_source(const struct stream *s, int fd)
+static bool stream_bind_source(const struct stream *s, int fd)
 {
     int on = 1;
     if (address_is_any(s->source.ip))
@@ -172,30 +271,27 @@ static bool bind_source(const struct stream *s, int fd)
 }
 
 /* The connection is still being made when this returns; what is written waits for it. */
-static struct connection *dial(struct stream *s, const struct gossip_addr *addr)
+static struct connection *connection_open(struct stream *s, const struct gossip_addr *addr)
 {
     struct sockaddr_storage sa;
     socklen_t len = address_to_socket(addr->ip, addr->port, s->family, &sa);
     int fd = len ? socket(s->family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0) : -1;
     if (fd < 0)
         return NULL;
-    if (!bind_source(s, fd) ||
+    if (!stream_bind_source(s, fd) ||
         (connect(fd, (struct sockaddr *)&sa, len) != 0 && errno != EINPROGRESS)) {
         close(fd);
         return NULL;
     }
-    struct connection *c = connection_new(s, fd, addr);
-    if (c)
-        c->dialled = true;
-    return c;
+    return connection_new(s, fd, addr, true);
 }
 
-static struct connection *find(struct stream *s, const struct gossip_route *route)
+static struct connection *connection_find(struct stream *s, const struct gossip_route *route)
 {
     for (struct connection *c = s->connections; c; c = c->next) {
         bool same = c->addr.port == route->addr.port &&
                     memcmp(c->addr.ip, route->addr.ip, sizeof c->addr.ip) == 0;
-        if (route->conn ? c->id == route->conn : c->dialled && same)
+        if (route->conn ? c->id == route->conn : c->outgoing && same)
             return c;
     }
     return NULL;
@@ -203,9 +299,9 @@ static struct connection *find(struct stream *s, const struct gossip_route *rout
 
 void stream_send(struct stream *s, const struct gossip_packet *packet)
 {
-    struct connection *c = find(s, &packet->route);
+    struct connection *c = connection_find(s, &packet->route);
     if (!c && packet->route.conn == 0)
-        c = dial(s, &packet->route.addr);
+        c = connection_open(s, &packet->route.addr);
     if (!c)
         return;
     struct evbuffer *output = bufferevent_get_output(c->io);
