@@ -6,7 +6,7 @@
 #include "agent/base/notify.h"
 #include "agent/control/control.h"
 #include "agent/leave.h"
-#include "agent/net/dial.h"
+#include "agent/net/attempts.h"
 #include "agent/peers.h"
 #include "agent/reload.h"
 #include "agent/scripts/handler.h"
@@ -147,7 +147,7 @@ static void on_watchdog(int fd, short what, void *arg)
 static void request_join(void *arg, const char *host, host_done_fn *done, void *done_arg)
 {
     const struct agent *a = arg;
-    dial_once(a->dials, host, done, done_arg);
+    attempts_once(a->attempts, host, done, done_arg);
 }
 
 static void request_reload(void *arg, host_done_fn *done, void *done_arg)
@@ -164,7 +164,7 @@ static void request_leave(void *arg)
 static void forget_request(void *arg, const void *done_arg)
 {
     const struct agent *a = arg;
-    dial_forget(a->dials, done_arg);
+    attempts_forget(a->attempts, done_arg);
     reload_forget(a->reloads, done_arg);
 }
 

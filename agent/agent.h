@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 struct control;
-struct dials;
+struct attempts;
 struct event;
 struct events;
 struct handlers;
@@ -54,7 +54,7 @@ struct agent {
     struct vips *vips;
     struct quorum *quorum;
     struct reloads *reloads;
-    struct dials *dials;
+    struct attempts *attempts;
     struct events *events;
     struct control *control;
     struct peers *peers;

@@ -7,7 +7,7 @@
 #include "agent/change_log.h"
 #include "agent/control/control.h"
 #include "agent/leave.h"
-#include "agent/net/dial.h"
+#include "agent/net/attempts.h"
 #include "agent/net/net.h"
 #include "agent/net/stream.h"
 #include "agent/net/udp.h"
@@ -355,21 +355,21 @@ static void stop_quorum(struct agent *a)
     quorum_free(a->quorum);
 }
 
-static bool start_dials(struct agent *a, char *error)
+static bool start_attempts(struct agent *a, char *error)
 {
     struct gossip_addr peers[STORE_PEERS_MAX];
     size_t count = store_peers(a->store, peers);
-    a->dials = dial_new(a->host, a->resolver);
-    if (!a->dials)
+    a->attempts = attempts_new(a->host, a->resolver);
+    if (!a->attempts)
         return no_memory(error);
-    dial_configure(a->dials, a->config->join, a->config->join_count);
-    dial_peers(a->dials, peers, count);
+    attempts_configure(a->attempts, a->config->join, a->config->join_count);
+    attempts_peers(a->attempts, peers, count);
     return true;
 }
 
-static void stop_dials(struct agent *a)
+static void stop_attempts(struct agent *a)
 {
-    dial_free(a->dials);
+    attempts_free(a->attempts);
 }
 
 static bool start_reloads(struct agent *a, char *error)
@@ -381,7 +381,7 @@ static bool start_reloads(struct agent *a, char *error)
         .worker = a->files,
         .runner = a->runner,
         .handlers = a->handlers,
-        .dials = a->dials,
+        .attempts = a->attempts,
         .vips = a->vips,
         .quorum = a->quorum,
     };
@@ -427,7 +427,7 @@ const struct agent_row agent_rows[] = {
     {"quorum", start_quorum, stop_quorum},
     {"peers", start_peers, stop_peers},
     {"leave", agent_start_leave, stop_leave},
-    {"dials", start_dials, stop_dials},
+    {"join attempts", start_attempts, stop_attempts},
     {"reloads", start_reloads, stop_reloads},
     {"jobs", NULL, stop_workers},
     {"events", start_events, stop_events},

@@ -3,7 +3,7 @@
 #include "agent/base/error.h"
 #include "agent/base/log.h"
 #include "agent/base/worker.h"
-#include "agent/net/dial.h"
+#include "agent/net/attempts.h"
 #include "agent/scripts/hooks.h"
 #include "agent/scripts/runner_link.h"
 #include "agent/vip/quorum.h"
@@ -130,7 +130,7 @@ static void reload_take_on(struct reload *r)
     handlers_commit(r->handlers);
     r->handlers = NULL;
     r->owner->prune_due = true;
-    dial_configure(p->dials, new->join, new->join_count);
+    attempts_configure(p->attempts, new->join, new->join_count);
     vips_configure(p->vips, new->vips, new->vips_count);
     const char *why = quorum_configure(p->quorum, &new->quorum);
     assert(!why); /* it was checked */

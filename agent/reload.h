@@ -6,7 +6,7 @@
 #include "agent/config/config.h"
 #include "agent/host.h"
 
-struct dials;
+struct attempts;
 struct handlers;
 struct quorum;
 struct reloads;
@@ -23,7 +23,7 @@ struct reload_parts {
     struct worker *worker;                /* reads the file off the loop */
     struct runner_link *runner;           /* the steward reads it too */
     struct handlers *handlers;
-    struct dials *dials;
+    struct attempts *attempts;
     struct vips *vips;
     struct quorum *quorum;
 };

@@ -1,6 +1,7 @@
 #include "tests/unit/fake_host.h"
 
 #include "agent/base/address.h"
+#include "agent/base/error.h"
 #include "agent/net/net.h"
 
 #include <arpa/inet.h>
@@ -148,7 +149,7 @@ struct gossip_addr fake_addr(uint8_t host)
 
 int fake_socket(int type, uint8_t host)
 {
-    char error[NET_ERROR_BYTES];
+    char error[ERROR_BYTES];
     struct gossip_addr addr = fake_addr(host);
     int fd = net_bind(&addr, type, false, error);
     assert(fd >= 0);

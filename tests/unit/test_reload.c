@@ -4,7 +4,7 @@
 
 #include "agent/base/error.h"
 #include "agent/base/worker.h"
-#include "agent/net/dial.h"
+#include "agent/net/attempts.h"
 #include "agent/scripts/hooks.h"
 #include "agent/scripts/runner_link.h"
 #include "agent/vip/quorum.h"
@@ -206,7 +206,7 @@ bool handlers_have_retired(const struct handlers *h)
     return world.retired;
 }
 
-void dial_configure(struct dials *d, char *const *hosts, size_t count)
+void attempts_configure(struct attempts *d, char *const *hosts, size_t count)
 {
     (void)d, (void)hosts, (void)count;
     note("joins");

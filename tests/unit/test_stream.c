@@ -1,6 +1,7 @@
 /* Streams on the loopback, between the agent's end and sockets that the test is. */
 #include "agent/net/stream.h"
 
+#include "agent/base/error.h"
 #include "agent/net/net.h"
 
 #include "tests/unit/fake_host.h"
@@ -22,7 +23,7 @@ static struct stream *s;
 
 static void setup(void)
 {
-    char error[NET_ERROR_BYTES];
+    char error[ERROR_BYTES];
     struct gossip_addr addr = fake_addr(AGENT);
     h = fake_host_new();
     s = stream_new(h, &addr, false, error);
@@ -310,9 +311,8 @@ START_TEST(without_descriptors_it_rests_and_goes_on_afterwards)
     getrlimit(RLIMIT_NOFILE, &limit);
     none = limit;
     none.rlim_cur = (rlim_t)fd + 1;
-    int spare;
     setrlimit(RLIMIT_NOFILE, &none);
-    while ((spare = dup(fd)) >= 0)
+    while (dup(fd) >= 0)
         continue;
     event_set_log_callback(count_warning);
     for (int i = 0; i < 3; i++)
@@ -346,7 +346,7 @@ END_TEST
 
 START_TEST(an_address_in_use_is_an_error_that_names_it)
 {
-    char error[NET_ERROR_BYTES];
+    char error[ERROR_BYTES];
     struct gossip_addr addr = fake_addr(AGENT);
     ck_assert_ptr_null(stream_new(h, &addr, false, error));
     ck_assert_ptr_nonnull(strstr(error, ":7949 (TCP): Address already in use"));

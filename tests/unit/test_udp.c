@@ -2,6 +2,7 @@
 #include "agent/net/udp.h"
 
 #include "agent/base/address.h"
+#include "agent/base/error.h"
 #include "agent/net/net.h"
 
 #include "tests/unit/fake_host.h"
@@ -20,7 +21,7 @@ static int peer;
 
 static void setup(void)
 {
-    char error[NET_ERROR_BYTES];
+    char error[ERROR_BYTES];
     struct gossip_addr addr = fake_addr(AGENT);
     h = fake_host_new();
     u = udp_new(h, &addr, false, error);
@@ -160,7 +161,7 @@ END_TEST
 
 START_TEST(an_address_in_use_is_an_error_that_names_it)
 {
-    char error[NET_ERROR_BYTES];
+    char error[ERROR_BYTES];
     struct gossip_addr addr = fake_addr(AGENT);
     ck_assert_ptr_null(udp_new(h, &addr, false, error));
     ck_assert_ptr_nonnull(strstr(error, ":7949 (UDP): Address already in use"));
