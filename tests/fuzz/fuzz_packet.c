@@ -1,8 +1,8 @@
-/* Feeds a core with datagrams and frames from nowhere. An input is a row of packets:
- * how 1, length 2, pause 1, bytes. Most get a header that is let in, so that what is behind it is
- * reached too. */
-#include "gossip/gossip.h"
-#include "gossip/wire.h"
+/* Feeds a core with datagrams and frames. An input is a row of packets: how 1, length 2, pause 1,
+ * bytes. Most get a header that is let in, so that what is behind it is reached too; half of these
+ * are from members, and return the core's cookie where there is one to return. */
+#include "gossip/core.h"
+#include "gossip/membership/profile.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -12,7 +12,8 @@
 #define PAUSE_UNIT_US 20000
 #define HOW_BYTES 4
 
-enum { HOW_RAW = 1, HOW_STREAM = 2, HOW_LEAVE = 4, HOW_JOIN = 8 };
+enum { HOW_RAW = 1, HOW_STREAM = 2, HOW_LEAVE = 4, HOW_JOIN = 8, HOW_MEMBER = 16 };
+enum { MEMBERS = 4 }; /* at addresses 2 and up; the key of each is that number, eight times */
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -52,6 +53,42 @@ static void drain(struct gossip *g, int64_t now_us)
     }
 }
 
+/* Introduces a member by stream, as it would itself. */
+static void meet(struct gossip *g, int64_t now_us, uint8_t number)
+{
+    char name[] = "m0";
+    struct gossip_profile profile = {
+        .generation = 1000, .addr = address(number), .name = name, .tags = ""};
+    name[1] = (char)('0' + number);
+    memset(profile.id, number, sizeof profile.id);
+    struct member m = {.profile = &profile, .key = profile_key(profile.id)};
+    uint8_t bytes[GOSSIP_PACKET_BYTES_MAX];
+    struct wire_writer w =
+        wire_begin(bytes, sizeof bytes, WIRE_JOIN, wire_cluster_hash(CLUSTER), m.key, 0);
+    wire_put(&w, 0, 8);
+    wire_put(&w, 0, 8);
+    wire_put_full(&w, &m, 0);
+    struct gossip_route from = {.addr = profile.addr, .via = GOSSIP_STREAM, .conn = 1};
+    gossip_receive(g, now_us, &from, bytes, (size_t)(w.at - bytes));
+    assert(member_by_key(&g->members, m.key) != MEMBER_NONE);
+}
+
+/* The sender is a member, and has read what we sent to its address: a DELTA returns that in its
+ * first field, a DIGEST and a JOIN in the second. */
+static void be_member(const struct gossip *g, uint8_t number, uint8_t *bytes, size_t len)
+{
+    struct gossip_addr addr = address(number);
+    memset(bytes + 8, number, 8);
+    uint64_t key = 0;
+    for (int i = 0; i < 8; i++)
+        key = key << 8 | bytes[8 + i];
+    uint64_t cookie = proof_cookie(g, key, &addr);
+    size_t at = WIRE_HEADER_BYTES + (bytes[3] == WIRE_DELTA ? 0 : 8);
+    bool returns = bytes[3] == WIRE_DELTA || bytes[3] == WIRE_DIGEST || bytes[3] == WIRE_JOIN;
+    for (size_t i = 0; returns && len >= at + 8 && i < 8; i++)
+        bytes[at + i] = (uint8_t)(cookie >> (56 - 8 * i));
+}
+
 static void let_in(uint8_t *bytes, size_t len)
 {
     uint32_t cluster = wire_cluster_hash(CLUSTER);
@@ -69,12 +106,14 @@ static void let_in(uint8_t *bytes, size_t len)
 static void receive(struct gossip *g, int64_t now_us, uint8_t how, const uint8_t *data, size_t len)
 {
     uint8_t *bytes = malloc(len ? len : 1);
-    struct gossip_route from = {.addr = address((uint8_t)(2 + (how >> 4)))};
+    struct gossip_route from = {.addr = address((uint8_t)(2 + (how >> 5)))};
     assert(bytes);
     if (len > 0)
         memcpy(bytes, data, len);
     if (!(how & HOW_RAW))
         let_in(bytes, len);
+    if ((how & HOW_MEMBER) && len >= WIRE_HEADER_BYTES)
+        be_member(g, (uint8_t)(2 + (how >> 5)), bytes, len);
     if (how & HOW_STREAM)
         from.via = GOSSIP_STREAM, from.conn = 1;
     gossip_receive(g, now_us, &from, bytes, len);
@@ -85,6 +124,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     int64_t now_us = 1000000;
     struct gossip *g = core_new(now_us);
+    for (uint8_t number = 2; number < 2 + MEMBERS; number++)
+        meet(g, now_us, number);
+    drain(g, now_us);
     while (size > HOW_BYTES) {
         uint8_t how = data[0];
         size_t len = (size_t)(data[1] << 8 | data[2]);
