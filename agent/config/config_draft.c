@@ -12,9 +12,7 @@
 
 /* ---- messages ---- */
 
-static void place_add(char *into, const char *format, ...) __attribute__((format(printf, 2, 3)));
-
-static void place_add(char *into, const char *format, ...)
+__attribute__((format(printf, 2, 3))) static void place_add(char *into, const char *format, ...)
 {
     size_t len = strlen(into);
     va_list args;
@@ -31,11 +29,8 @@ static void place_add_quoted(char *into, const char *before, const char *value, 
 }
 
 /* Writes the place and the text into ERROR_BYTES, which hold "". */
-static void place_describe(const struct config_place *at, char *into, const char *format,
-                           va_list args) __attribute__((format(printf, 3, 0)));
-
-static void place_describe(const struct config_place *at, char *into, const char *format,
-                           va_list args)
+__attribute__((format(printf, 3, 0))) static void
+place_describe(const struct config_place *at, char *into, const char *format, va_list args)
 {
     if (at->file && at->line > 0)
         place_add(into, "%s:%d: ", at->file, at->line);

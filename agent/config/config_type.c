@@ -43,9 +43,6 @@ static void text_print(const struct config_key *key, const void *element, FILE *
     fprintf(out, " %s", text ? text : "(none)");
 }
 
-const struct config_type config_type_text = {
-    .storage = CONFIG_STRING, .take = text_take, .print = text_print};
-
 static bool name_take(const struct config_key *key, void *element, const char *value,
                       const struct config_place *at)
 {
@@ -53,9 +50,6 @@ static bool name_take(const struct config_key *key, void *element, const char *v
         return config_refuse(at, "%s", gossip_error_text(GOSSIP_ERROR_NAME));
     return text_keep(FIELD(char *, key, element), value, at);
 }
-
-const struct config_type config_type_name = {
-    .storage = CONFIG_STRING, .take = name_take, .print = text_print};
 
 /* ---- lists of texts ---- */
 
@@ -90,9 +84,6 @@ static bool names_take(const struct config_key *key, void *element, const char *
     return list_add(key, element, value, at);
 }
 
-const struct config_type config_type_names = {
-    .storage = CONFIG_STRINGS, .list = true, .take = names_take, .print = list_print};
-
 static bool hosts_take(const struct config_key *key, void *element, const char *value,
                        const struct config_place *at)
 {
@@ -107,9 +98,6 @@ static bool hosts_take(const struct config_key *key, void *element, const char *
         return config_refuse(at, "not one host's address; use one that a member listens on");
     return list_add(key, element, value, at);
 }
-
-const struct config_type config_type_hosts = {
-    .storage = CONFIG_STRINGS, .list = true, .take = hosts_take, .print = list_print};
 
 /* ---- tags ---- */
 
@@ -139,8 +127,6 @@ static void tags_print(const struct config_key *key, const void *element, FILE *
     }
 }
 
-const struct config_type config_type_tags = {.list = true, .take = tags_take, .print = tags_print};
-
 /* ---- numbers and words ---- */
 
 static bool number_take(const struct config_key *key, void *element, const char *value,
@@ -164,8 +150,6 @@ static void number_print(const struct config_key *key, const void *element, FILE
             small ? *FIELD(uint8_t, key, element) : *FIELD(uint32_t, key, element));
 }
 
-const struct config_type config_type_number = {.take = number_take, .print = number_print};
-
 /* The words are libConfuse's, in any case of letters: true, yes, on; false, no, off. */
 static bool flag_take(const struct config_key *key, void *element, const char *value,
                       const struct config_place *at)
@@ -176,8 +160,6 @@ static bool flag_take(const struct config_key *key, void *element, const char *v
     *FIELD(bool, key, element) = parsed > 0;
     return true;
 }
-
-const struct config_type config_type_flag = {.take = flag_take};
 
 static bool duration_take(const struct config_key *key, void *element, const char *value,
                           const struct config_place *at)
@@ -205,8 +187,6 @@ static void duration_print(const struct config_key *key, const void *element, FI
     fprintf(out, " %s", duration_text(*FIELD(uint32_t, key, element), text));
 }
 
-const struct config_type config_type_duration = {.take = duration_take, .print = duration_print};
-
 static bool level_take(const struct config_key *key, void *element, const char *value,
                        const struct config_place *at)
 {
@@ -218,8 +198,6 @@ static void level_print(const struct config_key *key, const void *element, FILE 
 {
     fprintf(out, " %s", log_level_text(*FIELD(enum log_level, key, element)));
 }
-
-const struct config_type config_type_level = {.take = level_take, .print = level_print};
 
 static bool events_take(const struct config_key *key, void *element, const char *value,
                         const struct config_place *at)
@@ -245,9 +223,6 @@ static void events_print(const struct config_key *key, const void *element, FILE
     }
 }
 
-const struct config_type config_type_events = {
-    .list = true, .take = events_take, .print = events_print};
-
 /* ---- addresses ---- */
 
 static bool address_take(const struct config_key *key, void *element, const char *value,
@@ -270,8 +245,6 @@ static void address_print(const struct config_key *key, const void *element, FIL
     fprintf(out, " %s", address_text(addr->ip, addr->port, text));
 }
 
-const struct config_type config_type_address = {.take = address_take, .print = address_print};
-
 static bool advertise_take(const struct config_key *key, void *element, const char *value,
                            const struct config_place *at)
 {
@@ -281,8 +254,6 @@ static bool advertise_take(const struct config_key *key, void *element, const ch
            config_refuse(at, "not an address that others could reach; use one of this host's, "
                              "or leave it out to have it found from the interfaces");
 }
-
-const struct config_type config_type_advertise = {.take = advertise_take, .print = address_print};
 
 /* Every address is all zero bytes, and its family beside it. */
 static bool bind_take(const struct config_key *key, void *element, const char *value,
@@ -305,8 +276,6 @@ static void bind_print(const struct config_key *key, const void *element, FILE *
     else
         fprintf(out, " 0.0.0.0:%u", addr->port);
 }
-
-const struct config_type config_type_bind = {.take = bind_take, .print = bind_print};
 
 /* Are all bits behind the prefix ones, or all zeros? */
 static bool prefix_ends_in(const uint8_t *ip, unsigned bits, bool ones)
@@ -355,8 +324,6 @@ static void prefix_print(const struct config_key *key, const void *element, FILE
                                 *ALSO(uint8_t, key, element), text));
 }
 
-const struct config_type config_type_prefix = {.take = prefix_take, .print = prefix_print};
-
 /* ---- what must be on this host ---- */
 
 static bool group_look_up(const struct config_key *key, void *element,
@@ -365,9 +332,6 @@ static bool group_look_up(const struct config_key *key, void *element,
     return getgrnam(*FIELD(char *, key, element)) ||
            config_refuse(at, "no such group on this host; make it, or use another");
 }
-
-const struct config_type config_type_group = {
-    .storage = CONFIG_STRING, .take = text_take, .look_up = group_look_up, .print = text_print};
 
 static bool user_look_up(const struct config_key *key, void *element, const struct config_place *at)
 {
@@ -380,9 +344,6 @@ static bool user_look_up(const struct config_key *key, void *element, const stru
            config_refuse(at,
                          "no such user on this host; make it, or use another, such as \"nobody\"");
 }
-
-const struct config_type config_type_user = {
-    .storage = CONFIG_USER, .take = text_take, .look_up = user_look_up, .print = text_print};
 
 /* As the kernel has it (dev_valid_name). */
 static bool interface_take(const struct config_key *key, void *element, const char *value,
@@ -428,11 +389,6 @@ static bool interface_look_up(const struct config_key *key, void *element,
     return found || config_refuse(at, "no such interface on this host; there are%s", names);
 }
 
-const struct config_type config_type_interface = {.storage = CONFIG_STRING,
-                                                  .take = interface_take,
-                                                  .look_up = interface_look_up,
-                                                  .print = text_print};
-
 static bool script_take(const struct config_key *key, void *element, const char *value,
                         const struct config_place *at)
 {
@@ -463,8 +419,29 @@ static bool script_look_up(const struct config_key *key, void *element,
     return executable || config_refuse(at, "not executable; chmod +x it");
 }
 
-const struct config_type config_type_script = {
-    .storage = CONFIG_STRING, .take = script_take, .look_up = script_look_up, .print = text_print};
+/* ---- the types: storage, whether it is a list, functions (config_type.h) ---- */
+
+#define TYPE(name, ...) const struct config_type config_type_##name = {__VA_ARGS__}
+
+TYPE(address, CONFIG_PLAIN, .take = address_take, .print = address_print);
+TYPE(advertise, CONFIG_PLAIN, .take = advertise_take, .print = address_print);
+TYPE(bind, CONFIG_PLAIN, .take = bind_take, .print = bind_print);
+TYPE(duration, CONFIG_PLAIN, .take = duration_take, .print = duration_print);
+TYPE(events, CONFIG_PLAIN, true, .take = events_take, .print = events_print);
+TYPE(flag, CONFIG_PLAIN, .take = flag_take);
+TYPE(group, CONFIG_STRING, .take = text_take, .look_up = group_look_up, .print = text_print);
+TYPE(hosts, CONFIG_STRINGS, true, .take = hosts_take, .print = list_print);
+TYPE(interface, CONFIG_STRING, .take = interface_take, .look_up = interface_look_up,
+     .print = text_print);
+TYPE(level, CONFIG_PLAIN, .take = level_take, .print = level_print);
+TYPE(name, CONFIG_STRING, .take = name_take, .print = text_print);
+TYPE(names, CONFIG_STRINGS, true, .take = names_take, .print = list_print);
+TYPE(number, CONFIG_PLAIN, .take = number_take, .print = number_print);
+TYPE(prefix, CONFIG_PLAIN, .take = prefix_take, .print = prefix_print);
+TYPE(script, CONFIG_STRING, .take = script_take, .look_up = script_look_up, .print = text_print);
+TYPE(tags, CONFIG_PLAIN, true, .take = tags_take, .print = tags_print);
+TYPE(text, CONFIG_STRING, .take = text_take, .print = text_print);
+TYPE(user, CONFIG_USER, .take = text_take, .look_up = user_look_up, .print = text_print);
 
 /* ---- any of them ---- */
 
