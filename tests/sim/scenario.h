@@ -99,7 +99,7 @@ static inline void scenario_show_views(const struct net *net)
             int status = net_status(net, a, b);
             if ((status == GOSSIP_ALIVE) != (net_core(net, b) != NULL))
                 printf("n%u holds n%u for %s\n", a, b,
-                       status < 0 ? "nobody" : gossip_status_text((enum gossip_status)status));
+                       status < 0 ? "none" : gossip_status_text((enum gossip_status)status));
         }
 }
 
@@ -119,7 +119,7 @@ static inline void scenario_fail(const char *what)
             scenario_fail(#condition);                                                             \
     } while (0)
 
-/* A network of a local kind, nobody running. */
+/* A network of a local kind, none running. */
 static inline struct net *scenario_lan(uint32_t nodes)
 {
     struct net_config config = {.nodes = nodes,
@@ -144,7 +144,7 @@ static inline struct net *scenario_start(uint32_t nodes, uint32_t spare)
     return net;
 }
 
-/* All who run see each other alive, within that time; and nobody thinks otherwise a while later. */
+/* All who run see each other alive, within that time; and none thinks otherwise a while later. */
 static inline void scenario_settles(struct net *net, uint32_t ms)
 {
     expect(net_run_until_agreed_ms(net, ms) >= 0);

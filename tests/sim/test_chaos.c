@@ -159,7 +159,7 @@ START_TEST(after_chaos_and_then_quiet_all_agree)
         net_run_ms(net, 12000); /* what still was on its way by stream has come */
         net_clear_history(net);
         net_run_ms(net, 20000);
-        /* Somebody may take back just now that it is partly unreachable. */
+        /* Somebody may take back just now that it is unreachable. */
         expect(net_run_until_agreed_ms(net, 1000) >= 0);
         expect(scenario_count(net, GOSSIP_EVENT_SUSPECT) +
                    scenario_count(net, GOSSIP_EVENT_FAILED) ==

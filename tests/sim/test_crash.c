@@ -1,4 +1,4 @@
-/* Members that die without a word: all others call them failed, in time, and nobody else. */
+/* Members that die without a word: all others call them failed, in time, and no other. */
 #include "tests/sim/scenario.h"
 
 enum { SEEDS_MAX = 2000 };
@@ -10,7 +10,7 @@ static int by_size(const void *a, const void *b)
 }
 
 /* Members below `dead` crash at once. Returns how long it took until all others called all of them
- * failed; they called nobody else anything. */
+ * failed; they called no other anything. */
 static int64_t crash_ms(struct net *net, uint32_t nodes, uint32_t dead, uint32_t within_ms)
 {
     net_run_ms(net, (uint32_t)(scenario_seed * 37 % 700));

@@ -73,7 +73,7 @@ static void expect_left(struct net *net, uint32_t nodes, uint32_t leaver)
             expect(net_status(net, node, leaver) == GOSSIP_LEFT);
 }
 
-START_TEST(who_leaves_is_left_everywhere_and_never_failed)
+START_TEST(one_that_leaves_is_left_everywhere_and_never_failed)
 {
     static const uint32_t sizes[] = {2, 3, 5, 24};
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
@@ -94,7 +94,7 @@ START_TEST(who_leaves_is_left_everywhere_and_never_failed)
 }
 END_TEST
 
-START_TEST(who_leaves_through_loss_is_left_and_not_failed)
+START_TEST(one_that_leaves_through_loss_is_left_and_not_failed)
 {
     for_seeds(20)
     {
@@ -139,7 +139,7 @@ START_TEST(the_last_one_may_leave_too)
 }
 END_TEST
 
-START_TEST(who_left_may_come_back)
+START_TEST(one_that_left_may_come_back)
 {
     for_seeds(5)
     {
@@ -222,11 +222,11 @@ int main(void)
     suite_add_tcase(s, t);
     t = tcase_create("leave");
     tcase_set_timeout(t, SCENARIO_TIMEOUT_S);
-    tcase_add_test(t, who_leaves_is_left_everywhere_and_never_failed);
-    tcase_add_test(t, who_leaves_through_loss_is_left_and_not_failed);
+    tcase_add_test(t, one_that_leaves_is_left_everywhere_and_never_failed);
+    tcase_add_test(t, one_that_leaves_through_loss_is_left_and_not_failed);
     tcase_add_test(t, half_of_them_leave_at_once);
     tcase_add_test(t, the_last_one_may_leave_too);
-    tcase_add_test(t, who_left_may_come_back);
+    tcase_add_test(t, one_that_left_may_come_back);
     suite_add_tcase(s, t);
     t = tcase_create("tags");
     tcase_set_timeout(t, SCENARIO_TIMEOUT_S);

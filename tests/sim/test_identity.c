@@ -16,7 +16,7 @@ START_TEST(a_restart_unnoticed_is_an_update_and_no_failure)
 }
 END_TEST
 
-/* Unless the accusation and the news of it cross. */
+/* Unless the accusation and the updates of it cross. */
 START_TEST(a_restart_that_is_just_being_missed_is_hardly_ever_suspected)
 {
     for_seeds(5)
@@ -55,7 +55,7 @@ START_TEST(a_restart_after_the_failure_is_back_as_alive)
 }
 END_TEST
 
-/* In the worst moment: being suspected, or just called failed by some. */
+/* In the worst moment: being suspected, or just declared failed by some. */
 START_TEST(a_restart_at_any_moment_ends_as_alive)
 {
     for_seeds(60)
@@ -69,7 +69,7 @@ START_TEST(a_restart_at_any_moment_ends_as_alive)
 }
 END_TEST
 
-START_TEST(a_restart_of_all_leaves_no_stale_rows)
+START_TEST(a_restart_of_all_leaves_no_stale_slots)
 {
     for_seeds(10)
     {
@@ -90,7 +90,7 @@ START_TEST(a_restart_of_all_leaves_no_stale_rows)
 }
 END_TEST
 
-START_TEST(a_rolling_restart_calls_nobody_failed)
+START_TEST(a_rolling_restart_declares_none_failed)
 {
     for_seeds(5)
     {
@@ -240,14 +240,14 @@ static enum gossip_error forget(struct net *net, uint32_t node, const char *name
     return error;
 }
 
-START_TEST(a_forgotten_member_is_left_or_gone_everywhere)
+START_TEST(a_force_left_member_is_left_or_gone_everywhere)
 {
     for_seeds(10)
     {
         struct net *net = scenario_start(16, 0);
         bool prune = scenario_seed % 2;
         expect(forget(net, 2, "n5", prune) == GOSSIP_ERROR_ALIVE);
-        expect(forget(net, 2, "nobody", prune) == GOSSIP_ERROR_UNKNOWN);
+        expect(forget(net, 2, "none", prune) == GOSSIP_ERROR_UNKNOWN);
         net_crash(net, 5);
         net_run_ms(net, 6000);
         expect(forget(net, 2, "n5", prune) == GOSSIP_OK);
@@ -264,7 +264,7 @@ START_TEST(a_forgotten_member_is_left_or_gone_everywhere)
 }
 END_TEST
 
-START_TEST(a_member_forgotten_while_it_was_only_cut_off_comes_back)
+START_TEST(a_member_force_left_while_it_was_only_cut_off_comes_back)
 {
     for_seeds(10)
     {
@@ -288,8 +288,8 @@ int main(void)
     tcase_add_test(t, a_restart_that_is_just_being_missed_is_hardly_ever_suspected);
     tcase_add_test(t, a_restart_after_the_failure_is_back_as_alive);
     tcase_add_test(t, a_restart_at_any_moment_ends_as_alive);
-    tcase_add_test(t, a_restart_of_all_leaves_no_stale_rows);
-    tcase_add_test(t, a_rolling_restart_calls_nobody_failed);
+    tcase_add_test(t, a_restart_of_all_leaves_no_stale_slots);
+    tcase_add_test(t, a_rolling_restart_declares_none_failed);
     tcase_add_test(t, a_member_returns_with_a_new_address);
     tcase_add_test(t, all_members_return_with_new_addresses);
     tcase_add_test(t, a_host_installed_anew_takes_the_place_of_its_old_self);
@@ -302,8 +302,8 @@ int main(void)
     suite_add_tcase(s, t);
     t = tcase_create("forget");
     tcase_set_timeout(t, SCENARIO_TIMEOUT_S);
-    tcase_add_test(t, a_forgotten_member_is_left_or_gone_everywhere);
-    tcase_add_test(t, a_member_forgotten_while_it_was_only_cut_off_comes_back);
+    tcase_add_test(t, a_force_left_member_is_left_or_gone_everywhere);
+    tcase_add_test(t, a_member_force_left_while_it_was_only_cut_off_comes_back);
     suite_add_tcase(s, t);
     return unit_run(s);
 }

@@ -3,7 +3,7 @@
 
 enum { TEN_MINUTES_MS = 600000 };
 
-START_TEST(nobody_is_called_failed_at_up_to_a_tenth_of_loss)
+START_TEST(none_is_declared_failed_at_up_to_a_tenth_of_loss)
 {
     static const double losses[] = {0.01, 0.03, 0.1};
     static const uint32_t sizes[] = {3, 6, 24};
@@ -34,7 +34,7 @@ START_TEST(two_members_bear_a_tenth_of_loss)
 }
 END_TEST
 
-START_TEST(nearly_nobody_is_called_failed_at_a_fifth_and_more_and_all_agree_afterwards)
+START_TEST(nearly_none_is_declared_failed_at_a_fifth_and_more_and_all_agree_afterwards)
 {
     static const double losses[] = {0.2, 0.3};
     for (size_t i = 0; i < 2; i++)
@@ -54,7 +54,7 @@ START_TEST(nearly_nobody_is_called_failed_at_a_fifth_and_more_and_all_agree_afte
 }
 END_TEST
 
-START_TEST(bursts_of_loss_call_nobody_failed)
+START_TEST(bursts_of_loss_declare_none_failed)
 {
     for_seeds(3)
     {
@@ -100,7 +100,7 @@ START_TEST(doubled_and_reordered_packets_do_no_harm)
 }
 END_TEST
 
-START_TEST(a_wide_area_suspects_nobody_and_notices_a_crash)
+START_TEST(a_wide_area_suspects_none_and_detects_a_crash)
 {
     for_seeds(3)
     {
@@ -118,7 +118,7 @@ START_TEST(a_wide_area_suspects_nobody_and_notices_a_crash)
 }
 END_TEST
 
-START_TEST(one_lossy_member_takes_nobody_with_it)
+START_TEST(one_lossy_member_takes_no_other_with_it)
 {
     /* Of every packet to and from it four of five are lost: cuts that come and go. */
     for_seeds(3)
@@ -149,16 +149,16 @@ int main(void)
     Suite *s = suite_create("loss");
     TCase *t = tcase_create("loss");
     tcase_set_timeout(t, SCENARIO_TIMEOUT_S);
-    tcase_add_test(t, nobody_is_called_failed_at_up_to_a_tenth_of_loss);
+    tcase_add_test(t, none_is_declared_failed_at_up_to_a_tenth_of_loss);
     tcase_add_test(t, two_members_bear_a_tenth_of_loss);
-    tcase_add_test(t, nearly_nobody_is_called_failed_at_a_fifth_and_more_and_all_agree_afterwards);
-    tcase_add_test(t, bursts_of_loss_call_nobody_failed);
-    tcase_add_test(t, one_lossy_member_takes_nobody_with_it);
+    tcase_add_test(t, nearly_none_is_declared_failed_at_a_fifth_and_more_and_all_agree_afterwards);
+    tcase_add_test(t, bursts_of_loss_declare_none_failed);
+    tcase_add_test(t, one_lossy_member_takes_no_other_with_it);
     suite_add_tcase(s, t);
     t = tcase_create("disorder");
     tcase_set_timeout(t, SCENARIO_TIMEOUT_S);
     tcase_add_test(t, doubled_and_reordered_packets_do_no_harm);
-    tcase_add_test(t, a_wide_area_suspects_nobody_and_notices_a_crash);
+    tcase_add_test(t, a_wide_area_suspects_none_and_detects_a_crash);
     suite_add_tcase(s, t);
     return unit_run(s);
 }

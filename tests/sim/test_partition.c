@@ -10,7 +10,7 @@ static void split_by(struct net *net, uint32_t nodes, const uint32_t *groups, bo
                 net_cut(net, a, b, cut);
 }
 
-/* Everybody holds his own group for alive and nobody else. */
+/* Everybody holds his own group for alive and no other. */
 static void expect_apart(struct net *net, uint32_t nodes, const uint32_t *groups)
 {
     for (uint32_t a = 0; a < nodes; a++)
@@ -18,7 +18,7 @@ static void expect_apart(struct net *net, uint32_t nodes, const uint32_t *groups
             expect((net_status(net, a, b) == GOSSIP_ALIVE) == (groups[a] == groups[b]));
 }
 
-/* Healed, all become one view within 5 s; from then on nobody is called failed by anybody. */
+/* Healed, all become one view within 5 s; from then on none is declared failed by anybody. */
 static void expect_heals(struct net *net)
 {
     net_clear_history(net);
@@ -102,7 +102,7 @@ START_TEST(a_split_of_an_hour_heals_as_one_of_a_minute)
 }
 END_TEST
 
-START_TEST(one_that_returns_from_isolation_gets_nobody_called_failed)
+START_TEST(one_that_returns_from_isolation_gets_none_declared_failed)
 {
     static const double losses[] = {0, 0.05};
     for (size_t i = 0; i < 2; i++)
@@ -173,7 +173,7 @@ START_TEST(two_halves_that_were_made_to_forget_each_other_find_together)
 }
 END_TEST
 
-START_TEST(who_returns_from_isolation_and_forgets_a_member_gets_nobody_to_think_it_left)
+START_TEST(a_force_leave_after_isolation_convinces_no_other)
 {
     for_seeds(5)
     {
@@ -209,7 +209,7 @@ START_TEST(a_link_that_comes_and_goes_ends_in_one_view)
 }
 END_TEST
 
-START_TEST(a_gap_of_a_fifth_of_detect_calls_nobody_failed)
+START_TEST(a_gap_of_a_fifth_of_detect_declares_none_failed)
 {
     for_seeds(20)
     {
@@ -260,7 +260,7 @@ static uint32_t events_of_others(const struct net *net, enum gossip_event_kind k
     return count;
 }
 
-START_TEST(a_member_that_hears_nobody_takes_nobody_with_it)
+START_TEST(a_member_that_receives_nothing_takes_no_other_with_it)
 {
     for_seeds(10)
     {
@@ -278,7 +278,7 @@ START_TEST(a_member_that_hears_nobody_takes_nobody_with_it)
 }
 END_TEST
 
-START_TEST(a_member_that_nobody_hears_takes_nobody_with_it)
+START_TEST(a_member_that_none_receives_takes_no_other_with_it)
 {
     for_seeds(10)
     {
@@ -297,7 +297,7 @@ START_TEST(a_member_that_nobody_hears_takes_nobody_with_it)
 }
 END_TEST
 
-START_TEST(two_that_cannot_hear_each_other_are_not_failed)
+START_TEST(two_that_cannot_reach_each_other_are_not_failed)
 {
     for_seeds(10)
     {
@@ -312,7 +312,7 @@ START_TEST(two_that_cannot_hear_each_other_are_not_failed)
 }
 END_TEST
 
-START_TEST(of_three_two_that_cannot_hear_each_other_are_not_failed)
+START_TEST(of_three_two_that_cannot_reach_each_other_are_not_failed)
 {
     for_seeds(10)
     {
@@ -327,8 +327,8 @@ START_TEST(of_three_two_that_cannot_hear_each_other_are_not_failed)
 END_TEST
 
 /* Half of the others do not reach it, the other half do. It may suspect some whom it cannot reach,
- * but learns to believe them when they contradict; and so do those who cannot reach it. */
-START_TEST(a_half_connected_member_does_not_flap_and_takes_nobody_with_it)
+ * but learns to believe them when they refute; and so do those who cannot reach it. */
+START_TEST(a_half_connected_member_does_not_flap_and_takes_no_other_with_it)
 {
     for_seeds(10)
     {
@@ -446,20 +446,20 @@ int main(void)
     tcase_add_test(t, three_members_all_apart_find_together_again);
     tcase_add_test(t, eight_members_all_apart_find_together_again);
     tcase_add_test(t, a_split_of_an_hour_heals_as_one_of_a_minute);
-    tcase_add_test(t, one_that_returns_from_isolation_gets_nobody_called_failed);
+    tcase_add_test(t, one_that_returns_from_isolation_gets_none_declared_failed);
     tcase_add_test(t, a_split_that_heals_through_loss);
     tcase_add_test(t, a_split_of_two_days_heals_too);
     tcase_add_test(t, two_halves_that_were_made_to_forget_each_other_find_together);
-    tcase_add_test(t, who_returns_from_isolation_and_forgets_a_member_gets_nobody_to_think_it_left);
+    tcase_add_test(t, a_force_leave_after_isolation_convinces_no_other);
     tcase_add_test(t, a_link_that_comes_and_goes_ends_in_one_view);
-    tcase_add_test(t, a_gap_of_a_fifth_of_detect_calls_nobody_failed);
+    tcase_add_test(t, a_gap_of_a_fifth_of_detect_declares_none_failed);
     tcase_add_test(t, changes_on_both_sides_of_a_split_are_known_to_all_afterwards);
     t = add_case(s, "one way");
-    tcase_add_test(t, a_member_that_hears_nobody_takes_nobody_with_it);
-    tcase_add_test(t, a_member_that_nobody_hears_takes_nobody_with_it);
-    tcase_add_test(t, two_that_cannot_hear_each_other_are_not_failed);
-    tcase_add_test(t, of_three_two_that_cannot_hear_each_other_are_not_failed);
-    tcase_add_test(t, a_half_connected_member_does_not_flap_and_takes_nobody_with_it);
+    tcase_add_test(t, a_member_that_receives_nothing_takes_no_other_with_it);
+    tcase_add_test(t, a_member_that_none_receives_takes_no_other_with_it);
+    tcase_add_test(t, two_that_cannot_reach_each_other_are_not_failed);
+    tcase_add_test(t, of_three_two_that_cannot_reach_each_other_are_not_failed);
+    tcase_add_test(t, a_half_connected_member_does_not_flap_and_takes_no_other_with_it);
     t = add_case(s, "blocked");
     tcase_add_test(t, a_member_without_datagrams_is_not_failed);
     tcase_add_test(t, a_member_without_datagrams_comes_back_after_a_partition);

@@ -1,5 +1,5 @@
 /* Members that stop and go on: their hosts are starved, swapped out, suspended. Whoever was never
- * stopped is never called failed, by anybody. After Lifeguard's measurements (section V). */
+ * stopped is never declared failed, by anybody. After Lifeguard's measurements (section V). */
 #include "tests/sim/scenario.h"
 
 struct grid {
@@ -42,7 +42,7 @@ static void run(const struct grid *g, bool together)
     scenario_settles(net, 10000);
 }
 
-START_TEST(who_never_stopped_is_never_called_failed)
+START_TEST(one_that_never_stopped_is_never_declared_failed)
 {
     static const uint32_t paused[] = {1, 4, 8};
     static const uint32_t stops_ms[] = {100, 500, 2000, 8000, 32000};
@@ -65,7 +65,7 @@ START_TEST(nor_in_small_clusters)
 }
 END_TEST
 
-START_TEST(short_stops_call_nobody_failed_at_all)
+START_TEST(short_stops_declare_none_failed_at_all)
 {
     for_seeds(5)
     {
@@ -95,7 +95,7 @@ START_TEST(one_long_stop_ends_as_it_should)
 }
 END_TEST
 
-START_TEST(all_stop_at_once_and_nobody_is_called_failed)
+START_TEST(all_stop_at_once_and_none_is_declared_failed)
 {
     /* A hypervisor that is suspended with all its guests. */
     for_seeds(10)
@@ -119,11 +119,11 @@ int main(void)
     Suite *s = suite_create("pause");
     TCase *t = tcase_create("pause");
     tcase_set_timeout(t, SCENARIO_TIMEOUT_S);
-    tcase_add_test(t, who_never_stopped_is_never_called_failed);
+    tcase_add_test(t, one_that_never_stopped_is_never_declared_failed);
     tcase_add_test(t, nor_in_small_clusters);
-    tcase_add_test(t, short_stops_call_nobody_failed_at_all);
+    tcase_add_test(t, short_stops_declare_none_failed_at_all);
     tcase_add_test(t, one_long_stop_ends_as_it_should);
-    tcase_add_test(t, all_stop_at_once_and_nobody_is_called_failed);
+    tcase_add_test(t, all_stop_at_once_and_none_is_declared_failed);
     suite_add_tcase(s, t);
     return unit_run(s);
 }

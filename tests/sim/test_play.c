@@ -77,7 +77,7 @@ START_TEST(agreement_covers_incarnations_and_unreachable_members)
 }
 END_TEST
 
-START_TEST(agreement_is_on_who_runs)
+START_TEST(agreement_is_on_the_nodes_that_run)
 {
     struct net *net = form_four();
     net_crash(net, 3);
@@ -111,7 +111,7 @@ START_TEST(each_agreement_is_awaited_for_itself)
 }
 END_TEST
 
-START_TEST(agreements_that_come_at_one_time_are_all_told)
+START_TEST(agreements_that_come_at_one_time_are_all_printed)
 {
     play("nodes 9\nat 1s crash n3\nat 1s agree within 4s\nat 1s agree within 5s\nrun 9s");
     ck_assert_str_eq(report.broken, "");
@@ -133,10 +133,10 @@ static TCase *agreement(void)
 {
     TCase *t = tcase_create("agreement");
     tcase_add_test(t, agreement_covers_incarnations_and_unreachable_members);
-    tcase_add_test(t, agreement_is_on_who_runs);
+    tcase_add_test(t, agreement_is_on_the_nodes_that_run);
     tcase_add_test(t, marks_that_are_left_at_the_end_are_counted);
     tcase_add_test(t, each_agreement_is_awaited_for_itself);
-    tcase_add_test(t, agreements_that_come_at_one_time_are_all_told);
+    tcase_add_test(t, agreements_that_come_at_one_time_are_all_printed);
     tcase_add_test(t, repeated_agreements_end_before_the_run_does);
     return t;
 }
@@ -188,7 +188,7 @@ static TCase *order(void)
 
 /* ---- undoing ---- */
 
-START_TEST(who_was_dead_already_is_not_started)
+START_TEST(one_that_was_dead_already_is_not_started)
 {
     play("nodes 5\nat 1s crash n1\nat 3s crash n1,n4 for 1s\nat 3s leave n2\n"
          "at 5s crash n2 for 1s\nrun 9s");
@@ -198,7 +198,7 @@ START_TEST(who_was_dead_already_is_not_started)
 }
 END_TEST
 
-START_TEST(who_is_paused_twice_goes_on_when_the_first_pause_ends)
+START_TEST(one_that_is_paused_twice_goes_on_when_the_first_pause_ends)
 {
     play("nodes 5\nat 1s pause n3 for 6s\nat 2s pause n3 for 1s\nrun 9s");
     ck_assert(shows_in_order("2.000000 -- pause (", "3.000000 -- resume ("));
@@ -216,7 +216,7 @@ START_TEST(what_was_done_since_is_not_undone)
 }
 END_TEST
 
-START_TEST(who_is_paused_does_not_leave)
+START_TEST(one_that_is_paused_does_not_leave)
 {
     play("nodes 5\nat 1s pause n3 for 400ms\nat 1200ms leave n3\nat 2s agree within 1s\nrun 9s");
     ck_assert(shows("-- leave (") && shows("-- resume n3 (") && !shows("leave n3"));
@@ -227,16 +227,16 @@ END_TEST
 static TCase *undoing(void)
 {
     TCase *t = tcase_create("undoing");
-    tcase_add_test(t, who_was_dead_already_is_not_started);
-    tcase_add_test(t, who_is_paused_twice_goes_on_when_the_first_pause_ends);
+    tcase_add_test(t, one_that_was_dead_already_is_not_started);
+    tcase_add_test(t, one_that_is_paused_twice_goes_on_when_the_first_pause_ends);
     tcase_add_test(t, what_was_done_since_is_not_undone);
-    tcase_add_test(t, who_is_paused_does_not_leave);
+    tcase_add_test(t, one_that_is_paused_does_not_leave);
     return t;
 }
 
 /* ---- crashes ---- */
 
-START_TEST(who_held_a_member_for_dead_does_not_miss_its_crash)
+START_TEST(one_that_held_a_member_for_dead_does_not_miss_its_crash)
 {
     play("nodes 9\nat 1s split n0 | rest\nat 15s crash n3\nrun 30s");
     ck_assert_uint_eq(report.crashes_count, 1);
@@ -256,7 +256,7 @@ START_TEST(one_that_crashes_while_it_leaves_is_known_as_left)
 }
 END_TEST
 
-START_TEST(who_is_paused_till_the_end_misses_a_crash)
+START_TEST(one_that_is_paused_till_the_end_misses_a_crash)
 {
     play("nodes 9\nat 1s pause n0\nat 2s crash n3\nrun 30s");
     ck_assert_uint_eq(report.crashes[0].survivors, 8);
@@ -267,16 +267,16 @@ END_TEST
 static TCase *crashes(void)
 {
     TCase *t = tcase_create("crashes");
-    tcase_add_test(t, who_held_a_member_for_dead_does_not_miss_its_crash);
+    tcase_add_test(t, one_that_held_a_member_for_dead_does_not_miss_its_crash);
     tcase_add_test(t, one_that_crashes_while_it_leaves_is_known_as_left);
-    tcase_add_test(t, who_is_paused_till_the_end_misses_a_crash);
+    tcase_add_test(t, one_that_is_paused_till_the_end_misses_a_crash);
     return t;
 }
 
 /* ---- seeds ---- */
 
 /* Of a few nodes, each that watches a subject is soon the first to suspect it. */
-START_TEST(who_watches_whom_follows_from_the_seed)
+START_TEST(the_observers_follow_from_the_seed)
 {
     enum { SEEDS = 16, RINGS = 3 };
     bool watched[64] = {false};
@@ -347,7 +347,7 @@ END_TEST
 static TCase *seeds(void)
 {
     TCase *t = tcase_create("seeds");
-    tcase_add_test(t, who_watches_whom_follows_from_the_seed);
+    tcase_add_test(t, the_observers_follow_from_the_seed);
     tcase_add_test(t, same_seed_is_the_same_run);
     tcase_add_test(t, large_clusters_are_shared_by_a_few_seeds);
     return t;
@@ -379,7 +379,7 @@ START_TEST(any_on_a_side_is_drawn_among_those_that_run_and_are_on_none)
 }
 END_TEST
 
-START_TEST(who_is_in_several_groups_is_on_the_first_side)
+START_TEST(one_that_is_in_several_groups_is_on_the_first_side)
 {
     play("nodes 4\ngroup a = any 4\ngroup b = any 4\nat 1s split a | b\nrun 20s");
     ck_assert(!shows("failed"));
@@ -395,7 +395,7 @@ START_TEST(any_from_the_beginning_is_drawn_among_all)
 }
 END_TEST
 
-START_TEST(who_starts_dials_others_that_run)
+START_TEST(one_that_starts_dials_others_that_run)
 {
     for (uint64_t seed = 1; seed <= 10; seed++) {
         play_seed("nodes 16\nat 1s crash all\nat 5s restart n3\nat 6s restart n9\n"
@@ -407,7 +407,7 @@ START_TEST(who_starts_dials_others_that_run)
 END_TEST
 
 /* It hears of n9 what held before. */
-START_TEST(who_left_and_starts_is_not_held_to_what_it_knew)
+START_TEST(one_that_left_and_starts_is_not_held_to_its_old_view)
 {
     for (uint64_t seed = 1; seed <= 10; seed++) {
         play_seed("nodes 16\nat 1s pause n9\nat 2s leave all\nat 10s restart all\nrun 14s", seed);
@@ -416,7 +416,7 @@ START_TEST(who_left_and_starts_is_not_held_to_what_it_knew)
 }
 END_TEST
 
-START_TEST(who_starts_dials_a_paused_node_too)
+START_TEST(one_that_starts_dials_a_paused_node_too)
 {
     play("nodes 2\nat 1s crash all\nat 2s restart n0\nat 3s pause n0\nat 4s restart n1\n"
          "at 5s resume n0\nat 5s agree within 5s\nrun 12s");
@@ -424,7 +424,7 @@ START_TEST(who_starts_dials_a_paused_node_too)
 }
 END_TEST
 
-START_TEST(who_does_not_run_is_not_paused)
+START_TEST(one_that_does_not_run_is_not_paused)
 {
     play("nodes 9\nat 1s crash n3 for 10s\nat 5s pause n3\nat 20s agree within 1s\nrun 30s");
     ck_assert_str_eq(report.broken, "");
@@ -436,12 +436,12 @@ static TCase *nodes(void)
     TCase *t = tcase_create("nodes");
     tcase_add_test(t, smallest_share_is_one_node);
     tcase_add_test(t, any_on_a_side_is_drawn_among_those_that_run_and_are_on_none);
-    tcase_add_test(t, who_is_in_several_groups_is_on_the_first_side);
+    tcase_add_test(t, one_that_is_in_several_groups_is_on_the_first_side);
     tcase_add_test(t, any_from_the_beginning_is_drawn_among_all);
-    tcase_add_test(t, who_starts_dials_others_that_run);
-    tcase_add_test(t, who_left_and_starts_is_not_held_to_what_it_knew);
-    tcase_add_test(t, who_starts_dials_a_paused_node_too);
-    tcase_add_test(t, who_does_not_run_is_not_paused);
+    tcase_add_test(t, one_that_starts_dials_others_that_run);
+    tcase_add_test(t, one_that_left_and_starts_is_not_held_to_its_old_view);
+    tcase_add_test(t, one_that_starts_dials_a_paused_node_too);
+    tcase_add_test(t, one_that_does_not_run_is_not_paused);
     return t;
 }
 
@@ -491,8 +491,8 @@ static void draw_scenario(uint64_t seed, char *text)
     sprintf(text, "at 40s heal\nat 40s resume all\nat 40s agree within 60s\nrun 101s\n");
 }
 
-/* Whatever has happened, nobody is left out for ever, and every invariant holds all the time. */
-START_TEST(after_any_scenario_all_who_run_agree)
+/* Whatever has happened, none is left out for ever, and every invariant holds all the time. */
+START_TEST(after_any_scenario_all_nodes_that_run_agree)
 {
     static char text[(ACTIONS_DRAWN + 8) * LINE_BYTES];
     for (scenario_seed = scenario_first(); scenario_seed <= scenario_last(120); scenario_seed++) {
@@ -511,7 +511,7 @@ END_TEST
 static TCase *at_random(void)
 {
     TCase *t = tcase_create("at_random");
-    tcase_add_test(t, after_any_scenario_all_who_run_agree);
+    tcase_add_test(t, after_any_scenario_all_nodes_that_run_agree);
     return t;
 }
 

@@ -14,7 +14,7 @@
 #define LONE_CLUSTER "lone"
 #define LONE_PEERS_MAX 64
 #define LONE_SENT_MAX 512
-#define LONE_TOLD_MAX 256
+#define LONE_EVENTS_MAX 256
 #define LONE_GENERATION 1000 /* of the core and of every peer, at first */
 
 /* A member on paper: what it would say of itself. */
@@ -32,7 +32,7 @@ struct sent {
     uint8_t bytes[GOSSIP_FRAME_BYTES_MAX];
 };
 
-struct told {
+struct lone_event {
     enum gossip_event_kind kind;
     enum gossip_status status;
     char name[GOSSIP_NAME_BYTES_MAX + 1];
@@ -43,9 +43,9 @@ struct lone {
     int64_t now_us;
     struct peer *peers[LONE_PEERS_MAX];
     size_t peers_count;
-    size_t sent_count, told_count; /* since lone_forget */
+    size_t sent_count, events_count; /* since lone_clear */
     struct sent sent[LONE_SENT_MAX];
-    struct told told[LONE_TOLD_MAX];
+    struct lone_event events[LONE_EVENTS_MAX];
     uint8_t packet[GOSSIP_FRAME_BYTES_MAX];
 };
 
@@ -94,16 +94,16 @@ static inline void lone_free(struct lone *l)
     free(l);
 }
 
-static inline void lone_forget(struct lone *l)
+static inline void lone_clear(struct lone *l)
 {
-    l->sent_count = l->told_count = 0;
+    l->sent_count = l->events_count = 0;
 }
 
 static inline void lone_note_event(struct lone *l, const struct gossip_event *event)
 {
-    ck_assert_uint_lt(l->told_count, LONE_TOLD_MAX);
-    struct told *t = &l->told[l->told_count++];
-    *t = (struct told){.kind = event->kind, .status = event->member.status};
+    ck_assert_uint_lt(l->events_count, LONE_EVENTS_MAX);
+    struct lone_event *t = &l->events[l->events_count++];
+    *t = (struct lone_event){.kind = event->kind, .status = event->member.status};
     if (event->member.profile)
         snprintf(t->name, sizeof t->name, "%s", event->member.profile->name);
 }
@@ -131,7 +131,8 @@ static inline struct wire_writer lone_begin(struct lone *l, const struct peer *f
                       from->row.key, l->g->view);
 }
 
-static inline void lone_hear(struct lone *l, const struct peer *from, const struct wire_writer *w)
+static inline void lone_receive(struct lone *l, const struct peer *from,
+                                const struct wire_writer *w)
 {
     struct gossip_route route = peer_route(from);
     ck_assert_int_eq(gossip_receive(l->g, l->now_us, &route, w->start, (size_t)(w->at - w->start)),
@@ -150,7 +151,7 @@ static inline void lone_answer(struct lone *l, size_t first)
                 continue;
             struct wire_writer w = lone_begin(l, peer, WIRE_ACK);
             wire_put(&w, m->ping.seq, 4);
-            lone_hear(l, peer, &w);
+            lone_receive(l, peer, &w);
         }
     }
 }
@@ -181,14 +182,14 @@ static inline void lone_run_ms(struct lone *l, uint32_t ms)
 }
 
 /* News from one peer of another, short: what is said of it. */
-static inline void lone_hear_said(struct lone *l, const struct peer *from, const struct peer *about,
-                                  enum gossip_status status)
+static inline void lone_receive_claim(struct lone *l, const struct peer *from,
+                                      const struct peer *about, enum gossip_status status)
 {
     struct wire_writer w = lone_begin(l, from, WIRE_UPDATES);
     struct member row = about->row;
     row.status = (uint8_t)status;
     ck_assert(wire_put_short(&w, &row, from->row.key));
-    lone_hear(l, from, &w);
+    lone_receive(l, from, &w);
 }
 
 /* The core's cookie for a peer, as if the peer had been challenged. */
@@ -221,8 +222,9 @@ static inline struct wire_writer lone_begin_delta(struct lone *l, const struct p
 
 /* ... or full, profile included. Of a peer that is not known where it says that it listens, what
  * it says of itself is how it introduces itself. */
-static inline void lone_hear_full(struct lone *l, const struct peer *from, const struct peer *about,
-                                  enum gossip_status status, enum wire_kind kind)
+static inline void lone_receive_record(struct lone *l, const struct peer *from,
+                                       const struct peer *about, enum gossip_status status,
+                                       enum wire_kind kind)
 {
     struct gossip_route route = peer_route(from);
     struct wire_writer w;
@@ -235,14 +237,14 @@ static inline void lone_hear_full(struct lone *l, const struct peer *from, const
     struct member row = about->row;
     row.status = (uint8_t)status;
     ck_assert(wire_put_full(&w, &row, 0));
-    lone_hear(l, from, &w);
+    lone_receive(l, from, &w);
 }
 
 /* ... that the peer has left, by its own word. */
-static inline void lone_hear_left(struct lone *l, const struct peer *from, struct peer *about)
+static inline void lone_receive_left(struct lone *l, const struct peer *from, struct peer *about)
 {
     about->row.incarnation++;
-    lone_hear_full(l, from, about, GOSSIP_LEFT, WIRE_UPDATES);
+    lone_receive_record(l, from, about, GOSSIP_LEFT, WIRE_UPDATES);
 }
 
 /* A peer that the core knows to be alive. */
@@ -252,7 +254,7 @@ static inline void lone_meet(struct lone *l, struct peer *p, unsigned number, bo
     peer_init(p, number);
     p->answers = answers;
     l->peers[l->peers_count++] = p;
-    lone_hear_full(l, p, p, GOSSIP_ALIVE, WIRE_UPDATES);
+    lone_receive_record(l, p, p, GOSSIP_ALIVE, WIRE_UPDATES);
 }
 
 /* What the core holds of a peer; -1: nothing. */
@@ -262,11 +264,12 @@ static inline int lone_status(const struct lone *l, const struct peer *p)
     return gossip_find(l->g, p->profile.name, &m) ? (int)m.status : -1;
 }
 
-static inline size_t lone_told(const struct lone *l, enum gossip_event_kind kind, const char *name)
+static inline size_t lone_events(const struct lone *l, enum gossip_event_kind kind,
+                                 const char *name)
 {
     size_t count = 0;
-    for (size_t i = 0; i < l->told_count; i++)
-        count += l->told[i].kind == kind && (!name || strcmp(l->told[i].name, name) == 0);
+    for (size_t i = 0; i < l->events_count; i++)
+        count += l->events[i].kind == kind && (!name || strcmp(l->events[i].name, name) == 0);
     return count;
 }
 
@@ -300,8 +303,8 @@ static inline bool sent_record(const struct sent *s, uint64_t key, struct wire_r
 }
 
 /* True if any packet to `p` told it a record about `key` with that status. */
-static inline bool lone_told_peer(const struct lone *l, const struct peer *p, uint64_t key,
-                                  enum gossip_status status)
+static inline bool lone_sent_status(const struct lone *l, const struct peer *p, uint64_t key,
+                                    enum gossip_status status)
 {
     struct wire_record record;
     for (size_t i = 0; i < l->sent_count; i++)

@@ -25,7 +25,7 @@ static inline void setup(void)
     for (unsigned i = 0; i < PEERS; i++)
         lone_meet(l, &peers[i], 1 + i, true);
     lone_run_ms(l, 3000);
-    lone_forget(l);
+    lone_clear(l);
     size_t count = 0;
     for (size_t i = 0; i < PEERS; i++) {
         if (row_of(&peers[i]) == l->g->probe.subjects[0])
@@ -63,16 +63,16 @@ static inline struct gossip_member held(const struct peer *p)
     return m;
 }
 
-static inline void assert_held(enum gossip_status status, bool partly)
+static inline void assert_held(enum gossip_status status, bool unreachable)
 {
     ck_assert_int_eq(held(subject).status, status);
-    ck_assert_int_eq(held(subject).unreachable, partly);
+    ck_assert_int_eq(held(subject).unreachable, unreachable);
 }
 
 /* How often it was told of the subject. */
 static inline size_t told(enum gossip_event_kind kind)
 {
-    return lone_told(l, kind, subject->name);
+    return lone_events(l, kind, subject->name);
 }
 
 /* In a long run more is sent than is kept. */
@@ -91,26 +91,26 @@ static inline void run_ms(uint32_t ms)
     lone_run_ms(l, ms);
 }
 
-/* An observer says of anybody, ourselves too, that it is partly unreachable. */
-static inline void hear_partly(const struct peer *observer, const struct member *about)
+/* An observer says of anybody, ourselves too, that it is unreachable. */
+static inline void receive_unreachable(const struct peer *observer, const struct member *about)
 {
     struct wire_writer w = lone_begin(l, observer, WIRE_UPDATES);
     struct member row = *about;
     row.status = GOSSIP_ALIVE;
     row.unreachable = true;
     ck_assert(wire_put_short(&w, &row, 0));
-    lone_hear(l, observer, &w);
+    lone_receive(l, observer, &w);
 }
 
-/* What an observer finds of the subject. It brings no evidence to accuse it. */
-static inline void hear_evidence(const struct peer *observer, unsigned flags)
+/* What an observer finds of the subject. It brings no evidence to suspect it. */
+static inline void receive_evidence(const struct peer *observer, unsigned flags)
 {
     struct wire_writer w = lone_begin(l, observer, WIRE_EVIDENCE);
     wire_put(&w, subject->row.key, 8);
     wire_put(&w, 0, 2);
     wire_put(&w, flags & (WIRE_SIGN | WIRE_REACHED) ? 0 : WIRE_AGE_NONE, 2);
     wire_put(&w, flags, 1);
-    lone_hear(l, observer, &w);
+    lone_receive(l, observer, &w);
 }
 
 #endif

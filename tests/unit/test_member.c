@@ -72,7 +72,7 @@ static void check_same(const struct fact *b, const struct fact *changed)
     }
 }
 
-START_TEST(partly_unreachable_is_of_no_account_to_who_leaves_or_is_gone)
+START_TEST(the_mark_is_of_no_account_to_one_that_leaves_or_is_gone)
 {
     for (int status = GOSSIP_LEAVING; status <= GOSSIP_LEFT; status++) {
         struct fact b = {.generation = 1, .incarnation = 1, .status = (enum gossip_status)status};
@@ -107,7 +107,7 @@ START_TEST(what_beats_the_winner_beats_the_loser)
 }
 END_TEST
 
-START_TEST(a_row_gives_its_fact_and_a_copy_of_all_that_is_public)
+START_TEST(a_slot_gives_its_fact_and_a_copy_of_all_that_is_public)
 {
     struct gossip_profile profile = {.generation = 7, .name = "a"};
     struct member m = {.profile = &profile, .incarnation = 3, .since_us = 12};
@@ -173,7 +173,7 @@ static uint32_t find_name(const struct member_table *t, uint32_t named)
     return member_by_name(t, name);
 }
 
-START_TEST(rows_are_found_by_key_and_by_name)
+START_TEST(slots_are_found_by_key_and_by_name)
 {
     struct member_table t;
     ck_assert(member_table_init(&t));
@@ -191,7 +191,7 @@ START_TEST(rows_are_found_by_key_and_by_name)
 END_TEST
 
 /* Against a plain list of which members there are. */
-START_TEST(adding_and_removing_at_random_loses_nobody)
+START_TEST(adding_and_removing_at_random_loses_no_member)
 {
     enum { NUMBERS = 3000, STEPS = 60000 };
     static uint32_t slots[NUMBERS];
@@ -222,7 +222,7 @@ START_TEST(adding_and_removing_at_random_loses_nobody)
 }
 END_TEST
 
-START_TEST(freed_rows_are_used_again_before_new_ones)
+START_TEST(freed_slots_are_used_again_before_new_ones)
 {
     struct member_table t;
     ck_assert(member_table_init(&t));
@@ -256,7 +256,7 @@ START_TEST(a_full_table_refuses_and_keeps_what_it_has)
 }
 END_TEST
 
-START_TEST(a_new_profile_renames_the_row)
+START_TEST(a_new_profile_renames_the_slot)
 {
     struct member_table t;
     ck_assert(member_table_init(&t));
@@ -343,18 +343,18 @@ int main(void)
     TCase *c = tcase_create("precedence");
     tcase_add_test(c, a_later_generation_then_incarnation_then_what_is_said_wins);
     tcase_add_test(c, no_two_facts_beat_each_other);
-    tcase_add_test(c, partly_unreachable_is_of_no_account_to_who_leaves_or_is_gone);
+    tcase_add_test(c, the_mark_is_of_no_account_to_one_that_leaves_or_is_gone);
     tcase_add_test(c, how_often_it_was_taken_back_is_no_reason_to_win);
     tcase_add_test(c, what_beats_the_winner_beats_the_loser);
-    tcase_add_test(c, a_row_gives_its_fact_and_a_copy_of_all_that_is_public);
+    tcase_add_test(c, a_slot_gives_its_fact_and_a_copy_of_all_that_is_public);
     tcase_add_test(c, each_status_has_its_text);
     suite_add_tcase(s, c);
     c = tcase_create("table");
-    tcase_add_test(c, rows_are_found_by_key_and_by_name);
-    tcase_add_test(c, adding_and_removing_at_random_loses_nobody);
-    tcase_add_test(c, freed_rows_are_used_again_before_new_ones);
+    tcase_add_test(c, slots_are_found_by_key_and_by_name);
+    tcase_add_test(c, adding_and_removing_at_random_loses_no_member);
+    tcase_add_test(c, freed_slots_are_used_again_before_new_ones);
     tcase_add_test(c, a_full_table_refuses_and_keeps_what_it_has);
-    tcase_add_test(c, a_new_profile_renames_the_row);
+    tcase_add_test(c, a_new_profile_renames_the_slot);
     tcase_add_test(c, members_are_counted_by_status);
     tcase_add_test(c, random_live_members_are_drawn_from_all_of_them_and_no_others);
     tcase_add_test(c, the_only_live_member_is_found_among_many_dead);

@@ -11,7 +11,7 @@ static void setup(void)
     lone_meet(l, &a, 1, true);
     lone_meet(l, &b, 2, true);
     lone_run_ms(l, 3000);
-    lone_forget(l);
+    lone_clear(l);
     peer_init(&c, 3);
     peer_init(&d, 4);
 }
@@ -32,10 +32,10 @@ START_TEST(a_later_start_under_a_taken_name_is_told_who_has_it)
 {
     c.profile.name = "p1";
     c.profile.generation = a.profile.generation + 1;
-    lone_hear_full(l, &c, &c, GOSSIP_ALIVE, WIRE_UPDATES);
+    lone_receive_record(l, &c, &c, GOSSIP_ALIVE, WIRE_UPDATES);
     ck_assert(holder_is("p1", &a));
-    ck_assert_uint_eq(l->told_count, 0);
-    ck_assert(lone_told_peer(l, &c, a.row.key, GOSSIP_ALIVE));
+    ck_assert_uint_eq(l->events_count, 0);
+    ck_assert(lone_sent_status(l, &c, a.row.key, GOSSIP_ALIVE));
 }
 END_TEST
 
@@ -43,9 +43,9 @@ START_TEST(hearsay_of_a_later_start_changes_nothing)
 {
     c.profile.name = "p1";
     c.profile.generation = a.profile.generation + 1;
-    lone_hear_full(l, &b, &c, GOSSIP_ALIVE, WIRE_DELTA);
+    lone_receive_record(l, &b, &c, GOSSIP_ALIVE, WIRE_DELTA);
     ck_assert(holder_is("p1", &a));
-    ck_assert_uint_eq(l->told_count, 0);
+    ck_assert_uint_eq(l->events_count, 0);
 }
 END_TEST
 
@@ -54,11 +54,11 @@ START_TEST(a_holder_is_told_of_an_earlier_start_and_keeps_its_name)
 {
     c.profile.name = "p1";
     c.profile.generation = a.profile.generation - 1;
-    lone_hear_full(l, &b, &c, GOSSIP_ALIVE, WIRE_UPDATES);
-    lone_hear_full(l, &b, &c, GOSSIP_SUSPECT, WIRE_DELTA);
+    lone_receive_record(l, &b, &c, GOSSIP_ALIVE, WIRE_UPDATES);
+    lone_receive_record(l, &b, &c, GOSSIP_SUSPECT, WIRE_DELTA);
     ck_assert(holder_is("p1", &a));
-    ck_assert(lone_told_peer(l, &a, c.row.key, GOSSIP_ALIVE));
-    ck_assert_uint_eq(l->told_count, 0);
+    ck_assert(lone_sent_status(l, &a, c.row.key, GOSSIP_ALIVE));
+    ck_assert_uint_eq(l->events_count, 0);
 }
 END_TEST
 
@@ -67,15 +67,15 @@ START_TEST(a_newcomer_takes_no_name_whatever_age_it_claims)
     c.profile.name = "p1";
     c.profile.generation = 1;
     c.row.started_us = -INT64_C(4000000000) * 1000000;
-    lone_hear_full(l, &c, &c, GOSSIP_ALIVE, WIRE_UPDATES);
+    lone_receive_record(l, &c, &c, GOSSIP_ALIVE, WIRE_UPDATES);
     ck_assert(holder_is("p1", &a));
     ck_assert_ptr_nonnull(lone_last(l, WIRE_REFUSE, &c));
-    ck_assert(lone_told_peer(l, &c, a.row.key, GOSSIP_ALIVE));
+    ck_assert(lone_sent_status(l, &c, a.row.key, GOSSIP_ALIVE));
     c.profile.name = "self";
-    lone_hear_full(l, &c, &c, GOSSIP_ALIVE, WIRE_UPDATES);
-    ck_assert(lone_told_peer(l, &c, l->g->key, GOSSIP_ALIVE));
+    lone_receive_record(l, &c, &c, GOSSIP_ALIVE, WIRE_UPDATES);
+    ck_assert(lone_sent_status(l, &c, l->g->key, GOSSIP_ALIVE));
     lone_run_ms(l, 5000);
-    ck_assert_uint_eq(l->told_count, 0);
+    ck_assert_uint_eq(l->events_count, 0);
 }
 END_TEST
 
@@ -86,15 +86,15 @@ START_TEST(a_newcomer_takes_no_id_of_a_live_member_at_another_address)
     c.row.profile = &c.profile;
     c.profile.addr.port++;
     c.profile.generation++;
-    lone_hear_full(l, &c, &c, GOSSIP_ALIVE, WIRE_UPDATES);
+    lone_receive_record(l, &c, &c, GOSSIP_ALIVE, WIRE_UPDATES);
     struct gossip_member m;
     ck_assert(gossip_find(l->g, "p1", &m));
     ck_assert(profile_addr_equal(&m.profile->addr, &a.profile.addr));
-    ck_assert(lone_told_peer(l, &c, a.row.key, GOSSIP_ALIVE));
+    ck_assert(lone_sent_status(l, &c, a.row.key, GOSSIP_ALIVE));
     a.answers = false;
     lone_run_ms(l, 5000);
     ck_assert_int_eq(lone_status(l, &a), GOSSIP_FAILED);
-    lone_hear_full(l, &c, &c, GOSSIP_ALIVE, WIRE_UPDATES);
+    lone_receive_record(l, &c, &c, GOSSIP_ALIVE, WIRE_UPDATES);
     ck_assert(gossip_find(l->g, "p1", &m));
     ck_assert(profile_addr_equal(&m.profile->addr, &c.profile.addr));
 }
@@ -102,14 +102,14 @@ END_TEST
 
 START_TEST(the_name_of_a_failed_member_is_free)
 {
-    lone_hear_left(l, &b, &a);
-    lone_forget(l);
+    lone_receive_left(l, &b, &a);
+    lone_clear(l);
     c.profile.name = "p1";
     c.profile.generation = a.profile.generation + 1;
-    lone_hear_full(l, &c, &c, GOSSIP_ALIVE, WIRE_UPDATES);
+    lone_receive_record(l, &c, &c, GOSSIP_ALIVE, WIRE_UPDATES);
     ck_assert(holder_is("p1", &c));
-    ck_assert_uint_eq(lone_told(l, GOSSIP_EVENT_REAP, "p1"), 1);
-    ck_assert_uint_eq(lone_told(l, GOSSIP_EVENT_JOIN, "p1"), 1);
+    ck_assert_uint_eq(lone_events(l, GOSSIP_EVENT_REAP, "p1"), 1);
+    ck_assert_uint_eq(lone_events(l, GOSSIP_EVENT_JOIN, "p1"), 1);
 }
 END_TEST
 
@@ -118,27 +118,27 @@ START_TEST(a_host_installed_anew_replaces_its_old_self)
     c.profile.name = "p1";
     c.profile.addr = a.profile.addr;
     c.profile.generation = a.profile.generation + 1;
-    lone_hear_full(l, &c, &c, GOSSIP_ALIVE, WIRE_UPDATES);
+    lone_receive_record(l, &c, &c, GOSSIP_ALIVE, WIRE_UPDATES);
     ck_assert(holder_is("p1", &c));
-    /* Old news of the old self does not bring it back. */
-    lone_hear_full(l, &b, &a, GOSSIP_ALIVE, WIRE_DELTA);
-    lone_hear_full(l, &b, &a, GOSSIP_FAILED, WIRE_DELTA);
+    /* Old updates of the old self does not bring it back. */
+    lone_receive_record(l, &b, &a, GOSSIP_ALIVE, WIRE_DELTA);
+    lone_receive_record(l, &b, &a, GOSSIP_FAILED, WIRE_DELTA);
     ck_assert(holder_is("p1", &c));
     ck_assert_int_eq(lone_status(l, &c), GOSSIP_ALIVE);
 }
 END_TEST
 
-START_TEST(news_of_a_dead_namesake_disturbs_nobody)
+START_TEST(an_update_of_a_dead_namesake_disturbs_no_member)
 {
     c.profile.name = "p1";
     c.profile.generation = a.profile.generation - 1;
-    lone_hear_full(l, &b, &c, GOSSIP_FAILED, WIRE_DELTA);
-    lone_hear_full(l, &b, &c, GOSSIP_LEFT, WIRE_DELTA);
+    lone_receive_record(l, &b, &c, GOSSIP_FAILED, WIRE_DELTA);
+    lone_receive_record(l, &b, &c, GOSSIP_LEFT, WIRE_DELTA);
     ck_assert(holder_is("p1", &a));
     ck_assert_int_eq(lone_status(l, &a), GOSSIP_ALIVE);
     c.profile.name = "self";
-    lone_hear_full(l, &b, &c, GOSSIP_LEFT, WIRE_DELTA);
-    ck_assert_uint_eq(l->told_count, 0);
+    lone_receive_record(l, &b, &c, GOSSIP_LEFT, WIRE_DELTA);
+    ck_assert_uint_eq(l->events_count, 0);
 }
 END_TEST
 
@@ -149,8 +149,8 @@ static uint64_t contest_token(const struct peer *p)
     return join && join->route.via == GOSSIP_STREAM ? join->message.join.token : 0;
 }
 
-static void hear_refusal(const struct peer *from, enum gossip_via via, uint64_t token,
-                         uint64_t first, const struct peer *holder)
+static void receive_refusal(const struct peer *from, enum gossip_via via, uint64_t token,
+                            uint64_t first, const struct peer *holder)
 {
     struct gossip_route route = peer_route(from);
     struct wire_writer w = lone_begin(l, from, WIRE_REFUSE);
@@ -171,57 +171,57 @@ static void claim_our_name(uint64_t generation)
 START_TEST(an_earlier_holder_of_our_name_is_asked_by_stream_and_makes_us_stop_once)
 {
     claim_our_name(LONE_GENERATION - 1);
-    lone_hear_full(l, &b, &c, GOSSIP_ALIVE, WIRE_UPDATES);
-    ck_assert_uint_eq(l->told_count, 0);
+    lone_receive_record(l, &b, &c, GOSSIP_ALIVE, WIRE_UPDATES);
+    ck_assert_uint_eq(l->events_count, 0);
     lone_run_ms(l, 1);
     uint64_t token = contest_token(&c);
     ck_assert_uint_ne(token, 0);
     for (int i = 0; i < 3; i++)
-        hear_refusal(&c, GOSSIP_STREAM, token, LONE_GENERATION - 1, &c);
-    ck_assert_uint_eq(l->told_count, 1);
-    ck_assert_uint_eq(lone_told(l, GOSSIP_EVENT_NAME_TAKEN, "self"), 1);
+        receive_refusal(&c, GOSSIP_STREAM, token, LONE_GENERATION - 1, &c);
+    ck_assert_uint_eq(l->events_count, 1);
+    ck_assert_uint_eq(lone_events(l, GOSSIP_EVENT_NAME_TAKEN, "self"), 1);
 }
 END_TEST
 
 START_TEST(a_refusal_that_does_not_return_our_token_on_that_stream_does_not_count)
 {
     claim_our_name(LONE_GENERATION - 1);
-    hear_refusal(&c, GOSSIP_STREAM, 0, 1, &c);
-    lone_hear_full(l, &b, &c, GOSSIP_ALIVE, WIRE_UPDATES);
+    receive_refusal(&c, GOSSIP_STREAM, 0, 1, &c);
+    lone_receive_record(l, &b, &c, GOSSIP_ALIVE, WIRE_UPDATES);
     lone_run_ms(l, 1);
     uint64_t token = contest_token(&c);
     struct peer elsewhere = c;
     elsewhere.profile.addr.port++;
-    hear_refusal(&c, GOSSIP_STREAM, token + 1, 1, &c);
-    hear_refusal(&c, GOSSIP_STREAM, 0, 1, &c);
-    hear_refusal(&c, GOSSIP_DATAGRAM, token, 1, &c);
-    hear_refusal(&elsewhere, GOSSIP_STREAM, token, 1, &c);
-    hear_refusal(&b, GOSSIP_STREAM, token, 1, &c);
-    ck_assert_uint_eq(l->told_count, 0);
+    receive_refusal(&c, GOSSIP_STREAM, token + 1, 1, &c);
+    receive_refusal(&c, GOSSIP_STREAM, 0, 1, &c);
+    receive_refusal(&c, GOSSIP_DATAGRAM, token, 1, &c);
+    receive_refusal(&elsewhere, GOSSIP_STREAM, token, 1, &c);
+    receive_refusal(&b, GOSSIP_STREAM, token, 1, &c);
+    ck_assert_uint_eq(l->events_count, 0);
     lone_run_ms(l, 10000);
-    hear_refusal(&c, GOSSIP_STREAM, token, 1, &c); /* too late */
-    ck_assert_uint_eq(l->told_count, 0);
+    receive_refusal(&c, GOSSIP_STREAM, token, 1, &c); /* too late */
+    ck_assert_uint_eq(l->events_count, 0);
 }
 END_TEST
 
 START_TEST(a_later_holder_of_our_name_refuses_in_vain)
 {
     claim_our_name(LONE_GENERATION - 1);
-    lone_hear_full(l, &b, &c, GOSSIP_ALIVE, WIRE_UPDATES);
+    lone_receive_record(l, &b, &c, GOSSIP_ALIVE, WIRE_UPDATES);
     lone_run_ms(l, 1);
     c.profile.generation = LONE_GENERATION + 1;
-    hear_refusal(&c, GOSSIP_STREAM, contest_token(&c), LONE_GENERATION + 1, &c);
-    ck_assert_uint_eq(l->told_count, 0);
+    receive_refusal(&c, GOSSIP_STREAM, contest_token(&c), LONE_GENERATION + 1, &c);
+    ck_assert_uint_eq(l->events_count, 0);
 }
 END_TEST
 
 START_TEST(a_claimant_that_is_gone_is_asked_a_few_times_and_changes_nothing)
 {
     claim_our_name(LONE_GENERATION - 1);
-    lone_hear_full(l, &b, &c, GOSSIP_ALIVE, WIRE_UPDATES);
+    lone_receive_record(l, &b, &c, GOSSIP_ALIVE, WIRE_UPDATES);
     lone_run_ms(l, 10000);
     ck_assert_uint_eq(lone_sent(l, WIRE_JOIN), 3);
-    ck_assert_uint_eq(l->told_count, 0);
+    ck_assert_uint_eq(l->events_count, 0);
     ck_assert_uint_eq(gossip_self(l->g).profile->generation, LONE_GENERATION);
 }
 END_TEST
@@ -235,11 +235,11 @@ START_TEST(a_refused_join_is_a_hint_and_the_holder_decides)
     lone_run_ms(l, 1);
     const struct sent *join = lone_last(l, WIRE_JOIN, &d);
     ck_assert_ptr_nonnull(join);
-    hear_refusal(&d, GOSSIP_DATAGRAM, join->message.join.token, 0, &c);
-    ck_assert_uint_eq(l->told_count, 0);
+    receive_refusal(&d, GOSSIP_DATAGRAM, join->message.join.token, 0, &c);
+    ck_assert_uint_eq(l->events_count, 0);
     lone_run_ms(l, 1);
-    hear_refusal(&c, GOSSIP_STREAM, contest_token(&c), LONE_GENERATION - 1, &c);
-    ck_assert_uint_eq(lone_told(l, GOSSIP_EVENT_NAME_TAKEN, "self"), 1);
+    receive_refusal(&c, GOSSIP_STREAM, contest_token(&c), LONE_GENERATION - 1, &c);
+    ck_assert_uint_eq(lone_events(l, GOSSIP_EVENT_NAME_TAKEN, "self"), 1);
 }
 END_TEST
 
@@ -247,11 +247,11 @@ START_TEST(a_later_holder_of_our_name_is_told_that_we_have_it)
 {
     c.profile.name = "self";
     c.profile.generation = LONE_GENERATION + 1;
-    lone_hear_full(l, &c, &c, GOSSIP_ALIVE, WIRE_UPDATES);
-    ck_assert(lone_told_peer(l, &c, l->g->key, GOSSIP_ALIVE));
-    lone_hear_full(l, &b, &c, GOSSIP_ALIVE, WIRE_UPDATES);
-    ck_assert(lone_told_peer(l, &b, l->g->key, GOSSIP_ALIVE));
-    ck_assert_uint_eq(l->told_count, 0);
+    lone_receive_record(l, &c, &c, GOSSIP_ALIVE, WIRE_UPDATES);
+    ck_assert(lone_sent_status(l, &c, l->g->key, GOSSIP_ALIVE));
+    lone_receive_record(l, &b, &c, GOSSIP_ALIVE, WIRE_UPDATES);
+    ck_assert(lone_sent_status(l, &b, l->g->key, GOSSIP_ALIVE));
+    ck_assert_uint_eq(l->events_count, 0);
     ck_assert_int_eq(gossip_self(l->g).status, GOSSIP_ALIVE);
 }
 END_TEST
@@ -261,16 +261,16 @@ END_TEST
 START_TEST(a_newcomer_whose_clock_is_behind_takes_no_name)
 {
     lone_run_ms(l, 20000);
-    lone_forget(l);
+    lone_clear(l);
     c.profile.generation = 5;
     c.profile.name = "p1";
-    lone_hear_full(l, &c, &c, GOSSIP_ALIVE, WIRE_UPDATES);
+    lone_receive_record(l, &c, &c, GOSSIP_ALIVE, WIRE_UPDATES);
     ck_assert(holder_is("p1", &a));
-    ck_assert(lone_told_peer(l, &c, a.row.key, GOSSIP_ALIVE));
+    ck_assert(lone_sent_status(l, &c, a.row.key, GOSSIP_ALIVE));
     c.profile.name = "self";
-    lone_hear_full(l, &c, &c, GOSSIP_ALIVE, WIRE_UPDATES);
-    ck_assert(lone_told_peer(l, &c, l->g->key, GOSSIP_ALIVE));
-    ck_assert_uint_eq(l->told_count, 0);
+    lone_receive_record(l, &c, &c, GOSSIP_ALIVE, WIRE_UPDATES);
+    ck_assert(lone_sent_status(l, &c, l->g->key, GOSSIP_ALIVE));
+    ck_assert_uint_eq(l->events_count, 0);
 }
 END_TEST
 
@@ -278,10 +278,10 @@ START_TEST(the_earlier_of_two_holders_is_the_one_that_has_run_for_longer_whateve
 {
     claim_our_name(LONE_GENERATION + 1000000);
     c.row.started_us = -60000000; /* a minute before the time its records are written at */
-    lone_hear_full(l, &b, &c, GOSSIP_ALIVE, WIRE_UPDATES);
+    lone_receive_record(l, &b, &c, GOSSIP_ALIVE, WIRE_UPDATES);
     lone_run_ms(l, 1);
-    hear_refusal(&c, GOSSIP_STREAM, contest_token(&c), c.profile.generation, &c);
-    ck_assert_uint_eq(lone_told(l, GOSSIP_EVENT_NAME_TAKEN, "self"), 1);
+    receive_refusal(&c, GOSSIP_STREAM, contest_token(&c), c.profile.generation, &c);
+    ck_assert_uint_eq(lone_events(l, GOSSIP_EVENT_NAME_TAKEN, "self"), 1);
 }
 END_TEST
 
@@ -291,8 +291,8 @@ START_TEST(our_host_installed_anew_with_a_clock_behind_goes_on)
     c.profile.name = "self";
     c.profile.addr = gossip_self(l->g).profile->addr;
     c.profile.generation = LONE_GENERATION + 1000;
-    lone_hear_full(l, &b, &c, GOSSIP_ALIVE, WIRE_DELTA);
-    ck_assert_uint_eq(l->told_count, 0);
+    lone_receive_record(l, &b, &c, GOSSIP_ALIVE, WIRE_DELTA);
+    ck_assert_uint_eq(l->events_count, 0);
     ck_assert_int_eq(gossip_self(l->g).status, GOSSIP_ALIVE);
 }
 END_TEST
@@ -302,10 +302,10 @@ START_TEST(a_rename_to_a_taken_name_is_not_taken_on)
     b.profile.name = "p1";
     b.profile.generation++;
     b.row.incarnation = 1;
-    lone_hear_full(l, &b, &b, GOSSIP_ALIVE, WIRE_UPDATES);
+    lone_receive_record(l, &b, &b, GOSSIP_ALIVE, WIRE_UPDATES);
     ck_assert(holder_is("p1", &a));
     ck_assert(holder_is("p2", &b));
-    ck_assert(lone_told_peer(l, &b, a.row.key, GOSSIP_ALIVE));
+    ck_assert(lone_sent_status(l, &b, a.row.key, GOSSIP_ALIVE));
 }
 END_TEST
 
@@ -326,13 +326,13 @@ START_TEST(an_earlier_agent_with_our_id_makes_us_stop)
 {
     struct peer clone = clone_of_us(LONE_GENERATION + 5);
     clone.row.profile = &clone.profile;
-    lone_hear_full(l, &b, &clone, GOSSIP_ALIVE, WIRE_UPDATES);
+    lone_receive_record(l, &b, &clone, GOSSIP_ALIVE, WIRE_UPDATES);
     lone_run_ms(l, 1);
     uint64_t token = contest_token(&clone);
     for (int i = 0; i < 2; i++)
-        hear_refusal(&clone, GOSSIP_STREAM, token, LONE_GENERATION - 1, &clone);
-    ck_assert_uint_eq(l->told_count, 1);
-    ck_assert_uint_eq(lone_told(l, GOSSIP_EVENT_ID_TAKEN, NULL), 1);
+        receive_refusal(&clone, GOSSIP_STREAM, token, LONE_GENERATION - 1, &clone);
+    ck_assert_uint_eq(l->events_count, 1);
+    ck_assert_uint_eq(lone_events(l, GOSSIP_EVENT_ID_TAKEN, NULL), 1);
 }
 END_TEST
 
@@ -340,12 +340,12 @@ START_TEST(a_later_agent_with_our_id_is_refused_and_outdone)
 {
     struct peer clone = clone_of_us(LONE_GENERATION + 7);
     clone.row.profile = &clone.profile;
-    lone_hear_full(l, &b, &clone, GOSSIP_ALIVE, WIRE_UPDATES);
+    lone_receive_record(l, &b, &clone, GOSSIP_ALIVE, WIRE_UPDATES);
     lone_run_ms(l, 1);
     ck_assert_uint_eq(gossip_self(l->g).profile->generation, LONE_GENERATION);
-    hear_refusal(&clone, GOSSIP_STREAM, contest_token(&clone), clone.profile.generation, &clone);
+    receive_refusal(&clone, GOSSIP_STREAM, contest_token(&clone), clone.profile.generation, &clone);
     ck_assert_uint_eq(gossip_self(l->g).profile->generation, LONE_GENERATION + 8);
-    ck_assert_uint_eq(l->told_count, 0);
+    ck_assert_uint_eq(l->events_count, 0);
     /* It contests our id in its turn, and is told when we have started. */
     struct gossip_route route = peer_route(&clone);
     struct wire_writer w = lone_begin_join(l, &clone, 77, 0);
@@ -364,10 +364,10 @@ START_TEST(a_later_agent_with_our_id_that_is_gone_is_outdone)
 {
     struct peer clone = clone_of_us(LONE_GENERATION + 7);
     clone.row.profile = &clone.profile;
-    lone_hear_full(l, &b, &clone, GOSSIP_ALIVE, WIRE_UPDATES);
+    lone_receive_record(l, &b, &clone, GOSSIP_ALIVE, WIRE_UPDATES);
     lone_run_ms(l, 5000);
     ck_assert_uint_eq(gossip_self(l->g).profile->generation, LONE_GENERATION + 8);
-    ck_assert_uint_eq(l->told_count, 0);
+    ck_assert_uint_eq(l->events_count, 0);
 }
 END_TEST
 
@@ -380,18 +380,18 @@ START_TEST(a_later_start_of_ours_at_our_own_address_is_outdone_once_a_second_at_
     uint64_t generation = LONE_GENERATION;
     for (int i = 0; i < 100; i++) {
         before.profile.generation = gossip_self(l->g).profile->generation + 100;
-        lone_hear_full(l, &b, &before, GOSSIP_ALIVE, WIRE_UPDATES);
+        lone_receive_record(l, &b, &before, GOSSIP_ALIVE, WIRE_UPDATES);
         if (gossip_self(l->g).profile->generation != generation)
             ck_assert_uint_eq(gossip_self(l->g).profile->generation, generation + 101);
         generation = gossip_self(l->g).profile->generation;
         lone_run_ms(l, 20);
     }
     ck_assert_uint_eq(generation, LONE_GENERATION + 2 * 101);
-    ck_assert_uint_eq(l->told_count, 0);
+    ck_assert_uint_eq(l->events_count, 0);
 }
 END_TEST
 
-START_TEST(who_leaves_outdoes_its_clone_and_still_leaves)
+START_TEST(one_that_leaves_outdoes_its_clone_and_still_leaves)
 {
     struct peer clone;
     peer_init(&clone, 200);
@@ -400,11 +400,11 @@ START_TEST(who_leaves_outdoes_its_clone_and_still_leaves)
     clone.row.profile = &clone.profile;
     for (uint64_t more = 1; more < 4; more++) {
         clone.profile.generation = LONE_GENERATION + 10 * more;
-        lone_hear_full(l, &b, &clone, GOSSIP_ALIVE, WIRE_UPDATES);
+        lone_receive_record(l, &b, &clone, GOSSIP_ALIVE, WIRE_UPDATES);
         invariant_check(l->g);
         lone_run_ms(l, l->g->timing.leave_ms / 2);
     }
-    ck_assert_uint_eq(lone_told(l, GOSSIP_EVENT_GONE, NULL), 1);
+    ck_assert_uint_eq(lone_events(l, GOSSIP_EVENT_GONE, NULL), 1);
 }
 END_TEST
 
@@ -420,7 +420,7 @@ int main(void)
     tcase_add_test(t, a_newcomer_takes_no_id_of_a_live_member_at_another_address);
     tcase_add_test(t, the_name_of_a_failed_member_is_free);
     tcase_add_test(t, a_host_installed_anew_replaces_its_old_self);
-    tcase_add_test(t, news_of_a_dead_namesake_disturbs_nobody);
+    tcase_add_test(t, an_update_of_a_dead_namesake_disturbs_no_member);
     tcase_add_test(t, an_earlier_holder_of_our_name_is_asked_by_stream_and_makes_us_stop_once);
     tcase_add_test(t, a_refusal_that_does_not_return_our_token_on_that_stream_does_not_count);
     tcase_add_test(t, a_later_holder_of_our_name_refuses_in_vain);
@@ -440,7 +440,7 @@ int main(void)
     tcase_add_test(t, a_later_agent_with_our_id_that_is_gone_is_outdone);
     tcase_add_test(t,
                    a_later_start_of_ours_at_our_own_address_is_outdone_once_a_second_at_the_most);
-    tcase_add_test(t, who_leaves_outdoes_its_clone_and_still_leaves);
+    tcase_add_test(t, one_that_leaves_outdoes_its_clone_and_still_leaves);
     suite_add_tcase(s, t);
     return unit_run(s);
 }

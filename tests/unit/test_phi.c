@@ -174,7 +174,7 @@ START_TEST(pings_that_no_longer_fit_are_folded_in)
 }
 END_TEST
 
-START_TEST(time_that_the_host_slept_is_excused)
+START_TEST(a_stall_of_the_host_is_compensated)
 {
     struct phi phi;
     int64_t now_us = seasoned(&phi, 20);
@@ -256,7 +256,7 @@ int main(void)
     tcase_add_test(c, measured_loss_stays_within_its_bounds);
     tcase_add_test(c, an_outage_does_not_pass_for_a_lossy_edge);
     tcase_add_test(c, pings_that_no_longer_fit_are_folded_in);
-    tcase_add_test(c, time_that_the_host_slept_is_excused);
+    tcase_add_test(c, a_stall_of_the_host_is_compensated);
     tcase_add_test(c, patience_covers_the_usual_answer_and_grows_with_its_spread);
     suite_add_tcase(s, c);
     return unit_run(s);

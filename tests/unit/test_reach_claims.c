@@ -3,114 +3,114 @@
 #include "tests/unit/reach_fixture.h"
 
 /* Anything that is said of a member, in short. */
-static void hear_fact(const struct member *about, enum gossip_status status, bool partly)
+static void receive_fact(const struct member *about, enum gossip_status status, bool unreachable)
 {
     struct wire_writer w = lone_begin(l, others[0], WIRE_UPDATES);
     struct member row = *about;
     row.status = (uint8_t)status;
-    row.unreachable = partly;
+    row.unreachable = unreachable;
     ck_assert(wire_put_short(&w, &row, others[0]->row.key));
-    lone_hear(l, others[0], &w);
+    lone_receive(l, others[0], &w);
 }
 
 /* The subject says something of itself, in a new version; perhaps that it takes the mark back. */
-static void hear_own_word(bool takes_back)
+static void receive_own_word(bool takes_back)
 {
     subject->row.incarnation++;
     subject->row.parity ^= takes_back;
-    lone_hear_full(l, subject, subject, GOSSIP_ALIVE, WIRE_UPDATES);
+    lone_receive_record(l, subject, subject, GOSSIP_ALIVE, WIRE_UPDATES);
 }
 
 /* ---- what others say ---- */
 
-START_TEST(what_others_say_is_taken_on_told_once_and_passed_on)
+START_TEST(a_mark_by_others_is_applied_shown_once_and_spread)
 {
     for (int i = 0; i < 3; i++)
-        hear_fact(&subject->row, GOSSIP_ALIVE, true);
+        receive_fact(&subject->row, GOSSIP_ALIVE, true);
     assert_held(GOSSIP_ALIVE, true);
     run_ms(1000);
     ck_assert_uint_eq(told(GOSSIP_EVENT_UNREACHABLE), 1);
-    ck_assert_uint_eq(l->told_count, 1);
+    ck_assert_uint_eq(l->events_count, 1);
     struct wire_record r;
-    const struct sent *news = lone_last(l, WIRE_UPDATES, others[0]);
-    ck_assert_ptr_nonnull(news);
-    ck_assert(sent_record(news, subject->row.key, &r) && r.fact.unreachable);
+    const struct sent *updates = lone_last(l, WIRE_UPDATES, others[0]);
+    ck_assert_ptr_nonnull(updates);
+    ck_assert(sent_record(updates, subject->row.key, &r) && r.fact.unreachable);
 }
 END_TEST
 
-START_TEST(the_member_itself_takes_it_back_and_old_news_does_not_bring_it_again)
+START_TEST(the_member_itself_takes_it_back_and_an_old_update_does_not_bring_it_again)
 {
     struct member old = subject->row;
-    hear_fact(&old, GOSSIP_ALIVE, true);
-    hear_own_word(true);
+    receive_fact(&old, GOSSIP_ALIVE, true);
+    receive_own_word(true);
     ck_assert(!held(subject).unreachable);
     ck_assert_uint_eq(told(GOSSIP_EVENT_REACHABLE), 1);
-    hear_fact(&old, GOSSIP_ALIVE, true);
-    hear_fact(&old, GOSSIP_SUSPECT, true);
+    receive_fact(&old, GOSSIP_ALIVE, true);
+    receive_fact(&old, GOSSIP_SUSPECT, true);
     assert_held(GOSSIP_ALIVE, false);
-    ck_assert_uint_eq(l->told_count, 2);
+    ck_assert_uint_eq(l->events_count, 2);
 }
 END_TEST
 
-START_TEST(who_missed_that_it_was_taken_back_sees_it_in_any_later_version)
+START_TEST(one_that_missed_the_taking_back_finds_it_in_any_later_version)
 {
-    hear_fact(&subject->row, GOSSIP_ALIVE, true);
+    receive_fact(&subject->row, GOSSIP_ALIVE, true);
     subject->row.incarnation += 5;
-    hear_own_word(true);
+    receive_own_word(true);
     assert_held(GOSSIP_ALIVE, false);
     /* ... and marks it anew. */
-    hear_fact(&subject->row, GOSSIP_ALIVE, true);
-    hear_own_word(false);
+    receive_fact(&subject->row, GOSSIP_ALIVE, true);
+    receive_own_word(false);
     assert_held(GOSSIP_ALIVE, true);
-    hear_own_word(true);
+    receive_own_word(true);
     assert_held(GOSSIP_ALIVE, false);
 }
 END_TEST
 
-START_TEST(nobody_else_takes_it_back)
+START_TEST(no_other_member_takes_it_back)
 {
-    hear_fact(&subject->row, GOSSIP_ALIVE, true);
-    hear_fact(&subject->row, GOSSIP_ALIVE, false);
-    hear_fact(&subject->row, GOSSIP_SUSPECT, false);
+    receive_fact(&subject->row, GOSSIP_ALIVE, true);
+    receive_fact(&subject->row, GOSSIP_ALIVE, false);
+    receive_fact(&subject->row, GOSSIP_SUSPECT, false);
     assert_held(GOSSIP_ALIVE, true);
-    ck_assert_uint_eq(l->told_count, 1);
+    ck_assert_uint_eq(l->events_count, 1);
 }
 END_TEST
 
 START_TEST(a_new_version_that_does_not_know_of_it_takes_nothing_back)
 {
-    hear_fact(&subject->row, GOSSIP_ALIVE, true);
-    hear_own_word(false);
+    receive_fact(&subject->row, GOSSIP_ALIVE, true);
+    receive_own_word(false);
     assert_held(GOSSIP_ALIVE, true);
     ck_assert_uint_eq(held(subject).incarnation, subject->row.incarnation);
-    ck_assert_uint_eq(l->told_count, 1);
+    ck_assert_uint_eq(l->events_count, 1);
 }
 END_TEST
 
 START_TEST(that_it_lives_after_all_ends_a_suspicion)
 {
-    hear_fact(&subject->row, GOSSIP_SUSPECT, false);
-    hear_fact(&subject->row, GOSSIP_ALIVE, true);
+    receive_fact(&subject->row, GOSSIP_SUSPECT, false);
+    receive_fact(&subject->row, GOSSIP_ALIVE, true);
     ck_assert_int_eq(held(subject).status, GOSSIP_ALIVE);
     ck_assert_uint_eq(core_member(l->g, row_of(subject))->suspicion, MEMBER_NONE);
     ck_assert_uint_eq(told(GOSSIP_EVENT_SUSPECT), 1);
     ck_assert_uint_eq(told(GOSSIP_EVENT_UNREACHABLE), 1);
-    hear_fact(&subject->row, GOSSIP_SUSPECT, true);
+    receive_fact(&subject->row, GOSSIP_SUSPECT, true);
     assert_held(GOSSIP_SUSPECT, true);
     ck_assert_uint_eq(told(GOSSIP_EVENT_SUSPECT), 2);
-    ck_assert_uint_eq(l->told_count, 3);
+    ck_assert_uint_eq(l->events_count, 3);
 }
 END_TEST
 
-START_TEST(who_leaves_or_starts_anew_is_partly_unreachable_no_more)
+START_TEST(one_that_leaves_or_starts_anew_is_unreachable_no_more)
 {
-    hear_fact(&subject->row, GOSSIP_ALIVE, true);
+    receive_fact(&subject->row, GOSSIP_ALIVE, true);
     subject->profile.generation++;
-    hear_own_word(false);
+    receive_own_word(false);
     assert_held(GOSSIP_ALIVE, false);
-    hear_fact(&subject->row, GOSSIP_ALIVE, true);
+    receive_fact(&subject->row, GOSSIP_ALIVE, true);
     subject->row.incarnation++;
-    lone_hear_full(l, subject, subject, GOSSIP_LEAVING, WIRE_UPDATES);
+    lone_receive_record(l, subject, subject, GOSSIP_LEAVING, WIRE_UPDATES);
     assert_held(GOSSIP_LEAVING, false);
     ck_assert_uint_eq(told(GOSSIP_EVENT_UNREACHABLE), 2);
     ck_assert_uint_eq(told(GOSSIP_EVENT_REACHABLE), 1);
@@ -119,10 +119,10 @@ END_TEST
 
 START_TEST(new_tags_beside_it_are_an_update_too)
 {
-    hear_fact(&subject->row, GOSSIP_ALIVE, true);
+    receive_fact(&subject->row, GOSSIP_ALIVE, true);
     subject->profile.tags = "role\0db";
     subject->profile.tags_bytes = sizeof "role\0db";
-    hear_own_word(true);
+    receive_own_word(true);
     ck_assert_uint_eq(told(GOSSIP_EVENT_REACHABLE), 1);
     ck_assert_uint_eq(told(GOSSIP_EVENT_UPDATE), 1);
 }
@@ -132,9 +132,9 @@ END_TEST
 static void be_failed(void)
 {
     subject->answers = false;
-    hear_fact(&subject->row, GOSSIP_SUSPECT, subject->row.unreachable);
+    receive_fact(&subject->row, GOSSIP_SUSPECT, subject->row.unreachable);
     run_ms(timing()->suspicion_min_ms);
-    hear_fact(&subject->row, GOSSIP_FAILED, false);
+    receive_fact(&subject->row, GOSSIP_FAILED, false);
     assert_held(GOSSIP_FAILED, false);
     run_ms(10000);
 }
@@ -143,7 +143,7 @@ static void come_back(bool restarted)
 {
     subject->answers = true;
     subject->profile.generation += restarted;
-    hear_own_word(false);
+    receive_own_word(false);
     run_ms(2000);
 }
 
@@ -163,7 +163,7 @@ START_TEST(one_that_comes_and_goes_is_given_twice_as_long_as_it_was_away)
         be_failed();
         come_back(false);
     }
-    hear_evidence(others[0], WIRE_LOSSY);
+    receive_evidence(others[0], WIRE_LOSSY);
     assert_held(GOSSIP_ALIVE, true);
     uint32_t away_ms = 10000 + timing()->suspicion_min_ms, silent_ms = silence_ms();
     ck_assert_uint_ge(silent_ms, 2 * away_ms);
@@ -175,12 +175,12 @@ START_TEST(one_that_fails_and_comes_back_twice_is_called_so)
 {
     be_failed();
     come_back(false);
-    hear_evidence(others[0], WIRE_LOSSY);
+    receive_evidence(others[0], WIRE_LOSSY);
     assert_held(GOSSIP_ALIVE, false);
     be_failed();
     come_back(false);
     assert_held(GOSSIP_ALIVE, false); /* it may have been us who was cut off */
-    hear_evidence(others[0], WIRE_LOSSY);
+    receive_evidence(others[0], WIRE_LOSSY);
     assert_held(GOSSIP_ALIVE, true);
     ck_assert_uint_eq(told(GOSSIP_EVENT_UNREACHABLE), 1);
     ck_assert_uint_eq(told(GOSSIP_EVENT_JOIN), 2);
@@ -202,17 +202,17 @@ START_TEST(a_member_may_be_met_so)
     struct peer e;
     peer_init(&e, 5);
     e.row.unreachable = true;
-    lone_hear_full(l, others[0], &e, GOSSIP_ALIVE, WIRE_DELTA);
+    lone_receive_record(l, others[0], &e, GOSSIP_ALIVE, WIRE_DELTA);
     ck_assert(held(&e).unreachable);
-    ck_assert_uint_eq(lone_told(l, GOSSIP_EVENT_JOIN, "p5"), 1);
-    ck_assert_uint_eq(l->told_count, 1);
+    ck_assert_uint_eq(lone_events(l, GOSSIP_EVENT_JOIN, "p5"), 1);
+    ck_assert_uint_eq(l->events_count, 1);
 }
 END_TEST
 
 START_TEST(views_that_differ_in_it_alone_have_other_hashes)
 {
     uint64_t before = l->g->view;
-    hear_fact(&subject->row, GOSSIP_ALIVE, true);
+    receive_fact(&subject->row, GOSSIP_ALIVE, true);
     ck_assert_uint_ne(l->g->view, before);
 }
 END_TEST
@@ -232,7 +232,7 @@ static void run_pinged_ms(uint32_t ms, unsigned flags)
         wire_put(&w, 1, 4);
         wire_put(&w, l->g->key, 8);
         wire_put(&w, flags, 1);
-        lone_hear(l, others[0], &w);
+        lone_receive(l, others[0], &w);
         run_ms(500);
     }
     run_ms(ms);
@@ -244,13 +244,13 @@ static void setup_self(void)
     setup();
     for (int i = 0; i < 60; i++)
         run_pinged_ms(60000, 0);
-    lone_forget(l);
+    lone_clear(l);
 }
 
 static void admit(void)
 {
     struct member self = self_row();
-    hear_fact(&self, GOSSIP_ALIVE, true);
+    receive_fact(&self, GOSSIP_ALIVE, true);
     ck_assert(gossip_self(l->g).unreachable);
 }
 
@@ -263,9 +263,9 @@ START_TEST(a_claim_out_of_the_blue_is_admitted_without_a_new_incarnation)
     ck_assert_int_eq(gossip_self(l->g).status, GOSSIP_ALIVE);
     run_pinged_ms(2000, WIRE_COMPLAINT);
     ck_assert_uint_eq(gossip_self(l->g).incarnation, before);
-    const struct sent *news = lone_last(l, WIRE_UPDATES, others[0]);
-    ck_assert_ptr_nonnull(news);
-    ck_assert(sent_record(news, l->g->key, &r));
+    const struct sent *updates = lone_last(l, WIRE_UPDATES, others[0]);
+    ck_assert_ptr_nonnull(updates);
+    ck_assert(sent_record(updates, l->g->key, &r));
     ck_assert(r.fact.unreachable && r.fact.incarnation == before);
     struct gossip_stats stats;
     gossip_get_stats(l->g, &stats);
@@ -273,7 +273,7 @@ START_TEST(a_claim_out_of_the_blue_is_admitted_without_a_new_incarnation)
 }
 END_TEST
 
-START_TEST(it_is_taken_back_when_nobody_has_complained_for_long)
+START_TEST(it_is_taken_back_after_long_without_a_complaint)
 {
     uint32_t before = gossip_self(l->g).incarnation;
     admit();
@@ -283,7 +283,7 @@ START_TEST(it_is_taken_back_when_nobody_has_complained_for_long)
     ck_assert(!gossip_self(l->g).unreachable);
     ck_assert_int_eq(gossip_self(l->g).status, GOSSIP_ALIVE);
     ck_assert_uint_eq(gossip_self(l->g).incarnation, before + 1);
-    ck_assert(lone_told_peer(l, others[0], l->g->key, GOSSIP_ALIVE));
+    ck_assert(lone_sent_status(l, others[0], l->g->key, GOSSIP_ALIVE));
 }
 END_TEST
 
@@ -319,7 +319,7 @@ START_TEST(a_complaint_begins_the_wait_anew)
 }
 END_TEST
 
-START_TEST(it_is_not_taken_back_while_nobody_pings_us)
+START_TEST(it_is_not_taken_back_without_pings)
 {
     admit();
     for (int i = 0; i < 5; i++)
@@ -330,10 +330,10 @@ START_TEST(it_is_not_taken_back_while_nobody_pings_us)
 }
 END_TEST
 
-START_TEST(a_suspicion_is_contradicted_and_the_rest_admitted)
+START_TEST(a_suspicion_is_refuted_and_the_mark_admitted)
 {
     struct member self = self_row();
-    hear_fact(&self, GOSSIP_SUSPECT, true);
+    receive_fact(&self, GOSSIP_SUSPECT, true);
     ck_assert_int_eq(gossip_self(l->g).status, GOSSIP_ALIVE);
     ck_assert(gossip_self(l->g).unreachable);
     ck_assert_uint_eq(gossip_self(l->g).incarnation, self.incarnation + 1);
@@ -348,10 +348,10 @@ START_TEST(a_suspicion_of_one_that_has_admitted_it_changes_nothing_of_that)
 {
     admit();
     struct member self = self_row();
-    hear_fact(&self, GOSSIP_SUSPECT, true);
+    receive_fact(&self, GOSSIP_SUSPECT, true);
     ck_assert(gossip_self(l->g).unreachable);
     ck_assert_uint_eq(gossip_self(l->g).incarnation, self.incarnation + 1);
-    hear_fact(&self, GOSSIP_FAILED, false);
+    receive_fact(&self, GOSSIP_FAILED, false);
     ck_assert(gossip_self(l->g).unreachable);
     ck_assert_int_eq(gossip_self(l->g).status, GOSSIP_ALIVE);
 }
@@ -361,7 +361,7 @@ START_TEST(one_that_comes_and_goes_and_calls_us_failed_each_time_proves_nothing_
 {
     for (int i = 0; i < 3; i++) {
         struct member self = self_row();
-        hear_fact(&self, GOSSIP_FAILED, false);
+        receive_fact(&self, GOSSIP_FAILED, false);
         ck_assert_uint_eq(gossip_self(l->g).incarnation, self.incarnation + 1);
         run_pinged_ms(60000, 0);
     }
@@ -380,13 +380,13 @@ START_TEST(new_tags_do_not_make_us_reachable_and_leaving_does)
 }
 END_TEST
 
-START_TEST(our_own_changes_are_told_like_anybodys)
+START_TEST(our_own_changes_are_events_like_any_others)
 {
     admit();
-    ck_assert_uint_eq(lone_told(l, GOSSIP_EVENT_UNREACHABLE, "self"), 1);
+    ck_assert_uint_eq(lone_events(l, GOSSIP_EVENT_UNREACHABLE, "self"), 1);
     run_pinged_ms(REACH_CLEAR_DETECTS * timing()->detect_ms + 1000, 0);
     ck_assert(!gossip_self(l->g).unreachable);
-    ck_assert_uint_eq(lone_told(l, GOSSIP_EVENT_REACHABLE, "self"), 1);
+    ck_assert_uint_eq(lone_events(l, GOSSIP_EVENT_REACHABLE, "self"), 1);
 }
 END_TEST
 
@@ -394,13 +394,13 @@ int main(void)
 {
     Suite *s = suite_create("reach claims");
     TCase *t = new_case(s, "hearsay", setup);
-    tcase_add_test(t, what_others_say_is_taken_on_told_once_and_passed_on);
-    tcase_add_test(t, the_member_itself_takes_it_back_and_old_news_does_not_bring_it_again);
-    tcase_add_test(t, who_missed_that_it_was_taken_back_sees_it_in_any_later_version);
-    tcase_add_test(t, nobody_else_takes_it_back);
+    tcase_add_test(t, a_mark_by_others_is_applied_shown_once_and_spread);
+    tcase_add_test(t, the_member_itself_takes_it_back_and_an_old_update_does_not_bring_it_again);
+    tcase_add_test(t, one_that_missed_the_taking_back_finds_it_in_any_later_version);
+    tcase_add_test(t, no_other_member_takes_it_back);
     tcase_add_test(t, a_new_version_that_does_not_know_of_it_takes_nothing_back);
     tcase_add_test(t, that_it_lives_after_all_ends_a_suspicion);
-    tcase_add_test(t, who_leaves_or_starts_anew_is_partly_unreachable_no_more);
+    tcase_add_test(t, one_that_leaves_or_starts_anew_is_unreachable_no_more);
     tcase_add_test(t, new_tags_beside_it_are_an_update_too);
     tcase_add_test(t, one_that_fails_and_comes_back_twice_is_called_so);
     tcase_add_test(t, one_that_comes_and_goes_is_given_twice_as_long_as_it_was_away);
@@ -409,15 +409,15 @@ int main(void)
     tcase_add_test(t, views_that_differ_in_it_alone_have_other_hashes);
     t = new_case(s, "self", setup_self);
     tcase_add_test(t, a_claim_out_of_the_blue_is_admitted_without_a_new_incarnation);
-    tcase_add_test(t, it_is_taken_back_when_nobody_has_complained_for_long);
+    tcase_add_test(t, it_is_taken_back_after_long_without_a_complaint);
     tcase_add_test(t, later_versions_say_too_that_it_was_taken_back);
     tcase_add_test(t, a_complaint_begins_the_wait_anew);
-    tcase_add_test(t, it_is_not_taken_back_while_nobody_pings_us);
-    tcase_add_test(t, a_suspicion_is_contradicted_and_the_rest_admitted);
+    tcase_add_test(t, it_is_not_taken_back_without_pings);
+    tcase_add_test(t, a_suspicion_is_refuted_and_the_mark_admitted);
     tcase_add_test(t, a_suspicion_of_one_that_has_admitted_it_changes_nothing_of_that);
     tcase_add_test(t,
                    one_that_comes_and_goes_and_calls_us_failed_each_time_proves_nothing_against_us);
     tcase_add_test(t, new_tags_do_not_make_us_reachable_and_leaving_does);
-    tcase_add_test(t, our_own_changes_are_told_like_anybodys);
+    tcase_add_test(t, our_own_changes_are_events_like_any_others);
     return unit_run(s);
 }

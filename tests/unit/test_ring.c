@@ -87,7 +87,7 @@ START_TEST(subjects_and_observers_are_two_sides_of_one_edge)
 }
 END_TEST
 
-START_TEST(a_member_that_is_alone_watches_nobody)
+START_TEST(a_member_that_is_alone_observes_none)
 {
     struct member_table t;
     struct rng rng;
@@ -119,7 +119,7 @@ START_TEST(the_dead_neither_watch_nor_are_watched)
 }
 END_TEST
 
-START_TEST(observers_leave_out_the_one_that_is_excepted_and_repeat_nobody)
+START_TEST(observers_leave_out_the_excepted_one_and_repeat_none)
 {
     struct rng rng;
     rng_seed(&rng, 5);
@@ -167,7 +167,7 @@ START_TEST(one_member_that_leaves_moves_one_edge_on_each_ring)
 }
 END_TEST
 
-/* Subjects of all rows before and after one change; the change may go unnoticed by nobody whom it
+/* Subjects of all rows before and after one change; the change may go unnoticed by none whom it
  * touches. Returns how many it was said to touch. */
 static unsigned check_touched(struct member_table *t, uint32_t changed, enum gossip_status status)
 {
@@ -250,9 +250,9 @@ int main(void)
     TCase *c = tcase_create("edges");
     tcase_add_test(c, every_member_has_observers);
     tcase_add_test(c, subjects_and_observers_are_two_sides_of_one_edge);
-    tcase_add_test(c, a_member_that_is_alone_watches_nobody);
+    tcase_add_test(c, a_member_that_is_alone_observes_none);
     tcase_add_test(c, the_dead_neither_watch_nor_are_watched);
-    tcase_add_test(c, observers_leave_out_the_one_that_is_excepted_and_repeat_nobody);
+    tcase_add_test(c, observers_leave_out_the_excepted_one_and_repeat_none);
     tcase_add_test(c, the_edges_join_everybody_to_everybody_in_a_few_steps);
     suite_add_tcase(s, c);
     c = tcase_create("change");

@@ -1,4 +1,4 @@
-/* Which news rides on the next packet, and how often. */
+/* Which updates rides on the next packet, and how often. */
 #include "gossip/membership/spread.h"
 
 #include "tests/unit/invariant.h"
@@ -16,7 +16,7 @@ static void meet(unsigned count)
         lone_meet(l, &peers[i], 1 + i, true);
     for (int i = 0; i < 20; i++) {
         lone_run_ms(l, 1000);
-        lone_forget(l);
+        lone_clear(l);
     }
     ck_assert_uint_eq(l->g->spread.waiting, 0);
 }
@@ -42,10 +42,10 @@ static size_t carrying(const struct peer *about, enum wire_kind kind)
     return count;
 }
 
-START_TEST(urgent_news_goes_out_at_once_to_different_members)
+START_TEST(an_immediate_update_goes_out_at_once_to_different_members)
 {
     meet(12);
-    lone_hear_left(l, &peers[0], &peers[1]);
+    lone_receive_left(l, &peers[0], &peers[1]);
     lone_run_ms(l, 0);
     ck_assert_uint_eq(carrying(&peers[1], WIRE_UPDATES), SPREAD_IMMEDIATE_FANOUT);
     for (size_t i = 0; i < l->sent_count; i++)
@@ -54,11 +54,11 @@ START_TEST(urgent_news_goes_out_at_once_to_different_members)
 }
 END_TEST
 
-START_TEST(ordinary_news_waits_for_its_turn)
+START_TEST(an_ordinary_update_waits_for_its_turn)
 {
     meet(12);
     peers[1].row.incarnation++;
-    lone_hear_full(l, &peers[1], &peers[1], GOSSIP_ALIVE, WIRE_UPDATES);
+    lone_receive_record(l, &peers[1], &peers[1], GOSSIP_ALIVE, WIRE_UPDATES);
     lone_run_ms(l, 1);
     ck_assert_uint_eq(carrying(&peers[1], WIRE_UPDATES), 0);
     lone_run_ms(l, gossip_get_timing(l->g)->gossip_period_ms);
@@ -66,11 +66,11 @@ START_TEST(ordinary_news_waits_for_its_turn)
 }
 END_TEST
 
-START_TEST(urgent_news_in_a_row_shares_packets)
+START_TEST(successive_immediate_updates_share_packets)
 {
     meet(20);
     for (unsigned i = 1; i < 10; i++) {
-        lone_hear_left(l, &peers[0], &peers[i]);
+        lone_receive_left(l, &peers[0], &peers[i]);
         lone_run_ms(l, 0);
     }
     lone_run_ms(l, 2 * SPREAD_IMMEDIATE_GAP_US / 1000);
@@ -80,10 +80,10 @@ START_TEST(urgent_news_in_a_row_shares_packets)
 }
 END_TEST
 
-START_TEST(each_fact_is_told_lambda_log_n_times_and_then_no_more)
+START_TEST(each_update_is_sent_lambda_log_n_times_and_then_no_more)
 {
     meet(30);
-    lone_hear_left(l, &peers[0], &peers[1]);
+    lone_receive_left(l, &peers[0], &peers[1]);
     lone_run_ms(l, 20000);
     size_t told = 0;
     for (int kind = WIRE_PING; kind < WIRE_KINDS; kind++)
@@ -93,14 +93,14 @@ START_TEST(each_fact_is_told_lambda_log_n_times_and_then_no_more)
 }
 END_TEST
 
-START_TEST(newer_news_of_a_member_replaces_the_older_and_is_told_from_the_start)
+START_TEST(a_newer_update_of_a_member_replaces_the_older_and_is_sent_from_the_start)
 {
     meet(30);
-    lone_hear_said(l, &peers[0], &peers[1], GOSSIP_SUSPECT);
+    lone_receive_claim(l, &peers[0], &peers[1], GOSSIP_SUSPECT);
     lone_run_ms(l, 150);
-    lone_forget(l);
+    lone_clear(l);
     peers[1].row.incarnation++;
-    lone_hear_full(l, &peers[0], &peers[1], GOSSIP_ALIVE, WIRE_UPDATES);
+    lone_receive_record(l, &peers[0], &peers[1], GOSSIP_ALIVE, WIRE_UPDATES);
     ck_assert_uint_eq(l->g->spread.waiting, 1);
     lone_run_ms(l, 20000);
     size_t told = 0;
@@ -114,16 +114,16 @@ START_TEST(newer_news_of_a_member_replaces_the_older_and_is_told_from_the_start)
 }
 END_TEST
 
-START_TEST(news_rides_on_pings_and_answers)
+START_TEST(updates_ride_on_pings_and_answers)
 {
     meet(5);
     peers[1].row.incarnation++;
-    lone_hear_full(l, &peers[1], &peers[1], GOSSIP_ALIVE, WIRE_UPDATES);
+    lone_receive_record(l, &peers[1], &peers[1], GOSSIP_ALIVE, WIRE_UPDATES);
     struct wire_writer w = lone_begin(l, &peers[2], WIRE_PING);
     wire_put(&w, 77, 4);
     wire_put(&w, l->g->key, 8);
     wire_put(&w, 0, 1);
-    lone_hear(l, &peers[2], &w);
+    lone_receive(l, &peers[2], &w);
     ck_assert_uint_eq(carrying(&peers[1], WIRE_ACK), 1);
     ck_assert_uint_eq(lone_last(l, WIRE_ACK, &peers[2])->message.ack.seq, 77);
 }
@@ -141,9 +141,9 @@ START_TEST(failures_go_before_joins_when_there_is_no_room_for_all)
         peers[i].profile.tags = tags[i];
         peers[i].profile.tags_bytes = sizeof tags[i];
         peers[i].row.incarnation++;
-        lone_hear_full(l, &peers[i], &peers[i], GOSSIP_ALIVE, WIRE_UPDATES);
+        lone_receive_record(l, &peers[i], &peers[i], GOSSIP_ALIVE, WIRE_UPDATES);
     }
-    lone_hear_said(l, &peers[0], &peers[9], GOSSIP_SUSPECT);
+    lone_receive_claim(l, &peers[0], &peers[9], GOSSIP_SUSPECT);
     lone_run_ms(l, 0);
     ck_assert_uint_eq(lone_sent(l, WIRE_UPDATES), SPREAD_IMMEDIATE_FANOUT);
     ck_assert_uint_eq(carrying(&peers[9], WIRE_UPDATES), SPREAD_IMMEDIATE_FANOUT);
@@ -158,7 +158,7 @@ START_TEST(failures_go_before_joins_when_there_is_no_room_for_all)
 }
 END_TEST
 
-START_TEST(news_waits_while_there_is_nobody_to_tell)
+START_TEST(updates_wait_while_there_is_no_other_member)
 {
     static const char tags[] = "role\0db";
     ck_assert_int_eq(gossip_set_tags(l->g, l->now_us, tags, sizeof tags), GOSSIP_OK);
@@ -169,11 +169,11 @@ START_TEST(news_waits_while_there_is_nobody_to_tell)
     lone_run_ms(l, 500);
     struct peer self;
     peer_init(&self, 200);
-    ck_assert(lone_told_peer(l, &peers[0], self.row.key, GOSSIP_ALIVE));
+    ck_assert(lone_sent_status(l, &peers[0], self.row.key, GOSSIP_ALIVE));
 }
 END_TEST
 
-START_TEST(two_members_tell_each_other_and_not_themselves)
+START_TEST(two_members_send_to_each_other_and_not_to_themselves)
 {
     meet(1);
     static const char tags[] = "role\0db";
@@ -186,14 +186,14 @@ START_TEST(two_members_tell_each_other_and_not_themselves)
 }
 END_TEST
 
-START_TEST(what_is_told_of_the_dead_is_known_to_all_versions)
+START_TEST(updates_of_the_dead_are_known_to_all_versions)
 {
     /* Who leaves says so itself, with a new incarnation: its profile must go along. */
     meet(6);
     peers[1].row.incarnation++;
-    lone_hear_full(l, &peers[1], &peers[1], GOSSIP_LEAVING, WIRE_UPDATES);
-    lone_hear_left(l, &peers[1], &peers[1]);
-    lone_forget(l);
+    lone_receive_record(l, &peers[1], &peers[1], GOSSIP_LEAVING, WIRE_UPDATES);
+    lone_receive_left(l, &peers[1], &peers[1]);
+    lone_clear(l);
     lone_run_ms(l, 10);
     struct wire_record r;
     ck_assert_uint_ge(l->sent_count, 1);
@@ -208,16 +208,16 @@ int main(void)
     Suite *s = suite_create("spread");
     TCase *t = tcase_create("spread");
     tcase_add_checked_fixture(t, setup, teardown);
-    tcase_add_test(t, urgent_news_goes_out_at_once_to_different_members);
-    tcase_add_test(t, ordinary_news_waits_for_its_turn);
-    tcase_add_test(t, urgent_news_in_a_row_shares_packets);
-    tcase_add_test(t, each_fact_is_told_lambda_log_n_times_and_then_no_more);
-    tcase_add_test(t, newer_news_of_a_member_replaces_the_older_and_is_told_from_the_start);
-    tcase_add_test(t, news_rides_on_pings_and_answers);
+    tcase_add_test(t, an_immediate_update_goes_out_at_once_to_different_members);
+    tcase_add_test(t, an_ordinary_update_waits_for_its_turn);
+    tcase_add_test(t, successive_immediate_updates_share_packets);
+    tcase_add_test(t, each_update_is_sent_lambda_log_n_times_and_then_no_more);
+    tcase_add_test(t, a_newer_update_of_a_member_replaces_the_older_and_is_sent_from_the_start);
+    tcase_add_test(t, updates_ride_on_pings_and_answers);
     tcase_add_test(t, failures_go_before_joins_when_there_is_no_room_for_all);
-    tcase_add_test(t, news_waits_while_there_is_nobody_to_tell);
-    tcase_add_test(t, two_members_tell_each_other_and_not_themselves);
-    tcase_add_test(t, what_is_told_of_the_dead_is_known_to_all_versions);
+    tcase_add_test(t, updates_wait_while_there_is_no_other_member);
+    tcase_add_test(t, two_members_send_to_each_other_and_not_to_themselves);
+    tcase_add_test(t, updates_of_the_dead_are_known_to_all_versions);
     suite_add_tcase(s, t);
     return unit_run(s);
 }

@@ -15,7 +15,7 @@ static void setup(void)
         lone_meet(l, &members[i], 1 + i, true);
     for (int i = 0; i < 15; i++) {
         lone_run_ms(l, 1000);
-        lone_forget(l);
+        lone_clear(l);
     }
     peer_init(&nobody, 99);
 }
@@ -150,7 +150,7 @@ static struct answer send_one(const struct origin *o, enum wire_kind kind, int r
     if (kind != WIRE_LEASE)
         put_record(&w, o, record);
     struct answer a = {.in = (size_t)(w.at - w.start)};
-    lone_forget(l);
+    lone_clear(l);
     ck_assert_int_eq(gossip_receive(l->g, l->now_us, &route, w.start, a.in), GOSSIP_OK);
     gossip_tick(l->g, l->now_us);
     lone_drain(l);
@@ -210,11 +210,11 @@ START_TEST(no_kind_of_packet_changes_anything)
                     if (kind != WIRE_LEASE)
                         put_record(&w, &origins[at], record);
                     uint64_t view = l->g->view;
-                    lone_forget(l);
+                    lone_clear(l);
                     gossip_receive(l->g, l->now_us, &route, w.start, (size_t)(w.at - w.start));
                     lone_run_ms(l, 50);
-                    ck_assert_msg(l->told_count == 0, "%s, kind %d, record %d: event %d",
-                                  origins[at].name, kind, record, (int)l->told[0].kind);
+                    ck_assert_msg(l->events_count == 0, "%s, kind %d, record %d: event %d",
+                                  origins[at].name, kind, record, (int)l->events[0].kind);
                     ck_assert_uint_eq(l->g->view, view);
                     ck_assert_uint_eq(gossip_self(l->g).profile->generation, LONE_GENERATION);
                 }
@@ -226,23 +226,23 @@ START_TEST(a_newcomer_is_let_in_when_it_has_returned_the_cookie)
 {
     struct wire_writer w = lone_begin_join(l, &nobody, 5, 0);
     ck_assert(wire_put_full(&w, &nobody.row, 0));
-    lone_hear(l, &nobody, &w);
+    lone_receive(l, &nobody, &w);
     const struct sent *challenge = lone_last(l, WIRE_CHALLENGE, &nobody);
     ck_assert_ptr_nonnull(challenge);
     ck_assert_uint_eq(challenge->message.join.token, 5);
     ck_assert_int_eq(lone_status(l, &nobody), -1);
     uint64_t cookie = challenge->message.join.cookie;
-    lone_forget(l);
+    lone_clear(l);
     struct peer elsewhere = nobody;
     elsewhere.row.profile = &elsewhere.profile;
     elsewhere.profile.addr.port++;
     w = lone_begin_join(l, &elsewhere, 5, cookie);
     ck_assert(wire_put_full(&w, &elsewhere.row, 0));
-    lone_hear(l, &nobody, &w);
+    lone_receive(l, &nobody, &w);
     ck_assert_int_eq(lone_status(l, &nobody), -1);
     w = lone_begin_join(l, &nobody, 5, cookie);
     ck_assert(wire_put_full(&w, &nobody.row, 0));
-    lone_hear(l, &nobody, &w);
+    lone_receive(l, &nobody, &w);
     ck_assert_int_eq(lone_status(l, &nobody), GOSSIP_ALIVE);
     ck_assert_uint_eq(lone_last(l, WIRE_DELTA, &nobody)->message.delta.echo, 5);
 }
@@ -274,7 +274,7 @@ START_TEST(a_member_that_is_asked_by_another_introduces_itself)
     struct wire_writer w = lone_begin(l, &members[3], WIRE_CHALLENGE);
     wire_put(&w, 0, 8);
     wire_put(&w, 77, 8);
-    lone_hear(l, &members[3], &w);
+    lone_receive(l, &members[3], &w);
     const struct sent *join = lone_last(l, WIRE_JOIN, &members[3]);
     ck_assert_ptr_nonnull(join);
     ck_assert_uint_eq(join->message.join.token, 0);
@@ -300,7 +300,7 @@ START_TEST(a_member_is_one_where_it_has_answered_a_ping_from)
     members[3].answers = false;
     const struct sent *ping = NULL;
     for (int i = 0; i < 600 && !ping; i++) {
-        lone_forget(l);
+        lone_clear(l);
         lone_run_ms(l, 50);
         ping = lone_last(l, WIRE_PING, &members[3]);
     }

@@ -14,7 +14,7 @@ static void settle(struct lone *lone)
 {
     for (int i = 0; i < 15; i++) {
         lone_run_ms(lone, 1000);
-        lone_forget(lone);
+        lone_clear(lone);
     }
 }
 
@@ -33,36 +33,36 @@ static void teardown(void)
     lone_free(l);
 }
 
-/* Empty news from a peer whose view's hash is off by so much. */
-static void hear_view(const struct peer *from, uint64_t off)
+/* Empty updates from a peer whose view's hash is off by so much. */
+static void receive_view(const struct peer *from, uint64_t off)
 {
     struct wire_writer w =
         wire_begin(l->packet, sizeof l->packet, WIRE_UPDATES, wire_cluster_hash(LONE_CLUSTER),
                    from->row.key, l->g->view + off);
-    lone_hear(l, from, &w);
+    lone_receive(l, from, &w);
 }
 
 START_TEST(equal_views_exchange_nothing)
 {
     for (int i = 0; i < 100; i++) {
-        hear_view(&peers[i % PEERS], 0);
+        receive_view(&peers[i % PEERS], 0);
         lone_run_ms(l, 100);
     }
     ck_assert_uint_eq(lone_sent(l, WIRE_DIGEST) + lone_sent(l, WIRE_DELTA), 0);
 }
 END_TEST
 
-START_TEST(after_a_change_news_gets_its_time_to_arrive)
+START_TEST(after_a_change_updates_get_their_time_to_arrive)
 {
     peers[3].row.incarnation++;
-    lone_hear_full(l, &peers[3], &peers[3], GOSSIP_ALIVE, WIRE_UPDATES);
+    lone_receive_record(l, &peers[3], &peers[3], GOSSIP_ALIVE, WIRE_UPDATES);
     for (uint32_t ms = 0; ms < delay_ms - 20; ms += 10) {
-        hear_view(&peers[0], 1);
+        receive_view(&peers[0], 1);
         lone_run_ms(l, 10);
     }
     ck_assert_uint_eq(lone_sent(l, WIRE_DIGEST), 0);
     lone_run_ms(l, 20);
-    hear_view(&peers[0], 1);
+    receive_view(&peers[0], 1);
     ck_assert_uint_eq(lone_sent(l, WIRE_DIGEST), 1);
     ck_assert_ptr_nonnull(lone_last(l, WIRE_DIGEST, &peers[0]));
 }
@@ -71,7 +71,7 @@ END_TEST
 START_TEST(exchanges_are_limited_in_their_rate)
 {
     for (int i = 0; i < 100; i++) {
-        hear_view(&peers[i % PEERS], 1);
+        receive_view(&peers[i % PEERS], 1);
         lone_run_ms(l, delay_ms / 10);
     }
     ck_assert_uint_ge(lone_sent(l, WIRE_DIGEST), 9);
@@ -83,8 +83,8 @@ END_TEST
 START_TEST(two_camps_are_noticed)
 {
     for (uint32_t ms = 0; ms < 2 * delay_ms; ms += 20) {
-        hear_view(&peers[0], 0);
-        hear_view(&peers[1], 1);
+        receive_view(&peers[0], 0);
+        receive_view(&peers[1], 1);
         lone_run_ms(l, 20);
     }
     ck_assert_uint_ge(lone_sent(l, WIRE_DIGEST), 1);
@@ -97,8 +97,8 @@ START_TEST(one_that_lags_behind_asks_even_while_its_view_changes)
         peers[i].answers = false; /* their answers would say that all agree */
     for (int i = 0; i < 15; i++) {
         peers[3].row.incarnation++;
-        lone_hear_full(l, &peers[3], &peers[3], GOSSIP_ALIVE, WIRE_DELTA);
-        hear_view(&peers[0], 1);
+        lone_receive_record(l, &peers[3], &peers[3], GOSSIP_ALIVE, WIRE_DELTA);
+        receive_view(&peers[0], 1);
         lone_run_ms(l, delay_ms / 10);
     }
     ck_assert_uint_eq(lone_sent(l, WIRE_DIGEST), 1);
@@ -110,7 +110,7 @@ START_TEST(views_of_strangers_and_of_newcomers_are_not_compared)
     struct peer stranger;
     peer_init(&stranger, 99);
     for (int i = 0; i < 20; i++) {
-        hear_view(&stranger, 1);
+        receive_view(&stranger, 1);
         lone_run_ms(l, delay_ms / 2);
     }
     ck_assert_uint_eq(lone_sent(l, WIRE_DIGEST), 0);
@@ -118,21 +118,21 @@ START_TEST(views_of_strangers_and_of_newcomers_are_not_compared)
 END_TEST
 
 /* A digest of one bucket from a peer; echo: 0 opens the exchange. */
-static void hear_digest(const struct peer *from, uint64_t echo, uint64_t hash)
+static void receive_digest(const struct peer *from, uint64_t echo, uint64_t hash)
 {
     struct wire_writer w = lone_begin(l, from, WIRE_DIGEST);
     wire_put(&w, NONCE, 8);
     wire_put(&w, echo, 8);
     wire_put(&w, 0, 1);
     wire_put(&w, hash, 8);
-    lone_hear(l, from, &w);
+    lone_receive(l, from, &w);
 }
 
 START_TEST(an_equal_digest_is_not_answered_and_another_with_one_of_the_same_size)
 {
-    hear_digest(&peers[0], 0, l->g->view);
+    receive_digest(&peers[0], 0, l->g->view);
     ck_assert_uint_eq(l->sent_count, 0);
-    hear_digest(&peers[0], 0, l->g->view + 1);
+    receive_digest(&peers[0], 0, l->g->view + 1);
     ck_assert_uint_eq(l->sent_count, 1);
     const struct sent *digest = lone_last(l, WIRE_DIGEST, &peers[0]);
     ck_assert_ptr_nonnull(digest);
@@ -143,9 +143,9 @@ END_TEST
 
 START_TEST(a_digest_that_returns_our_nonce_is_answered_with_all_that_is_in_the_bucket)
 {
-    hear_digest(&peers[0], lone_cookie(l, &peers[0]), l->g->view);
+    receive_digest(&peers[0], lone_cookie(l, &peers[0]), l->g->view);
     ck_assert_uint_eq(l->sent_count, 0);
-    hear_digest(&peers[0], lone_cookie(l, &peers[0]), l->g->view + 1);
+    receive_digest(&peers[0], lone_cookie(l, &peers[0]), l->g->view + 1);
     const struct sent *delta = lone_last(l, WIRE_DELTA, &peers[0]);
     ck_assert_ptr_nonnull(delta);
     ck_assert_uint_eq(delta->message.delta.flags, WIRE_WANT_BACK);
@@ -159,7 +159,7 @@ END_TEST
 START_TEST(what_is_wanted_back_is_sent_once)
 {
     struct wire_writer w = lone_begin_delta(l, &peers[0], WIRE_WANT_BACK);
-    lone_hear(l, &peers[0], &w);
+    lone_receive(l, &peers[0], &w);
     ck_assert_uint_eq(lone_sent(l, WIRE_DELTA), 1);
     ck_assert_uint_eq(lone_last(l, WIRE_DELTA, &peers[0])->message.delta.flags, 0);
 }
@@ -173,7 +173,7 @@ START_TEST(a_delta_that_returns_no_nonce_of_ours_changes_and_sends_nothing)
     struct wire_writer w = lone_begin_delta(l, &peers[0], WIRE_WANT_BACK);
     w.start[WIRE_HEADER_BYTES]++;
     ck_assert(wire_put_full(&w, &unknown.row, 0));
-    lone_hear(l, &peers[0], &w);
+    lone_receive(l, &peers[0], &w);
     ck_assert_uint_eq(l->sent_count, 0);
     ck_assert_int_eq(lone_status(l, &unknown), -1);
 }
@@ -182,32 +182,32 @@ END_TEST
 START_TEST(an_alive_in_an_exchange_makes_a_failed_one_be_asked_and_is_not_believed)
 {
     peers[4].answers = false;
-    lone_hear_said(l, &peers[0], &peers[4], GOSSIP_SUSPECT);
+    lone_receive_claim(l, &peers[0], &peers[4], GOSSIP_SUSPECT);
     lone_run_ms(l, 10000);
     ck_assert_int_eq(lone_status(l, &peers[4]), GOSSIP_FAILED);
-    lone_forget(l);
-    lone_hear_full(l, &peers[0], &peers[4], GOSSIP_ALIVE, WIRE_DELTA);
+    lone_clear(l);
+    lone_receive_record(l, &peers[0], &peers[4], GOSSIP_ALIVE, WIRE_DELTA);
     ck_assert_int_eq(lone_status(l, &peers[4]), GOSSIP_FAILED);
-    ck_assert(lone_told_peer(l, &peers[4], peers[4].row.key, GOSSIP_FAILED));
+    ck_assert(lone_sent_status(l, &peers[4], peers[4].row.key, GOSSIP_FAILED));
 }
 END_TEST
 
 START_TEST(the_hash_is_of_the_live_and_of_their_versions_only)
 {
     uint64_t before = l->g->view;
-    lone_hear_said(l, &peers[0], &peers[4], GOSSIP_SUSPECT);
+    lone_receive_claim(l, &peers[0], &peers[4], GOSSIP_SUSPECT);
     ck_assert_uint_eq(l->g->view, before);
     peers[4].row.incarnation++;
-    lone_hear_full(l, &peers[4], &peers[4], GOSSIP_ALIVE, WIRE_UPDATES);
+    lone_receive_record(l, &peers[4], &peers[4], GOSSIP_ALIVE, WIRE_UPDATES);
     ck_assert_uint_ne(l->g->view, before);
-    lone_hear_said(l, &peers[0], &peers[4], GOSSIP_LEFT);
+    lone_receive_claim(l, &peers[0], &peers[4], GOSSIP_LEFT);
     uint64_t without = l->g->view;
     struct peer dead;
     peer_init(&dead, 99);
-    lone_hear_full(l, &peers[0], &dead, GOSSIP_FAILED, WIRE_DELTA);
+    lone_receive_record(l, &peers[0], &dead, GOSSIP_FAILED, WIRE_DELTA);
     ck_assert_uint_eq(l->g->view, without);
     peers[4].row.incarnation++;
-    lone_hear_full(l, &peers[4], &peers[4], GOSSIP_ALIVE, WIRE_UPDATES);
+    lone_receive_record(l, &peers[4], &peers[4], GOSSIP_ALIVE, WIRE_UPDATES);
     ck_assert_uint_ne(l->g->view, without);
 }
 END_TEST
@@ -245,7 +245,7 @@ static size_t carry(struct lone *from, struct lone *to)
         lone_drain(to);
         carried++;
     }
-    lone_forget(from);
+    lone_clear(from);
     return carried;
 }
 
@@ -261,11 +261,11 @@ static void expect_one_exchange_suffices(unsigned members, uint64_t seed)
         p.row.key = profile_key(p.profile.id);
         unsigned known = rng_below(&rng, 8);
         if (known != 0)
-            lone_hear_full(a, &p, &p, GOSSIP_ALIVE, WIRE_UPDATES);
+            lone_receive_record(a, &p, &p, GOSSIP_ALIVE, WIRE_UPDATES);
         p.row.incarnation += rng_below(&rng, 8) == 0;
         if (known != 1)
-            lone_hear_full(b, &p, &p, GOSSIP_ALIVE, WIRE_UPDATES);
-        lone_forget(a), lone_forget(b);
+            lone_receive_record(b, &p, &p, GOSSIP_ALIVE, WIRE_UPDATES);
+        lone_clear(a), lone_clear(b);
     }
     ck_assert_uint_ne(a->g->view, b->g->view);
     struct gossip_member self = gossip_self(a->g);
@@ -305,7 +305,7 @@ START_TEST(an_exchange_by_digest_makes_two_views_one_and_sends_only_what_differs
         peer_init(&many[i], 1 + i);
         many[i].profile.id[0] = (uint8_t)rng_next(&rng) | 1;
         many[i].row.key = profile_key(many[i].profile.id);
-        lone_hear_full(a, &many[i], &many[i], GOSSIP_ALIVE, WIRE_UPDATES);
+        lone_receive_record(a, &many[i], &many[i], GOSSIP_ALIVE, WIRE_UPDATES);
         a->sent_count = 0;
     }
     for (int i = 0; i < 4; i++) {
@@ -314,8 +314,8 @@ START_TEST(an_exchange_by_digest_makes_two_views_one_and_sends_only_what_differs
     }
     ck_assert_uint_eq(a->g->view, b->g->view);
     many[5].row.incarnation++;
-    lone_hear_full(b, &many[5], &many[5], GOSSIP_ALIVE, WIRE_DELTA);
-    lone_forget(a), lone_forget(b);
+    lone_receive_record(b, &many[5], &many[5], GOSSIP_ALIVE, WIRE_DELTA);
+    lone_clear(a), lone_clear(b);
     a->now_us += 10000000, b->now_us += 10000000;
     uint32_t row = member_by_key(&b->g->members, a->g->key);
     sync_compare(b->g, row, b->g->view, &(struct gossip_route){.addr = self.profile->addr});
@@ -346,7 +346,7 @@ END_TEST
 
 START_TEST(a_small_state_goes_in_datagrams_and_the_rest_of_a_large_one_by_stream_in_frames)
 {
-    hear_digest(&peers[0], lone_cookie(l, &peers[0]), l->g->view + 1);
+    receive_digest(&peers[0], lone_cookie(l, &peers[0]), l->g->view + 1);
     for (size_t i = 0; i < l->sent_count; i++)
         ck_assert_int_eq(l->sent[i].route.via, GOSSIP_DATAGRAM);
     static char tags[GOSSIP_TAGS_BYTES_MAX];
@@ -358,10 +358,10 @@ START_TEST(a_small_state_goes_in_datagrams_and_the_rest_of_a_large_one_by_stream
         peer_init(&many[i], 100 + i);
         many[i].profile.tags = tags;
         many[i].profile.tags_bytes = sizeof tags;
-        lone_hear_full(l, &many[i], &many[i], GOSSIP_ALIVE, WIRE_UPDATES);
+        lone_receive_record(l, &many[i], &many[i], GOSSIP_ALIVE, WIRE_UPDATES);
     }
-    lone_forget(l);
-    hear_digest(&peers[0], lone_cookie(l, &peers[0]), l->g->view + 1);
+    lone_clear(l);
+    receive_digest(&peers[0], lone_cookie(l, &peers[0]), l->g->view + 1);
     ck_assert_uint_gt(l->sent_count, SYNC_DATAGRAMS_MAX);
     size_t records = 0;
     struct wire_record r;
@@ -382,7 +382,7 @@ int main(void)
     TCase *t = tcase_create("when");
     tcase_add_checked_fixture(t, setup, teardown);
     tcase_add_test(t, equal_views_exchange_nothing);
-    tcase_add_test(t, after_a_change_news_gets_its_time_to_arrive);
+    tcase_add_test(t, after_a_change_updates_get_their_time_to_arrive);
     tcase_add_test(t, exchanges_are_limited_in_their_rate);
     tcase_add_test(t, two_camps_are_noticed);
     tcase_add_test(t, one_that_lags_behind_asks_even_while_its_view_changes);

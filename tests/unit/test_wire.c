@@ -107,7 +107,7 @@ static uint32_t age_of(struct member m, enum gossip_status status, int64_t now_u
     return r.age_s;
 }
 
-START_TEST(the_age_is_of_the_start_of_who_lives_and_of_the_death_of_who_does_not)
+START_TEST(the_age_is_since_the_start_of_the_living_and_since_the_death_of_the_dead)
 {
     struct member m = row_of(&example);
     m.started_us = -7500000;
@@ -368,13 +368,13 @@ START_TEST(statuses_and_flags_that_cannot_be_are_refused)
 {
     struct member row = row_of(&example);
     for (unsigned flags = 0; flags < 256; flags++) {
-        bool full = flags & 0x08, ipv6 = flags & 0x10, partly = flags & 0x40;
+        bool full = flags & 0x08, ipv6 = flags & 0x10, unreachable = flags & 0x40;
         unsigned status = flags & 7;
         struct packet p = news_of(&row, full);
         p.bytes[WIRE_HEADER_BYTES] = (uint8_t)flags;
         if (full && ipv6)
             continue; /* shifts the rest: see records_come_back_in_every_form */
-        bool good = status <= (partly ? GOSSIP_SUSPECT : GOSSIP_LEFT) && !ipv6;
+        bool good = status <= (unreachable ? GOSSIP_SUSPECT : GOSSIP_LEFT) && !ipv6;
         ck_assert_msg(decode_packet(&p) == (good ? GOSSIP_OK : GOSSIP_ERROR_MALFORMED),
                       "flags %02x", flags);
     }
@@ -562,7 +562,7 @@ int main(void)
     Suite *s = suite_create("wire");
     TCase *c = tcase_create("round trip");
     tcase_add_test(c, the_header_comes_back_from_every_kind);
-    tcase_add_test(c, the_age_is_of_the_start_of_who_lives_and_of_the_death_of_who_does_not);
+    tcase_add_test(c, the_age_is_since_the_start_of_the_living_and_since_the_death_of_the_dead);
     tcase_add_test(c, bodies_come_back);
     tcase_add_test(c, digests_and_deltas_of_every_size_come_back);
     tcase_add_test(c, records_come_back_in_every_form);
