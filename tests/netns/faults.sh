@@ -24,6 +24,8 @@ kill_agent_restart    fast  kill -9 of the agent alone, and started at once
 kill_restart          fast  kill -9 of both, and started at once
 restart_both_3s       fast  kill -9 of both within a lease of three seconds, and started at once
 restart_agent_3s      fast  kill -9 of the agent, and started at once
+restart_both_move     fast  kill -9 of both, started at once, and muster vip move
+restart_agent_move    fast  kill -9 of the agent, started at once, and muster vip move
 stop_agent_short      fast  the agent is stopped for less than the lease
 stop_steward_short    fast  the steward
 stop_both_short       fast  both

@@ -73,6 +73,22 @@ restarts_3s() { # KILL: given the holder
     claim 'it has it still' is_held_by "$AT"
     judge 1000 0 0
 }
+# What it goes on with it also gives away: nothing of its former life holds the address then.
+restarts_and_moves() { # KILL
+    local to
+    standard 3s && begin
+    to=$(others "$AT" | tail -n 1)
+    "$1" "$AT"
+    start "$AT"
+    claim 'it has it again' wait_for 10 is_held_by "$AT"
+    m "$AT" vip move web "$to" >/dev/null
+    claim 'another has it' wait_for 10 is_held_by "$to"
+    sleep 3
+    claim 'and keeps it' is_held_by "$to"
+    judge 1000 1 1
+}
+row_restart_both_move() { restarts_and_moves kill_both; }
+row_restart_agent_move() { restarts_and_moves kill_agent; }
 row_restart_both_3s() { restarts_3s kill_both; }
 row_restart_agent_3s() { restarts_3s kill_agent; }
 
