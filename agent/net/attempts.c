@@ -211,10 +211,10 @@ static void attempt_take(struct attempt *a, const struct lookup *l)
 static void lookup_done(void *arg)
 {
     struct lookup *l = arg;
-    if (l->attempt) {
+    if (l->attempt)
         l->attempt->lookup = NULL;
+    if (l->attempt && !host_is_leaving(l->attempt->attempts->host))
         attempt_take(l->attempt, l);
-    }
     free(l);
 }
 
