@@ -145,6 +145,11 @@ static void reload_commit(struct reload *r)
 {
     const struct reload_parts *p = &r->owner->parts;
     bool retags = tags_differ(*p->config, r->config);
+    const char *why = quorum_check(p->quorum, &r->config->quorum); /* it may have changed since */
+    if (why) {
+        reload_roll_back(r, why);
+        return;
+    }
     enum gossip_error error = retags ? set_tags(p, r->config) : GOSSIP_OK;
     if (error != GOSSIP_OK) {
         reload_roll_back(r, gossip_error_text(error));

@@ -1,10 +1,10 @@
 #include "agent/net/stream.h"
 
 #include "agent/base/address.h"
+#include "agent/base/error.h"
 #include "agent/host.h"
 #include "agent/net/net.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
@@ -231,7 +231,11 @@ struct stream *stream_new(struct host *host, const struct gossip_addr *addr, boo
     if (fd < 0)
         return NULL;
     struct stream *s = calloc(1, sizeof *s);
-    assert(s);
+    if (!s) {
+        close(fd);
+        error_set(error, "out of memory");
+        return NULL;
+    }
     s->host = host;
     s->source = *addr;
     s->source.port = 0;
@@ -239,7 +243,13 @@ struct stream *stream_new(struct host *host, const struct gossip_addr *addr, boo
     s->listener = evconnlistener_new(host_base(host), on_accept, s,
                                      LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 0, fd);
     s->rest = evtimer_new(host_base(host), on_rest, s);
-    assert(s->listener && s->rest);
+    if (!s->listener)
+        close(fd);
+    if (!s->listener || !s->rest) {
+        error_set(error, "cannot listen for streams: out of memory");
+        stream_free(s);
+        return NULL;
+    }
     evconnlistener_set_error_cb(s->listener, on_accept_error);
     host_set_transport(host, GOSSIP_STREAM,
                        &(struct host_transport){.drain = drain, .send = send_packet, .arg = s});
@@ -253,8 +263,10 @@ void stream_free(struct stream *s)
     host_set_transport(s->host, GOSSIP_STREAM, NULL);
     while (s->connections)
         connection_free(s->connections);
-    evconnlistener_free(s->listener);
-    event_free(s->rest);
+    if (s->listener)
+        evconnlistener_free(s->listener);
+    if (s->rest)
+        event_free(s->rest);
     free(s);
 }
 

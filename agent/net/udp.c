@@ -1,6 +1,7 @@
 #include "agent/net/udp.h"
 
 #include "agent/base/address.h"
+#include "agent/base/error.h"
 #include "agent/host.h"
 #include "agent/net/net.h"
 
@@ -72,15 +73,22 @@ struct udp *udp_new(struct host *host, const struct gossip_addr *addr, bool ipv6
     if (fd < 0)
         return NULL;
     struct udp *u = calloc(1, sizeof *u);
-    assert(u);
+    if (!u) {
+        close(fd);
+        error_set(error, "out of memory");
+        return NULL;
+    }
     u->host = host;
     u->fd = fd;
     u->family = ipv6 || !address_is_ipv4(addr->ip) ? AF_INET6 : AF_INET;
     wire_batch(&u->in);
     wire_batch(&u->out);
     u->readable = event_new(host_base(host), fd, EV_READ | EV_PERSIST, on_readable, u);
-    assert(u->readable);
-    event_add(u->readable, NULL);
+    if (!u->readable || event_add(u->readable, NULL) != 0) {
+        error_set(error, "cannot watch the datagram socket: out of memory");
+        udp_free(u);
+        return NULL;
+    }
     host_set_transport(
         host, GOSSIP_DATAGRAM,
         &(struct host_transport){.drain = drain, .send = send_packet, .flush = flush, .arg = u});
@@ -92,7 +100,8 @@ void udp_free(struct udp *u)
     if (!u)
         return;
     host_set_transport(u->host, GOSSIP_DATAGRAM, NULL);
-    event_free(u->readable);
+    if (u->readable)
+        event_free(u->readable);
     close(u->fd);
     free(u);
 }
