@@ -43,15 +43,18 @@ void edge_make_transient(const struct gossip *g, struct edge *e)
 
 struct edge *edge_find_or_open(struct gossip *g, uint32_t slot)
 {
-    struct edge *e = edge_find(g, slot);
-    for (size_t i = EDGE_SWEEP + 1; !e && i < EDGES_MAX; i++) {
-        if (g->edges.all[i].slot != MEMBER_NONE)
+    struct edge *known = edge_find(g, slot);
+    if (known)
+        return known;
+    for (size_t i = EDGE_SWEEP + 1; i < EDGES_MAX; i++) {
+        struct edge *e = &g->edges.all[i];
+        if (e->slot != MEMBER_NONE)
             continue;
-        e = &g->edges.all[i];
         edge_open(g, e, slot);
         edge_make_transient(g, e);
+        return e;
     }
-    return e;
+    return NULL;
 }
 
 void edge_close(struct edge *e)
