@@ -73,7 +73,7 @@ build() {
         step "build-$folder" make -C "build/$folder" -j"$jobs" all check TESTS= &&
         touch "$logs/$folder.built"
 }
-# built FOLDER: waits for another lane's build. No: it failed.
+# built FOLDER: waits for another track's build. No: it failed.
 built() {
     until [ -e "$logs/$1.built" ]; do
         [ ! -e "$logs/compute.ended" ] || return 1
@@ -89,7 +89,7 @@ check() {
 real() { MUSTER_BUILD=build/$1 step "real-$1-$2" "tests/real/$2.sh" "${@:3}"; }
 netns() { MUSTER_BUILD=build/$1 step "netns-$1-$2" "tests/netns/$2.sh" "${@:3}"; }
 
-# ---- lanes: each runs its steps one after the other, beside the others ----
+# ---- tracks: each runs its steps one after the other, beside the others ----
 
 # What only computes stays out of the way of what mostly waits.
 compute() {
@@ -140,14 +140,14 @@ quick() {
     wait
 }
 
-lane() {
+track() {
     "$1"
     touch "$logs/$1.ended"
 }
 
 if build gcc --enable-werror; then
     if [ "$mode" = --quick ]; then quick; else
-        for name in compute processes namespaces; do lane "$name" & done
+        for name in compute processes namespaces; do track "$name" & done
         wait
     fi
 fi
