@@ -25,7 +25,7 @@ enum steward_link_got steward_link_receive(int fd, struct steward_report *report
         int error = steward_report_check(bytes, (size_t)n, report);
         if (error == 0)
             return STEWARD_LINK_REPORT;
-        log_error("the steward said what it cannot mean: %s", strerror(error));
+        log_error("a malformed report of the steward: %s", strerror(error));
     }
 }
 
@@ -42,10 +42,11 @@ void steward_link_say(const struct steward_report *r, const char *name)
     switch ((enum steward_report_kind)r->kind) {
     case STEWARD_READY:
         if (r->flag)
-            log_info("the kernel ends what is held by itself, to the millisecond");
+            log_info("fence: the kernel drops the traffic of an address at the end of its time");
         else
-            log_warn("the kernel has no gate for what is held (nftables): should agent and steward "
-                     "both be stopped, an address can outlast its lease by up to two seconds");
+            log_warn(
+                "fence: none (nftables is missing, or not permitted): if agent and steward are "
+                "both stopped, an address can outlast its lease by two seconds");
         return;
     case STEWARD_FAILED:
         /* A renewal of what was dropped, or is not configured any more, which has been said. */
@@ -56,7 +57,7 @@ void steward_link_say(const struct steward_report *r, const char *name)
         say_conflict(r, name);
         return;
     case STEWARD_RESTORED:
-        log_warn("vip \"%s\": the address had been removed; it is back, and announced", name);
+        log_warn("vip \"%s\": somebody removed the address; it is back, and announced", name);
         return;
     case STEWARD_DROPPED:
         if (r->reason != DROP_ASKED)
@@ -64,7 +65,7 @@ void steward_link_say(const struct steward_report *r, const char *name)
                      drop_reason_text((enum drop_reason)r->reason));
         return;
     case STEWARD_ADOPTED:
-        log_info("vip \"%s\": still here from this agent's last life, until the end of its lease",
+        log_info("vip \"%s\": taken over from the earlier steward, until the end of its lease",
                  name);
         return;
     case STEWARD_HELD:

@@ -211,7 +211,7 @@ row_removed_by_hand() {
         claim 'it is back' wait_for 1 carries "$AT"
         sleep 0.7
     done
-    claim 'the log says so' log_has "$AT" 'the address had been removed; it is back'
+    claim 'the log says so' log_has "$AT" 'somebody removed the address; it is back'
     judge 100 0 0
 }
 row_configured_by_hand() {

@@ -97,7 +97,7 @@ row_kill_agent_restart() {
     kill_agent "$AT"
     start "$AT"
     claim 'the next steward has what the one before it had' wait_for 2 \
-        log_has "$AT" 'still here from this agent.s last life'
+        log_has "$AT" 'taken over from the earlier steward'
     sleep 4
     claim 'it has it still' [ "$(holder)" = "$AT" ]
     judge 100 0 0
