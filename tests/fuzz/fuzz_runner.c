@@ -20,8 +20,9 @@
 #include <unistd.h>
 
 enum {
-    ACTION_BYTES = 4, /* which, and three for it */
-    RAW_BYTES_MAX = 31,
+    ACTION_BYTES = 4,   /* which, and three for it */
+    RAW_BYTES_MAX = 39, /* more than a request */
+    RAW_BYTES_MORE = 8,
     INPUT_BYTES_MIN = 1 + RAW_BYTES_MAX,
     SENT_FDS_MAX = 7,
     FORKS_MAX = 4, /* each takes its time */
@@ -86,9 +87,10 @@ static void list(struct script_list *into, unsigned scripts)
                 (struct script){.key = script_key(paths[i], NULL), .path = strdup(paths[i])};
 }
 
-static bool load(void *arg, struct script_list *into)
+static bool load(void *arg, struct script_list *into, char *error)
 {
     (void)arg;
+    error[0] = '\0';
     list(into, list_next);
     return !will_fail;
 }
@@ -257,12 +259,12 @@ static void end_all(void)
 /* Seven of eight requests are made to be in order, so that what is behind the check is reached. */
 static void act(uint8_t how, const uint8_t *data)
 {
-    struct runner_request r = {.version = RUNNER_VERSION};
+    struct runner_request r = {.version = RUNNER_VERSION, .timeout_ms = WAIT_MS};
     size_t fds_count = how & 0x80 ? how >> 4 & 7 : RUNNER_FDS;
     if ((how & 7) == 0) {
         if (how >> 3 == 0)
             end_all(); /* nobody is told of an end after an empty packet */
-        ask(data, how >> 3, fds_count);
+        ask(data, how >> 3 ? (how >> 3) + RAW_BYTES_MORE : 0, fds_count);
         return;
     }
     r.kind = (uint8_t)(RUNNER_RUN + (how >> 1 & 3));
