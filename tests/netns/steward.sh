@@ -116,8 +116,8 @@ held_and_gone_at_its_time() {
 }
 
 now_us() { awk '{ printf "%.0f\n", $1 * 1000000 }' /proc/uptime; }
-# kill_agent: kill -9 of the agent alone.
-kill_agent() {
+# kill_driver: kill -9 of the agent alone.
+kill_driver() {
     { kill -9 "$driver"; wait "$driver"; } 2>/dev/null
     exec 7>&-
 }
@@ -129,7 +129,7 @@ kept_to_its_time_when_the_agent_is_killed() {
     hold "$vip" 1500
     t_wait "$ip: it answers on the link" 1 answered
     end=$(until_of "$vip")
-    kill_agent
+    kill_driver
     t_wait "$ip: kill -9 of the agent: the address goes at its time" 3 has_not "$ip"
     t_wait "$ip: and then the steward" 1 ended "$steward"
     sleep 0.2
@@ -158,7 +158,7 @@ handed_over_when_the_agent_is_started_again() {
     end=$(until_of "$vip")
     old=$steward
     wait_for 1 answered
-    kill_agent
+    kill_driver
     start_steward
     t_wait "$ip: the next steward has it" 1 told adopted "$vip" 'epoch 1'
     t_wait "$ip: the one before it has ended" 1 ended "$old"
@@ -181,7 +181,7 @@ handed_over_and_not_renewed() {
     start_steward
     hold "$vip" 1500
     end=$(until_of "$vip")
-    kill_agent
+    kill_driver
     start_steward
     t_wait "$ip: handed over, and nobody renews it" 3 told dropped "$vip" 'why expired'
     at_most "$ip: it is gone at the time of its earlier life" $(($(time_of dropped "$vip") - end)) 50000
@@ -195,7 +195,7 @@ ended_when_it_cannot_hand_over() {
     hold "$vip" 30000
     old=$steward
     kill -STOP "$old"
-    kill_agent
+    kill_driver
     start_steward
     t_check "$ip: a stopped steward gives nothing" told_none adopted "$vip"
     t_check "$ip: and is killed" ended "$old"
