@@ -87,14 +87,14 @@ static void put_bound(struct batch *b, int type)
                 &(struct attr){.kind = ATTR_END});
 }
 
-static void put(struct batch *b, int message, uint8_t family, const struct attr *attrs)
+static void batch_put(struct batch *b, int message, uint8_t family, const struct attr *attrs)
 {
     bool creates = message != NFT_MSG_DELTABLE && message != NFT_MSG_DELSETELEM;
     put_message(b, NFNL_SUBSYS_NFTABLES << 8 | message, creates ? NLM_F_CREATE | NLM_F_APPEND : 0,
                 (struct nfgenmsg){.nfgen_family = family}, attrs);
 }
 
-static void begin(struct batch *b, struct fence *f)
+static void batch_begin(struct batch *b, struct fence *f)
 {
     b->used = 0;
     b->seq = ++f->netlink.seq;
@@ -102,7 +102,7 @@ static void begin(struct batch *b, struct fence *f)
 }
 
 /* The kernel answers each message that fails, and the last one, which asks for it, in any case. */
-static bool commit(struct fence *f, struct batch *b)
+static bool batch_commit(struct fence *f, struct batch *b)
 {
     b->last->nlmsg_flags |= NLM_F_ACK;
     put_bound(b, NFNL_MSG_BATCH_END);
@@ -135,28 +135,29 @@ enum { TABLES = sizeof tables / sizeof *tables, CHAINS = sizeof chains / sizeof 
 static void put_no_tables(struct batch *b)
 {
     for (size_t i = 0; i < TABLES; i++) {
-        put(b, NFT_MSG_NEWTABLE, tables[i].family, ATTRS(TEXT(NFTA_TABLE_NAME, TABLE)));
-        put(b, NFT_MSG_DELTABLE, tables[i].family, ATTRS(TEXT(NFTA_TABLE_NAME, TABLE)));
+        batch_put(b, NFT_MSG_NEWTABLE, tables[i].family, ATTRS(TEXT(NFTA_TABLE_NAME, TABLE)));
+        batch_put(b, NFT_MSG_DELTABLE, tables[i].family, ATTRS(TEXT(NFTA_TABLE_NAME, TABLE)));
     }
 }
 
 static void put_set(struct batch *b, const struct table *t, const char *name, size_t id, int flags)
 {
-    put(b, NFT_MSG_NEWSET, t->family,
-        ATTRS(TEXT(NFTA_SET_TABLE, TABLE), TEXT(NFTA_SET_NAME, name), U32(NFTA_SET_FLAGS, flags),
-              U32(NFTA_SET_KEY_TYPE, t->nft_type), U32(NFTA_SET_KEY_LEN, t->ip_bytes),
-              U32(NFTA_SET_ID, id)));
+    batch_put(b, NFT_MSG_NEWSET, t->family,
+              ATTRS(TEXT(NFTA_SET_TABLE, TABLE), TEXT(NFTA_SET_NAME, name),
+                    U32(NFTA_SET_FLAGS, flags), U32(NFTA_SET_KEY_TYPE, t->nft_type),
+                    U32(NFTA_SET_KEY_LEN, t->ip_bytes), U32(NFTA_SET_ID, id)));
 }
 
 /* With one rule: ip daddr @ours ip daddr != @held drop */
 static void put_chain(struct batch *b, const struct chain *c)
 {
-    put(b, NFT_MSG_NEWCHAIN, c->family,
-        ATTRS(TEXT(NFTA_CHAIN_TABLE, TABLE), TEXT(NFTA_CHAIN_NAME, c->name),
-              TEXT(NFTA_CHAIN_TYPE, "filter"),
-              NEST(NFTA_CHAIN_HOOK, U32(NFTA_HOOK_HOOKNUM, c->hook),
-                   U32(NFTA_HOOK_PRIORITY, RAW_PRIORITY))));
-    put(b, NFT_MSG_NEWRULE, c->family,
+    batch_put(b, NFT_MSG_NEWCHAIN, c->family,
+              ATTRS(TEXT(NFTA_CHAIN_TABLE, TABLE), TEXT(NFTA_CHAIN_NAME, c->name),
+                    TEXT(NFTA_CHAIN_TYPE, "filter"),
+                    NEST(NFTA_CHAIN_HOOK, U32(NFTA_HOOK_HOOKNUM, c->hook),
+                         U32(NFTA_HOOK_PRIORITY, RAW_PRIORITY))));
+    batch_put(
+        b, NFT_MSG_NEWRULE, c->family,
         ATTRS(TEXT(NFTA_RULE_TABLE, TABLE), TEXT(NFTA_RULE_CHAIN, c->name),
               NEST(NFTA_RULE_EXPRESSIONS,
                    EXPRESSION("payload", U32(NFTA_PAYLOAD_DREG, NFT_REG_1),
@@ -176,16 +177,16 @@ static void put_chain(struct batch *b, const struct chain *c)
 static bool make_tables(struct fence *f)
 {
     struct batch b;
-    begin(&b, f);
+    batch_begin(&b, f);
     put_no_tables(&b);
     for (size_t i = 0; i < TABLES; i++) {
-        put(&b, NFT_MSG_NEWTABLE, tables[i].family, ATTRS(TEXT(NFTA_TABLE_NAME, TABLE)));
+        batch_put(&b, NFT_MSG_NEWTABLE, tables[i].family, ATTRS(TEXT(NFTA_TABLE_NAME, TABLE)));
         put_set(&b, &tables[i], "ours", 2 * i + 1, 0);
         put_set(&b, &tables[i], "held", 2 * i + 2, NFT_SET_TIMEOUT);
     }
     for (size_t i = 0; i < CHAINS; i++)
         put_chain(&b, &chains[i]);
-    return commit(f, &b);
+    return batch_commit(f, &b);
 }
 
 bool fence_start(struct fence *f)
@@ -207,9 +208,9 @@ void fence_remove(struct fence *f)
     struct batch b;
     if (!f->netlink.socket)
         return;
-    begin(&b, f);
+    batch_begin(&b, f);
     put_no_tables(&b);
-    commit(f, &b);
+    batch_commit(f, &b);
     fence_abandon(f);
 }
 
@@ -220,12 +221,12 @@ static void put_element(struct batch *b, int message, const struct table *t, con
                         const uint8_t *ip, int64_t ms)
 {
     const uint8_t *key = ip + FENCE_IP_BYTES - t->ip_bytes;
-    put(b, message, t->family,
-        ATTRS(TEXT(NFTA_SET_ELEM_LIST_TABLE, TABLE), TEXT(NFTA_SET_ELEM_LIST_SET, set),
-              NEST(NFTA_SET_ELEM_LIST_ELEMENTS,
-                   NEST(NFTA_LIST_ELEM,
-                        NEST(NFTA_SET_ELEM_KEY, BYTES(NFTA_DATA_VALUE, key, t->ip_bytes)),
-                        U64(NFTA_SET_ELEM_TIMEOUT, (uint64_t)ms)))));
+    batch_put(b, message, t->family,
+              ATTRS(TEXT(NFTA_SET_ELEM_LIST_TABLE, TABLE), TEXT(NFTA_SET_ELEM_LIST_SET, set),
+                    NEST(NFTA_SET_ELEM_LIST_ELEMENTS,
+                         NEST(NFTA_LIST_ELEM,
+                              NEST(NFTA_SET_ELEM_KEY, BYTES(NFTA_DATA_VALUE, key, t->ip_bytes)),
+                              U64(NFTA_SET_ELEM_TIMEOUT, (uint64_t)ms)))));
 }
 
 /* ms < 0: the element is removed; one that is not there cannot be deleted, and is added first. A
@@ -244,14 +245,14 @@ static void put_change(struct batch *b, const struct table *t, const char *set, 
 static bool set_address(struct fence *f, const uint8_t *ip, bool ours, int64_t ms)
 {
     struct batch b;
-    begin(&b, f);
+    batch_begin(&b, f);
     for (const struct table *t = tables; t < tables + TABLES; t++) {
         if (address_is_ipv4(ip) == (t->family == NFPROTO_IPV6))
             continue;
         put_change(&b, t, "ours", ip, ours ? 0 : -1);
         put_change(&b, t, "held", ip, ms > 0 ? ms : -1);
     }
-    return commit(f, &b);
+    return batch_commit(f, &b);
 }
 
 bool fence_arm(struct fence *f, const uint8_t ip[FENCE_IP_BYTES], int64_t ms)

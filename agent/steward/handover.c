@@ -82,7 +82,7 @@ static void kill_peer(int pidfd)
 }
 
 /* False: it gave nothing that we could take. */
-static bool ask(int fd, struct answer *answer)
+static bool peer_ask(int fd, struct answer *answer)
 {
     struct request request = {.version = HANDOVER_VERSION};
     struct pollfd polled = {.fd = fd, .events = POLLIN};
@@ -95,11 +95,11 @@ static bool ask(int fd, struct answer *answer)
            (size_t)n == ANSWER_BYTES(answer->count);
 }
 
-static size_t take(int fd, struct handover_hold *into)
+static size_t peer_take(int fd, struct handover_hold *into)
 {
     struct answer *answer = calloc(1, sizeof *answer);
     int pidfd = open_peer(fd);
-    bool taken = pidfd >= 0 && answer && ask(fd, answer);
+    bool taken = pidfd >= 0 && answer && peer_ask(fd, answer);
     bool is_living_agents = taken && answer->error == EBUSY;
     size_t count = taken && answer->error == 0 ? answer->count : 0;
     if (count > 0)
@@ -119,7 +119,7 @@ size_t handover_take(const char *name, struct handover_hold *into)
     int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     size_t count = 0;
     if (fd >= 0 && name[0] != '\0' && connect(fd, (struct sockaddr *)&sa, bytes) == 0)
-        count = take(fd, into);
+        count = peer_take(fd, into);
     if (fd >= 0)
         close(fd);
     return count;
@@ -159,7 +159,7 @@ static bool receive_request(int fd)
            request.version == HANDOVER_VERSION;
 }
 
-static bool give(int fd, const struct handover_hold *holds, size_t count, int error)
+static bool peer_give(int fd, const struct handover_hold *holds, size_t count, int error)
 {
     struct answer *answer = calloc(1, sizeof *answer);
     if (!answer)
@@ -180,8 +180,8 @@ int handover_answer(int listen_fd, const struct handover_hold *holds, size_t cou
     int fd = accept_peer(listen_fd);
     if (fd < 0)
         return -1;
-    if (receive_request(fd) && give(fd, holds, agent_lives ? 0 : count, agent_lives ? EBUSY : 0) &&
-        !agent_lives)
+    if (receive_request(fd) &&
+        peer_give(fd, holds, agent_lives ? 0 : count, agent_lives ? EBUSY : 0) && !agent_lives)
         return fd;
     close(fd);
     return -1;

@@ -36,7 +36,7 @@ static void end_what_is_over(struct hold *h, int64_t now_us)
         hold_drop(h, now_us, DROP_LINK);
 }
 
-static void start(struct hold *h, int64_t now_us, uint64_t epoch, int64_t until_us, bool probe)
+static void hold_start(struct hold *h, int64_t now_us, uint64_t epoch, int64_t until_us, bool probe)
 {
     hold_init(h);
     h->state = probe ? HOLD_PROBING : HOLD_ADDING;
@@ -53,7 +53,7 @@ bool hold_until(struct hold *h, int64_t now_us, uint64_t epoch, int64_t until_us
     if (h->state == HOLD_DROPPING)
         return false;
     if (h->state == HOLD_FREE) {
-        start(h, now_us, epoch, until_us, probe);
+        hold_start(h, now_us, epoch, until_us, probe);
         return true;
     }
     h->epoch = epoch;
@@ -64,7 +64,7 @@ bool hold_until(struct hold *h, int64_t now_us, uint64_t epoch, int64_t until_us
 
 void hold_adopt(struct hold *h, int64_t now_us, uint64_t epoch, int64_t until_us)
 {
-    start(h, now_us, epoch, until_us, false);
+    hold_start(h, now_us, epoch, until_us, false);
     hold_added(h, now_us, true);
     h->refresh = true;
 }

@@ -78,13 +78,13 @@ bool netlink_ask(struct netlink *n, const void *bytes, size_t count, netlink_par
     return more == MNL_CB_STOP;
 }
 
-static bool ask(struct netlink *n, struct nlmsghdr *h, netlink_part_fn *fn, void *arg)
+static bool route_ask(struct netlink *n, struct nlmsghdr *h, netlink_part_fn *fn, void *arg)
 {
     h->nlmsg_seq = ++n->seq;
     return netlink_ask(n, h, h->nlmsg_len, fn, arg);
 }
 
-static struct nlmsghdr *start(char *bytes, int type, int flags)
+static struct nlmsghdr *route_start(char *bytes, int type, int flags)
 {
     struct nlmsghdr *h = mnl_nlmsg_put_header(bytes);
     h->nlmsg_type = (uint16_t)type;
@@ -100,7 +100,7 @@ static struct nlmsghdr *start_addr(char *bytes, int type, int flags,
     bool ipv4 = address_is_ipv4(addr->ip);
     const uint8_t *ip = ipv4 ? addr->ip + ADDRESS_IPV4_AT : addr->ip;
     size_t ip_bytes = ipv4 ? sizeof addr->ip - ADDRESS_IPV4_AT : sizeof addr->ip;
-    struct nlmsghdr *h = start(bytes, type, NLM_F_ACK | flags);
+    struct nlmsghdr *h = route_start(bytes, type, NLM_F_ACK | flags);
     struct ifaddrmsg *m = mnl_nlmsg_put_extra_header(h, sizeof *m);
     m->ifa_family = ipv4 ? AF_INET : AF_INET6;
     m->ifa_prefixlen = addr->prefix;
@@ -123,13 +123,13 @@ bool netlink_addr_set(struct netlink *n, const struct netlink_addr *addr, uint32
     mnl_attr_put(h, IFA_CACHEINFO, sizeof lifetime, &lifetime);
     mnl_attr_put_u32(h, IFA_FLAGS, IFA_F_NODAD | (routeless ? IFA_F_NOPREFIXROUTE : 0));
     mnl_attr_put_u8(h, IFA_PROTO, NETLINK_MARK);
-    return ask(n, h, NULL, NULL);
+    return route_ask(n, h, NULL, NULL);
 }
 
 bool netlink_addr_delete(struct netlink *n, const struct netlink_addr *addr)
 {
     char bytes[REQUEST_BYTES];
-    return ask(n, start_addr(bytes, RTM_DELADDR, 0, addr), NULL, NULL);
+    return route_ask(n, start_addr(bytes, RTM_DELADDR, 0, addr), NULL, NULL);
 }
 
 struct addr_attrs {
@@ -194,10 +194,10 @@ bool netlink_addrs(struct netlink *n, netlink_addr_fn *fn, void *arg)
     char bytes[REQUEST_BYTES];
     struct each_addr each = {fn, arg};
     for (int i = 0; i < DUMP_TRIES; i++) {
-        struct nlmsghdr *h = start(bytes, RTM_GETADDR, NLM_F_DUMP);
+        struct nlmsghdr *h = route_start(bytes, RTM_GETADDR, NLM_F_DUMP);
         struct ifaddrmsg *m = mnl_nlmsg_put_extra_header(h, sizeof *m);
         m->ifa_family = AF_UNSPEC;
-        if (ask(n, h, take_addr, &each))
+        if (route_ask(n, h, take_addr, &each))
             return true;
         if (errno != EINTR)
             return false;
@@ -267,12 +267,12 @@ static int take_link(const struct nlmsghdr *h, void *arg)
 bool netlink_link_find(struct netlink *n, const char *name, struct netlink_link *found)
 {
     char bytes[REQUEST_BYTES];
-    struct nlmsghdr *h = start(bytes, RTM_GETLINK, NLM_F_ACK);
+    struct nlmsghdr *h = route_start(bytes, RTM_GETLINK, NLM_F_ACK);
     struct ifinfomsg *m = mnl_nlmsg_put_extra_header(h, sizeof *m);
     m->ifi_family = AF_UNSPEC;
     mnl_attr_put_strz(h, IFLA_IFNAME, name);
     *found = (struct netlink_link){0};
-    if (!ask(n, h, take_link, found))
+    if (!route_ask(n, h, take_link, found))
         return false;
     errno = ENODEV;
     return found->index > 0;
@@ -296,10 +296,10 @@ bool netlink_mac_find(struct netlink *n, const uint8_t mac[NETLINK_MAC_BYTES])
 {
     char bytes[REQUEST_BYTES];
     struct mac_search s = {.mac = mac};
-    struct nlmsghdr *h = start(bytes, RTM_GETLINK, NLM_F_DUMP);
+    struct nlmsghdr *h = route_start(bytes, RTM_GETLINK, NLM_F_DUMP);
     struct ifinfomsg *m = mnl_nlmsg_put_extra_header(h, sizeof *m);
     m->ifi_family = AF_UNSPEC;
-    if (!ask(n, h, compare_mac, &s))
+    if (!route_ask(n, h, compare_mac, &s))
         return false;
     errno = ENOENT;
     return s.any;

@@ -44,7 +44,7 @@ static bool decode(const struct nlmsghdr *h, struct netlink_event *e)
     }
 }
 
-static int take(const struct nlmsghdr *h, void *arg)
+static int monitor_take(const struct nlmsghdr *h, void *arg)
 {
     const struct each_event *each = arg;
     struct netlink_event event;
@@ -58,5 +58,5 @@ bool netlink_monitor_read(struct netlink *n, netlink_event_fn *fn, void *arg)
     char bytes[NETLINK_ANSWER_BYTES];
     struct each_event each = {fn, arg};
     ssize_t got = mnl_socket_recvfrom(n->socket, bytes, sizeof bytes);
-    return got >= 0 && mnl_cb_run(bytes, (size_t)got, 0, 0, take, &each) >= 0;
+    return got >= 0 && mnl_cb_run(bytes, (size_t)got, 0, 0, monitor_take, &each) >= 0;
 }

@@ -56,7 +56,8 @@ struct runner {
 /* ---- reports ---- */
 
 /* False: there is no room. */
-static bool report(const struct runner *r, enum runner_report_kind kind, uint32_t id, int value)
+static bool runner_report(const struct runner *r, enum runner_report_kind kind, uint32_t id,
+                          int value)
 {
     struct runner_report out = {
         .version = RUNNER_VERSION, .kind = (uint8_t)kind, .id = id, .value = value};
@@ -88,7 +89,7 @@ static void report_error(const struct runner *r, uint32_t id, int text_fd)
 /* ---- runs ---- */
 
 /* A reading of the configuration has no id, and is not the agent's to stop. */
-static struct run *find(struct runner *r, uint32_t id)
+static struct run *runner_find(struct runner *r, uint32_t id)
 {
     for (size_t i = 0; i < r->runs_count; i++)
         if (r->runs[i].pid != 0 && !r->runs[i].is_reload && r->runs[i].state != RUN_ABANDONED &&
@@ -124,7 +125,7 @@ static void drop_prepared(struct runner *r)
 }
 
 /* One that is prepared already was given up without a word. */
-static void prepare(struct runner *r, uint32_t id, const struct script_list *fresh)
+static void runner_prepare(struct runner *r, uint32_t id, const struct script_list *fresh)
 {
     drop_prepared(r);
     r->prepared = *fresh;
@@ -133,7 +134,7 @@ static void prepare(struct runner *r, uint32_t id, const struct script_list *fre
     bool ok = tell_change(r, RUNNER_PREPARED);
     if (!ok)
         drop_prepared(r);
-    report(r, RUNNER_RELOADED, id, ok ? 0 : ENOMEM);
+    runner_report(r, RUNNER_RELOADED, id, ok ? 0 : ENOMEM);
 }
 
 static void take_list(struct runner *r, const struct run *reading, int status)
@@ -142,14 +143,14 @@ static void take_list(struct runner *r, const struct run *reading, int status)
     if (reading->is_dropped)
         ; /* nobody waits for it */
     else if (WIFEXITED(status) && WEXITSTATUS(status) == 0 && script_list_read(&fresh, r->list_fd))
-        prepare(r, reading->id, &fresh);
+        runner_prepare(r, reading->id, &fresh);
     else
         report_error(r, reading->id, r->list_fd);
     close(r->list_fd);
     r->list_fd = -1;
 }
 
-static void commit(struct runner *r, uint32_t id)
+static void runner_commit(struct runner *r, uint32_t id)
 {
     if (!r->has_prepared || r->prepared_id != id)
         return;
@@ -160,7 +161,7 @@ static void commit(struct runner *r, uint32_t id)
     tell_change(r, RUNNER_COMMITTED);
 }
 
-static void rollback(struct runner *r, uint32_t id)
+static void runner_rollback(struct runner *r, uint32_t id)
 {
     for (size_t i = 0; i < r->runs_count; i++)
         if (r->runs[i].pid != 0 && r->runs[i].is_reload && r->runs[i].id == id)
@@ -170,9 +171,9 @@ static void rollback(struct runner *r, uint32_t id)
 }
 
 /* Each end is reported, however long the agent does not read. */
-static void report_end(struct runner *r, struct run *run)
+static void runner_report_end(struct runner *r, struct run *run)
 {
-    if (report(r, RUNNER_ENDED, run->id, run->status))
+    if (runner_report(r, RUNNER_ENDED, run->id, run->status))
         *run = (struct run){0};
     else
         run->next_us = clock_us(CLOCK_BOOTTIME) + RUNNER_RETRY_US;
@@ -187,7 +188,7 @@ static void reap(struct runner *r, struct run *run)
     bool is_reported = run->is_reload || run->state == RUN_ABANDONED;
     run->state = RUN_ENDED;
     if (!is_reported) {
-        report_end(r, run);
+        runner_report_end(r, run);
         return;
     }
     *run = (struct run){0};
@@ -222,7 +223,7 @@ static void stop_run(struct run *run)
 static void abandon_run(struct runner *r, struct run *run)
 {
     run->next_us = clock_us(CLOCK_BOOTTIME) + RUNNER_RETRY_US;
-    if (!report(r, RUNNER_ABANDONED, run->id, run->error))
+    if (!runner_report(r, RUNNER_ABANDONED, run->id, run->error))
         return;
     run->state = RUN_ABANDONED;
     run->next_us = INT64_MAX;
@@ -255,7 +256,7 @@ static void advance_run(struct runner *r, struct run *run)
             abandon_run(r, run);
         return;
     case RUN_ENDED:
-        report_end(r, run);
+        runner_report_end(r, run);
         return;
     case RUN_ABANDONED:
         return;
@@ -298,7 +299,7 @@ static int run_script(struct runner *r, const struct runner_request *request,
     struct run *run = place(r);
     if (!script)
         return ENOENT;
-    if (!run || find(r, request->id))
+    if (!run || runner_find(r, request->id))
         return EBUSY;
     pid_t pid = fork();
     if (pid < 0)
@@ -312,7 +313,7 @@ static int run_script(struct runner *r, const struct runner_request *request,
     return 0;
 }
 
-static _Noreturn void load(const struct runner *r)
+static _Noreturn void runner_read(const struct runner *r)
 {
     struct script_list fresh = {.count = 0};
     char error[RUNNER_ERROR_BYTES] = "out of memory";
@@ -335,7 +336,7 @@ static int reload(struct runner *r, uint32_t id)
         return errno;
     pid_t pid = fork();
     if (pid == 0)
-        load(r);
+        runner_read(r);
     if (pid > 0) {
         *run = (struct run){.id = id, .pid = pid, .next_us = INT64_MAX, .is_reload = true};
         return 0;
@@ -346,9 +347,9 @@ static int reload(struct runner *r, uint32_t id)
     return error;
 }
 
-static void end(struct runner *r, uint32_t id, int number)
+static void runner_end(struct runner *r, uint32_t id, int number)
 {
-    struct run *run = find(r, id);
+    struct run *run = runner_find(r, id);
     if (!run || run->state == RUN_ENDED)
         return;
     if (number == SIGTERM)
@@ -357,32 +358,32 @@ static void end(struct runner *r, uint32_t id, int number)
         kill_run(r, run);
 }
 
-static void take(struct runner *r, const struct runner_request *request, const int fds[RUNNER_FDS],
-                 bool has_fds)
+static void runner_take(struct runner *r, const struct runner_request *request,
+                        const int fds[RUNNER_FDS], bool has_fds)
 {
     int error = 0;
     switch ((enum runner_request_kind)request->kind) {
     case RUNNER_RUN:
         error = has_fds ? run_script(r, request, fds) : EBADF;
         if (error != 0)
-            report(r, RUNNER_REFUSED, request->id, error);
+            runner_report(r, RUNNER_REFUSED, request->id, error);
         return;
     case RUNNER_STOP:
-        end(r, request->id, SIGTERM);
+        runner_end(r, request->id, SIGTERM);
         return;
     case RUNNER_KILL:
-        end(r, request->id, SIGKILL);
+        runner_end(r, request->id, SIGKILL);
         return;
     case RUNNER_RELOAD:
         error = reload(r, request->id);
         if (error != 0)
-            report(r, RUNNER_RELOADED, request->id, error);
+            runner_report(r, RUNNER_RELOADED, request->id, error);
         return;
     case RUNNER_COMMIT:
-        commit(r, request->id);
+        runner_commit(r, request->id);
         return;
     case RUNNER_ROLLBACK:
-        rollback(r, request->id);
+        runner_rollback(r, request->id);
         return;
     case RUNNER_PRUNE:
         script_list_free(&r->outgoing);
@@ -432,7 +433,7 @@ static bool runner_receive(struct runner *r)
     bool is_gone = n <= 0;
     bool has_fds = n >= 0 && take_fds(&message, fds);
     if (!is_gone && runner_request_check(bytes, (size_t)n, &request) == 0)
-        take(r, &request, fds, has_fds);
+        runner_take(r, &request, fds, has_fds);
     for (int i = 0; i < RUNNER_FDS; i++)
         if (fds[i] >= 0)
             close(fds[i]);

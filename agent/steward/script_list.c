@@ -26,7 +26,7 @@ const struct script *script_list_find(const struct script_list *s, uint64_t key)
     return NULL;
 }
 
-static bool add(struct script_list *s, const char *path, const struct account *account)
+static bool list_add(struct script_list *s, const char *path, const struct account *account)
 {
     uint64_t key = script_key(path, account);
     if (script_list_find(s, key))
@@ -45,9 +45,9 @@ bool script_list_fill(struct script_list *s, const struct config *c)
     _Static_assert(SCRIPT_LIST_MAX >= CONFIG_HANDLERS_MAX + CONFIG_VIPS_MAX, "room for all");
     bool ok = true;
     for (size_t i = 0; ok && i < c->handlers_count; i++)
-        ok = add(s, c->handlers[i].run, c->handlers[i].account);
+        ok = list_add(s, c->handlers[i].run, c->handlers[i].account);
     for (size_t i = 0; ok && i < c->vips_count; i++)
-        ok = !c->vips[i].hook || add(s, c->vips[i].hook, c->vips[i].account);
+        ok = !c->vips[i].hook || list_add(s, c->vips[i].hook, c->vips[i].account);
     return ok;
 }
 
@@ -117,7 +117,7 @@ struct reader {
     const char *at, *end;
 };
 
-static bool take(struct reader *r, void *into, size_t count)
+static bool list_take(struct reader *r, void *into, size_t count)
 {
     if ((size_t)(r->end - r->at) < count)
         return false;
@@ -135,7 +135,7 @@ static bool read_account(struct reader *r, const struct head *head, struct accou
                           .gid = head->gid,
                           .groups = malloc(bytes),
                           .groups_count = head->groups_count};
-    return a->groups && take(r, a->groups, bytes);
+    return a->groups && list_take(r, a->groups, bytes);
 }
 
 static bool read_one(struct script_list *s, struct reader *r)
@@ -143,12 +143,12 @@ static bool read_one(struct script_list *s, struct reader *r)
     char path[CONFIG_VALUE_BYTES_MAX + 1];
     struct head head;
     struct account account = {.groups = NULL};
-    if (!take(r, &head, sizeof head) || head.path_bytes >= sizeof path ||
-        !take(r, path, head.path_bytes))
+    if (!list_take(r, &head, sizeof head) || head.path_bytes >= sizeof path ||
+        !list_take(r, path, head.path_bytes))
         return false;
     path[head.path_bytes] = '\0';
     bool ok = head.groups_count == 0 || read_account(r, &head, &account);
-    ok = ok && add(s, path, head.groups_count ? &account : NULL);
+    ok = ok && list_add(s, path, head.groups_count ? &account : NULL);
     free(account.groups);
     return ok;
 }

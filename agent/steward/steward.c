@@ -115,7 +115,7 @@ static bool open_io(struct steward *st, int fd, const char *handover)
 
 /* In a process of its own: reads all of it, and leaves the addresses for us, and the scripts to the
  * runner. */
-static bool load(void *arg, struct script_list *into, char *error)
+static bool steward_load(void *arg, struct script_list *into, char *error)
 {
     static struct steward_plan plan;
     const struct steward *st = arg;
@@ -139,7 +139,7 @@ static bool prepare_vips(struct steward *st)
 }
 
 /* What was read is taken on, or not, together with the scripts. */
-static bool on_change(void *arg, enum runner_change change)
+static bool steward_on_change(void *arg, enum runner_change change)
 {
     struct steward *st = arg;
     switch (change) {
@@ -155,7 +155,8 @@ static bool on_change(void *arg, enum runner_change change)
     return true;
 }
 
-static bool start(struct steward *st, const struct steward_ends *ends, struct steward_plan *plan)
+static bool steward_start(struct steward *st, const struct steward_ends *ends,
+                          struct steward_plan *plan)
 {
     if (!steward_table_prepare(&st->table, plan->vips, plan->vips_count))
         return false;
@@ -163,10 +164,10 @@ static bool start(struct steward *st, const struct steward_ends *ends, struct st
     if (!open_io(st, ends->vips, plan->handover))
         return false;
     st->vips_fd = memfd_create("muster-vips", MFD_CLOEXEC);
-    st->runner = runner_new(ends->scripts, &plan->scripts, load, st);
+    st->runner = runner_new(ends->scripts, &plan->scripts, steward_load, st);
     if (st->vips_fd < 0 || !st->runner)
         return false;
-    runner_on_change(st->runner, on_change);
+    runner_on_change(st->runner, steward_on_change);
     drop_capabilities();
     prctl(PR_SET_DUMPABLE, 0);
     prctl(PR_SET_NAME, PROCESS_NAME);
@@ -182,7 +183,7 @@ static void verify_all(struct steward *st)
 }
 
 /* What was changed may have been changed by us: who is concerned looks for itself. */
-static void on_event(void *arg, const struct netlink_event *e)
+static void steward_on_event(void *arg, const struct netlink_event *e)
 {
     struct steward *st = arg;
     bool is_link = e->kind == NETLINK_LINK_SET || e->kind == NETLINK_LINK_GONE;
@@ -201,7 +202,7 @@ static void on_event(void *arg, const struct netlink_event *e)
 static void receive_changes(struct steward *st)
 {
     for (int i = 0; i < TURN_EVENTS; i++) {
-        if (netlink_monitor_read(&st->monitor, on_event, st))
+        if (netlink_monitor_read(&st->monitor, steward_on_event, st))
             continue;
         if (errno == EAGAIN)
             return;
@@ -281,7 +282,7 @@ static void answer_successor(struct steward *st)
 }
 
 /* The clock first: what has been waiting, perhaps while we were stopped, is judged after it. */
-static void turn(struct steward *st, const struct pollfd *polled)
+static void steward_turn(struct steward *st, const struct pollfd *polled)
 {
     uint64_t expirations;
     steward_table_settle(&st->table, &st->io);
@@ -310,7 +311,7 @@ static bool goes_on(const struct steward *st)
     return st->io.fd >= 0 || !steward_table_is_free(&st->table) || st->runner;
 }
 
-static void loop(struct steward *st)
+static void steward_loop(struct steward *st)
 {
     struct pollfd polled[POLLED] = {
         [TIMER] = {.fd = st->timer_fd, .events = POLLIN},
@@ -327,7 +328,7 @@ static void loop(struct steward *st)
         polled[SCRIPTS].fd = st->runner ? runner_fd(st->runner) : -1;
         polled[AGENT].events = (short)(flush_all(st) ? POLLIN : POLLIN | POLLOUT);
         if (poll(polled, POLLED, -1) > 0)
-            turn(st, polled);
+            steward_turn(st, polled);
     }
 }
 
@@ -347,7 +348,7 @@ static bool remove_all(struct steward *st)
     return false;
 }
 
-static void stop(struct steward *st, bool all_gone)
+static void steward_stop(struct steward *st, bool all_gone)
 {
     if (all_gone)
         fence_remove(&st->io.fence);
@@ -378,13 +379,13 @@ int steward_run(const struct steward_ends *ends, struct steward_plan *plan,
                          .load_arg = load_arg,
                          .io.announce = {-1, -1}};
     ignore_signals();
-    bool started = start(&st, ends, plan);
+    bool started = steward_start(&st, ends, plan);
     if (started)
-        loop(&st);
+        steward_loop(&st);
     else
         fprintf(stderr, "musterd: the steward cannot start: %s\n", strerror(errno));
     bool all_gone = started && !st.is_handed_over && remove_all(&st);
-    stop(&st, all_gone);
+    steward_stop(&st, all_gone);
     return all_gone || st.is_handed_over ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 

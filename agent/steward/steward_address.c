@@ -26,7 +26,7 @@ static bool send_report(int fd, const struct steward_report *r)
     return send(fd, r, sizeof *r, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0 || errno != EAGAIN;
 }
 
-static void report(struct steward_io *io, struct steward_address *a, struct steward_report r)
+static void addr_report(struct steward_io *io, struct steward_address *a, struct steward_report r)
 {
     r.version = STEWARD_VERSION;
     r.vip = a->key;
@@ -35,23 +35,23 @@ static void report(struct steward_io *io, struct steward_address *a, struct stew
     steward_address_flush(io, a);
 }
 
-static void report_end(struct steward_io *io, struct steward_address *a)
+static void addr_report_end(struct steward_io *io, struct steward_address *a)
 {
     bool failed = a->hold.reason == DROP_FAILED;
-    report(io, a,
-           (struct steward_report){.kind = failed ? STEWARD_FAILED : STEWARD_DROPPED,
-                                   .reason = (uint8_t)a->hold.reason,
-                                   .error = failed ? a->error : 0,
-                                   .epoch = a->hold.epoch});
+    addr_report(io, a,
+                (struct steward_report){.kind = failed ? STEWARD_FAILED : STEWARD_DROPPED,
+                                        .reason = (uint8_t)a->hold.reason,
+                                        .error = failed ? a->error : 0,
+                                        .epoch = a->hold.epoch});
 }
 
 /* Nothing has changed. */
-static void refuse(struct steward_io *io, struct steward_address *a, uint64_t epoch, int error)
+static void addr_refuse(struct steward_io *io, struct steward_address *a, uint64_t epoch, int error)
 {
     struct steward_report r = {
         .kind = STEWARD_FAILED, .reason = DROP_FAILED, .error = error, .epoch = epoch};
     r.flag = hold_is_active(&a->hold);
-    report(io, a, r);
+    addr_report(io, a, r);
 }
 
 bool steward_address_flush(struct steward_io *io, struct steward_address *a)
@@ -131,7 +131,7 @@ static int read_back(struct steward_io *io, const struct steward_address *a)
 }
 
 /* 0, or an errno. The fence is there before the address is. */
-static int add(struct steward_io *io, struct steward_address *a)
+static int addr_add(struct steward_io *io, struct steward_address *a)
 {
     if (!netlink_link_find(&io->netlink, a->vip.interface, &a->link))
         return errno;
@@ -150,7 +150,7 @@ static int add(struct steward_io *io, struct steward_address *a)
 static void do_add(struct steward_io *io, struct steward_address *a)
 {
     bool restoring = a->hold.restoring;
-    a->error = add(io, a);
+    a->error = addr_add(io, a);
     if (left_us(a) <= 0)
         return;
     if (a->error == ENETDOWN && restoring) { /* the link may return */
@@ -159,9 +159,9 @@ static void do_add(struct steward_io *io, struct steward_address *a)
     }
     hold_added(&a->hold, steward_now_us(), a->error == 0);
     if (a->error == 0)
-        report(io, a,
-               (struct steward_report){.kind = restoring ? STEWARD_RESTORED : STEWARD_HELD,
-                                       .epoch = a->hold.epoch});
+        addr_report(io, a,
+                    (struct steward_report){.kind = restoring ? STEWARD_RESTORED : STEWARD_HELD,
+                                            .epoch = a->hold.epoch});
 }
 
 /* What cannot be refreshed goes by itself, and earlier than it might. The kernel's lifetime is only
@@ -194,7 +194,7 @@ static void do_remove(struct steward_io *io, struct steward_address *a)
         a->fenced = !fence_forget(&io->fence, a->vip.ip);
     hold_removed(&a->hold, steward_now_us(), gone);
     if (gone)
-        report_end(io, a);
+        addr_report_end(io, a);
 }
 
 /* Without Ethernet there is nobody to ask, or to tell. A frame that cannot be sent is one that was
@@ -267,25 +267,26 @@ static void take_hold(struct steward_io *io, struct steward_address *a,
 {
     int error = may_hold(io, a, r);
     if (error != 0) {
-        refuse(io, a, r->epoch, error);
+        addr_refuse(io, a, r->epoch, error);
         return;
     }
     bool probe = r->flags & STEWARD_PROBE && a->link.ethernet;
     if (!hold_until(&a->hold, steward_now_us(), r->epoch, r->until_us, probe))
-        refuse(io, a, r->epoch, EBUSY);
+        addr_refuse(io, a, r->epoch, EBUSY);
 }
 
 static void take_drop(struct steward_io *io, struct steward_address *a)
 {
     if (a->hold.state == HOLD_FREE) {
         a->hold.reason = DROP_ASKED;
-        report_end(io, a);
+        addr_report_end(io, a);
     }
     hold_drop(&a->hold, steward_now_us(), DROP_ASKED);
 }
 
 /* What is over ends first, so that a renewal which comes too late finds it gone. */
-static void take(struct steward_io *io, struct steward_address *a, const struct steward_request *r)
+static void addr_take(struct steward_io *io, struct steward_address *a,
+                      const struct steward_request *r)
 {
     steward_address_settle(io, a);
     bool renewal = r->kind == STEWARD_HOLD && a->hold.state == HOLD_HELD;
@@ -297,7 +298,7 @@ static void take(struct steward_io *io, struct steward_address *a, const struct 
         hold_announce(&a->hold, steward_now_us());
     steward_address_settle(io, a);
     if (renewal && a->hold.state == HOLD_HELD && a->hold.until_us == r->until_us)
-        report(io, a, (struct steward_report){.kind = STEWARD_HELD, .epoch = r->epoch});
+        addr_report(io, a, (struct steward_report){.kind = STEWARD_HELD, .epoch = r->epoch});
 }
 
 void steward_address_apply(struct steward_io *io, struct steward_address *a,
@@ -306,9 +307,9 @@ void steward_address_apply(struct steward_io *io, struct steward_address *a,
     if (error == 0 && a->retired && r->kind == STEWARD_HOLD)
         error = ENXIO;
     if (error == 0)
-        take(io, a, r);
+        addr_take(io, a, r);
     else
-        refuse(io, a, r->epoch, error);
+        addr_refuse(io, a, r->epoch, error);
 }
 
 /* ---- from one steward to the next ---- */
@@ -377,7 +378,7 @@ void steward_address_apply_claim(struct steward_io *io, struct steward_address *
     struct steward_report r = {.kind = STEWARD_CONFLICT, .epoch = a->hold.epoch};
     r.flag = !hold_conflict(&a->hold, steward_now_us());
     memcpy(r.mac, claim->mac, sizeof r.mac);
-    report(io, a, r);
+    addr_report(io, a, r);
 }
 
 void steward_address_verify(struct steward_io *io, struct steward_address *a)

@@ -5,7 +5,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-static struct steward_address *find(const struct steward_table *t, uint64_t key)
+static struct steward_address *table_find(const struct steward_table *t, uint64_t key)
 {
     for (size_t i = 0; i < t->count; i++)
         if (t->addresses[i].key == key)
@@ -17,7 +17,7 @@ static bool table_reserve(struct steward_table *t, const struct steward_vip *vip
 {
     size_t missing = 0;
     for (size_t i = 0; i < count; i++)
-        missing += !find(t, steward_vip_key(&vips[i]));
+        missing += !table_find(t, steward_vip_key(&vips[i]));
     if (missing == 0)
         return true;
     struct steward_address *more = reallocarray(t->addresses, t->count + missing, sizeof *more);
@@ -44,7 +44,7 @@ bool steward_table_prepare(struct steward_table *t, const struct steward_vip *vi
     for (size_t i = 0; i < t->count; i++)
         t->addresses[i].prepared = false;
     for (size_t i = 0; i < count; i++) {
-        struct steward_address *a = find(t, steward_vip_key(&vips[i]));
+        struct steward_address *a = table_find(t, steward_vip_key(&vips[i]));
         if (!a) {
             a = &t->addresses[t->count++];
             steward_address_init(a, &vips[i]);
@@ -78,7 +78,7 @@ void steward_table_free(struct steward_table *t)
 }
 
 /* Said once: who asks for what is not there will ask again. */
-static void refuse(const struct steward_io *io, const struct steward_request *r, int error)
+static void table_refuse(const struct steward_io *io, const struct steward_request *r, int error)
 {
     struct steward_report out = {.version = STEWARD_VERSION,
                                  .kind = STEWARD_FAILED,
@@ -94,7 +94,7 @@ void steward_table_apply(struct steward_table *t, struct steward_io *io, const v
 {
     struct steward_request r;
     int error = steward_request_check(bytes, count, steward_now_us(), &r);
-    struct steward_address *a = find(t, r.vip);
+    struct steward_address *a = table_find(t, r.vip);
     if (error == 0 && r.kind == STEWARD_PING)
         io->ready_due = true;
     else if (error == 0 && r.kind == STEWARD_QUIT)
@@ -102,14 +102,14 @@ void steward_table_apply(struct steward_table *t, struct steward_io *io, const v
     else if (a)
         steward_address_apply(io, a, &r, error);
     else
-        refuse(io, &r, error ? error : ENXIO);
+        table_refuse(io, &r, error ? error : ENXIO);
 }
 
 bool steward_table_adopt(struct steward_table *t, struct steward_io *io,
                          const struct handover_hold *h)
 {
     int64_t left_us = h->until_us - steward_now_us();
-    struct steward_address *a = find(t, steward_vip_key(&h->vip));
+    struct steward_address *a = table_find(t, steward_vip_key(&h->vip));
     if (left_us <= 0 || left_us > STEWARD_AHEAD_US_MAX)
         return false;
     if (!a) {
