@@ -231,7 +231,7 @@ START_TEST(the_highest_that_lives_gets_it)
         played++;
     }
     printf("# %s: %u of %u went to another; gap %lld ms on average, %lld at most\n",
-           failovers[_i].name, world.wrong, played, (long long)(sum_us / played / 1000),
+           failovers[_i].name, world.wrong, played, (long long)(sum_us / 1000 / (played + !played)),
            (long long)(longest_us / 1000));
     fflush(stdout);
     ck_assert_uint_eq(world.wrong, 0);
