@@ -1,4 +1,5 @@
 #include "agent/control/control_command.h"
+#include "agent/vip/managed_vip.h"
 #include "agent/vip/quorum.h"
 #include "agent/vip/vips.h"
 #include "gossip/lease/leases.h"
@@ -99,7 +100,7 @@ const char *control_vips_explain(struct control_request *r)
     int64_t left_us = view.lease.held ? view.lease.until_us - host_now_us() : 0;
     rpc_map_begin(out, NULL);
     put_summary(out, &view);
-    rpc_put_text(out, "obstacle", view.obstacle ? view.obstacle : "");
+    rpc_put_text(out, "obstacle", view.ineligible_because ? view.ineligible_because : "");
     rpc_put_boolean(out, "quorum", quorum_is_there(parts->quorum));
     rpc_put_boolean(out, "gate", vips_has_gate(parts->vips));
     rpc_put_unsigned(out, "version", voters_range(leases_voters(host_view(parts->host))).newest);

@@ -8,19 +8,19 @@ const char *vip_state_text(enum vip_state state)
     return texts[state];
 }
 
-static bool is_candidate(const struct vip *v)
+static bool vip_is_candidate(const struct vip *v)
 {
     return v->eligible && v->retry_us == 0;
 }
 
 /* Neither held nor on the way there. */
-static unsigned rest(struct vip *v)
+static unsigned vip_settle(struct vip *v)
 {
-    v->state = is_candidate(v) ? VIP_WAITING : VIP_OUT;
-    return is_candidate(v) ? VIP_WANT : VIP_WATCH;
+    v->state = vip_is_candidate(v) ? VIP_WAITING : VIP_OUT;
+    return vip_is_candidate(v) ? VIP_CLAIM : VIP_OBSERVE;
 }
 
-static unsigned tell_holder(struct vip *v, const char *holder)
+static unsigned vip_tell_holder(struct vip *v, const char *holder)
 {
     bool same = strcmp(v->holder, holder) == 0;
     if (same && (*holder == '\0' || v->told_epoch == v->epoch))
@@ -31,9 +31,9 @@ static unsigned tell_holder(struct vip *v, const char *holder)
     return *holder != '\0' ? VIP_ACQUIRED : VIP_RELEASED;
 }
 
-static unsigned stop(struct vip *v, const char *heir)
+static unsigned vip_stop(struct vip *v, const char *successor)
 {
-    memmove(v->heir, heir, strlen(heir) + 1);
+    memmove(v->successor, successor, strlen(successor) + 1);
     v->state = VIP_STOPPING;
     return VIP_DOWN;
 }
@@ -45,17 +45,17 @@ unsigned vip_set_eligible(struct vip *v, int64_t now_us, bool eligible)
     switch (v->state) {
     case VIP_OUT:
     case VIP_WAITING:
-        return rest(v);
+        return vip_settle(v);
     case VIP_STARTING:
     case VIP_HOLDING:
-        return eligible ? 0 : stop(v, "");
+        return eligible ? 0 : vip_stop(v, "");
     case VIP_STOPPING:
         return 0;
     }
     return 0;
 }
 
-static unsigned lease_held(struct vip *v, const struct leases_state *lease)
+static unsigned vip_lease_held(struct vip *v, const struct leases_state *lease)
 {
     unsigned probe = lease->taken_over || lease->resumed ? 0 : VIP_PROBE;
     v->until_us = lease->until_us;
@@ -67,12 +67,12 @@ static unsigned lease_held(struct vip *v, const struct leases_state *lease)
         return VIP_UP | probe;
     case VIP_STARTING:
     case VIP_HOLDING:
-        return lease->move_to[0] != '\0' ? stop(v, lease->move_to) : VIP_UP | VIP_RENEW;
+        return lease->move_to[0] != '\0' ? vip_stop(v, lease->move_to) : VIP_UP | VIP_RENEW;
     case VIP_STOPPING:
         return 0;
     case VIP_OUT: /* won while we were giving it up */
-        v->heir[0] = '\0';
-        return VIP_RELEASE | VIP_WATCH;
+        v->successor[0] = '\0';
+        return VIP_RELEASE | VIP_OBSERVE;
     }
     return 0;
 }
@@ -81,58 +81,58 @@ unsigned vip_lease(struct vip *v, int64_t now_us, const struct leases_state *lea
 {
     (void)now_us;
     if (lease->held)
-        return lease_held(v, lease);
+        return vip_lease_held(v, lease);
     bool was_ours = v->state > VIP_WAITING;
     /* What voters still hold for an earlier life of ours is nobody's: it is not here. */
     const char *holder = strcmp(lease->holder, v->self) == 0 ? "" : lease->holder;
     v->epoch = lease->epoch;
-    return (was_ours ? rest(v) : 0) | tell_holder(v, holder);
+    return (was_ours ? vip_settle(v) : 0) | vip_tell_holder(v, holder);
 }
 
-unsigned vip_move(struct vip *v, int64_t now_us, const char *heir)
+unsigned vip_move(struct vip *v, int64_t now_us, const char *successor)
 {
     (void)now_us;
-    return v->state == VIP_STARTING || v->state == VIP_HOLDING ? stop(v, heir) : 0;
+    return v->state == VIP_STARTING || v->state == VIP_HOLDING ? vip_stop(v, successor) : 0;
 }
 
-/* An heir that is handed it does not ask whether somebody has it. */
-static unsigned give_back(const struct vip *v)
+/* An successor that is handed it does not ask whether somebody has it. */
+static unsigned vip_give_back(const struct vip *v)
 {
     return v->foreign ? VIP_YIELD : VIP_RELEASE;
 }
 
-static int64_t next_rest_us(const struct vip *v)
+static int64_t vip_next_back_off_us(const struct vip *v)
 {
-    int64_t twice_us = 2 * v->rest_us;
-    twice_us = twice_us < VIP_REST_US_MAX ? twice_us : VIP_REST_US_MAX;
-    return twice_us > VIP_REST_US_MIN ? twice_us : VIP_REST_US_MIN;
+    int64_t twice_us = 2 * v->back_off_us;
+    twice_us = twice_us < VIP_BACK_OFF_US_MAX ? twice_us : VIP_BACK_OFF_US_MAX;
+    return twice_us > VIP_BACK_OFF_US_MIN ? twice_us : VIP_BACK_OFF_US_MIN;
 }
 
 /* It is not ours to have, for now. */
-static unsigned retire(struct vip *v, int64_t now_us)
+static unsigned vip_back_off(struct vip *v, int64_t now_us)
 {
-    v->rest_us = next_rest_us(v);
-    v->retry_us = now_us + (v->foreign ? VIP_RETRY_US : v->rest_us);
-    v->heir[0] = '\0';
-    return give_back(v) | rest(v) | tell_holder(v, "");
+    v->back_off_us = vip_next_back_off_us(v);
+    v->retry_us = now_us + (v->foreign ? VIP_RETRY_US : v->back_off_us);
+    v->successor[0] = '\0';
+    return vip_give_back(v) | vip_settle(v) | vip_tell_holder(v, "");
 }
 
-unsigned vip_hear(struct vip *v, int64_t now_us, enum vip_news news)
+unsigned vip_report(struct vip *v, int64_t now_us, enum vip_report_kind kind)
 {
     bool ours = v->state == VIP_STARTING || v->state == VIP_HOLDING;
-    switch (news) {
+    switch (kind) {
     case VIP_IS_UP:
         if (!ours)
             return 0;
         v->state = VIP_HOLDING;
-        v->rest_us = 0;
-        return tell_holder(v, v->self);
+        v->back_off_us = 0;
+        return vip_tell_holder(v, v->self);
     case VIP_IS_DOWN:
         if (v->state == VIP_STOPPING)
-            return give_back(v) | rest(v) | tell_holder(v, "");
-        return ours ? retire(v, now_us) : 0;
+            return vip_give_back(v) | vip_settle(v) | vip_tell_holder(v, "");
+        return ours ? vip_back_off(v, now_us) : 0;
     case VIP_IS_REFUSED:
-        return ours ? retire(v, now_us) : 0;
+        return ours ? vip_back_off(v, now_us) : 0;
     case VIP_IS_FOREIGN:
         v->here = true;
         v->foreign = true;
@@ -146,5 +146,5 @@ unsigned vip_tick(struct vip *v, int64_t now_us)
     if (v->retry_us == 0 || now_us < v->retry_us)
         return 0;
     v->retry_us = 0;
-    return v->state == VIP_OUT ? rest(v) : 0;
+    return v->state == VIP_OUT ? vip_settle(v) : 0;
 }

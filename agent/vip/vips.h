@@ -36,7 +36,7 @@ void vips_retain(struct vips *v, const struct vip_spec *specs, size_t count);
 bool vips_are_retained(const struct vips *v);
 
 /* NULL: it is under way; else why not (static). */
-const char *vips_move(struct vips *v, const char *name, const char *heir);
+const char *vips_move(struct vips *v, const char *name, const char *successor);
 /* Lets the best that waits have it. */
 const char *vips_release(struct vips *v, const char *name);
 /* Gives all up, and takes none until it is undone. */
@@ -54,8 +54,8 @@ bool vips_are_down(const struct vips *v);
 struct vips_view {
     const struct vip_spec *spec;
     const struct vip *vip;
-    bool fits;            /* our tags make us a candidate */
-    const char *obstacle; /* why we are none; NULL: we are */
+    bool fits;                      /* our tags make us a candidate */
+    const char *ineligible_because; /* why we are none (static); NULL: we are */
     struct leases_state lease;
 };
 /* *cursor starts 0. */
@@ -63,7 +63,5 @@ bool vips_next(const struct vips *v, size_t *cursor, struct vips_view *view);
 bool vips_find(const struct vips *v, const char *name, struct vips_view *view);
 /* What snapshots say of each address: as was last published. *cursor starts 0. */
 bool vips_next_told(const struct vips *v, size_t *cursor, struct vip_record *into);
-/* As the events have it. */
-void vips_describe(const struct vip_spec *spec, const struct vip *vip, struct vip_record *into);
 
 #endif

@@ -1,5 +1,6 @@
 #include "tests/unit/fake_vips.h"
 
+#include "agent/vip/managed_vip.h"
 #include "agent/vip/quorum.h"
 
 #include <stdio.h>

@@ -54,7 +54,7 @@ START_TEST(an_explanation_says_why_it_is_where_it_is)
     struct leases_state *lease = &fake_vips.views[0].lease;
     *lease = (struct leases_state){
         .held = true, .until_us = fake.now_us + 500000, .waiting = 1, .successors = {{"c", 80}}};
-    fake_vips.views[0].obstacle = "this host is drained";
+    fake_vips.views[0].ineligible_because = "this host is drained";
     peer_ask(&p, 1, "vip-explain");
     peer_say(&p, "m1 ss", "Name", "web");
     peer_expect_answer(&p, 1, "");

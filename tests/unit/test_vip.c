@@ -28,15 +28,15 @@ static unsigned lease(bool held, const char *holder, bool inherited, const char 
 
 static void hold(void)
 {
-    ck_assert_uint_eq(vip_set_eligible(&v, now_us, true), VIP_WANT);
+    ck_assert_uint_eq(vip_set_eligible(&v, now_us, true), VIP_CLAIM);
     ck_assert_uint_eq(lease(true, "us", false, ""), VIP_UP | VIP_PROBE);
-    ck_assert_uint_eq(vip_hear(&v, now_us, VIP_IS_UP), VIP_ACQUIRED);
+    ck_assert_uint_eq(vip_report(&v, now_us, VIP_IS_UP), VIP_ACQUIRED);
     ck_assert_int_eq(v.state, VIP_HOLDING);
 }
 
 START_TEST(who_is_no_candidate_only_watches_and_tells_who_has_it)
 {
-    ck_assert_uint_eq(vip_set_eligible(&v, now_us, false), VIP_WATCH);
+    ck_assert_uint_eq(vip_set_eligible(&v, now_us, false), VIP_OBSERVE);
     ck_assert_uint_eq(lease(false, "a", false, ""), VIP_ACQUIRED);
     ck_assert_uint_eq(lease(false, "a", false, ""), 0);
     ck_assert_uint_eq(lease(false, "b", false, ""), VIP_ACQUIRED);
@@ -57,7 +57,7 @@ START_TEST(it_is_told_only_when_it_is_up)
     now_us += 250000;
     ck_assert_uint_eq(lease(true, "us", false, ""), VIP_UP | VIP_RENEW);
     ck_assert_int_eq(v.until_us, now_us + 990000);
-    ck_assert_uint_eq(vip_hear(&v, now_us, VIP_IS_UP), 0);
+    ck_assert_uint_eq(vip_report(&v, now_us, VIP_IS_UP), 0);
 }
 END_TEST
 
@@ -71,8 +71,8 @@ END_TEST
 START_TEST(a_lost_lease_is_told_and_it_waits_again)
 {
     hold();
-    ck_assert_uint_eq(lease(false, "", false, ""), VIP_WANT | VIP_RELEASED);
-    ck_assert_uint_eq(vip_hear(&v, now_us, VIP_IS_DOWN), 0);
+    ck_assert_uint_eq(lease(false, "", false, ""), VIP_CLAIM | VIP_RELEASED);
+    ck_assert_uint_eq(vip_report(&v, now_us, VIP_IS_DOWN), 0);
     ck_assert_uint_eq(lease(false, "a", false, ""), VIP_ACQUIRED);
     ck_assert_int_eq(v.state, VIP_WAITING);
 }
@@ -83,9 +83,9 @@ START_TEST(it_is_down_before_the_lease_goes_on_to_the_heir)
     hold();
     ck_assert_uint_eq(vip_move(&v, now_us, "a"), VIP_DOWN);
     ck_assert_uint_eq(lease(true, "us", false, ""), 0); /* renewed meanwhile */
-    ck_assert_uint_eq(vip_hear(&v, now_us, VIP_IS_UP), 0);
-    ck_assert_uint_eq(vip_hear(&v, now_us, VIP_IS_DOWN), VIP_RELEASE | VIP_WANT | VIP_RELEASED);
-    ck_assert_str_eq(v.heir, "a");
+    ck_assert_uint_eq(vip_report(&v, now_us, VIP_IS_UP), 0);
+    ck_assert_uint_eq(vip_report(&v, now_us, VIP_IS_DOWN), VIP_RELEASE | VIP_CLAIM | VIP_RELEASED);
+    ck_assert_str_eq(v.successor, "a");
     ck_assert_uint_eq(vip_move(&v, now_us, "a"), 0);
 }
 END_TEST
@@ -94,8 +94,8 @@ START_TEST(who_would_have_it_gets_it)
 {
     hold();
     ck_assert_uint_eq(lease(true, "us", false, "b"), VIP_DOWN);
-    ck_assert_uint_eq(vip_hear(&v, now_us, VIP_IS_DOWN), VIP_RELEASE | VIP_WANT | VIP_RELEASED);
-    ck_assert_str_eq(v.heir, "b");
+    ck_assert_uint_eq(vip_report(&v, now_us, VIP_IS_DOWN), VIP_RELEASE | VIP_CLAIM | VIP_RELEASED);
+    ck_assert_str_eq(v.successor, "b");
 }
 END_TEST
 
@@ -103,9 +103,10 @@ START_TEST(drained_it_stops_and_only_watches)
 {
     hold();
     ck_assert_uint_eq(vip_set_eligible(&v, now_us, false), VIP_DOWN);
-    ck_assert_uint_eq(vip_hear(&v, now_us, VIP_IS_DOWN), VIP_RELEASE | VIP_WATCH | VIP_RELEASED);
+    ck_assert_uint_eq(vip_report(&v, now_us, VIP_IS_DOWN),
+                      VIP_RELEASE | VIP_OBSERVE | VIP_RELEASED);
     ck_assert_int_eq(v.state, VIP_OUT);
-    ck_assert_uint_eq(vip_set_eligible(&v, now_us, true), VIP_WANT);
+    ck_assert_uint_eq(vip_set_eligible(&v, now_us, true), VIP_CLAIM);
 }
 END_TEST
 
@@ -113,23 +114,23 @@ START_TEST(a_lease_lost_while_it_stops_is_not_released_again)
 {
     hold();
     vip_set_eligible(&v, now_us, false);
-    ck_assert_uint_eq(lease(false, "", false, ""), VIP_WATCH | VIP_RELEASED);
-    ck_assert_uint_eq(vip_hear(&v, now_us, VIP_IS_DOWN), 0);
+    ck_assert_uint_eq(lease(false, "", false, ""), VIP_OBSERVE | VIP_RELEASED);
+    ck_assert_uint_eq(vip_report(&v, now_us, VIP_IS_DOWN), 0);
 }
 END_TEST
 
 START_TEST(what_cannot_be_put_up_is_left_to_others_for_a_while)
 {
-    static const enum vip_news bad[] = {VIP_IS_REFUSED, VIP_IS_DOWN};
+    static const enum vip_report_kind bad[] = {VIP_IS_REFUSED, VIP_IS_DOWN};
     for (size_t i = 0; i < 2; i++) {
         setup();
         vip_set_eligible(&v, now_us, true);
         lease(true, "us", false, "");
-        ck_assert_uint_eq(vip_hear(&v, now_us, bad[i]), VIP_RELEASE | VIP_WATCH);
-        ck_assert_int_eq(v.retry_us, now_us + VIP_REST_US_MIN);
-        ck_assert_uint_eq(vip_tick(&v, now_us + VIP_REST_US_MIN - 1), 0);
-        ck_assert_uint_eq(vip_set_eligible(&v, now_us, true), VIP_WATCH);
-        ck_assert_uint_eq(vip_tick(&v, now_us + VIP_REST_US_MIN), VIP_WANT);
+        ck_assert_uint_eq(vip_report(&v, now_us, bad[i]), VIP_RELEASE | VIP_OBSERVE);
+        ck_assert_int_eq(v.retry_us, now_us + VIP_BACK_OFF_US_MIN);
+        ck_assert_uint_eq(vip_tick(&v, now_us + VIP_BACK_OFF_US_MIN - 1), 0);
+        ck_assert_uint_eq(vip_set_eligible(&v, now_us, true), VIP_OBSERVE);
+        ck_assert_uint_eq(vip_tick(&v, now_us + VIP_BACK_OFF_US_MIN), VIP_CLAIM);
         ck_assert_int_eq(v.retry_us, 0);
     }
 }
@@ -141,15 +142,15 @@ START_TEST(what_goes_wrong_again_rests_longer_until_it_was_up)
     vip_set_eligible(&v, now_us, true);
     for (size_t i = 0; i < sizeof rests_us / sizeof *rests_us; i++) {
         lease(true, "us", false, "");
-        vip_hear(&v, now_us, VIP_IS_REFUSED);
+        vip_report(&v, now_us, VIP_IS_REFUSED);
         ck_assert_int_eq(v.retry_us, now_us + rests_us[i]);
         now_us = v.retry_us;
-        ck_assert_uint_eq(vip_tick(&v, now_us), VIP_WANT);
+        ck_assert_uint_eq(vip_tick(&v, now_us), VIP_CLAIM);
     }
     lease(true, "us", false, "");
-    vip_hear(&v, now_us, VIP_IS_UP);
-    vip_hear(&v, now_us, VIP_IS_DOWN);
-    ck_assert_int_eq(v.retry_us, now_us + VIP_REST_US_MIN);
+    vip_report(&v, now_us, VIP_IS_UP);
+    vip_report(&v, now_us, VIP_IS_DOWN);
+    ck_assert_int_eq(v.retry_us, now_us + VIP_BACK_OFF_US_MIN);
 }
 END_TEST
 
@@ -157,13 +158,13 @@ START_TEST(a_foreign_host_that_has_it_is_told_of_and_the_lease_goes_to_no_heir_o
 {
     vip_set_eligible(&v, now_us, true);
     lease(true, "us", false, "");
-    ck_assert_uint_eq(vip_hear(&v, now_us, VIP_IS_FOREIGN), VIP_CONFLICT);
-    ck_assert_uint_eq(vip_hear(&v, now_us, VIP_IS_DOWN), VIP_YIELD | VIP_WATCH);
+    ck_assert_uint_eq(vip_report(&v, now_us, VIP_IS_FOREIGN), VIP_CONFLICT);
+    ck_assert_uint_eq(vip_report(&v, now_us, VIP_IS_DOWN), VIP_YIELD | VIP_OBSERVE);
     ck_assert_int_eq(v.retry_us, now_us + VIP_RETRY_US);
     setup();
     hold();
-    ck_assert_uint_eq(vip_hear(&v, now_us, VIP_IS_FOREIGN), VIP_CONFLICT);
-    ck_assert_uint_eq(vip_hear(&v, now_us, VIP_IS_DOWN), VIP_YIELD | VIP_WATCH | VIP_RELEASED);
+    ck_assert_uint_eq(vip_report(&v, now_us, VIP_IS_FOREIGN), VIP_CONFLICT);
+    ck_assert_uint_eq(vip_report(&v, now_us, VIP_IS_DOWN), VIP_YIELD | VIP_OBSERVE | VIP_RELEASED);
 }
 END_TEST
 
@@ -180,7 +181,7 @@ END_TEST
 START_TEST(a_lease_won_too_late_is_given_back)
 {
     vip_set_eligible(&v, now_us, false);
-    ck_assert_uint_eq(lease(true, "us", false, ""), VIP_RELEASE | VIP_WATCH);
+    ck_assert_uint_eq(lease(true, "us", false, ""), VIP_RELEASE | VIP_OBSERVE);
 }
 END_TEST
 

@@ -121,11 +121,11 @@ END_TEST
 
 /* ---- what cannot be held ---- */
 
-static void assert_left_to_others_for(int64_t rest_us)
+static void assert_left_to_others_for(int64_t back_off_us)
 {
     assert_state(VIP_OUT);
     expect_not_asked();
-    for (int64_t end_us = fake.now_us + rest_us - 1; fake.now_us < end_us;) {
+    for (int64_t end_us = fake.now_us + back_off_us - 1; fake.now_us < end_us;) {
         fake.now_us = fake.now_us + 900 * MS < end_us ? fake.now_us + 900 * MS : end_us;
         say((struct steward_report){.kind = STEWARD_READY, .flag = 1});
         tick();
@@ -145,14 +145,14 @@ START_TEST(what_could_not_be_held_is_given_back_and_left_to_others_for_a_while)
     ck_assert_str_eq(fake_leases_told(), "");
     ck_assert(vips_are_down(v));
     expect_hold(STEWARD_PROBE);
-    assert_left_to_others_for(VIP_REST_US_MIN);
+    assert_left_to_others_for(VIP_BACK_OFF_US_MIN);
 }
 END_TEST
 
 static void rest(void)
 {
     fake_leases_asked();
-    pass_ms(VIP_REST_US_MIN / MS);
+    pass_ms(VIP_BACK_OFF_US_MIN / MS);
     say((struct steward_report){.kind = STEWARD_READY, .flag = 1});
     tick();
 }
@@ -214,7 +214,7 @@ START_TEST(a_conflict_that_is_defended_is_told_and_the_address_kept)
     ck_assert_str_eq(fake_leases_told(), "vip-conflict web a 7 here\n");
     ck_assert_str_eq(fake_leases_asked(), "");
     assert_state(VIP_HOLDING);
-    vips_drain(v, true); /* there was no foreign host after all: its heir need not ask */
+    vips_drain(v, true); /* there was no foreign host after all: its successor need not ask */
     say_word(STEWARD_DROPPED);
     ck_assert_str_eq(fake_leases_asked(), "release vip/web\nwatch vip/web\n");
 }
@@ -226,7 +226,7 @@ START_TEST(what_the_steward_has_dropped_by_itself_is_given_back)
     say((struct steward_report){.kind = STEWARD_DROPPED, .reason = DROP_LINK, .epoch = 7});
     ck_assert_str_eq(fake_leases_asked(), "release vip/web\nwatch vip/web\n");
     ck_assert_str_eq(fake_leases_told(), "vip-released web - 7 here\n");
-    assert_left_to_others_for(VIP_REST_US_MIN);
+    assert_left_to_others_for(VIP_BACK_OFF_US_MIN);
 }
 END_TEST
 
@@ -248,7 +248,7 @@ START_TEST(without_a_steward_nothing_is_renewed_or_wanted)
     ck_assert(vips_are_down(v));
     tick();
     ck_assert_str_eq(fake_leases_asked(), "");
-    ck_assert_str_eq(view().obstacle, "the steward does not answer");
+    ck_assert_str_eq(view().ineligible_because, "the steward does not answer");
     ck_assert_uint_eq(stewards_lost, 1);
 }
 END_TEST
@@ -261,7 +261,7 @@ START_TEST(a_steward_that_was_never_there_holds_nothing)
     ck_assert_str_eq(fake_leases_asked(), "watch vip/web\n");
     tick();
     ck_assert_str_eq(fake_leases_asked(), "");
-    ck_assert_str_eq(view().obstacle, "the steward does not answer");
+    ck_assert_str_eq(view().ineligible_because, "the steward does not answer");
 }
 END_TEST
 
@@ -317,7 +317,7 @@ START_TEST(a_drained_host_drops_first_and_gives_the_lease_back_when_it_is_gone)
     ck_assert_str_eq(fake_leases_asked(), "release vip/web\nwatch vip/web\n");
     ck_assert_str_eq(fake_leases_told(), "vip-released web - 7 here\n");
     ck_assert(vips_are_down(v));
-    ck_assert_str_eq(view().obstacle, "this host is drained");
+    ck_assert_str_eq(view().ineligible_because, "this host is drained");
     tick();
     ck_assert_str_eq(fake_leases_asked(), "");
     vips_drain(v, false);
@@ -359,7 +359,7 @@ START_TEST(an_agent_that_stops_gives_all_up_for_good)
     ck_assert_str_eq(fake_leases_asked(), "release vip/web\nwatch vip/web\n");
     vips_drain(v, false);
     ck_assert_str_eq(fake_leases_asked(), "");
-    ck_assert_str_eq(view().obstacle, "this agent is stopping");
+    ck_assert_str_eq(view().ineligible_because, "this agent is stopping");
 }
 END_TEST
 

@@ -27,7 +27,7 @@ START_TEST(what_is_taken_out_is_down_before_its_lease_goes)
     ck_assert_str_eq(fake_leases_asked(), "release vip/web\nwatch vip/web\n");
     ck_assert_str_eq(fake_leases_told(), "vip-released web - 7 here\n");
     ck_assert(vips_are_retained(v));
-    ck_assert_str_eq(view().obstacle, "it is not configured any more");
+    ck_assert_str_eq(view().ineligible_because, "it is not configured any more");
     take_on(NULL, 0);
     ck_assert_str_eq(fake_leases_asked(), "release vip/web\n");
     ck_assert_str_eq(snapshot(), "");
@@ -44,7 +44,7 @@ START_TEST(what_is_taken_out_and_back_is_wanted_again)
     fake_leases_asked();
     vips_retain(v, &spec, 1);
     ck_assert_str_eq(fake_leases_asked(), "want vip/web 90\n");
-    ck_assert_ptr_null(view().obstacle);
+    ck_assert_ptr_null(view().ineligible_because);
 }
 END_TEST
 
