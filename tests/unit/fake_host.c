@@ -169,10 +169,10 @@ int fake_connect(uint8_t from, uint8_t to)
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     assert(fd >= 0);
     socklen_t len = address_to_socket(source.ip, 0, AF_INET, &sa);
-    if (bind(fd, (struct sockaddr *)&sa, len) != 0)
-        assert(!"bind");
+    int bound = bind(fd, (struct sockaddr *)&sa, len);
+    assert(bound == 0);
     len = address_to_socket(target.ip, target.port, AF_INET, &sa);
-    if (connect(fd, (struct sockaddr *)&sa, len) != 0)
-        assert(!"connect");
+    int connected = connect(fd, (struct sockaddr *)&sa, len);
+    assert(connected == 0);
     return fd;
 }
