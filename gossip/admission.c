@@ -7,8 +7,8 @@
 
 #include <string.h>
 
-static void send_challenge(struct gossip *g, const struct gossip_route *to, uint64_t token,
-                           uint64_t cookie)
+static void admission_send_challenge(struct gossip *g, const struct gossip_route *to,
+                                     uint64_t token, uint64_t cookie)
 {
     struct wire_writer w = outbox_begin(g, WIRE_CHALLENGE, to->via);
     wire_put(&w, token, 8);
@@ -18,11 +18,11 @@ static void send_challenge(struct gossip *g, const struct gossip_route *to, uint
 
 /* To the address at which the newcomer says to listen, whatever the packet's source: nobody else
  * shall read the cookie. */
-static void challenge(struct gossip *g, const struct wire_message *m,
-                      const struct gossip_addr *addr)
+static void newcomer_challenge(struct gossip *g, const struct wire_message *m,
+                               const struct gossip_addr *addr)
 {
     const struct gossip_route to = {.addr = *addr, .via = GOSSIP_DATAGRAM};
-    send_challenge(g, &to, m->join.token, proof_cookie(g, m->sender, addr));
+    admission_send_challenge(g, &to, m->join.token, proof_cookie(g, m->sender, addr));
 }
 
 void admission_digest(struct gossip *g, const struct wire_message *m,
@@ -31,7 +31,7 @@ void admission_digest(struct gossip *g, const struct wire_message *m,
     if (proof_sender(g, m->sender, from) != MEMBER_NONE)
         sync_digest(g, m, from);
     else if (m->sender != g->key && member_by_key(&g->members, m->sender) == MEMBER_NONE)
-        send_challenge(g, from, 0, proof_cookie(g, m->sender, &from->addr));
+        admission_send_challenge(g, from, 0, proof_cookie(g, m->sender, &from->addr));
 }
 
 void admission_challenged(struct gossip *g, const struct wire_message *m,
@@ -51,7 +51,8 @@ void admission_challenged(struct gossip *g, const struct wire_message *m,
 
 /* True for a live member at another address than the newcomer's. At the same address it is the same
  * host, started or installed anew. */
-static bool is_held(const struct gossip *g, uint32_t slot, const struct wire_record *record)
+static bool newcomer_is_held(const struct gossip *g, uint32_t slot,
+                             const struct wire_record *record)
 {
     const struct member *m = &g->members.slots[slot];
     return slot != MEMBER_NONE && member_is_live(m) &&
@@ -60,18 +61,18 @@ static bool is_held(const struct gossip *g, uint32_t slot, const struct wire_rec
 
 /* The live member that has the id or the name that a newcomer claims; MEMBER_NONE: both are free.
  */
-static uint32_t holder_of(const struct gossip *g, const struct wire_record *record)
+static uint32_t newcomer_holder(const struct gossip *g, const struct wire_record *record)
 {
     uint32_t by_id = member_by_key(&g->members, record->key);
     uint32_t by_name = member_by_name(&g->members, record->profile.name);
-    if (is_held(g, by_id, record))
+    if (newcomer_is_held(g, by_id, record))
         return by_id;
-    return by_name != by_id && is_held(g, by_name, record) ? by_name : MEMBER_NONE;
+    return by_name != by_id && newcomer_is_held(g, by_name, record) ? by_name : MEMBER_NONE;
 }
 
 /* Sends the newcomer the holder's record, and probes the holder: it may be gone. */
-static void refuse(struct gossip *g, const struct wire_message *m, const struct gossip_route *to,
-                   uint32_t slot)
+static void newcomer_refuse(struct gossip *g, const struct wire_message *m,
+                            const struct gossip_route *to, uint32_t slot)
 {
     struct wire_writer w = outbox_begin(g, WIRE_REFUSE, to->via);
     wire_put(&w, m->join.token, 8);
@@ -83,15 +84,15 @@ static void refuse(struct gossip *g, const struct wire_message *m, const struct 
 }
 
 /* The newcomer's address has been proved. */
-static void let_in(struct gossip *g, const struct wire_message *m, const struct gossip_route *from,
-                   const struct wire_record *record)
+static void newcomer_let_in(struct gossip *g, const struct wire_message *m,
+                            const struct gossip_route *from, const struct wire_record *record)
 {
     struct gossip_route to = *from;
     if (from->via == GOSSIP_DATAGRAM)
         to.addr = record->profile.addr;
-    uint32_t holder = holder_of(g, record);
+    uint32_t holder = newcomer_holder(g, record);
     if (holder != MEMBER_NONE) {
-        refuse(g, m, &to, holder);
+        newcomer_refuse(g, m, &to, holder);
         return;
     }
     if (record->key == g->key)
@@ -122,13 +123,13 @@ void admission_request(struct gossip *g, const struct wire_message *m,
         return;
     const struct gossip_addr *addr = &record.profile.addr;
     if (proof_by_stream(from, addr) || m->join.cookie == proof_cookie(g, m->sender, addr))
-        let_in(g, m, from, &record);
+        newcomer_let_in(g, m, from, &record);
     else
-        challenge(g, m, addr);
+        newcomer_challenge(g, m, addr);
 }
 
 /* An earlier agent has our id or name: this one must stop. The host is told once. */
-static void stop(struct gossip *g, const struct wire_record *record)
+static void admission_stop(struct gossip *g, const struct wire_record *record)
 {
     const struct gossip_profile *profile = profile_new(&record->profile);
     if (!g->refused && profile) {
@@ -164,7 +165,7 @@ void admission_refused(struct gossip *g, const struct wire_message *m,
     if (!is_holder)
         contest_begin(g, &record);
     else if (contest_is_earlier(g, &record, m->refuse.generation))
-        stop(g, &record);
+        admission_stop(g, &record);
     else if (contested)
         contest_end(g);
 }

@@ -17,7 +17,7 @@ enum {
 
 static const uint8_t v4_mapped[12] = {[10] = 0xff, [11] = 0xff};
 
-static const uint8_t *take(struct wire_reader *r, size_t bytes)
+static const uint8_t *wire_take(struct wire_reader *r, size_t bytes)
 {
     if (r->bad || (size_t)(r->end - r->at) < bytes) {
         r->bad = true;
@@ -28,53 +28,53 @@ static const uint8_t *take(struct wire_reader *r, size_t bytes)
     return at;
 }
 
-static uint64_t take_integer(struct wire_reader *r, size_t bytes)
+static uint64_t wire_take_integer(struct wire_reader *r, size_t bytes)
 {
-    const uint8_t *at = take(r, bytes);
+    const uint8_t *at = wire_take(r, bytes);
     uint64_t value = 0;
     for (size_t i = 0; at && i < bytes; i++)
         value = value << 8 | at[i];
     return value;
 }
 
-static void take_bytes(struct wire_reader *r, void *into, size_t bytes)
+static void wire_take_bytes(struct wire_reader *r, void *into, size_t bytes)
 {
-    const uint8_t *at = take(r, bytes);
+    const uint8_t *at = wire_take(r, bytes);
     if (at)
         memcpy(into, at, bytes);
 }
 
-/* Of nothing, or of something. */
-static void take_voters(struct wire_reader *r, struct gossip_voters *voters)
+/* Valid: low <= high; 0, 0 means no voters. */
+static void wire_take_voters(struct wire_reader *r, struct gossip_voters *voters)
 {
-    voters->oldest = (uint32_t)take_integer(r, 4);
-    voters->newest = (uint32_t)take_integer(r, 4);
-    voters->hash = take_integer(r, 8);
+    voters->oldest = (uint32_t)wire_take_integer(r, 4);
+    voters->newest = (uint32_t)wire_take_integer(r, 4);
+    voters->hash = wire_take_integer(r, 8);
     if (voters->oldest > voters->newest)
         r->bad = true;
 }
 
-static void take_profile(struct wire_reader *r, struct wire_record *record, bool ipv6)
+static void wire_take_profile(struct wire_reader *r, struct wire_record *record, bool ipv6)
 {
     struct gossip_profile *p = &record->profile;
     if (ipv6) {
-        take_bytes(r, p->addr.ip, 16);
+        wire_take_bytes(r, p->addr.ip, 16);
     } else {
         memcpy(p->addr.ip, v4_mapped, sizeof v4_mapped);
-        take_bytes(r, p->addr.ip + sizeof v4_mapped, 4);
+        wire_take_bytes(r, p->addr.ip + sizeof v4_mapped, 4);
     }
-    p->addr.port = (uint16_t)take_integer(r, 2);
-    take_voters(r, &p->voters);
-    size_t name_bytes = take_integer(r, 1);
+    p->addr.port = (uint16_t)wire_take_integer(r, 2);
+    wire_take_voters(r, &p->voters);
+    size_t name_bytes = wire_take_integer(r, 1);
     if (name_bytes > GOSSIP_NAME_BYTES_MAX)
         r->bad = true;
     else
-        take_bytes(r, record->name, name_bytes);
-    p->tags_bytes = (uint16_t)take_integer(r, 2);
+        wire_take_bytes(r, record->name, name_bytes);
+    p->tags_bytes = (uint16_t)wire_take_integer(r, 2);
     if (p->tags_bytes > sizeof record->tags)
         r->bad = true;
     else
-        take_bytes(r, record->tags, p->tags_bytes);
+        wire_take_bytes(r, record->tags, p->tags_bytes);
     if (r->bad)
         return;
     record->name[name_bytes] = '\0';
@@ -84,9 +84,9 @@ static void take_profile(struct wire_reader *r, struct wire_record *record, bool
         r->bad = true;
 }
 
-static void take_record(struct wire_reader *r, struct wire_record *record)
+static void wire_take_record(struct wire_reader *r, struct wire_record *record)
 {
-    uint8_t flags = (uint8_t)take_integer(r, 1);
+    uint8_t flags = (uint8_t)wire_take_integer(r, 1);
     if ((flags & RECORD_STATUS) > GOSSIP_LEFT)
         r->bad = true;
     if ((flags & RECORD_IPV6) && !(flags & RECORD_FULL))
@@ -100,17 +100,17 @@ static void take_record(struct wire_reader *r, struct wire_record *record)
         r->bad = true;
     if (record->full) {
         memset(record->profile.id, 0, sizeof record->profile.id);
-        take_bytes(r, record->profile.id, GOSSIP_ID_BYTES);
+        wire_take_bytes(r, record->profile.id, GOSSIP_ID_BYTES);
         record->key = profile_key(record->profile.id);
     } else {
-        record->key = take_integer(r, 8);
+        record->key = wire_take_integer(r, 8);
     }
-    record->fact.generation = record->profile.generation = take_integer(r, 8);
-    record->fact.incarnation = (uint32_t)take_integer(r, 4);
-    record->observer = record->full ? 0 : take_integer(r, 8);
-    record->age_s = record->full ? (uint32_t)take_integer(r, 4) : 0;
+    record->fact.generation = record->profile.generation = wire_take_integer(r, 8);
+    record->fact.incarnation = (uint32_t)wire_take_integer(r, 4);
+    record->observer = record->full ? 0 : wire_take_integer(r, 8);
+    record->age_s = record->full ? (uint32_t)wire_take_integer(r, 4) : 0;
     if (record->full)
-        take_profile(r, record, flags & RECORD_IPV6);
+        wire_take_profile(r, record, flags & RECORD_IPV6);
     if (record->fact.incarnation > WIRE_INCARNATION_MAX ||
         record->fact.generation > GOSSIP_GENERATION_MAX || record->key == 0)
         r->bad = true;
@@ -120,42 +120,42 @@ bool wire_next_record(struct wire_reader *records, struct wire_record *record)
 {
     if (records->bad || records->at == records->end)
         return false;
-    take_record(records, record);
+    wire_take_record(records, record);
     return !records->bad;
 }
 
-static void take_digest(struct wire_reader *r, struct wire_message *m)
+static void wire_take_digest(struct wire_reader *r, struct wire_message *m)
 {
-    m->digest.nonce = take_integer(r, 8);
-    m->digest.echo = take_integer(r, 8);
-    m->digest.log2 = (uint8_t)take_integer(r, 1);
+    m->digest.nonce = wire_take_integer(r, 8);
+    m->digest.echo = wire_take_integer(r, 8);
+    m->digest.log2 = (uint8_t)wire_take_integer(r, 1);
     if (m->digest.log2 > WIRE_BUCKETS_LOG2_MAX) {
         r->bad = true;
         return;
     }
     for (size_t i = 0; i < (size_t)1 << m->digest.log2; i++)
-        m->digest.hashes[i] = take_integer(r, 8);
+        m->digest.hashes[i] = wire_take_integer(r, 8);
 }
 
-static void take_delta(struct wire_reader *r, struct wire_message *m)
+static void wire_take_delta(struct wire_reader *r, struct wire_message *m)
 {
-    m->delta.echo = take_integer(r, 8);
-    m->delta.nonce = take_integer(r, 8);
-    m->delta.flags = (uint8_t)take_integer(r, 1);
-    m->delta.log2 = (uint8_t)take_integer(r, 1);
+    m->delta.echo = wire_take_integer(r, 8);
+    m->delta.nonce = wire_take_integer(r, 8);
+    m->delta.flags = (uint8_t)wire_take_integer(r, 1);
+    m->delta.log2 = (uint8_t)wire_take_integer(r, 1);
     if (m->delta.log2 > WIRE_BUCKETS_LOG2_MAX || (m->delta.flags & ~WIRE_WANT_BACK)) {
         r->bad = true;
         return;
     }
-    take_bytes(r, m->delta.bits, (((size_t)1 << m->delta.log2) + 7) / 8);
+    wire_take_bytes(r, m->delta.bits, (((size_t)1 << m->delta.log2) + 7) / 8);
 }
 
-static void take_evidence(struct wire_reader *r, struct wire_message *m)
+static void wire_take_evidence(struct wire_reader *r, struct wire_message *m)
 {
-    m->evidence.subject = take_integer(r, 8);
-    m->evidence.phi = (double)take_integer(r, 2) / 100;
-    m->evidence.age_ms = (uint16_t)take_integer(r, 2);
-    m->evidence.flags = (uint8_t)take_integer(r, 1);
+    m->evidence.subject = wire_take_integer(r, 8);
+    m->evidence.phi = (double)wire_take_integer(r, 2) / 100;
+    m->evidence.age_ms = (uint16_t)wire_take_integer(r, 2);
+    m->evidence.flags = (uint8_t)wire_take_integer(r, 1);
     if (m->evidence.flags &
         ~(WIRE_REACHED | WIRE_SUSPECTING | WIRE_DEGRADED | WIRE_LOSSY | WIRE_SIGN))
         r->bad = true;
@@ -217,23 +217,23 @@ static const struct {
 };
 enum { LEASE_PARTS = sizeof lease_parts / sizeof *lease_parts };
 
-static bool lease_has(const struct wire_lease *lease, size_t part)
+static bool wire_lease_has(const struct wire_lease *lease, size_t part)
 {
     uint16_t field = lease_parts[part].field;
     return field == 0 || lease_fields[lease->message.kind] & field;
 }
 
-static void take_lease(struct wire_reader *r, struct wire_lease *lease)
+static void wire_take_lease(struct wire_reader *r, struct wire_lease *lease)
 {
-    uint64_t kind = take_integer(r, 1);
+    uint64_t kind = wire_take_integer(r, 1);
     r->bad |= kind == 0 || kind >= LEASE_KINDS;
     if (r->bad)
         return;
     *lease = (struct wire_lease){.message.kind = (enum lease_kind)kind};
     for (size_t i = 0; i < LEASE_PARTS; i++) {
-        if (!lease_has(lease, i))
+        if (!wire_lease_has(lease, i))
             continue;
-        uint64_t value = take_integer(r, lease_parts[i].bytes);
+        uint64_t value = wire_take_integer(r, lease_parts[i].bytes);
         uint8_t byte = (uint8_t)value;
         r->bad |= value > lease_parts[i].most;
         memcpy((char *)lease + lease_parts[i].at,
@@ -245,53 +245,53 @@ bool wire_next_lease(struct wire_reader *leases, struct wire_lease *lease)
 {
     if (leases->bad || leases->at == leases->end)
         return false;
-    take_lease(leases, lease);
+    wire_take_lease(leases, lease);
     return !leases->bad;
 }
 
-static void take_leases(struct wire_reader *r, struct wire_message *m)
+static void wire_take_leases(struct wire_reader *r, struct wire_message *m)
 {
-    take_voters(r, &m->voters);
+    wire_take_voters(r, &m->voters);
     m->leases = *r;
     struct wire_lease lease;
     while (wire_next_lease(r, &lease))
         continue;
 }
 
-static void take_body(struct wire_reader *r, struct wire_message *m)
+static void wire_take_body(struct wire_reader *r, struct wire_message *m)
 {
     switch (m->kind) {
     case WIRE_PING:
-        m->ping.seq = (uint32_t)take_integer(r, 4);
-        m->ping.target = take_integer(r, 8);
-        m->ping.flags = (uint8_t)take_integer(r, 1);
+        m->ping.seq = (uint32_t)wire_take_integer(r, 4);
+        m->ping.target = wire_take_integer(r, 8);
+        m->ping.flags = (uint8_t)wire_take_integer(r, 1);
         r->bad |= (m->ping.flags & ~WIRE_COMPLAINT) != 0;
         return;
     case WIRE_ACK:
-        m->ack.seq = (uint32_t)take_integer(r, 4);
+        m->ack.seq = (uint32_t)wire_take_integer(r, 4);
         return;
     case WIRE_EVIDENCE:
-        take_evidence(r, m);
+        wire_take_evidence(r, m);
         return;
     case WIRE_UPDATES:
         return;
     case WIRE_JOIN:
     case WIRE_CHALLENGE:
-        m->join.token = take_integer(r, 8);
-        m->join.cookie = take_integer(r, 8);
+        m->join.token = wire_take_integer(r, 8);
+        m->join.cookie = wire_take_integer(r, 8);
         return;
     case WIRE_DIGEST:
-        take_digest(r, m);
+        wire_take_digest(r, m);
         return;
     case WIRE_DELTA:
-        take_delta(r, m);
+        wire_take_delta(r, m);
         return;
     case WIRE_REFUSE:
-        m->refuse.token = take_integer(r, 8);
-        m->refuse.generation = take_integer(r, 8);
+        m->refuse.token = wire_take_integer(r, 8);
+        m->refuse.generation = wire_take_integer(r, 8);
         return;
     case WIRE_LEASE:
-        take_leases(r, m);
+        wire_take_leases(r, m);
         return;
     case WIRE_KINDS:
         break;
@@ -303,21 +303,21 @@ enum gossip_error wire_decode(const uint8_t *bytes, size_t len, uint32_t cluster
                               struct wire_message *message)
 {
     struct wire_reader r = {bytes, bytes + len, false};
-    bool ours = take_integer(&r, 2) == ('m' << 8 | 'u');
-    uint64_t version = take_integer(&r, 1);
+    bool ours = wire_take_integer(&r, 2) == ('m' << 8 | 'u');
+    uint64_t version = wire_take_integer(&r, 1);
     if (r.bad || !ours)
         return GOSSIP_ERROR_MALFORMED;
     if (version != WIRE_VERSION)
         return GOSSIP_ERROR_VERSION;
-    message->kind = (enum wire_kind)take_integer(&r, 1);
-    uint64_t cluster_heard = take_integer(&r, 4);
-    message->sender = take_integer(&r, 8);
-    message->view = take_integer(&r, 8);
+    message->kind = (enum wire_kind)wire_take_integer(&r, 1);
+    uint64_t cluster_heard = wire_take_integer(&r, 4);
+    message->sender = wire_take_integer(&r, 8);
+    message->view = wire_take_integer(&r, 8);
     if (r.bad || message->sender == 0)
         return GOSSIP_ERROR_MALFORMED;
     if (cluster_heard != cluster)
         return GOSSIP_ERROR_CLUSTER;
-    take_body(&r, message);
+    wire_take_body(&r, message);
     message->records = r;
     struct wire_record record;
     while (wire_next_record(&r, &record))
@@ -332,7 +332,7 @@ void wire_put(struct wire_writer *w, uint64_t value, size_t bytes)
         *w->at++ = (uint8_t)(value >> (8 * (i - 1)));
 }
 
-static void put_bytes(struct wire_writer *w, const void *from, size_t bytes)
+static void wire_put_bytes(struct wire_writer *w, const void *from, size_t bytes)
 {
     assert((size_t)(w->end - w->at) >= bytes);
     if (bytes)
@@ -353,7 +353,7 @@ struct wire_writer wire_begin(uint8_t *buffer, size_t bytes, enum wire_kind kind
     return w;
 }
 
-static unsigned record_flags(const struct member *m)
+static unsigned wire_record_flags(const struct member *m)
 {
     return m->status | (m->pruned ? RECORD_PRUNED : 0) | (m->unreachable ? RECORD_UNREACHABLE : 0) |
            (m->parity ? RECORD_PARITY : 0);
@@ -363,7 +363,7 @@ bool wire_put_short(struct wire_writer *w, const struct member *m, uint64_t obse
 {
     if (w->end - w->at < WIRE_SHORT_BYTES)
         return false;
-    wire_put(w, record_flags(m), 1);
+    wire_put(w, wire_record_flags(m), 1);
     wire_put(w, m->key, 8);
     wire_put(w, m->profile->generation, 8);
     wire_put(w, m->incarnation, 4);
@@ -371,7 +371,7 @@ bool wire_put_short(struct wire_writer *w, const struct member *m, uint64_t obse
     return true;
 }
 
-static uint32_t age_s(const struct member *m, int64_t now_us)
+static uint32_t wire_age_s(const struct member *m, int64_t now_us)
 {
     int64_t s = (now_us - (member_is_live(m) ? m->started_us : m->since_us)) / 1000000;
     if (s < 0)
@@ -396,7 +396,7 @@ bool wire_put_lease(struct wire_writer *w, const struct wire_lease *lease)
         uint64_t value = (uint8_t)*at;
         if (lease_parts[i].size == sizeof value)
             memcpy(&value, at, sizeof value);
-        if (lease_has(lease, i))
+        if (wire_lease_has(lease, i))
             wire_put(w, value, lease_parts[i].bytes);
     }
     return true;
@@ -411,18 +411,18 @@ bool wire_put_full(struct wire_writer *w, const struct member *m, int64_t now_us
         1 + GOSSIP_ID_BYTES + 8 + 4 + 4 + ip_bytes + 2 + 16 + 1 + name_bytes + 2 + p->tags_bytes;
     if ((size_t)(w->end - w->at) < bytes)
         return false;
-    wire_put(w, record_flags(m) | RECORD_FULL | (ipv6 ? RECORD_IPV6 : 0), 1);
-    put_bytes(w, p->id, sizeof p->id);
+    wire_put(w, wire_record_flags(m) | RECORD_FULL | (ipv6 ? RECORD_IPV6 : 0), 1);
+    wire_put_bytes(w, p->id, sizeof p->id);
     wire_put(w, p->generation, 8);
     wire_put(w, m->incarnation, 4);
-    wire_put(w, age_s(m, now_us), 4);
-    put_bytes(w, p->addr.ip + 16 - ip_bytes, ip_bytes);
+    wire_put(w, wire_age_s(m, now_us), 4);
+    wire_put_bytes(w, p->addr.ip + 16 - ip_bytes, ip_bytes);
     wire_put(w, p->addr.port, 2);
     wire_put_voters(w, &p->voters);
     wire_put(w, name_bytes, 1);
-    put_bytes(w, p->name, name_bytes);
+    wire_put_bytes(w, p->name, name_bytes);
     wire_put(w, p->tags_bytes, 2);
-    put_bytes(w, p->tags, p->tags_bytes);
+    wire_put_bytes(w, p->tags, p->tags_bytes);
     return true;
 }
 

@@ -56,6 +56,24 @@
  * whoever returns one has read a packet that was sent there. No answer to a sender that has proved
  * nothing is longer than what it answers.
  *
+ * What one packet is answered with, in bytes, by who is proved to have sent it:
+ *
+ *                 bytes        a stranger           a member, which may be forged
+ *     PING        37           ACK, 28              ACK, one datagram with updates
+ *     ACK         28           -                    -
+ *     EVIDENCE    37           -                    one datagram
+ *     UPDATES     24           -                    one datagram
+ *     JOIN        99 and more  CHALLENGE, 40        the same; all that we know for a cookie
+ *     DIGEST      49 and more  CHALLENGE, 40        a DIGEST of the same size; DELTAs for a nonce
+ *     DELTA       43 and more  -                    DELTAs for a nonce
+ *     REFUSE      40 and more  -                    -
+ *     LEASE       40 and more  -                    one datagram
+ *     CHALLENGE   40           -                    JOIN, our own record
+ *
+ * A stream's answers go back on it. A new stream is opened only to a member's address, to one that
+ * the operator has named, or to that of an agent of our name or id that a member has told us of
+ * (contest.h).
+ *
  * Plain fields and not msgpack: a ping is 37 bytes, decoding allocates nothing, and each field is
  * checked in the one place that reads it.
  *

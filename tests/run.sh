@@ -109,7 +109,7 @@ compute() {
 }
 
 real_both='two_agents restart bad_input reload handlers leave user lock serf_cli ipv6 embed'
-real_once='rejoin serf_forms serf_npm watchers hooks aws_eip readme sim slow unreachable'
+real_once='rejoin forged serf_forms serf_npm watchers hooks aws_eip readme sim slow unreachable'
 processes() {
     local script
     for script in $real_both $real_once; do real gcc "$script"; done

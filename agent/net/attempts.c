@@ -55,7 +55,7 @@ struct attempts {
 
 static void attempts_answered(struct attempts *all, const struct gossip_addr *addr, bool by_self);
 
-static void on_joined(void *arg, const struct gossip_event *event)
+static void attempts_on_joined(void *arg, const struct gossip_event *event)
 {
     attempts_answered(arg, &event->addr, event->member.profile != NULL);
 }
@@ -68,7 +68,7 @@ struct attempts *attempts_new(struct host *host, struct worker *resolver)
     all->host = host;
     all->resolver = resolver;
     LIST_INIT(&all->all);
-    host_on_event(host, GOSSIP_EVENT_JOINED, on_joined, all);
+    host_on_event(host, GOSSIP_EVENT_JOINED, attempts_on_joined, all);
     return all;
 }
 
@@ -135,7 +135,7 @@ static void lookup_run(void *arg)
     lookup_resolve(arg, 0);
 }
 
-static bool is_same_addr(const struct gossip_addr *a, const struct gossip_addr *b)
+static bool attempts_same_addr(const struct gossip_addr *a, const struct gossip_addr *b)
 {
     return a->port == b->port && memcmp(a->ip, b->ip, sizeof a->ip) == 0;
 }
@@ -143,7 +143,7 @@ static bool is_same_addr(const struct gossip_addr *a, const struct gossip_addr *
 static bool attempt_has(const struct attempt *a, const struct gossip_addr *addr)
 {
     for (size_t i = 0; i < a->count; i++)
-        if (is_same_addr(&a->addrs[i], addr))
+        if (attempts_same_addr(&a->addrs[i], addr))
             return true;
     return false;
 }
@@ -168,7 +168,7 @@ static bool attempts_want(const struct attempts *all, const struct attempt *exce
 {
     const struct attempt *a;
     for (size_t i = 0; i < all->peers_count; i++)
-        if (is_same_addr(&all->peers[i], addr))
+        if (attempts_same_addr(&all->peers[i], addr))
             return true;
     LIST_FOREACH (a, &all->all, entry)
         if (a != except && a->joining && attempt_has(a, addr))
@@ -241,12 +241,12 @@ static bool lookup_begin(struct attempt *a)
     return false;
 }
 
-static bool is_member(const struct gossip *g, const struct gossip_addr *addr)
+static bool attempts_is_member(const struct gossip *g, const struct gossip_addr *addr)
 {
     size_t cursor = 0;
     struct gossip_member m;
     while (gossip_next_member(g, &cursor, &m))
-        if (m.status <= GOSSIP_SUSPECT && is_same_addr(&m.profile->addr, addr))
+        if (m.status <= GOSSIP_SUSPECT && attempts_same_addr(&m.profile->addr, addr))
             return true;
     return false;
 }
@@ -255,7 +255,7 @@ static bool is_member(const struct gossip *g, const struct gossip_addr *addr)
 static bool attempt_is_done(const struct attempt *a)
 {
     for (size_t i = 0; i < a->count; i++)
-        if (!is_member(host_view(a->attempts->host), &a->addrs[i]))
+        if (!attempts_is_member(host_view(a->attempts->host), &a->addrs[i]))
             return false;
     return true;
 }
@@ -414,7 +414,7 @@ static void attempts_stop_peers(struct attempts *all)
 static void attempt_forget_addr(struct attempt *a, const struct gossip_addr *addr)
 {
     for (size_t i = a->count; i-- > 0;)
-        if (is_same_addr(&a->addrs[i], addr))
+        if (attempts_same_addr(&a->addrs[i], addr))
             a->addrs[i] = a->addrs[--a->count];
 }
 

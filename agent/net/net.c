@@ -17,7 +17,7 @@ enum {
         1 << 20, /* rides out half a second of a busy cluster while we are not scheduled */
 };
 
-static const char *bind_advice(int reason)
+static const char *net_bind_advice(int reason)
 {
     switch (reason) {
     case EADDRINUSE:
@@ -32,7 +32,7 @@ static const char *bind_advice(int reason)
 }
 
 /* All families on one socket where the address is "any" in IPv6. */
-static bool bind_socket(int fd, const struct gossip_addr *addr, int type, int family)
+static bool net_bind_socket(int fd, const struct gossip_addr *addr, int type, int family)
 {
     struct sockaddr_storage sa;
     socklen_t len = address_to_socket(addr->ip, addr->port, family, &sa);
@@ -54,19 +54,19 @@ int net_bind(const struct gossip_addr *addr, int type, bool ipv6, char *error)
     if (family == AF_INET6 && address_is_any(addr->ip))
         addr = &any6;
     int fd = socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (fd >= 0 && bind_socket(fd, addr, type, family))
+    if (fd >= 0 && net_bind_socket(fd, addr, type, family))
         return fd;
     int reason = errno;
     char text[ADDRESS_TEXT_BYTES];
     error_set(error, "cannot listen on %s (%s): %s; %s", address_text(addr->ip, addr->port, text),
-              type == SOCK_STREAM ? "TCP" : "UDP", strerror(reason), bind_advice(reason));
+              type == SOCK_STREAM ? "TCP" : "UDP", strerror(reason), net_bind_advice(reason));
     if (fd >= 0)
         close(fd);
     return -1;
 }
 
 /* The higher the better; 0: of no use to others (down, link-local, or not an internet address). */
-static int rank(const struct ifaddrs *i, bool ipv6, struct gossip_addr *addr)
+static int net_rank(const struct ifaddrs *i, bool ipv6, struct gossip_addr *addr)
 {
     if (!i->ifa_addr || !(i->ifa_flags & IFF_UP))
         return 0;
@@ -83,7 +83,8 @@ static int rank(const struct ifaddrs *i, bool ipv6, struct gossip_addr *addr)
     return 1 + ((family == AF_INET6) == ipv6) + (i->ifa_flags & IFF_LOOPBACK ? 0 : 2);
 }
 
-static bool is_among(const struct gossip_addr *addr, const struct gossip_addr *all, size_t count)
+static bool net_is_among(const struct gossip_addr *addr, const struct gossip_addr *all,
+                         size_t count)
 {
     for (size_t i = 0; i < count; i++)
         if (memcmp(all[i].ip, addr->ip, sizeof addr->ip) == 0)
@@ -101,8 +102,8 @@ void net_own_addr(bool ipv6, const struct gossip_addr *others, size_t others_cou
         return;
     for (const struct ifaddrs *i = all; i; i = i->ifa_next) {
         struct gossip_addr candidate;
-        int r = rank(i, ipv6, &candidate);
-        if (r <= best || is_among(&candidate, others, others_count))
+        int r = net_rank(i, ipv6, &candidate);
+        if (r <= best || net_is_among(&candidate, others, others_count))
             continue;
         best = r;
         *addr = candidate;

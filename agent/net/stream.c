@@ -84,14 +84,14 @@ static bool connection_receive(struct connection *c)
     return len >= 0;
 }
 
-static void on_read(struct bufferevent *io, void *arg)
+static void connection_on_read(struct bufferevent *io, void *arg)
 {
     (void)io;
     connection_receive(arg);
 }
 
 /* End, error, timeout: a connection has no other events. */
-static void on_event(struct bufferevent *io, short what, void *arg)
+static void connection_on_event(struct bufferevent *io, short what, void *arg)
 {
     (void)io, (void)what;
     connection_free(arg);
@@ -120,7 +120,7 @@ static struct connection *connection_new(struct stream *s, int fd, const struct 
     s->connections = c;
     s->count++;
     struct timeval idle = {.tv_sec = STREAM_IDLE_S};
-    bufferevent_setcb(io, on_read, NULL, on_event, c);
+    bufferevent_setcb(io, connection_on_read, NULL, connection_on_event, c);
     bufferevent_setwatermark(io, EV_READ, 0, FRAME_BYTES_MAX);
     bufferevent_set_timeouts(io, &idle, &idle);
     bufferevent_enable(io, EV_READ | EV_WRITE);
@@ -147,8 +147,8 @@ static void stream_accepted(struct stream *s, int fd, const struct sockaddr_stor
         close(fd);
 }
 
-static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struct sockaddr *sa,
-                      int len, void *arg)
+static void stream_on_accept(struct evconnlistener *listener, evutil_socket_t fd,
+                             struct sockaddr *sa, int len, void *arg)
 {
     struct sockaddr_storage from = {0};
     (void)listener;
@@ -157,14 +157,14 @@ static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struc
 }
 
 /* Without a rest the loop would spin: the connection that cannot be accepted stays readable. */
-static void on_accept_error(struct evconnlistener *listener, void *arg)
+static void stream_on_accept_error(struct evconnlistener *listener, void *arg)
 {
     struct stream *s = arg;
     evconnlistener_disable(listener);
     event_add(s->rest, &(struct timeval){.tv_usec = STREAM_REST_MS * 1000});
 }
 
-static void on_rest(evutil_socket_t fd, short what, void *arg)
+static void stream_on_rest(evutil_socket_t fd, short what, void *arg)
 {
     struct stream *s = arg;
     (void)fd, (void)what;
@@ -215,12 +215,12 @@ void stream_drain(struct stream *s)
     }
 }
 
-static void drain(void *arg)
+static void stream_on_drain(void *arg)
 {
     stream_drain(arg);
 }
 
-static void send_packet(void *arg, const struct gossip_packet *packet)
+static void stream_on_packet(void *arg, const struct gossip_packet *packet)
 {
     stream_send(arg, packet);
 }
@@ -240,9 +240,9 @@ struct stream *stream_new(struct host *host, const struct gossip_addr *addr, boo
     s->source = *addr;
     s->source.port = 0;
     s->family = ipv6 || !address_is_ipv4(addr->ip) ? AF_INET6 : AF_INET;
-    s->listener = evconnlistener_new(host_base(host), on_accept, s,
+    s->listener = evconnlistener_new(host_base(host), stream_on_accept, s,
                                      LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 0, fd);
-    s->rest = evtimer_new(host_base(host), on_rest, s);
+    s->rest = evtimer_new(host_base(host), stream_on_rest, s);
     if (!s->listener)
         close(fd);
     if (!s->listener || !s->rest) {
@@ -250,9 +250,10 @@ struct stream *stream_new(struct host *host, const struct gossip_addr *addr, boo
         stream_free(s);
         return NULL;
     }
-    evconnlistener_set_error_cb(s->listener, on_accept_error);
-    host_set_transport(host, GOSSIP_STREAM,
-                       &(struct host_transport){.drain = drain, .send = send_packet, .arg = s});
+    evconnlistener_set_error_cb(s->listener, stream_on_accept_error);
+    host_set_transport(
+        host, GOSSIP_STREAM,
+        &(struct host_transport){.drain = stream_on_drain, .send = stream_on_packet, .arg = s});
     return s;
 }
 

@@ -33,7 +33,7 @@ struct udp {
     struct batch in, out;
 };
 
-static void wire_batch(struct batch *b)
+static void batch_init(struct batch *b)
 {
     for (int i = 0; i < UDP_BATCH; i++) {
         b->vectors[i] = (struct iovec){b->bytes[i], RECEIVE_BYTES};
@@ -46,23 +46,23 @@ static void wire_batch(struct batch *b)
     }
 }
 
-static void on_readable(int fd, short what, void *arg)
+static void udp_on_readable(int fd, short what, void *arg)
 {
     (void)fd, (void)what;
     udp_drain(arg);
 }
 
-static void drain(void *arg)
+static void udp_on_drain(void *arg)
 {
     udp_drain(arg);
 }
 
-static void send_packet(void *arg, const struct gossip_packet *packet)
+static void udp_on_packet(void *arg, const struct gossip_packet *packet)
 {
     udp_send(arg, packet);
 }
 
-static void flush(void *arg)
+static void udp_on_flush(void *arg)
 {
     udp_flush(arg);
 }
@@ -81,9 +81,9 @@ struct udp *udp_new(struct host *host, const struct gossip_addr *addr, bool ipv6
     u->host = host;
     u->fd = fd;
     u->family = ipv6 || !address_is_ipv4(addr->ip) ? AF_INET6 : AF_INET;
-    wire_batch(&u->in);
-    wire_batch(&u->out);
-    u->readable = event_new(host_base(host), fd, EV_READ | EV_PERSIST, on_readable, u);
+    batch_init(&u->in);
+    batch_init(&u->out);
+    u->readable = event_new(host_base(host), fd, EV_READ | EV_PERSIST, udp_on_readable, u);
     if (!u->readable || event_add(u->readable, NULL) != 0) {
         error_set(error, "cannot watch the datagram socket: out of memory");
         udp_free(u);
@@ -91,7 +91,8 @@ struct udp *udp_new(struct host *host, const struct gossip_addr *addr, bool ipv6
     }
     host_set_transport(
         host, GOSSIP_DATAGRAM,
-        &(struct host_transport){.drain = drain, .send = send_packet, .flush = flush, .arg = u});
+        &(struct host_transport){
+            .drain = udp_on_drain, .send = udp_on_packet, .flush = udp_on_flush, .arg = u});
     return u;
 }
 
@@ -106,7 +107,7 @@ void udp_free(struct udp *u)
     free(u);
 }
 
-static void take_in(struct udp *u, int count)
+static void udp_receive(struct udp *u, int count)
 {
     for (int i = 0; i < count; i++) {
         struct gossip_route from = {.via = GOSSIP_DATAGRAM};
@@ -122,7 +123,7 @@ void udp_drain(struct udp *u)
     for (int batch = 0; batch < DRAIN_BATCHES_MAX; batch++) {
         int count = recvmmsg(u->fd, u->in.headers, UDP_BATCH, MSG_DONTWAIT, NULL);
         if (count > 0)
-            take_in(u, count);
+            udp_receive(u, count);
         if (count < UDP_BATCH)
             return;
     }

@@ -4,8 +4,8 @@
 #include "gossip/membership/profile.h"
 
 enum {
-    REDIALS = 4,
-    DIALS_ALONE = 4,
+    ASKING = 4, /* members that ask a dead one, in each period */
+    ASKED_ALONE = 4,
     DRAWS_MAX = 64,
     RECENT_MS = 10000, /* that the rest of a large state may take */
 };
@@ -28,7 +28,7 @@ enum gossip_error gossip_join(struct gossip *g, int64_t now_us, const struct gos
     return GOSSIP_OK;
 }
 
-static void drop_target(struct joins *j, uint32_t at)
+static void join_drop(struct joins *j, uint32_t at)
 {
     j->targets[at] = j->targets[--j->count];
 }
@@ -37,7 +37,7 @@ void gossip_join_stop(struct gossip *g, const struct gossip_addr *addr)
 {
     for (uint32_t i = 0; i < g->joins.count; i++)
         if (profile_addr_equal(&g->joins.targets[i].addr, addr)) {
-            drop_target(&g->joins, i);
+            join_drop(&g->joins, i);
             return;
         }
 }
@@ -74,7 +74,7 @@ void join_answered(struct gossip *g, uint64_t token, uint64_t by)
     j->recent[at].token = token;
     j->recent[at].until_us = g->now_us + core_ms(RECENT_MS);
     outbox_event(g, GOSSIP_EVENT_JOINED, self, &t->addr);
-    drop_target(j, (uint32_t)(t - j->targets));
+    join_drop(j, (uint32_t)(t - j->targets));
 }
 
 void join_send(struct gossip *g, const struct gossip_addr *addr, enum gossip_via via,
@@ -88,7 +88,7 @@ void join_send(struct gossip *g, const struct gossip_addr *addr, enum gossip_via
     outbox_send(g, &to, &w);
 }
 
-static int64_t retry_us(struct gossip *g, unsigned tries)
+static int64_t join_retry_us(struct gossip *g, unsigned tries)
 {
     int64_t ms = JOIN_RETRY_MS_MAX;
     if (tries < 5)
@@ -97,39 +97,39 @@ static int64_t retry_us(struct gossip *g, unsigned tries)
 }
 
 /* By turns as a datagram and by stream: a firewall may pass only one of them. */
-static void try_target(struct gossip *g, struct join_target *t)
+static void join_try(struct gossip *g, struct join_target *t)
 {
     join_send(g, &t->addr, t->tries % 2 ? GOSSIP_STREAM : GOSSIP_DATAGRAM, t->token, 0);
-    t->next_us = g->now_us + retry_us(g, t->tries);
+    t->next_us = g->now_us + join_retry_us(g, t->tries);
     t->tries++;
 }
 
-static bool may_live(const struct member *m)
+static bool rejoin_may_live(const struct member *m)
 {
     return m->profile &&
            (m->status == GOSSIP_FAILED || (m->status == GOSSIP_LEFT && m->force_left));
 }
 
-/* Of the dead, each is asked by REDIALS members or so in every period, however many members there
+/* Of the dead, each is asked by ASKING members or so in every period, however many members there
  * are: we draw so many slots that one may live by that chance, and ask the first that may. As
  * nobody asks more than one in a period, each is asked less often where the dead are many. */
-static void redial_one(struct gossip *g)
+static void rejoin_one(struct gossip *g)
 {
     const struct member_table *t = &g->members;
-    uint32_t draws = 1 + REDIALS * t->used / member_live_count(t);
+    uint32_t draws = 1 + ASKING * t->used / member_live_count(t);
     for (draws = draws < DRAWS_MAX ? draws : DRAWS_MAX; draws > 0; draws--) {
         uint32_t slot = rng_below(&g->rng, t->used);
-        if (!may_live(core_member(g, slot)))
+        if (!rejoin_may_live(core_member(g, slot)))
             continue;
-        /* By turns, as any dial. */
+        /* By turns, as any join. */
         spread_challenge(g, slot, g->joins.redials++ % 2 ? GOSSIP_STREAM : GOSSIP_DATAGRAM);
         return;
     }
 }
 
-/* The dead are not in the view's hash; so somebody is told what we hold of one that failed, and
- * knows better if it has left, or lives. */
-static void compare_one(struct gossip *g)
+/* The dead are not in the view's hash. So a random member is sent our fact about one that failed,
+ * and answers if that one has left, or lives. */
+static void rejoin_compare(struct gossip *g)
 {
     uint32_t start = rng_below(&g->rng, g->members.used);
     uint32_t other = member_random_live(&g->members, &g->rng, g->self);
@@ -146,18 +146,18 @@ static void compare_one(struct gossip *g)
     }
 }
 
-static void redial_tick(struct gossip *g)
+static void rejoin_tick(struct gossip *g)
 {
     const uint32_t *by_status = g->members.by_status;
     g->joins.redial_us = g->now_us + core_ms(g->timing.redial_period_ms);
     if (core_is_leaving(g))
         return;
-    /* Who is alone has nobody else to talk to; and if it is only deaf, others see that it runs. */
-    int dials = member_live_count(&g->members) > 1 ? 1 : DIALS_ALONE;
-    for (int i = 0; i < dials && by_status[GOSSIP_FAILED] + by_status[GOSSIP_LEFT] > 0; i++)
-        redial_one(g);
+    /* A member alone has no other work; and if it is only isolated, others see that it runs. */
+    int count = member_live_count(&g->members) > 1 ? 1 : ASKED_ALONE;
+    for (int i = 0; i < count && by_status[GOSSIP_FAILED] + by_status[GOSSIP_LEFT] > 0; i++)
+        rejoin_one(g);
     if (by_status[GOSSIP_FAILED] > 0)
-        compare_one(g);
+        rejoin_compare(g);
 }
 
 void join_tick(struct gossip *g)
@@ -165,9 +165,9 @@ void join_tick(struct gossip *g)
     struct joins *j = &g->joins;
     for (uint32_t i = 0; i < j->count; i++)
         if (g->now_us >= j->targets[i].next_us)
-            try_target(g, &j->targets[i]);
+            join_try(g, &j->targets[i]);
     if (g->now_us >= j->redial_us)
-        redial_tick(g);
+        rejoin_tick(g);
 }
 
 int64_t join_deadline(const struct gossip *g)

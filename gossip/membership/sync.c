@@ -14,12 +14,12 @@ struct delta {
     uint8_t bits[BITS_BYTES_MAX];
 };
 
-static unsigned bucket_of(uint64_t key, unsigned log2)
+static unsigned sync_bucket(uint64_t key, unsigned log2)
 {
     return log2 ? (unsigned)(key >> (64 - log2)) : 0;
 }
 
-static unsigned log2_for(uint32_t members)
+static unsigned sync_log2(uint32_t members)
 {
     unsigned log2 = 0;
     while (log2 < WIRE_BUCKETS_LOG2_MAX && (members >> (log2 + 1)) >= SYNC_BUCKET_MEMBERS)
@@ -27,37 +27,37 @@ static unsigned log2_for(uint32_t members)
     return log2;
 }
 
-static void hash_buckets(const struct gossip *g, unsigned log2, uint64_t hashes[WIRE_BUCKETS_MAX])
+static void sync_hash(const struct gossip *g, unsigned log2, uint64_t hashes[WIRE_BUCKETS_MAX])
 {
     memset(hashes, 0, WIRE_BUCKETS_MAX * sizeof *hashes);
     for (uint32_t slot = 0; slot < g->members.used; slot++) {
         const struct member *m = &g->members.slots[slot];
         if (m->profile && member_is_live(m))
-            hashes[bucket_of(m->key, log2)] += member_term(m);
+            hashes[sync_bucket(m->key, log2)] += member_term(m);
     }
 }
 
 /* The nonce for a member that is known. */
-static uint64_t nonce_for(const struct gossip *g, uint32_t slot)
+static uint64_t sync_nonce(const struct gossip *g, uint32_t slot)
 {
     const struct member *m = &g->members.slots[slot];
     return proof_cookie(g, m->key, &m->profile->addr);
 }
 
 /* An answer goes where the member listens, or back on its stream. */
-static struct gossip_route route_to(struct gossip *g, uint32_t slot,
-                                    const struct gossip_route *from)
+static struct gossip_route sync_route(struct gossip *g, uint32_t slot,
+                                      const struct gossip_route *from)
 {
     return from->via == GOSSIP_STREAM ? *from : outbox_to(core_member(g, slot));
 }
 
-static void send_digest(struct gossip *g, uint32_t slot, const struct gossip_route *to,
-                        uint64_t echo, unsigned log2)
+static void sync_send_digest(struct gossip *g, uint32_t slot, const struct gossip_route *to,
+                             uint64_t echo, unsigned log2)
 {
     uint64_t hashes[WIRE_BUCKETS_MAX];
-    hash_buckets(g, log2, hashes);
+    sync_hash(g, log2, hashes);
     struct wire_writer w = outbox_begin(g, WIRE_DIGEST, to->via);
-    wire_put(&w, nonce_for(g, slot), 8);
+    wire_put(&w, sync_nonce(g, slot), 8);
     wire_put(&w, echo, 8);
     wire_put(&w, log2, 1);
     for (unsigned i = 0; i < 1u << log2; i++)
@@ -83,18 +83,18 @@ void sync_compare(struct gossip *g, uint32_t slot, uint64_t view, const struct g
     if (g->now_us - since_us < delay_us || g->now_us - s->exchanged_us < delay_us)
         return;
     s->exchanged_us = g->now_us;
-    struct gossip_route to = route_to(g, slot, from);
-    send_digest(g, slot, &to, 0, log2_for(member_live_count(&g->members)));
+    struct gossip_route to = sync_route(g, slot, from);
+    sync_send_digest(g, slot, &to, 0, sync_log2(member_live_count(&g->members)));
     g->stats.syncs++;
 }
 
-static bool is_wanted(const struct delta *d, const struct member *m)
+static bool delta_is_wanted(const struct delta *d, const struct member *m)
 {
-    unsigned bucket = bucket_of(m->key, d->log2);
+    unsigned bucket = sync_bucket(m->key, d->log2);
     return m->profile && (d->bits[bucket / 8] & (1 << bucket % 8));
 }
 
-static struct wire_writer begin_delta(struct gossip *g, const struct delta *d, enum gossip_via via)
+static struct wire_writer delta_begin(struct gossip *g, const struct delta *d, enum gossip_via via)
 {
     struct wire_writer w = outbox_begin(g, WIRE_DELTA, via);
     wire_put(&w, d->echo, 8);
@@ -108,20 +108,20 @@ static struct wire_writer begin_delta(struct gossip *g, const struct delta *d, e
 
 /* By datagrams as far as one burst may go, and the rest by stream. From anywhere in the table:
  * where streams do not pass, each exchange brings other members across. */
-static void send_delta(struct gossip *g, struct delta d, const struct gossip_route *to)
+static void delta_send(struct gossip *g, struct delta d, const struct gossip_route *to)
 {
     struct gossip_route route = *to;
     uint32_t start = rng_below(&g->rng, g->members.used), packets = 1;
-    struct wire_writer w = begin_delta(g, &d, route.via);
+    struct wire_writer w = delta_begin(g, &d, route.via);
     for (uint32_t i = 0; i < g->members.used; i++) {
         const struct member *m = core_member(g, (start + i) % g->members.used);
-        if (!is_wanted(&d, m) || wire_put_full(&w, m, g->now_us))
+        if (!delta_is_wanted(&d, m) || wire_put_full(&w, m, g->now_us))
             continue;
         outbox_send(g, &route, &w);
         d.flags = 0; /* asked for once */
         if (++packets > SYNC_DATAGRAMS_MAX)
             route.via = GOSSIP_STREAM;
-        w = begin_delta(g, &d, route.via);
+        w = delta_begin(g, &d, route.via);
         wire_put_full(&w, m, g->now_us);
     }
     outbox_send(g, &route, &w);
@@ -131,11 +131,11 @@ void sync_digest(struct gossip *g, const struct wire_message *m, const struct go
 {
     uint32_t slot = proof_sender(g, m->sender, from);
     struct delta d = {.echo = m->digest.nonce,
-                      .nonce = nonce_for(g, slot),
+                      .nonce = sync_nonce(g, slot),
                       .flags = WIRE_WANT_BACK,
                       .log2 = m->digest.log2};
     uint64_t hashes[WIRE_BUCKETS_MAX];
-    hash_buckets(g, d.log2, hashes);
+    sync_hash(g, d.log2, hashes);
     bool differs = false;
     for (unsigned i = 0; i < 1u << d.log2; i++) {
         if (hashes[i] == m->digest.hashes[i])
@@ -145,17 +145,17 @@ void sync_digest(struct gossip *g, const struct wire_message *m, const struct go
     }
     if (!differs)
         return;
-    struct gossip_route to = route_to(g, slot, from);
+    struct gossip_route to = sync_route(g, slot, from);
     if (m->digest.echo == d.nonce)
-        send_delta(g, d, &to);
+        delta_send(g, d, &to);
     else
-        send_digest(g, slot, &to, m->digest.nonce, d.log2);
+        sync_send_digest(g, slot, &to, m->digest.nonce, d.log2);
 }
 
 bool sync_is_asked_for(const struct gossip *g, const struct wire_message *m)
 {
     uint32_t slot = member_by_key(&g->members, m->sender);
-    return (slot != MEMBER_NONE && m->delta.echo == nonce_for(g, slot)) ||
+    return (slot != MEMBER_NONE && m->delta.echo == sync_nonce(g, slot)) ||
            join_is_token(g, m->delta.echo);
 }
 
@@ -166,8 +166,8 @@ void sync_delta(struct gossip *g, const struct wire_message *m, const struct gos
     struct delta d = {.echo = m->delta.nonce, .log2 = m->delta.log2};
     memcpy(d.bits, m->delta.bits, sizeof d.bits);
     uint32_t slot = member_by_key(&g->members, m->sender);
-    struct gossip_route to = slot == MEMBER_NONE ? *from : route_to(g, slot, from);
-    send_delta(g, d, &to);
+    struct gossip_route to = slot == MEMBER_NONE ? *from : sync_route(g, slot, from);
+    delta_send(g, d, &to);
 }
 
 void sync_welcome(struct gossip *g, const struct gossip_route *to, const struct wire_message *join,
@@ -176,7 +176,7 @@ void sync_welcome(struct gossip *g, const struct gossip_route *to, const struct 
     struct delta d = {.echo = join->join.token, .bits = {1}};
     if (want_back) {
         d.flags = WIRE_WANT_BACK;
-        d.nonce = nonce_for(g, member_by_key(&g->members, join->sender));
+        d.nonce = sync_nonce(g, member_by_key(&g->members, join->sender));
     }
-    send_delta(g, d, to);
+    delta_send(g, d, to);
 }
