@@ -23,7 +23,7 @@ static void log_vip(enum event_kind kind, const struct vip_record *vip)
               vip->address, vip->interface, *vip->holder ? vip->holder : "nobody", vip->epoch);
 }
 
-static void on_change(void *arg, const struct journal_entry *entry)
+static void change_log_on_change(void *arg, const struct journal_entry *entry)
 {
     (void)arg;
     if (!entry)
@@ -41,5 +41,5 @@ static void on_change(void *arg, const struct journal_entry *entry)
 
 void change_log_start(struct host *host)
 {
-    host_subscribe(host, HOST_LOG, on_change, NULL);
+    host_subscribe(host, HOST_LOG, change_log_on_change, NULL);
 }

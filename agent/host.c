@@ -132,7 +132,7 @@ void host_on_event(struct host *h, enum gossip_event_kind kind, host_event_fn *r
     h->events[kind].arg = arg;
 }
 
-static void take_lease(struct host *h, const struct leases_state *lease)
+static void host_receive_lease(struct host *h, const struct leases_state *lease)
 {
     for (size_t i = 0; i < HOST_LEASE_KINDS_MAX; i++) {
         const char *prefix = h->leases[i].prefix;
@@ -195,7 +195,7 @@ static void settle_round(struct host *h)
     while (gossip_next_event(h->gossip, &event))
         take_event(h, &event);
     while (leases_next_change(h->gossip, host_now_us(), &lease))
-        take_lease(h, &lease);
+        host_receive_lease(h, &lease);
     if (h->dirty) /* by one of those */
         return;
     for (size_t i = 0; i < HOST_MODULES; i++)

@@ -105,6 +105,9 @@ void host_on_event(struct host *h, enum gossip_event_kind kind, host_event_fn *r
 /* A lease that we claim or observe has changed. Borrowed for the call. */
 typedef void host_lease_fn(void *arg, const struct leases_state *lease);
 #define HOST_LEASE_KINDS_MAX 4
+/* The prefixes in use: leases of floating addresses and of locks. */
+#define HOST_LEASES_OF_VIPS "vip/"
+#define HOST_LEASES_OF_LOCKS "lock/"
 /* Hands over the changes of the leases whose names begin with that prefix (static). receive NULL:
  * not any more. */
 void host_on_lease(struct host *h, const char *prefix, host_lease_fn *receive, void *arg);

@@ -71,7 +71,7 @@ static void leave_on_idle(void *arg)
     host_dirty(l->host);
 }
 
-static void on_hand_over(evutil_socket_t fd, short what, void *arg)
+static void leave_on_hand_over(evutil_socket_t fd, short what, void *arg)
 {
     struct leave *l = arg;
     (void)fd, (void)what;
@@ -79,13 +79,13 @@ static void on_hand_over(evutil_socket_t fd, short what, void *arg)
         leave_announce(l);
 }
 
-static void on_hurry(evutil_socket_t fd, short what, void *arg)
+static void leave_on_hurry(evutil_socket_t fd, short what, void *arg)
 {
     (void)fd, (void)what;
     leave_hurry(arg);
 }
 
-static void on_end(evutil_socket_t fd, short what, void *arg)
+static void leave_on_end(evutil_socket_t fd, short what, void *arg)
 {
     (void)fd, (void)what;
     leave_end(arg);
@@ -121,9 +121,9 @@ struct leave *leave_new(struct host *host, struct vips *vips, struct handlers *h
     if (!l)
         return NULL;
     *l = (struct leave){.host = host, .vips = vips, .handlers = handlers, .done = done, .arg = arg};
-    l->hand_over = evtimer_new(base, on_hand_over, l);
-    l->hurry = evtimer_new(base, on_hurry, l);
-    l->end = evtimer_new(base, on_end, l);
+    l->hand_over = evtimer_new(base, leave_on_hand_over, l);
+    l->hurry = evtimer_new(base, leave_on_hurry, l);
+    l->end = evtimer_new(base, leave_on_end, l);
     host_on_event(host, GOSSIP_EVENT_GONE, leave_on_gone, l);
     host_on_settle(host, HOST_LEAVE, leave_on_settle, l);
     handlers_on_idle(handlers, leave_on_idle, l);

@@ -51,7 +51,7 @@ static void on_save(evutil_socket_t fd, short what, void *arg)
 
 /* Soon after the first change, so that an agent killed young can still rejoin; then seldom, for a
  * large cluster changes all the time. */
-static void on_change(void *arg, const struct journal_entry *entry)
+static void peers_on_change(void *arg, const struct journal_entry *entry)
 {
     const struct peers *p = arg;
     if (!entry || !event_kind_is_of_member(entry->kind) || event_pending(p->save, EV_TIMEOUT, NULL))
@@ -72,7 +72,7 @@ struct peers *peers_new(struct host *host, struct store *store, struct worker *f
         free(p);
         return NULL;
     }
-    host_subscribe(host, HOST_PEERS, on_change, p);
+    host_subscribe(host, HOST_PEERS, peers_on_change, p);
     return p;
 }
 

@@ -89,7 +89,7 @@ static void reload_roll_back(struct reload *r, const char *error)
 
 /* ---- taking it on ---- */
 
-static void name_fixed(void *arg, const char *key, const char *before, const char *after)
+static void reload_log_fixed(void *arg, const char *key, const char *before, const char *after)
 {
     (void)arg;
     log_warn("reload: %s cannot change while running: stays %s until the next start, then %s", key,
@@ -107,13 +107,13 @@ static const char *reload_prepare(struct reload *r)
     return r->handlers && vips_reserve(p->vips, r->config->vips_count) ? NULL : "out of memory";
 }
 
-static enum gossip_error set_tags(const struct reload_parts *p, const struct config *c)
+static enum gossip_error reload_set_tags(const struct reload_parts *p, const struct config *c)
 {
     return gossip_set_tags(host_core(p->host), host_now_us(), c->tags, c->tags_bytes);
 }
 
 /* Tags that an operator has set by a command stay, unless those of the file have changed. */
-static bool tags_differ(const struct config *a, const struct config *b)
+static bool reload_tags_differ(const struct config *a, const struct config *b)
 {
     return a->tags_bytes != b->tags_bytes || memcmp(a->tags, b->tags, a->tags_bytes) != 0;
 }
@@ -124,7 +124,7 @@ static void reload_take_on(struct reload *r)
     const struct reload_parts *p = &r->owner->parts;
     struct config *old = *p->config, *new = r->config;
     r->config = NULL;
-    config_compare_fixed(old, new, name_fixed, NULL);
+    config_compare_fixed(old, new, reload_log_fixed, NULL);
     config_keep_fixed(old, new); /* also those who ask are told what the agent runs with */
     log_set_level(new->log_level);
     handlers_commit(r->handlers);
@@ -144,20 +144,20 @@ static void reload_take_on(struct reload *r)
 static void reload_commit(struct reload *r)
 {
     const struct reload_parts *p = &r->owner->parts;
-    bool retags = tags_differ(*p->config, r->config);
+    bool retags = reload_tags_differ(*p->config, r->config);
     const char *why = quorum_check(p->quorum, &r->config->quorum); /* it may have changed since */
     if (why) {
         reload_roll_back(r, why);
         return;
     }
-    enum gossip_error error = retags ? set_tags(p, r->config) : GOSSIP_OK;
+    enum gossip_error error = retags ? reload_set_tags(p, r->config) : GOSSIP_OK;
     if (error != GOSSIP_OK) {
         reload_roll_back(r, gossip_error_text(error));
         return;
     }
     if (!runner_link_commit(p->runner)) {
         if (retags)
-            set_tags(p, *p->config);
+            reload_set_tags(p, *p->config);
         reload_roll_back(r, "the steward does not answer");
         return;
     }
@@ -168,13 +168,13 @@ static void reload_commit(struct reload *r)
 /* ---- its steps ---- */
 
 /* On the worker's thread; it runs one job at a time, as config_load wants it. */
-static void read_file(void *arg)
+static void reload_read_file(void *arg)
 {
     struct reload *r = arg;
     r->config = config_load(r->options, r->error);
 }
 
-static void on_impatient(evutil_socket_t fd, short what, void *arg)
+static void reload_on_timeout(evutil_socket_t fd, short what, void *arg)
 {
     struct reload *r = arg;
     (void)fd, (void)what;
@@ -184,7 +184,7 @@ static void on_impatient(evutil_socket_t fd, short what, void *arg)
                             : "the steward does not answer");
 }
 
-static void on_settle(void *arg)
+static void reload_on_settle(void *arg)
 {
     struct reloads *rs = arg;
     const struct reload_parts *p = &rs->parts;
@@ -200,7 +200,7 @@ static void on_settle(void *arg)
 }
 
 /* The steward may have seen what we cannot. */
-static void on_steward(void *arg, int error, const char *text)
+static void reload_on_steward(void *arg, int error, const char *text)
 {
     struct reload *r = arg;
     const struct reload_parts *p = &r->owner->parts;
@@ -222,7 +222,7 @@ static void on_steward(void *arg, int error, const char *text)
 }
 
 /* The steward goes first: it is to know the scripts and addresses that we ask it for. */
-static void on_read(void *arg)
+static void reload_on_read(void *arg)
 {
     struct reload *r = arg;
     const struct reload_parts *p = &r->owner->parts;
@@ -231,17 +231,17 @@ static void on_read(void *arg)
         reload_finish(r, r->config ? "the agent is leaving" : r->error);
         return;
     }
-    r->patience = evtimer_new(host_base(p->host), on_impatient, r);
+    r->patience = evtimer_new(host_base(p->host), reload_on_timeout, r);
     if (!r->patience || event_add(r->patience, &(struct timeval){.tv_sec = PATIENCE_S}) != 0)
         reload_finish(r, "out of memory");
-    else if (!runner_link_reload(p->runner, on_steward, r))
-        on_steward(r, errno, NULL);
+    else if (!runner_link_reload(p->runner, reload_on_steward, r))
+        reload_on_steward(r, errno, NULL);
 }
 
 static void reload_start(struct reload *r)
 {
     r->step = RELOAD_READING;
-    if (worker_submit(r->owner->parts.worker, read_file, on_read, r))
+    if (worker_submit(r->owner->parts.worker, reload_read_file, reload_on_read, r))
         return;
     r->step = RELOAD_WAITING;
     reload_finish(r, host_is_leaving(r->owner->parts.host)
@@ -284,7 +284,7 @@ struct reloads *reload_new(const struct reload_parts *parts)
         return NULL;
     rs->parts = *parts;
     TAILQ_INIT(&rs->all);
-    host_on_settle(parts->host, HOST_RELOAD, on_settle, rs);
+    host_on_settle(parts->host, HOST_RELOAD, reload_on_settle, rs);
     return rs;
 }
 

@@ -53,8 +53,8 @@ static bool name_take(const struct config_key *key, void *element, const char *v
 
 /* ---- lists of texts ---- */
 
-static bool list_add(const struct config_key *key, void *element, const char *value,
-                     const struct config_place *at)
+static bool config_type_list_add(const struct config_key *key, void *element, const char *value,
+                                 const struct config_place *at)
 {
     size_t *count = ALSO(size_t, key, element);
     char **list = FIELD(char *, key, element);
@@ -81,7 +81,7 @@ static bool names_take(const struct config_key *key, void *element, const char *
     for (size_t i = 0; i < *ALSO(size_t, key, element); i++)
         if (strcmp(FIELD(char *, key, element)[i], value) == 0)
             return config_refuse(at, "named twice; once is enough");
-    return list_add(key, element, value, at);
+    return config_type_list_add(key, element, value, at);
 }
 
 static bool hosts_take(const struct config_key *key, void *element, const char *value,
@@ -96,7 +96,7 @@ static bool hosts_take(const struct config_key *key, void *element, const char *
     if (address_parse(value, addr.ip, &addr.port) &&
         (address_is_any(addr.ip) || address_is_multicast(addr.ip)))
         return config_refuse(at, "not one host's address; use one that a member listens on");
-    return list_add(key, element, value, at);
+    return config_type_list_add(key, element, value, at);
 }
 
 /* ---- tags ---- */

@@ -48,14 +48,14 @@ struct handlers {
 
 /* ---- the queue ---- */
 
-static struct queue *bucket_of(struct handler *h, const struct journal_entry *entry)
+static struct queue *handler_bucket(struct handler *h, const struct journal_entry *entry)
 {
     const uint8_t *id = entry->member.profile->id; /* random, so any part of it will do */
     return &h->buckets[(id[0] | id[1] << 8) % BUCKETS];
 }
 
 /* About the same member, or the same address; the quorum is one thing of its own. */
-static bool same_subject(const struct journal_entry *a, const struct journal_entry *b)
+static bool handler_same_subject(const struct journal_entry *a, const struct journal_entry *b)
 {
     bool of_quorum = a->kind >= EVENT_QUORUM_LOST;
     if (!a->vip != !b->vip || of_quorum != (b->kind >= EVENT_QUORUM_LOST))
@@ -65,66 +65,66 @@ static bool same_subject(const struct journal_entry *a, const struct journal_ent
     return memcmp(a->member.profile->id, b->member.profile->id, GOSSIP_ID_BYTES) == 0;
 }
 
-static void queue_remove(struct handler *h, struct waiting *w)
+static void handler_queue_remove(struct handler *h, struct waiting *w)
 {
     TAILQ_REMOVE(&h->queue, w, link);
-    TAILQ_REMOVE(bucket_of(h, w->entry), w, bucket_link);
+    TAILQ_REMOVE(handler_bucket(h, w->entry), w, bucket_link);
     h->stats.waiting--;
     journal_release(w->entry);
     free(w);
 }
 
-static void queue_clear(struct handler *h)
+static void handler_queue_clear(struct handler *h)
 {
     for (struct waiting *w = TAILQ_FIRST(&h->queue), *next; w; w = next) {
         next = TAILQ_NEXT(w, link);
-        queue_remove(h, w);
+        handler_queue_remove(h, w);
     }
 }
 
 /* Takes out what waits about the same subject as the newer `entry`, oldest first, down to a calm
  * queue. */
-static void queue_collapse(struct handler *h, const struct journal_entry *entry)
+static void handler_queue_collapse(struct handler *h, const struct journal_entry *entry)
 {
-    struct waiting *w = TAILQ_FIRST(bucket_of(h, entry)), *next;
+    struct waiting *w = TAILQ_FIRST(handler_bucket(h, entry)), *next;
     for (; w && h->stats.waiting >= HANDLER_QUEUE_CALM; w = next) {
         next = TAILQ_NEXT(w, bucket_link);
-        if (!same_subject(w->entry, entry))
+        if (!handler_same_subject(w->entry, entry))
             continue;
-        queue_remove(h, w);
+        handler_queue_remove(h, w);
         h->stats.collapsed++;
     }
 }
 
-static void count_dropped(struct handler *h, const char *why)
+static void handler_count_dropped(struct handler *h, const char *why)
 {
     if (h->stats.dropped++ == 0)
         log_error("handler \"%s\": a waiting change is dropped: %s; further ones are counted",
                   h->spec.name, why);
 }
 
-static void queue_add(struct handler *h, const struct journal_entry *entry)
+static void handler_queue_add(struct handler *h, const struct journal_entry *entry)
 {
-    queue_collapse(h, entry);
+    handler_queue_collapse(h, entry);
     if (h->stats.waiting >= HANDLER_QUEUE_MAX) {
-        queue_remove(h, TAILQ_FIRST(&h->queue));
-        count_dropped(h, "more wait than there can be members");
+        handler_queue_remove(h, TAILQ_FIRST(&h->queue));
+        handler_count_dropped(h, "more wait than there can be members");
     }
     struct waiting *w = malloc(sizeof *w);
     if (!w) {
-        count_dropped(h, "out of memory");
+        handler_count_dropped(h, "out of memory");
         return;
     }
     w->entry = journal_hold(entry);
     TAILQ_INSERT_TAIL(&h->queue, w, link);
-    TAILQ_INSERT_TAIL(bucket_of(h, entry), w, bucket_link);
+    TAILQ_INSERT_TAIL(handler_bucket(h, entry), w, bucket_link);
     h->stats.waiting++;
 }
 
 /* ---- running ---- */
 
 /* Always from the loop's own turn, so that whoever publishes never waits for a fork. */
-static void schedule(struct handler *h, long delay_ms)
+static void handler_schedule(struct handler *h, long delay_ms)
 {
     const struct timeval delay = {.tv_sec = delay_ms / 1000, .tv_usec = delay_ms % 1000 * 1000};
     if (!h->run && !TAILQ_EMPTY(&h->queue) && !event_pending(h->start, EV_TIMEOUT, NULL))
@@ -134,26 +134,26 @@ static void schedule(struct handler *h, long delay_ms)
 static void handler_free(struct handler *h);
 
 /* After a run, or after one could not be started. A retired handler with nothing left is freed. */
-static void go_on(struct handler *h, long delay_ms)
+static void handler_go_on(struct handler *h, long delay_ms)
 {
     const struct handlers *hs = h->owner;
-    schedule(h, delay_ms);
+    handler_schedule(h, delay_ms);
     if (h->retired && !h->run && TAILQ_EMPTY(&h->queue))
         handler_free(h);
     if (hs->idle && handlers_are_idle(hs))
         hs->idle(hs->idle_arg);
 }
 
-static void drop_queue(struct handler *h, const char *why)
+static void handler_drop_queue(struct handler *h, const char *why)
 {
     if (h->stats.waiting > 0)
         log_warn("handler \"%s\": %zu changes that waited are not run: %s", h->spec.name,
                  h->stats.waiting, why);
-    queue_clear(h);
+    handler_queue_clear(h);
     event_del(h->start);
 }
 
-static void on_done(void *arg, const struct handler_result *result)
+static void handler_on_done(void *arg, const struct handler_result *result)
 {
     struct handler *h = arg;
     h->run = NULL;
@@ -162,10 +162,10 @@ static void on_done(void *arg, const struct handler_result *result)
     h->stats.timeouts += result->timed_out;
     h->stats.last_status = result->status;
     h->stats.last_duration_us = result->duration_us;
-    go_on(h, 0);
+    handler_go_on(h, 0);
 }
 
-static void on_start(evutil_socket_t fd, short what, void *arg)
+static void handler_on_start(evutil_socket_t fd, short what, void *arg)
 {
     (void)fd;
     (void)what;
@@ -182,20 +182,20 @@ static void on_start(evutil_socket_t fd, short what, void *arg)
         .descriptors = h->owner->descriptors,
         .entry = first->entry,
     };
-    h->run = handler_run_start(h->owner->base, h->owner->runner, &order, on_done, h);
+    h->run = handler_run_start(h->owner->base, h->owner->runner, &order, handler_on_done, h);
     if (h->run) {
-        queue_remove(h, first);
+        handler_queue_remove(h, first);
         return;
     }
     h->stats.failures++;
     if (!runner_link_is_up(h->owner->runner))
-        drop_queue(h, "there is no steward");
-    go_on(h, RETRY_MS);
+        handler_drop_queue(h, "there is no steward");
+    handler_go_on(h, RETRY_MS);
 }
 
 /* ---- specs ---- */
 
-static bool wants(const struct handler_spec *s, const struct journal_entry *entry)
+static bool handler_accepts(const struct handler_spec *s, const struct journal_entry *entry)
 {
     const struct gossip_profile *p = entry->member.profile;
     const struct vip_record *vip = entry->vip;
@@ -215,7 +215,7 @@ static struct handler *handler_new(struct handlers *owner)
         return NULL;
     h->owner = owner;
     h->stats.last_status = -1;
-    h->start = evtimer_new(owner->base, on_start, h);
+    h->start = evtimer_new(owner->base, handler_on_start, h);
     if (!h->start) {
         free(h);
         return NULL;
@@ -231,7 +231,7 @@ static void handler_destroy(struct handler *h)
 {
     if (h->run)
         handler_run_kill(h->run);
-    queue_clear(h);
+    handler_queue_clear(h);
     event_free(h->start);
     handler_spec_free(&h->spec);
     free(h);
@@ -243,7 +243,7 @@ static void handler_free(struct handler *h)
     handler_destroy(h);
 }
 
-static struct handler *find(struct handlers *hs, const char *name)
+static struct handler *handler_find(struct handlers *hs, const char *name)
 {
     for (struct handler *h = TAILQ_FIRST(&hs->list); h; h = TAILQ_NEXT(h, link))
         if (strcmp(h->spec.name, name) == 0)
@@ -285,9 +285,9 @@ void handlers_discard(struct handlers_plan *p)
 }
 
 /* One of the same name goes on with the new spec, and the new one is freed with the old spec. */
-static void take_planned(struct handlers *hs, struct handler *planned)
+static void handler_take_over(struct handlers *hs, struct handler *planned)
 {
-    struct handler *h = find(hs, planned->spec.name);
+    struct handler *h = handler_find(hs, planned->spec.name);
     if (h) {
         struct handler_spec old = h->spec;
         h->spec = planned->spec;
@@ -308,7 +308,7 @@ void handlers_commit(struct handlers_plan *p)
     TAILQ_FOREACH (h, &hs->list, link)
         h->retired = true;
     for (size_t i = 0; i < p->count; i++)
-        take_planned(hs, p->all[i]);
+        handler_take_over(hs, p->all[i]);
     free(p);
     for (h = TAILQ_FIRST(&hs->list); h; h = next) {
         next = TAILQ_NEXT(h, link);
@@ -330,7 +330,7 @@ void handlers_stop(struct handlers *hs)
 {
     hs->stopped = true;
     for (struct handler *h = TAILQ_FIRST(&hs->list); h; h = TAILQ_NEXT(h, link)) {
-        drop_queue(h, "the agent stops");
+        handler_drop_queue(h, "the agent stops");
         if (h->run)
             handler_run_stop(h->run);
     }
@@ -386,10 +386,10 @@ void handlers_free(struct handlers *hs)
 void handlers_publish(struct handlers *hs, const struct journal_entry *entry)
 {
     for (struct handler *h = TAILQ_FIRST(&hs->list); h; h = TAILQ_NEXT(h, link)) {
-        if (hs->stopped || h->retired || !wants(&h->spec, entry))
+        if (hs->stopped || h->retired || !handler_accepts(&h->spec, entry))
             continue;
-        queue_add(h, entry);
-        schedule(h, 0);
+        handler_queue_add(h, entry);
+        handler_schedule(h, 0);
     }
 }
 

@@ -116,7 +116,7 @@ static void env_fill(struct env *env, const struct handler_order *order)
 /* ---- in memory ---- */
 
 /* -1 with errno. */
-static int file_of(const char *name, const char *bytes, size_t count)
+static int env_file(const char *name, const char *bytes, size_t count)
 {
     int fd = memfd_create(name, MFD_CLOEXEC);
     if (fd < 0)
@@ -136,10 +136,10 @@ bool handler_env_files(const struct handler_order *order, int *line, int *env_fd
 {
     struct env env;
     env_fill(&env, order);
-    *line = file_of("muster-event", order->entry->line, order->entry->line_bytes);
+    *line = env_file("muster-event", order->entry->line, order->entry->line_bytes);
     if (*line < 0)
         return false;
-    *env_fd = file_of("muster-env", env.bytes, env.used);
+    *env_fd = env_file("muster-env", env.bytes, env.used);
     if (*env_fd >= 0)
         return true;
     int error = errno;

@@ -28,7 +28,7 @@ struct handler_output {
     uint64_t unlogged;
 };
 
-static void end_line(struct handler_output *o)
+static void output_end_line(struct handler_output *o)
 {
     if (o->logged < HANDLER_OUTPUT_LINES_MAX) {
         log_info("handler \"%s\": %.*s", o->name, (int)o->line_bytes, o->line);
@@ -40,7 +40,7 @@ static void end_line(struct handler_output *o)
     o->in_line = false;
 }
 
-static void add_to_line(struct handler_output *o, const char *bytes, size_t count)
+static void output_add_to_line(struct handler_output *o, const char *bytes, size_t count)
 {
     o->in_line = true;
     if (o->logged >= HANDLER_OUTPUT_LINES_MAX)
@@ -49,14 +49,14 @@ static void add_to_line(struct handler_output *o, const char *bytes, size_t coun
         o->line[o->line_bytes++] = bytes[i] ? bytes[i] : '?'; /* a NUL would end the text */
 }
 
-static void take(struct handler_output *o, const char *bytes, size_t count)
+static void output_append(struct handler_output *o, const char *bytes, size_t count)
 {
     while (count > 0) {
         const char *newline = memchr(bytes, '\n', count);
         size_t part = newline ? (size_t)(newline - bytes) : count;
-        add_to_line(o, bytes, part);
+        output_add_to_line(o, bytes, part);
         if (newline)
-            end_line(o);
+            output_end_line(o);
         part += newline ? 1 : 0;
         bytes += part;
         count -= part;
@@ -64,26 +64,26 @@ static void take(struct handler_output *o, const char *bytes, size_t count)
 }
 
 /* False at the end of the output. */
-static bool read_some(struct handler_output *o)
+static bool output_read(struct handler_output *o)
 {
     static char buffer[READ_BYTES];
     ssize_t n = read(o->fd, buffer, sizeof buffer);
     if (n > 0)
-        take(o, buffer, (size_t)n);
+        output_append(o, buffer, (size_t)n);
     return n > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR));
 }
 
-static void on_readable(evutil_socket_t fd, short what, void *arg)
+static void output_on_readable(evutil_socket_t fd, short what, void *arg)
 {
     (void)fd;
     (void)what;
     struct handler_output *o = arg;
     const struct timeval pause = {.tv_usec = PAUSE_MS * 1000};
-    if (read_some(o))
+    if (output_read(o))
         event_add(o->resume, &pause);
 }
 
-static void on_resume(evutil_socket_t fd, short what, void *arg)
+static void output_on_resume(evutil_socket_t fd, short what, void *arg)
 {
     (void)fd;
     (void)what;
@@ -110,8 +110,8 @@ struct handler_output *handler_output_new(struct event_base *base, const char *n
     if (o) {
         o->fd = ends[0];
         o->name = name;
-        o->readable = event_new(base, o->fd, EV_READ, on_readable, o);
-        o->resume = evtimer_new(base, on_resume, o);
+        o->readable = event_new(base, o->fd, EV_READ, output_on_readable, o);
+        o->resume = evtimer_new(base, output_on_resume, o);
     }
     /* Ours alone: a script does not expect its own end to be non-blocking. */
     bool ok = o && o->readable && o->resume && fcntl(ends[0], F_SETFL, O_NONBLOCK) == 0 &&
@@ -131,9 +131,9 @@ struct handler_output *handler_output_new(struct event_base *base, const char *n
 
 void handler_output_end(struct handler_output *o)
 {
-    read_some(o);
+    output_read(o);
     if (o->in_line)
-        end_line(o);
+        output_end_line(o);
     if (o->unlogged > 0)
         log_info("handler \"%s\": and %" PRIu64 " more lines", o->name, o->unlogged);
     output_free(o);

@@ -31,7 +31,7 @@ struct handler_run {
     void *arg;
 };
 
-static struct timeval timeval_of(uint32_t ms)
+static struct timeval run_timeval(uint32_t ms)
 {
     return (struct timeval){.tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000};
 }
@@ -49,7 +49,7 @@ static void run_free(struct handler_run *r)
     free(r);
 }
 
-static void log_result(const struct handler_run *r, const char *how, int number)
+static void run_log_result(const struct handler_run *r, const char *how, int number)
 {
     bool success = r->result.status == 0 && !r->result.timed_out;
     log_write(success ? LOG_LEVEL_DEBUG : LOG_LEVEL_WARN,
@@ -58,19 +58,19 @@ static void log_result(const struct handler_run *r, const char *how, int number)
               r->result.timed_out ? ", after its timeout" : "");
 }
 
-static void take_status(struct handler_run *r, int status)
+static void run_set_status(struct handler_run *r, int status)
 {
     r->result.duration_us = clock_us(CLOCK_MONOTONIC) - r->started_us;
     if (WIFEXITED(status)) {
         r->result.status = WEXITSTATUS(status);
-        log_result(r, "exit status", r->result.status);
+        run_log_result(r, "exit status", r->result.status);
     } else {
         r->result.status = STATUS_SIGNAL + WTERMSIG(status);
-        log_result(r, "ended by signal", WTERMSIG(status));
+        run_log_result(r, "ended by signal", WTERMSIG(status));
     }
 }
 
-static void log_refusal(struct handler_run *r, int error)
+static void run_log_refusal(struct handler_run *r, int error)
 {
     r->result.status = RUNNER_EXIT_NOT_RUN;
     log_error("handler \"%s\": %s was not run for change %" PRIu64 ": %s", r->handler, r->path,
@@ -80,15 +80,15 @@ static void log_refusal(struct handler_run *r, int error)
                               : strerror(error));
 }
 
-static void on_ended(void *arg, bool has_run, int value)
+static void run_on_ended(void *arg, bool has_run, int value)
 {
     struct handler_run *r = arg;
     handler_output_end(r->output);
     r->output = NULL;
     if (has_run)
-        take_status(r, value);
+        run_set_status(r, value);
     else
-        log_refusal(r, value);
+        run_log_refusal(r, value);
     struct handler_result result = r->result;
     handler_done_fn *done = r->done;
     void *done_arg = r->arg;
@@ -100,7 +100,7 @@ static void on_ended(void *arg, bool has_run, int value)
  * not wait for it until then, for it is what keeps the group's number its own. */
 void handler_run_stop(struct handler_run *r)
 {
-    const struct timeval grace = timeval_of(HANDLER_GRACE_MS);
+    const struct timeval grace = run_timeval(HANDLER_GRACE_MS);
     if (event_pending(r->grace, EV_TIMEOUT, NULL))
         return;
     event_del(r->timeout);
@@ -108,7 +108,7 @@ void handler_run_stop(struct handler_run *r)
     runner_link_stop(r->runner, r->id);
 }
 
-static void on_timeout(evutil_socket_t fd, short what, void *arg)
+static void run_on_timeout(evutil_socket_t fd, short what, void *arg)
 {
     (void)fd;
     (void)what;
@@ -117,7 +117,7 @@ static void on_timeout(evutil_socket_t fd, short what, void *arg)
     handler_run_stop(r);
 }
 
-static void on_grace_over(evutil_socket_t fd, short what, void *arg)
+static void run_on_grace_over(evutil_socket_t fd, short what, void *arg)
 {
     (void)fd;
     (void)what;
@@ -131,13 +131,13 @@ static struct handler_run *run_new(struct event_base *base, const struct handler
     struct handler_run *r = calloc(1, sizeof *r);
     if (!r)
         return NULL;
-    const struct timeval timeout = timeval_of(order->timeout_ms);
+    const struct timeval timeout = run_timeval(order->timeout_ms);
     r->handler = strdup(order->handler);
     r->path = strdup(order->path);
     r->seq = order->entry->seq;
     r->started_us = clock_us(CLOCK_MONOTONIC);
-    r->timeout = evtimer_new(base, on_timeout, r);
-    r->grace = evtimer_new(base, on_grace_over, r);
+    r->timeout = evtimer_new(base, run_on_timeout, r);
+    r->grace = evtimer_new(base, run_on_grace_over, r);
     if (r->handler && r->path && r->timeout && r->grace && event_add(r->timeout, &timeout) == 0)
         return r;
     run_free(r);
@@ -145,7 +145,8 @@ static struct handler_run *run_new(struct event_base *base, const struct handler
 }
 
 /* Asks for it last of all, so that nothing can fail once it is. False with errno. */
-static bool ask(struct event_base *base, const struct handler_order *order, struct handler_run *r)
+static bool run_request(struct event_base *base, const struct handler_order *order,
+                        struct handler_run *r)
 {
     int fds[RUNNER_FDS];
     if (!handler_env_files(order, &fds[0], &fds[1]))
@@ -156,7 +157,7 @@ static bool ask(struct event_base *base, const struct handler_order *order, stru
         /* So that the script may open /dev/stderr, which is the pipe. */
         (void)!fchmod(fds[2], 0622);
         r->id = runner_link_run(r->runner, script_key(order->path, order->account),
-                                order->descriptors, order->timeout_ms, fds, on_ended, r);
+                                order->descriptors, order->timeout_ms, fds, run_on_ended, r);
         error = errno;
         close(fds[2]);
     }
@@ -177,7 +178,7 @@ struct handler_run *handler_run_start(struct event_base *base, struct runner_lin
         r->done = done;
         r->arg = arg;
     }
-    if (r && ask(base, order, r))
+    if (r && run_request(base, order, r))
         return r;
     log_error("handler \"%s\": cannot start %s for change %" PRIu64 ": %s", order->handler,
               order->path, order->entry->seq, strerror(errno));

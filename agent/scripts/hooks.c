@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#define HOOK_PREFIX "vip/" /* of a hook, among the names of handlers */
+
 /* Everything borrowed from the address's spec. */
 static struct handler_spec hook_of(const struct vip_spec *vip, char *name)
 {
@@ -19,7 +21,7 @@ static struct handler_spec hook_of(const struct vip_spec *vip, char *name)
 
 struct handlers_plan *hooks_prepare(struct handlers *handlers, const struct config *c)
 {
-    enum { HOOK_NAME_BYTES = sizeof "vip/" + GOSSIP_NAME_BYTES_MAX };
+    enum { HOOK_NAME_BYTES = sizeof HOOK_PREFIX + GOSSIP_NAME_BYTES_MAX };
     size_t count = c->handlers_count;
     struct handler_spec *specs = calloc(count + c->vips_count + 1, sizeof *specs);
     char(*names)[HOOK_NAME_BYTES] = calloc(c->vips_count + 1, sizeof *names);
@@ -29,7 +31,7 @@ struct handlers_plan *hooks_prepare(struct handlers *handlers, const struct conf
     for (size_t i = 0; ok && i < c->vips_count; i++) {
         if (!c->vips[i].hook)
             continue;
-        snprintf(names[i], sizeof names[i], "vip/%s", c->vips[i].name);
+        snprintf(names[i], sizeof names[i], HOOK_PREFIX "%s", c->vips[i].name);
         specs[count++] = hook_of(&c->vips[i], names[i]);
     }
     struct handlers_plan *plan = ok ? handlers_prepare(handlers, specs, count) : NULL;

@@ -28,7 +28,7 @@ struct runner_link {
     uint32_t reload_id; /* of the last that was asked for */
 };
 
-static struct run *find(struct runner_link *l, uint32_t id)
+static struct run *runner_link_find(struct runner_link *l, uint32_t id)
 {
     for (size_t i = 0; i < RUNNER_RUNS_MAX; i++)
         if (l->runs[i].id == id)
@@ -36,9 +36,9 @@ static struct run *find(struct runner_link *l, uint32_t id)
     return NULL;
 }
 
-static void end(struct runner_link *l, uint32_t id, bool has_run, int value)
+static void runner_link_end_run(struct runner_link *l, uint32_t id, bool has_run, int value)
 {
-    struct run *run = find(l, id);
+    struct run *run = runner_link_find(l, id);
     if (id == 0 || !run)
         return;
     struct run ended = *run;
@@ -46,7 +46,7 @@ static void end(struct runner_link *l, uint32_t id, bool has_run, int value)
     ended.ended(ended.arg, has_run, value);
 }
 
-static void end_reload(struct runner_link *l, int error, const char *text)
+static void runner_link_end_reload(struct runner_link *l, int error, const char *text)
 {
     runner_reloaded_fn *reloaded = l->reloaded;
     l->reloaded = NULL;
@@ -54,50 +54,50 @@ static void end_reload(struct runner_link *l, int error, const char *text)
         reloaded(l->reloaded_arg, error, text);
 }
 
-static void end_reload_with(struct runner_link *l, int error, int text_fd)
+static void runner_link_report_reload(struct runner_link *l, int error, int text_fd)
 {
     char text[RUNNER_ERROR_BYTES];
     ssize_t n = text_fd < 0 ? 0 : pread(text_fd, text, sizeof text - 1, 0);
     text[n > 0 ? n : 0] = '\0';
-    end_reload(l, error, n > 0 ? text : NULL);
+    runner_link_end_reload(l, error, n > 0 ? text : NULL);
 }
 
 /* fd: what came with it, borrowed; -1: nothing. */
-static void take(struct runner_link *l, const struct runner_report *report, int fd)
+static void runner_link_apply(struct runner_link *l, const struct runner_report *report, int fd)
 {
     switch ((enum runner_report_kind)report->kind) {
     case RUNNER_ENDED:
-        end(l, report->id, true, report->value);
+        runner_link_end_run(l, report->id, true, report->value);
         return;
     case RUNNER_ABANDONED: /* the handler goes on as if SIGKILL had worked */
         log_error("a script cannot be killed, and is left alone: %s",
                   report->value ? strerror(report->value) : "it does not end");
-        end(l, report->id, true, SIGKILL);
+        runner_link_end_run(l, report->id, true, SIGKILL);
         return;
     case RUNNER_REFUSED:
-        end(l, report->id, false, report->value);
+        runner_link_end_run(l, report->id, false, report->value);
         return;
     case RUNNER_RELOADED:
         if (report->id == l->reload_id)
-            end_reload_with(l, report->value, fd);
+            runner_link_report_reload(l, report->value, fd);
         return;
     }
 }
 
-static void lose(struct runner_link *l)
+static void runner_link_lose(struct runner_link *l)
 {
     event_free(l->readable);
     l->readable = NULL;
     close(l->fd);
     l->fd = -1;
     for (size_t i = 0; i < RUNNER_RUNS_MAX; i++)
-        end(l, l->runs[i].id, false, EPIPE);
-    end_reload(l, EPIPE, NULL);
+        runner_link_end_run(l, l->runs[i].id, false, EPIPE);
+    runner_link_end_reload(l, EPIPE, NULL);
     l->lost(l->lost_arg);
 }
 
 /* As recv; *fd is the descriptor that came along, to be closed, or -1. */
-static ssize_t receive(int from, void *bytes, size_t count, int *fd)
+static ssize_t runner_link_receive(int from, void *bytes, size_t count, int *fd)
 {
     union {
         char bytes[CMSG_SPACE(sizeof(int))];
@@ -116,7 +116,7 @@ static ssize_t receive(int from, void *bytes, size_t count, int *fd)
     return n;
 }
 
-static void on_readable(int fd, short what, void *arg)
+static void runner_link_on_readable(int fd, short what, void *arg)
 {
     struct runner_link *l = arg;
     (void)what;
@@ -124,20 +124,21 @@ static void on_readable(int fd, short what, void *arg)
         uint8_t bytes[sizeof(struct runner_report) + 1];
         struct runner_report report;
         int along;
-        ssize_t n = receive(fd, bytes, sizeof bytes, &along);
+        ssize_t n = runner_link_receive(fd, bytes, sizeof bytes, &along);
         if (n < 0 && (errno == EAGAIN || errno == EINTR))
             return;
         if (n <= 0)
-            lose(l);
+            runner_link_lose(l);
         else if (runner_report_check(bytes, (size_t)n, &report) == 0)
-            take(l, &report, along);
+            runner_link_apply(l, &report, along);
         if (along >= 0)
             close(along);
     }
 }
 
 /* False with errno. */
-static bool ask(const struct runner_link *l, const struct runner_request *request, const int *fds)
+static bool runner_link_send(const struct runner_link *l, const struct runner_request *request,
+                             const int *fds)
 {
     struct runner_request r = *request;
     union {
@@ -167,20 +168,20 @@ uint32_t runner_link_run(struct runner_link *l, uint64_t key, uint64_t descripto
                          uint32_t timeout_ms, const int fds[RUNNER_FDS], runner_ended_fn *ended,
                          void *arg)
 {
-    struct run *run = find(l, 0);
+    struct run *run = runner_link_find(l, 0);
     if (!run) {
         errno = EAGAIN;
         return 0;
     }
     do {
         l->last_id++;
-    } while (l->last_id == 0 || find(l, l->last_id));
+    } while (l->last_id == 0 || runner_link_find(l, l->last_id));
     struct runner_request request = {.kind = RUNNER_RUN,
                                      .id = l->last_id,
                                      .key = key,
                                      .descriptors = descriptors,
                                      .timeout_ms = timeout_ms};
-    if (!ask(l, &request, fds))
+    if (!runner_link_send(l, &request, fds))
         return 0;
     *run = (struct run){l->last_id, ended, arg};
     return run->id;
@@ -188,17 +189,17 @@ uint32_t runner_link_run(struct runner_link *l, uint64_t key, uint64_t descripto
 
 bool runner_link_stop(struct runner_link *l, uint32_t id)
 {
-    return ask(l, &(struct runner_request){.kind = RUNNER_STOP, .id = id}, NULL);
+    return runner_link_send(l, &(struct runner_request){.kind = RUNNER_STOP, .id = id}, NULL);
 }
 
 bool runner_link_kill(struct runner_link *l, uint32_t id)
 {
-    return ask(l, &(struct runner_request){.kind = RUNNER_KILL, .id = id}, NULL);
+    return runner_link_send(l, &(struct runner_request){.kind = RUNNER_KILL, .id = id}, NULL);
 }
 
 void runner_link_forget(struct runner_link *l, uint32_t id)
 {
-    struct run *run = find(l, id);
+    struct run *run = runner_link_find(l, id);
     if (id != 0 && run)
         *run = (struct run){0};
 }
@@ -209,7 +210,8 @@ bool runner_link_reload(struct runner_link *l, runner_reloaded_fn *reloaded, voi
         errno = EBUSY;
         return false;
     }
-    if (!ask(l, &(struct runner_request){.kind = RUNNER_RELOAD, .id = l->reload_id + 1}, NULL))
+    if (!runner_link_send(
+            l, &(struct runner_request){.kind = RUNNER_RELOAD, .id = l->reload_id + 1}, NULL))
         return false;
     l->reload_id++;
     l->reloaded = reloaded;
@@ -217,26 +219,27 @@ bool runner_link_reload(struct runner_link *l, runner_reloaded_fn *reloaded, voi
     return true;
 }
 
-static bool ask_about_reload(const struct runner_link *l, enum runner_request_kind kind)
+static bool runner_link_send_for_reload(const struct runner_link *l, enum runner_request_kind kind)
 {
-    return ask(l, &(struct runner_request){.kind = (uint8_t)kind, .id = l->reload_id}, NULL);
+    return runner_link_send(l, &(struct runner_request){.kind = (uint8_t)kind, .id = l->reload_id},
+                            NULL);
 }
 
 bool runner_link_commit(struct runner_link *l)
 {
-    return ask_about_reload(l, RUNNER_COMMIT);
+    return runner_link_send_for_reload(l, RUNNER_COMMIT);
 }
 
 bool runner_link_prune(struct runner_link *l)
 {
-    return ask_about_reload(l, RUNNER_PRUNE);
+    return runner_link_send_for_reload(l, RUNNER_PRUNE);
 }
 
 /* Should the steward have no room for it, what it has read is dropped by the next reload. */
 void runner_link_rollback(struct runner_link *l)
 {
     l->reloaded = NULL;
-    ask_about_reload(l, RUNNER_ROLLBACK);
+    runner_link_send_for_reload(l, RUNNER_ROLLBACK);
 }
 
 struct runner_link *runner_link_new(struct event_base *base, int fd, runner_lost_fn *lost,
@@ -248,7 +251,7 @@ struct runner_link *runner_link_new(struct event_base *base, int fd, runner_lost
     *l = (struct runner_link){.fd = fd, .lost = lost, .lost_arg = arg};
     if (fd < 0)
         return l;
-    l->readable = event_new(base, fd, EV_READ | EV_PERSIST, on_readable, l);
+    l->readable = event_new(base, fd, EV_READ | EV_PERSIST, runner_link_on_readable, l);
     if (l->readable && event_add(l->readable, NULL) == 0)
         return l;
     runner_link_free(l);
@@ -259,7 +262,7 @@ void runner_link_free(struct runner_link *l)
 {
     if (!l)
         return;
-    end_reload(l, ECANCELED, NULL);
+    runner_link_end_reload(l, ECANCELED, NULL);
     if (l->readable)
         event_free(l->readable);
     if (l->fd >= 0)

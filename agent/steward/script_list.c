@@ -26,7 +26,7 @@ const struct script *script_list_find(const struct script_list *s, uint64_t key)
     return NULL;
 }
 
-static bool list_add(struct script_list *s, const char *path, const struct account *account)
+static bool script_list_add(struct script_list *s, const char *path, const struct account *account)
 {
     uint64_t key = script_key(path, account);
     if (script_list_find(s, key))
@@ -45,9 +45,9 @@ bool script_list_fill(struct script_list *s, const struct config *c)
     _Static_assert(SCRIPT_LIST_MAX >= CONFIG_HANDLERS_MAX + CONFIG_VIPS_MAX, "room for all");
     bool ok = true;
     for (size_t i = 0; ok && i < c->handlers_count; i++)
-        ok = list_add(s, c->handlers[i].run, c->handlers[i].account);
+        ok = script_list_add(s, c->handlers[i].run, c->handlers[i].account);
     for (size_t i = 0; ok && i < c->vips_count; i++)
-        ok = !c->vips[i].hook || list_add(s, c->vips[i].hook, c->vips[i].account);
+        ok = !c->vips[i].hook || script_list_add(s, c->vips[i].hook, c->vips[i].account);
     return ok;
 }
 
@@ -148,7 +148,7 @@ static bool read_one(struct script_list *s, struct reader *r)
         return false;
     path[head.path_bytes] = '\0';
     bool ok = head.groups_count == 0 || read_account(r, &head, &account);
-    ok = ok && list_add(s, path, head.groups_count ? &account : NULL);
+    ok = ok && script_list_add(s, path, head.groups_count ? &account : NULL);
     free(account.groups);
     return ok;
 }

@@ -7,7 +7,6 @@
 #include <string.h>
 #include <sys/queue.h>
 
-#define LEASE_PREFIX "lock/"
 enum { LOCK_PRIORITY = 100 };
 
 TAILQ_HEAD(lock_line, lock);
@@ -15,7 +14,7 @@ TAILQ_HEAD(lock_line, lock);
 struct lock {
     TAILQ_ENTRY(lock) link;
     struct locks *owner;
-    char lease[sizeof LEASE_PREFIX + GOSSIP_NAME_BYTES_MAX];
+    char lease[sizeof HOST_LEASES_OF_LOCKS + GOSSIP_NAME_BYTES_MAX];
     bool wanted; /* the first of its name */
     bool held;
     lock_changed_fn *changed; /* NULL: it was abandoned */
@@ -32,13 +31,13 @@ void locks_free(struct locks *l)
 {
     if (!l)
         return;
-    host_on_lease(l->host, LEASE_PREFIX, NULL, NULL);
+    host_on_lease(l->host, HOST_LEASES_OF_LOCKS, NULL, NULL);
     while (!TAILQ_EMPTY(&l->line))
         locks_drop(TAILQ_FIRST(&l->line)); /* abandoned, and not over yet */
     free(l);
 }
 
-static struct lock *first_of(const struct locks *l, const char *lease)
+static struct lock *lock_first(const struct locks *l, const char *lease)
 {
     struct lock *lock;
     TAILQ_FOREACH (lock, &l->line, link)
@@ -47,7 +46,7 @@ static struct lock *first_of(const struct locks *l, const char *lease)
     return NULL;
 }
 
-static enum gossip_error want(struct lock *lock)
+static enum gossip_error lock_claim(struct lock *lock)
 {
     struct leases_options options = {
         .name = lock->lease, .length_ms = LOCKS_LENGTH_MS, .priority = LOCK_PRIORITY};
@@ -72,11 +71,11 @@ struct lock *locks_take(struct locks *l, const char *name, lock_changed_fn *chan
         return NULL;
     }
     *lock = (struct lock){.owner = l, .changed = changed, .arg = arg};
-    snprintf(lock->lease, sizeof lock->lease, LEASE_PREFIX "%s", name);
-    bool is_first = !first_of(l, lock->lease);
+    snprintf(lock->lease, sizeof lock->lease, HOST_LEASES_OF_LOCKS "%s", name);
+    bool is_first = !lock_first(l, lock->lease);
     TAILQ_INSERT_TAIL(&l->line, lock, link);
     l->count++;
-    enum gossip_error wrong = is_first ? want(lock) : GOSSIP_OK;
+    enum gossip_error wrong = is_first ? lock_claim(lock) : GOSSIP_OK;
     if (wrong == GOSSIP_OK)
         return lock;
     *error = gossip_error_text(wrong);
@@ -92,9 +91,9 @@ void locks_drop(struct lock *lock)
     l->count--;
     if (lock->wanted) {
         leases_release(host_core(l->host), host_now_us(), lock->lease, NULL, false);
-        struct lock *next = first_of(l, lock->lease);
+        struct lock *next = lock_first(l, lock->lease);
         if (next)
-            want(next);
+            lock_claim(next);
     }
     free(lock);
 }
@@ -111,9 +110,9 @@ void locks_abandon(struct lock *lock)
     leases_renew_until(host_core(host), host_now_us(), lock->lease, host_now_us());
 }
 
-static void on_lease(void *arg, const struct leases_state *lease)
+static void lock_on_lease(void *arg, const struct leases_state *lease)
 {
-    struct lock *lock = first_of(arg, lease->name);
+    struct lock *lock = lock_first(arg, lease->name);
     if (!lock)
         return;
     struct lock_state state = {.held = lease->held,
@@ -134,6 +133,6 @@ struct locks *locks_new(struct host *host)
         return NULL;
     l->host = host;
     TAILQ_INIT(&l->line);
-    host_on_lease(host, LEASE_PREFIX, on_lease, l);
+    host_on_lease(host, HOST_LEASES_OF_LOCKS, lock_on_lease, l);
     return l;
 }

@@ -94,7 +94,8 @@ static void managed_vip_release(struct vips_shared *s, const struct managed_vip 
 /* When the steward reply_pending an answer it has a moment for it, and the lease is renewed no
  * longer than that. When it reply_pending none, its silence means nothing: it may be us who were
  * stopped. */
-static void await_answer(const struct vips_shared *s, struct managed_vip *m, bool reply_pending)
+static void managed_vip_await_answer(const struct vips_shared *s, struct managed_vip *m,
+                                     bool reply_pending)
 {
     int64_t now_us = host_now_us(), lease_us = (int64_t)m->spec->lease_ms * 1000;
     if (reply_pending != m->reply_pending)
@@ -111,7 +112,7 @@ static void managed_vip_hold(struct vips_shared *s, struct managed_vip *m, unsig
         m->requested = false;
     }
     m->requested |= managed_vip_ask(s, m, STEWARD_HOLD, m->requested ? STEWARD_RENEW : m->flags);
-    await_answer(s, m, true);
+    managed_vip_await_answer(s, m, true);
 }
 
 /* What the steward has no room for is tried again; a renewal comes again by itself. */
@@ -128,7 +129,7 @@ void managed_vip_apply(struct vips_shared *s, struct managed_vip *m, unsigned or
     if (m->vip.state != VIP_STOPPING)
         m->orders = 0;
     if (orders & VIP_DOWN) {
-        await_answer(s, m, true);
+        managed_vip_await_answer(s, m, true);
         m->orders = managed_vip_ask(s, m, STEWARD_DROP, 0) ? 0 : VIP_DOWN;
     }
     if (orders & (VIP_RELEASE | VIP_YIELD))
@@ -154,7 +155,7 @@ unsigned managed_vip_report(struct vips_shared *s, struct managed_vip *m,
     switch ((enum steward_report_kind)report->kind) {
     case STEWARD_HELD:
         if (m->vip.state != VIP_STOPPING) /* or it answers what was asked before it is to stop */
-            await_answer(s, m, false);
+            managed_vip_await_answer(s, m, false);
         return vip_report(&m->vip, now_us, VIP_IS_UP);
     case STEWARD_DROPPED:
         return vip_report(&m->vip, now_us, VIP_IS_DOWN);

@@ -12,8 +12,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define LEASE_PREFIX "vip/"
-
 /* What all addresses of this host share. */
 struct vips_shared {
     struct host *host;
@@ -27,7 +25,7 @@ struct managed_vip {
     struct vip vip;
     const struct vip_spec *spec;
     uint64_t key; /* by which the steward knows it */
-    char lease[sizeof LEASE_PREFIX + GOSSIP_NAME_BYTES_MAX];
+    char lease[sizeof HOST_LEASES_OF_VIPS + GOSSIP_NAME_BYTES_MAX];
     unsigned orders;    /* that the steward had no room for */
     unsigned flags;     /* to begin with */
     bool requested;     /* the steward has been asked to, since the lease was won */

@@ -32,7 +32,8 @@ struct quorum {
     char error[ERROR_BYTES];
 };
 
-static void configure(struct voters *voters, const struct quorum_spec *spec, const char **why)
+static void quorum_make_voters(struct voters *voters, const struct quorum_spec *spec,
+                               const char **why)
 {
     const char *names[LEASE_VOTERS_MAX];
     for (size_t i = 0; i < spec->count; i++)
@@ -41,7 +42,7 @@ static void configure(struct voters *voters, const struct quorum_spec *spec, con
     *why = error == VOTERS_OK ? NULL : voters_error_text(error);
 }
 
-static bool differ(const struct store_leases *a, const struct store_leases *b)
+static bool quorum_differs(const struct store_leases *a, const struct store_leases *b)
 {
     struct gossip_voters x = voters_range(&a->voters), y = voters_range(&b->voters);
     return a->longest_ms != b->longest_ms || a->epochs != b->epochs || x.oldest != y.oldest ||
@@ -50,7 +51,7 @@ static bool differ(const struct store_leases *a, const struct store_leases *b)
 
 /* What is to be on disk: what the core has come to by itself (lists that are through, epochs,
  * longer leases), and the operator's next list. */
-static struct store_leases needed(const struct quorum *q)
+static struct store_leases quorum_needed(const struct quorum *q)
 {
     const struct gossip *g = host_view(q->host);
     struct leases_needs needs = leases_needs(g);
@@ -69,7 +70,7 @@ static struct store_leases needed(const struct quorum *q)
 }
 
 /* The core goes by what the disk has. */
-static void take_on(struct quorum *q, uint32_t version_before)
+static void quorum_apply(struct quorum *q, uint32_t version_before)
 {
     struct gossip *g = host_core(q->host);
     int64_t now_us = host_now_us();
@@ -82,7 +83,7 @@ static void take_on(struct quorum *q, uint32_t version_before)
         leases_set_voters(g, now_us, &q->kept.voters);
 }
 
-static void on_saved(void *arg, bool ok)
+static void quorum_on_saved(void *arg, bool ok)
 {
     struct quorum *q = arg;
     q->saving = false;
@@ -93,17 +94,17 @@ static void on_saved(void *arg, bool ok)
     q->kept = q->next;
     if (q->has_wanted && voters_range(&q->kept.voters).newest == voters_range(&q->wanted).newest)
         q->has_wanted = false;
-    take_on(q, before);
+    quorum_apply(q, before);
 }
 
 /* One at a time: what is being written is not changed meanwhile. */
-static void keep_up(struct quorum *q)
+static void quorum_save(struct quorum *q)
 {
-    struct store_leases next = needed(q);
-    if (q->saving || host_now_us() < q->retry_us || !differ(&next, &q->kept))
+    struct store_leases next = quorum_needed(q);
+    if (q->saving || host_now_us() < q->retry_us || !quorum_differs(&next, &q->kept))
         return;
     q->next = next;
-    q->saving = store_save_leases(q->store, q->worker, &q->next, on_saved, q);
+    q->saving = store_save_leases(q->store, q->worker, &q->next, quorum_on_saved, q);
     if (!q->saving)
         q->retry_us = host_now_us() + SAVE_AGAIN_US;
 }
@@ -114,14 +115,14 @@ static const char *quorum_next(struct quorum *q, const struct quorum_spec *spec,
                                struct voters *voters, uint32_t *before)
 {
     const char *why = NULL;
-    *voters = q->has_wanted ? q->wanted : needed(q).voters;
+    *voters = q->has_wanted ? q->wanted : quorum_needed(q).voters;
     *before = voters_range(voters).newest;
     if (spec->count == 0 && voters->count == 0)
         return NULL;
     if (spec->count == 0)
         why = "it cannot be taken away while running";
     else
-        configure(voters, spec, &why);
+        quorum_make_voters(voters, spec, &why);
     if (!why)
         return NULL;
     snprintf(q->error, sizeof q->error,
@@ -146,11 +147,11 @@ const char *quorum_configure(struct quorum *q, const struct quorum_spec *spec)
         return why;
     q->wanted = voters;
     q->has_wanted = true;
-    keep_up(q);
+    quorum_save(q);
     return NULL;
 }
 
-static void on_settle(void *arg)
+static void quorum_on_settle(void *arg)
 {
     struct quorum *q = arg;
     const struct gossip *g = host_view(q->host);
@@ -162,16 +163,16 @@ static void on_settle(void *arg)
     q->is_there = is_there;
     q->was_there |= is_there;
     if (takes_part || q->has_wanted)
-        keep_up(q);
+        quorum_save(q);
 }
 
-static bool is_voter(const struct voters *voters, const char *name)
+static bool quorum_has_voter(const struct voters *voters, const char *name)
 {
     uint32_t seats[LEASE_CONFIGURATIONS_MAX];
     return voters_bits(voters, name, seats);
 }
 
-static void say_dead(const struct quorum *q, const char *name)
+static void quorum_log_lost_voter(const struct quorum *q, const char *name)
 {
     const struct voters *voters = leases_voters(host_view(q->host));
     unsigned cursor = 0, alive = 0, all = 0;
@@ -183,8 +184,8 @@ static void say_dead(const struct quorum *q, const char *name)
              name, alive, all);
 }
 
-static void say_change(const struct quorum *q, enum event_kind kind,
-                       const struct gossip_member *member)
+static void quorum_log_change(const struct quorum *q, enum event_kind kind,
+                              const struct gossip_member *member)
 {
     const struct voters *voters = leases_voters(host_view(q->host));
     struct gossip_voters ours = voters_range(voters);
@@ -193,8 +194,8 @@ static void say_change(const struct quorum *q, enum event_kind kind,
     bool is_news = kind == EVENT_MEMBER_JOIN || kind == EVENT_MEMBER_UPDATE;
     if (voters->count == 0)
         return;
-    if (is_gone && is_voter(voters, p->name))
-        say_dead(q, p->name);
+    if (is_gone && quorum_has_voter(voters, p->name))
+        quorum_log_lost_voter(q, p->name);
     if (is_news && p->voters.newest == ours.newest && p->voters.hash != ours.hash)
         log_warn(
             "%s goes by another list of voters, that has the same version %" PRIu32
@@ -204,11 +205,11 @@ static void say_change(const struct quorum *q, enum event_kind kind,
             p->name, ours.newest);
 }
 
-static void on_change(void *arg, const struct journal_entry *entry)
+static void quorum_on_change(void *arg, const struct journal_entry *entry)
 {
     const struct quorum *q = arg;
     if (entry && event_kind_is_of_member(entry->kind))
-        say_change(q, entry->kind, &entry->member);
+        quorum_log_change(q, entry->kind, &entry->member);
 }
 
 bool quorum_is_there(const struct quorum *q)
@@ -235,7 +236,7 @@ struct quorum *quorum_start(struct host *host, struct store *store, struct worke
     q->kept = found;
     const char *why = NULL;
     if (spec->count > 0)
-        configure(&q->kept.voters, spec, &why);
+        quorum_make_voters(&q->kept.voters, spec, &why);
     if (why)
         log_error("quorum, version %" PRIu32 ": %s; what was in force here, version %" PRIu32
                   ", goes on",
@@ -244,15 +245,16 @@ struct quorum *quorum_start(struct host *host, struct store *store, struct worke
     q->kept.longest_ms = silent_ms > GRANTS_LENGTH_MS ? silent_ms : GRANTS_LENGTH_MS;
     q->kept.epochs += EPOCHS_AHEAD;
     bool takes_part = spec->count > 0 && q->kept.voters.count > 0;
-    if (takes_part && differ(&q->kept, &found) && !store_write_leases(store, &q->kept, error)) {
+    if (takes_part && quorum_differs(&q->kept, &found) &&
+        !store_write_leases(store, &q->kept, error)) {
         free(q);
         return NULL;
     }
     if (takes_part)
         leases_start(host_core(host), host_now_us(), &q->kept.voters, q->kept.longest_ms,
                      found.epochs);
-    host_on_settle(host, HOST_QUORUM, on_settle, q);
-    host_subscribe(host, HOST_QUORUM, on_change, q);
+    host_on_settle(host, HOST_QUORUM, quorum_on_settle, q);
+    host_subscribe(host, HOST_QUORUM, quorum_on_change, q);
     return q;
 }
 

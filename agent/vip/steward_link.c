@@ -29,7 +29,7 @@ enum steward_link_got steward_link_receive(int fd, struct steward_report *report
     }
 }
 
-static void say_conflict(const struct steward_report *r, const char *name)
+static void steward_link_log_conflict(const struct steward_report *r, const char *name)
 {
     log_error("vip \"%s\": the host with the MAC %02x:%02x:%02x:%02x:%02x:%02x has the address, "
               "too; %s",
@@ -37,7 +37,7 @@ static void say_conflict(const struct steward_report *r, const char *name)
               r->flag ? "defended once" : "it is not held here");
 }
 
-void steward_link_say(const struct steward_report *r, const char *name)
+void steward_link_log(const struct steward_report *r, const char *name)
 {
     switch ((enum steward_report_kind)r->kind) {
     case STEWARD_READY:
@@ -54,7 +54,7 @@ void steward_link_say(const struct steward_report *r, const char *name)
             log_error("vip \"%s\": cannot be held here: %s", name, strerror(r->error));
         return;
     case STEWARD_CONFLICT:
-        say_conflict(r, name);
+        steward_link_log_conflict(r, name);
         return;
     case STEWARD_RESTORED:
         log_warn("vip \"%s\": somebody removed the address; it is back, and announced", name);

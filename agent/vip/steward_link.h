@@ -14,6 +14,6 @@ enum steward_link_got { STEWARD_LINK_NOTHING, STEWARD_LINK_REPORT, STEWARD_LINK_
 enum steward_link_got steward_link_receive(int fd, struct steward_report *report);
 
 /* Says what an operator should know of it in the log. name: of the vip. */
-void steward_link_say(const struct steward_report *report, const char *name);
+void steward_link_log(const struct steward_report *report, const char *name);
 
 #endif

@@ -71,7 +71,7 @@ static struct managed_vip *vips_by_key(const struct vips *v, uint64_t key)
 
 static struct managed_vip *vips_by_lease(const struct vips *v, const char *lease)
 {
-    return vips_by_name(v, lease + strlen(LEASE_PREFIX));
+    return vips_by_name(v, lease + strlen(HOST_LEASES_OF_VIPS));
 }
 
 /* What may have changed: tags, drain, the steward. */
@@ -101,7 +101,7 @@ static void vips_on_report(struct vips *v, const struct steward_report *report)
     struct managed_vip *m = vips_by_key(v, report->vip);
     vips_note_heard(v);
     if (m)
-        steward_link_say(report, m->spec->name);
+        steward_link_log(report, m->spec->name);
     if (m && !managed_vip_is_late(m, report))
         managed_vip_apply(&v->shared, m, managed_vip_report(&v->shared, m, report));
 }
@@ -109,7 +109,7 @@ static void vips_on_report(struct vips *v, const struct steward_report *report)
 static void vips_on_ready(struct vips *v, const struct steward_report *report)
 {
     if (v->count > 0 && (v->shared.heard_us == 0 || v->gate != report->flag))
-        steward_link_say(report, "");
+        steward_link_log(report, "");
     vips_note_heard(v);
     v->gate = report->flag;
 }
@@ -135,7 +135,7 @@ static void vips_receive(struct vips *v)
         vips_lose_steward(v);
 }
 
-static void on_readable(int fd, short what, void *arg)
+static void vips_on_readable(int fd, short what, void *arg)
 {
     struct vips *v = arg;
     (void)fd, (void)what;
@@ -164,7 +164,7 @@ static void vips_announce_held(struct vips *v)
             managed_vip_ask(&v->shared, &v->all[i], STEWARD_ANNOUNCE, 0);
 }
 
-static void on_timer(int fd, short what, void *arg)
+static void vips_on_timer(int fd, short what, void *arg)
 {
     struct vips *v = arg;
     (void)fd, (void)what;
@@ -180,7 +180,7 @@ static void on_timer(int fd, short what, void *arg)
 
 /* ---- the core ---- */
 
-static void on_lease(void *arg, const struct leases_state *lease)
+static void vips_on_lease(void *arg, const struct leases_state *lease)
 {
     struct vips *v = arg;
     struct managed_vip *m = vips_by_lease(v, lease->name);
@@ -189,7 +189,7 @@ static void on_lease(void *arg, const struct leases_state *lease)
 }
 
 /* A member that was cut off may know addresses by what they were. */
-static void on_change(void *arg, const struct journal_entry *entry)
+static void vips_on_change(void *arg, const struct journal_entry *entry)
 {
     struct vips *v = arg;
     if (entry && (entry->kind == EVENT_MEMBER_JOIN || entry->kind == EVENT_MEMBER_REACHABLE))
@@ -206,12 +206,12 @@ struct vips *vips_new(struct host *host, int steward_fd, vips_lost_fn *lost, voi
         return NULL;
     }
     *v = (struct vips){.shared = {.host = host, .fd = steward_fd}, .lost = lost, .lost_arg = arg};
-    v->timer = event_new(host_base(host), -1, EV_PERSIST, on_timer, v);
-    host_on_lease(host, LEASE_PREFIX, on_lease, v);
-    host_subscribe(host, HOST_VIPS, on_change, v);
+    v->timer = event_new(host_base(host), -1, EV_PERSIST, vips_on_timer, v);
+    host_on_lease(host, HOST_LEASES_OF_VIPS, vips_on_lease, v);
+    host_subscribe(host, HOST_VIPS, vips_on_change, v);
     if (steward_fd < 0 && v->timer)
         return v;
-    v->readable = event_new(host_base(host), steward_fd, EV_READ | EV_PERSIST, on_readable, v);
+    v->readable = event_new(host_base(host), steward_fd, EV_READ | EV_PERSIST, vips_on_readable, v);
     if (v->timer && v->readable && event_add(v->readable, NULL) == 0)
         return v;
     vips_free(v);
@@ -227,7 +227,7 @@ void vips_free(struct vips *v)
 {
     if (!v)
         return;
-    host_on_lease(v->shared.host, LEASE_PREFIX, NULL, NULL);
+    host_on_lease(v->shared.host, HOST_LEASES_OF_VIPS, NULL, NULL);
     host_subscribe(v->shared.host, HOST_VIPS, NULL, NULL);
     if (v->readable)
         event_free(v->readable);
@@ -289,7 +289,7 @@ static void vips_init_one(const struct vips *v, struct managed_vip *m, const str
 {
     struct gossip_member self = gossip_self(host_view(v->shared.host));
     *m = (struct managed_vip){.spec = spec, .key = vips_key_of(spec)};
-    snprintf(m->lease, sizeof m->lease, LEASE_PREFIX "%s", spec->name);
+    snprintf(m->lease, sizeof m->lease, HOST_LEASES_OF_VIPS "%s", spec->name);
     snprintf(m->vip.self, sizeof m->vip.self, "%s", self.profile->name);
 }
 
