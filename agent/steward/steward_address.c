@@ -356,16 +356,19 @@ void steward_io_link_changed(struct steward_io *io)
     io->own_macs_count = 0;
 }
 
-static bool is_own_mac(struct steward_io *io, const uint8_t mac[STEWARD_MAC_BYTES])
+/* Only a MAC that no link of this host is known to have is another host's. A claim is ignored while
+ * the kernel does not answer: an address cannot be added then, and one that is held is probed again.
+ */
+static bool is_foreign_mac(struct steward_io *io, const uint8_t mac[STEWARD_MAC_BYTES])
 {
     for (size_t i = 0; i < io->own_macs_count; i++)
         if (memcmp(io->own_macs[i], mac, STEWARD_MAC_BYTES) == 0)
-            return true;
+            return false;
     if (!netlink_mac_find(&io->netlink, mac))
-        return false;
+        return errno == ENOENT;
     if (io->own_macs_count < STEWARD_OWN_MACS)
         memcpy(io->own_macs[io->own_macs_count++], mac, STEWARD_MAC_BYTES);
-    return true;
+    return false;
 }
 
 void steward_address_apply_claim(struct steward_io *io, struct steward_address *a,
@@ -373,7 +376,7 @@ void steward_address_apply_claim(struct steward_io *io, struct steward_address *
 {
     if (!hold_is_active(&a->hold) || claim->ifindex != a->link.index ||
         memcmp(claim->ip, a->vip.ip, sizeof claim->ip) != 0 ||
-        memcmp(claim->mac, a->link.mac, sizeof claim->mac) == 0 || is_own_mac(io, claim->mac))
+        memcmp(claim->mac, a->link.mac, sizeof claim->mac) == 0 || !is_foreign_mac(io, claim->mac))
         return;
     struct steward_report r = {.kind = STEWARD_CONFLICT, .epoch = a->hold.epoch};
     r.flag = !hold_conflict(&a->hold, steward_now_us());

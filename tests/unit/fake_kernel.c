@@ -113,6 +113,8 @@ bool netlink_mac_find(struct netlink *n, const uint8_t mac[NETLINK_MAC_BYTES])
 {
     (void)n;
     fake_kernel.mac_finds++;
+    if (fake_kernel.mac_error)
+        return done(fake_kernel.mac_error);
     return done(memcmp(mac, fake_kernel.other_mac, NETLINK_MAC_BYTES) == 0 ? 0 : ENOENT);
 }
 

@@ -270,6 +270,22 @@ START_TEST(this_hosts_answer_through_another_link_is_no_conflict)
 }
 END_TEST
 
+START_TEST(a_claim_is_no_conflict_while_the_kernel_does_not_say_whose_it_is)
+{
+    struct announce_claim claim = {.ifindex = FAKE_IFINDEX};
+    memcpy(claim.ip, vips[0].ip, sizeof claim.ip);
+    memcpy(claim.mac, other_mac, sizeof claim.mac);
+    ask(STEWARD_HOLD, 1500);
+    expect(STEWARD_HELD);
+    fake_kernel.mac_error = ETIMEDOUT;
+    steward_address_apply_claim(&io, &addresses[0], &claim);
+    ck_assert_int_eq(told().kind, 0);
+    fake_kernel.mac_error = 0;
+    steward_address_apply_claim(&io, &addresses[0], &claim);
+    expect(STEWARD_CONFLICT);
+}
+END_TEST
+
 START_TEST(without_a_gate_everything_works_and_the_agent_is_told)
 {
     fake_kernel.fence_fails = true;
@@ -343,6 +359,7 @@ int main(void)
     tcase_add_test(t, what_is_gone_or_not_ours_any_more_is_restored);
     tcase_add_test(t, only_another_hosts_claim_on_the_same_link_is_a_conflict);
     tcase_add_test(t, this_hosts_answer_through_another_link_is_no_conflict);
+    tcase_add_test(t, a_claim_is_no_conflict_while_the_kernel_does_not_say_whose_it_is);
     tcase_add_test(t, without_a_gate_everything_works_and_the_agent_is_told);
     tcase_add_test(t, a_link_whose_return_was_not_told_is_looked_at_before_it_is_given_up);
     tcase_add_test(t, an_agent_that_does_not_read_is_told_the_last_word_later);
