@@ -95,34 +95,44 @@ static bool peer_ask(int fd, struct answer *answer)
            (size_t)n == ANSWER_BYTES(answer->count);
 }
 
-static size_t peer_take(int fd, struct handover_hold *into)
+/* False, EBUSY: its agent lives. */
+static bool peer_take(int fd, struct handover_hold *into, size_t *count)
 {
     struct answer *answer = calloc(1, sizeof *answer);
     int pidfd = open_peer(fd);
     bool taken = pidfd >= 0 && answer && peer_ask(fd, answer);
     bool is_living_agents = taken && answer->error == EBUSY;
-    size_t count = taken && answer->error == 0 ? answer->count : 0;
-    if (count > 0)
-        memcpy(into, answer->holds, count * sizeof *into);
+    *count = taken && answer->error == 0 ? answer->count : 0;
+    if (*count > 0)
+        memcpy(into, answer->holds, *count * sizeof *into);
     if (pidfd >= 0 && !is_living_agents && !(taken && has_let_go(fd)))
         kill_peer(pidfd);
     if (pidfd >= 0)
         close(pidfd);
     free(answer);
-    return count;
+    errno = EBUSY;
+    return !is_living_agents;
 }
 
-size_t handover_take(const char *name, struct handover_hold *into)
+bool handover_take(const char *name, struct handover_hold *into, size_t *count)
 {
     struct sockaddr_un sa;
     socklen_t bytes = handover_address(name, &sa);
+    *count = 0;
+    if (name[0] == '\0')
+        return true;
     int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    size_t count = 0;
-    if (fd >= 0 && name[0] != '\0' && connect(fd, (struct sockaddr *)&sa, bytes) == 0)
-        count = peer_take(fd, into);
-    if (fd >= 0)
-        close(fd);
-    return count;
+    if (fd < 0)
+        return false;
+    bool ok;
+    if (connect(fd, (struct sockaddr *)&sa, bytes) == 0)
+        ok = peer_take(fd, into, count);
+    else
+        ok = errno != EAGAIN; /* which is: too many wait there already */
+    int error = errno;
+    close(fd);
+    errno = error;
+    return ok;
 }
 
 /* ---- the predecessor ---- */
@@ -133,7 +143,7 @@ int handover_listen(const char *name)
     socklen_t bytes = handover_address(name, &sa);
     int fd =
         name[0] == '\0' ? -1 : socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (fd < 0 || (bind(fd, (struct sockaddr *)&sa, bytes) == 0 && listen(fd, 1) == 0))
+    if (fd < 0 || (bind(fd, (struct sockaddr *)&sa, bytes) == 0 && listen(fd, SOMAXCONN) == 0))
         return fd;
     close(fd);
     return -1;

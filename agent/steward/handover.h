@@ -31,10 +31,10 @@ struct handover_hold {
 /* Fills in `name` (HANDOVER_NAME_BYTES); "" if there is no such directory, and so no hand-over. */
 void handover_name(const char *state_dir, char *name);
 
-/* The next steward: takes what its predecessor holds, at most STEWARD_VIPS_MAX. Returns how many
- * that is; 0: there is no predecessor, or it gave nothing. It touches no address any more then,
- * unless its agent lives. */
-size_t handover_take(const char *name, struct handover_hold *into);
+/* The next steward: takes what its predecessor holds, at most STEWARD_VIPS_MAX. *count is how many
+ * that is; 0: there is no predecessor, or it gave nothing. It touches no address any more then.
+ * False with errno: EBUSY: its agent lives; others: there may be one, and it could not be asked. */
+bool handover_take(const char *name, struct handover_hold *into, size_t *count);
 
 /* The predecessor: a non-blocking socket that is readable when somebody connects. -1: another has
  * the name, or there is none. */

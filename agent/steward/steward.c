@@ -42,14 +42,17 @@ struct steward {
 
 /* ---- beginning ---- */
 
-/* The name is free once the predecessor has ended. */
-static void take_over(struct steward *st, const char *name)
+/* The name is free once the predecessor has ended. False with errno: it may go on. */
+static bool take_over(struct steward *st, const char *name)
 {
     static struct handover_hold holds[STEWARD_VIPS_MAX];
-    size_t count = handover_take(name, holds);
+    size_t count;
+    if (!handover_take(name, holds, &count))
+        return false;
     for (size_t i = 0; i < count; i++)
         steward_table_adopt(&st->table, &st->io, &holds[i]);
     st->handover_fd = handover_listen(name);
+    return true;
 }
 
 /* What an earlier life has left and not handed over: nobody knows any more until when it may be
@@ -107,7 +110,8 @@ static bool open_io(struct steward *st, int fd, const char *handover)
     if (st->timer_fd < 0 || !netlink_monitor_open(&st->monitor) ||
         !netlink_open(&st->io.netlink, NETLINK_ROUTE))
         return false;
-    take_over(st, handover);
+    if (!take_over(st, handover))
+        return false;
     remove_leftovers(st);
     prepare_fence(st);
     return true;

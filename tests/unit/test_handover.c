@@ -112,12 +112,34 @@ static void expect_killed(pid_t pid)
     ck_assert_int_eq(WTERMSIG(status), SIGKILL);
 }
 
+/* Those that have connected before, and have gone again. */
+static void connect_often(int times)
+{
+    struct sockaddr_un sa = {.sun_family = AF_UNIX};
+    memcpy(sa.sun_path + 1, name, strlen(name));
+    socklen_t bytes = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + strlen(name));
+    while (times-- > 0) {
+        int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0);
+        ck_assert_int_eq(connect(fd, (struct sockaddr *)&sa, bytes), 0);
+        close(fd);
+    }
+}
+
+static size_t take(void)
+{
+    size_t count;
+    ck_assert(handover_take(name, into, &count));
+    return count;
+}
+
 /* ---- the tests ---- */
 
 START_TEST(without_a_predecessor_there_is_nothing)
 {
-    ck_assert_uint_eq(handover_take(name, into), 0);
-    ck_assert_uint_eq(handover_take("", into), 0);
+    ck_assert_uint_eq(take(), 0);
+    size_t count = 1;
+    ck_assert(handover_take("", into, &count));
+    ck_assert_uint_eq(count, 0);
     ck_assert_int_eq(handover_listen(""), -1);
 }
 END_TEST
@@ -126,7 +148,7 @@ START_TEST(what_is_held_is_given_and_the_predecessor_has_let_go_by_then)
 {
     pid_t pid = start(give);
     int status;
-    ck_assert_uint_eq(handover_take(name, into), HOLDS);
+    ck_assert_uint_eq(take(), HOLDS);
     ck_assert_int_eq(waitpid(pid, &status, 0), pid);
     ck_assert_int_eq(status, 0);
     for (unsigned i = 0; i < HOLDS; i++) {
@@ -141,8 +163,11 @@ END_TEST
 
 START_TEST(one_whose_agent_lives_gives_nothing_and_lives_on)
 {
+    size_t count = 1;
     pid_t pid = start(refuse);
-    ck_assert_uint_eq(handover_take(name, into), 0);
+    ck_assert(!handover_take(name, into, &count));
+    ck_assert_int_eq(errno, EBUSY);
+    ck_assert_uint_eq(count, 0);
     ck_assert_int_eq(waitpid(pid, NULL, WNOHANG), 0);
     ck_assert_int_eq(handover_listen(name), -1);
     kill(pid, SIGKILL);
@@ -153,15 +178,37 @@ END_TEST
 START_TEST(one_that_does_not_answer_is_killed)
 {
     pid_t pid = start(say_nothing);
-    ck_assert_uint_eq(handover_take(name, into), 0);
+    ck_assert_uint_eq(take(), 0);
     expect_killed(pid);
+}
+END_TEST
+
+START_TEST(one_that_does_not_answer_is_killed_after_many_starts_that_came_to_nothing)
+{
+    pid_t pid = start(say_nothing);
+    connect_often(8);
+    ck_assert_uint_eq(take(), 0);
+    expect_killed(pid);
+}
+END_TEST
+
+START_TEST(one_that_cannot_be_asked_is_not_taken_for_none)
+{
+    size_t count = 1;
+    int fd = handover_listen(name);
+    ck_assert_int_eq(listen(fd, 0), 0);
+    connect_often(1);
+    ck_assert(!handover_take(name, into, &count));
+    ck_assert_int_eq(errno, EAGAIN);
+    ck_assert_uint_eq(count, 0);
+    close(fd);
 }
 END_TEST
 
 START_TEST(one_of_another_version_is_killed)
 {
     pid_t pid = start(answer_in_another_version);
-    ck_assert_uint_eq(handover_take(name, into), 0);
+    ck_assert_uint_eq(take(), 0);
     expect_killed(pid);
 }
 END_TEST
@@ -169,7 +216,7 @@ END_TEST
 START_TEST(one_that_does_not_let_go_is_killed_and_what_it_gave_is_taken)
 {
     pid_t pid = start(give_and_stay);
-    ck_assert_uint_eq(handover_take(name, into), HOLDS);
+    ck_assert_uint_eq(take(), HOLDS);
     expect_killed(pid);
 }
 END_TEST
@@ -181,7 +228,7 @@ START_TEST(another_user_gets_nothing_and_is_not_trusted)
     pid_t pid = start(give);
     pid_t other = fork();
     if (other == 0)
-        _exit(seteuid(65534) == 0 && handover_take(name, into) == 0 ? 0 : 1);
+        _exit(seteuid(65534) == 0 && take() == 0 ? 0 : 1);
     int status;
     waitpid(other, &status, 0);
     ck_assert_int_eq(status, 0);
@@ -212,6 +259,8 @@ int main(void)
     tcase_add_test(t, what_is_held_is_given_and_the_predecessor_has_let_go_by_then);
     tcase_add_test(t, one_whose_agent_lives_gives_nothing_and_lives_on);
     tcase_add_test(t, one_that_does_not_answer_is_killed);
+    tcase_add_test(t, one_that_does_not_answer_is_killed_after_many_starts_that_came_to_nothing);
+    tcase_add_test(t, one_that_cannot_be_asked_is_not_taken_for_none);
     tcase_add_test(t, one_of_another_version_is_killed);
     tcase_add_test(t, one_that_does_not_let_go_is_killed_and_what_it_gave_is_taken);
     tcase_add_test(t, another_user_gets_nothing_and_is_not_trusted);
