@@ -7,9 +7,11 @@
 #include "agent/steward/steward.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -54,6 +56,20 @@ static pid_t start_steward(const struct config *c, struct config_options *option
             "is run\n",
             strerror(error));
     return 0;
+}
+
+/* A stopped steward ends as soon as it continues; until then the fence guards its addresses. */
+static void await_steward(pid_t steward)
+{
+    enum { STEWARD_END_MS = 5000 }; /* it tries to remove addresses for two seconds */
+    struct pollfd polled = {.fd = (int)syscall(SYS_pidfd_open, steward, 0), .events = POLLIN};
+    int options = 0;
+    if (polled.fd >= 0 && poll(&polled, 1, STEWARD_END_MS) <= 0)
+        options = WNOHANG;
+    if (waitpid(steward, NULL, options) == 0)
+        log_error("the steward, pid %d, does not end, and is left behind", (int)steward);
+    if (polled.fd >= 0)
+        close(polled.fd);
 }
 
 /* What an operator may not have meant. */
@@ -122,7 +138,7 @@ static int run(struct config *config, struct config_options *options)
     else
         config_free(config);
     if (steward > 0)
-        waitpid(steward, NULL, 0);
+        await_steward(steward);
     if (ready)
         log_close();
     return status;

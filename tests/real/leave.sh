@@ -65,6 +65,20 @@ reap_agent a
 t_check 'with an exit status of its own' [ "$exited" = 4 ]
 t_check 'and says so in one line' [ "$(grep -c 'steward is gone' "$T/a/log")" = 1 ]
 
+: >"$T/a/log"
+start_ready a 127.1.27.2 -j 127.1.27.1
+steward=$(steward_of a)
+kill -STOP "$steward"
+kill -TERM "${PID[a]}"
+t_wait 'an agent whose steward is stopped leaves' 5 sees w a left
+t_wait 'and ends' 10 eval '[ "$(ps -o stat= -p "${PID[a]}")" = Z ] || gone "${PID[a]}"'
+kill -CONT "$steward"
+gone "${PID[a]}" || kill -KILL "${PID[a]}" 2>/dev/null
+reap_agent a
+t_check 'with exit status 0' [ "$exited" = 0 ]
+t_check 'and names the steward that it leaves behind' log_has a "pid $steward, does not end"
+t_wait 'which ends when it continues' 5 gone "$steward"
+
 if [ "$(id -u)" = 0 ] && command -v setpriv >/dev/null; then
     chmod 777 "$T"
     said=$(cd "$T" && setpriv --reuid=nobody --regid=nogroup --clear-groups prlimit --nproc=0:0 \
