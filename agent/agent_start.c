@@ -412,7 +412,8 @@ static void stop_leave(struct agent *a)
 
 /* Each row may use those above it. The workers are above all that give them jobs, and must have
  * ended before any of that is freed: hence the row "jobs". What is started below it takes back,
- * when it stops, what it still waits for. */
+ * when it stops, what it still waits for. The handlers are stopped before the vips, which send the
+ * steward away: it is to kill the scripts first. */
 const struct agent_row agent_rows[] = {
     {"host", start_host, stop_host},
     {"workers", start_workers, NULL},
@@ -421,10 +422,10 @@ const struct agent_row agent_rows[] = {
     {"core", start_core, stop_core},
     {"sockets", start_sockets, stop_sockets},
     {"listeners", start_listeners, stop_listeners},
-    {"handlers", start_handlers, stop_handlers},
     {"locks", start_locks, stop_locks},
     {"vips", start_vips, stop_vips},
     {"quorum", start_quorum, stop_quorum},
+    {"handlers", start_handlers, stop_handlers},
     {"peers", start_peers, stop_peers},
     {"leave", agent_start_leave, stop_leave},
     {"join attempts", start_attempts, stop_attempts},

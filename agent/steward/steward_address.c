@@ -356,9 +356,8 @@ void steward_io_link_changed(struct steward_io *io)
     io->own_macs_count = 0;
 }
 
-/* Only a MAC that no link of this host is known to have is another host's. A claim is ignored while
- * the kernel does not answer: an address cannot be added then, and one that is held is probed again.
- */
+/* A claim is ignored while the kernel does not say whether a link of this host has that MAC: no
+ * address can be added then, and one that is held is probed again. */
 static bool is_foreign_mac(struct steward_io *io, const uint8_t mac[STEWARD_MAC_BYTES])
 {
     for (size_t i = 0; i < io->own_macs_count; i++)

@@ -15,7 +15,7 @@ struct fake_kernel {
     struct netlink_link link;
     bool no_link;
     uint8_t other_mac[NETLINK_MAC_BYTES]; /* of another link of this host; all 0: there is none */
-    int mac_error; /* what a search for a MAC fails with; 0: it does not */
+    int mac_error;                        /* what a search for a MAC fails with; 0: it does not */
     unsigned mac_finds;
     struct netlink_addr addrs[FAKE_ADDRS_MAX];
     size_t addrs_count;

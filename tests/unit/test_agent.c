@@ -312,6 +312,43 @@ START_TEST(scripts_that_run_and_changes_that_wait_are_given_up)
 }
 END_TEST
 
+/* What the steward has been sent on a socket: the kinds of the records, oldest first. */
+static bool was_sent(int fd, uint8_t kind)
+{
+    uint8_t bytes[256];
+    bool sent = false;
+    while (recv(fd, bytes, sizeof bytes, MSG_DONTWAIT) > 0)
+        sent |= bytes[1] == kind;
+    return sent;
+}
+
+static bool is_killed_first;
+static void (*stop_vips)(struct agent *a);
+static void look_and_stop(struct agent *a)
+{
+    is_killed_first = was_sent(scripts_fd, RUNNER_KILL);
+    ck_assert(!was_sent(steward_fd, STEWARD_QUIT));
+    stop_vips(a);
+    ck_assert(was_sent(steward_fd, STEWARD_QUIT));
+}
+
+START_TEST(scripts_are_killed_before_the_steward_is_sent_away)
+{
+    struct gossip_member self;
+    uint8_t bytes[256];
+    start_all();
+    self = gossip_self(agent.gossip);
+    host_publish(agent.host, EVENT_MEMBER_JOIN, &self, NULL);
+    while (recv(scripts_fd, bytes, sizeof bytes, MSG_DONTWAIT) <= 0)
+        event_base_loop(host_base(agent.host), EVLOOP_ONCE);
+    size_t vips = row_of("vips");
+    stop_vips = rows[vips].stop;
+    rows[vips].stop = look_and_stop;
+    stop_all();
+    ck_assert(is_killed_first);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("agent");
@@ -331,6 +368,7 @@ int main(void)
     tcase_add_test(t, a_name_that_is_being_looked_up_is_given_up);
     tcase_add_test(t, a_reload_that_waits_for_the_steward_is_given_up);
     tcase_add_test(t, scripts_that_run_and_changes_that_wait_are_given_up);
+    tcase_add_test(t, scripts_are_killed_before_the_steward_is_sent_away);
     suite_add_tcase(s, t);
     return unit_run(s);
 }
