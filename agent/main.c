@@ -7,6 +7,7 @@
 #include "agent/steward/steward.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -144,8 +145,20 @@ static int run(struct config *config, struct config_options *options)
     return status;
 }
 
+/* Whatever is opened first would get the numbers of standard streams that are closed: the steward's
+ * sockets, and the log written to them. */
+static bool open_standard_streams(void)
+{
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) != fd)
+            return false;
+    return true;
+}
+
 int main(int argc, char **argv)
 {
+    if (!open_standard_streams())
+        return EXIT_FAILURE; /* there may be no stream left to say it on */
     struct config_options options = {0};
     int status = config_options_parse(argc, argv, &options);
     if (status >= 0)

@@ -124,6 +124,16 @@ t_check 'kill -9 leaves a stale socket' test -S "$T/a/run/control.sock"
 start_agent a 127.1.3.1
 t_wait 'a stale socket is replaced' 10 m a info
 
+# Started without standard streams, it must not take its own sockets for them.
+"$BUILD/musterd" -n c -b 127.1.3.3 -r "$T/c/run" -s "$T/c/state" <&- >&- 2>&- &
+PID[c]=$!
+t_wait 'starts without standard streams' 10 m c info
+t_check 'which are /dev/null then' \
+    [ "$(readlink "/proc/${PID[c]}/fd/"{0,1,2} | sort -u)" = /dev/null ]
+kill -TERM "${PID[c]}"
+t_wait 'and it ends when it is asked to' 10 gone "${PID[c]}"
+unset "PID[c]"
+
 # musterd -t judges the file, whoever runs it; folders that may not be written: both need root, and a
 # user who may less.
 if [ "$(id -u)" -eq 0 ]; then
