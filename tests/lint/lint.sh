@@ -50,15 +50,15 @@ names_once() {
                             file[name] = FILENAME }
         END { exit bad }' "$@"
 }
-# A backtrace and a grep name a place only if a file-local function has its name for itself.
-names_once() {
-    awk 'FNR == 1 { delete here }
-        /^static [^=;]*\(/ { name = $0; sub(/\(.*/, "", name); sub(/.*[ *]/, "", name)
-                            if (name in here) next
-                            here[name] = 1
-                            if (name in file) { print name ": in " file[name] " and " FILENAME; bad = 1 }
-                            file[name] = FILENAME }
-        END { exit bad }' "$@"
+# all_run RUN_SH SCRIPT...: fails if a test is not among the steps of run.sh.
+all_run() {
+    local run=$1 script name bad=0
+    shift
+    for script in "$@"; do
+        name=$(basename "$script" .sh)
+        grep -v '^ *#' "$run" | grep -qw "$name" || { echo "$script: $run does not run it"; bad=1; }
+    done
+    return "$bad"
 }
 self_test() {
     local t status=0
@@ -70,8 +70,8 @@ self_test() {
     ! clang-format --style=file:.clang-format --dry-run -Werror "$t/f.c" 2>/dev/null || status=1
     printf 'static int find(void)\n{\n}\n' | tee "$t/a.c" >"$t/b.c"
     ! names_once "$t/a.c" "$t/b.c" >/dev/null || status=1
-    printf 'static int find(void)\n{\n}\n' | tee "$t/a.c" >"$t/b.c"
-    ! names_once "$t/a.c" "$t/b.c" >/dev/null || status=1
+    echo "real_once='one two'" >"$t/run.sh"
+    ! all_run "$t/run.sh" "$t/one.sh" "$t/three.sh" >/dev/null || status=1
     rm -rf "$t"
     return "$status"
 }
@@ -79,13 +79,13 @@ tidy() {
     printf '%s\n' "${sources[@]}" | xargs -P "$(nproc)" -I{} clang-tidy --quiet {} -- -std=c11 "${flags[@]}"
 }
 
-check 'the checks of lengths, names and format can fail' self_test
+check 'the checks of lengths, names, format and steps can fail' self_test
 check 'functions have at most 70 lines' function_lines "${files[@]}"
 check 'files have at most 600 lines' file_lines "${files[@]}"
 mapfile -t shipped < <(printf '%s\n' "${sources[@]}" | grep -E '^(agent|cli|gossip)/')
 check 'file-local functions have names of their own' names_once "${shipped[@]}"
-mapfile -t shipped < <(printf '%s\n' "${sources[@]}" | grep -E '^(agent|cli|gossip)/')
-check 'file-local functions have names of their own' names_once "${shipped[@]}"
+mapfile -t scripted < <(grep -L '; sourced by bash' tests/real/*.sh)
+check 'run.sh runs every test with real processes' all_run tests/run.sh "${scripted[@]}"
 check 'clang-format' clang-format --dry-run -Werror "${files[@]}"
 check 'shellcheck' shellcheck "${scripts[@]}"
 tests/lint/layers.sh "$build" || failed=1
