@@ -161,11 +161,16 @@ static void runner_commit(struct runner *r, uint32_t id)
     tell_change(r, RUNNER_COMMITTED);
 }
 
+/* One that hangs (users that are looked up over the network) would refuse all later ones. */
 static void runner_rollback(struct runner *r, uint32_t id)
 {
-    for (size_t i = 0; i < r->runs_count; i++)
-        if (r->runs[i].pid != 0 && r->runs[i].is_reload && r->runs[i].id == id)
-            r->runs[i].is_dropped = true;
+    for (size_t i = 0; i < r->runs_count; i++) {
+        struct run *run = &r->runs[i];
+        if (run->pid == 0 || !run->is_reload || run->id != id)
+            continue;
+        run->is_dropped = true;
+        kill(run->pid, SIGKILL);
+    }
     if (r->has_prepared && r->prepared_id == id)
         drop_prepared(r);
 }

@@ -593,6 +593,24 @@ START_TEST(a_reload_that_is_given_up_while_it_is_read_is_dropped)
 }
 END_TEST
 
+START_TEST(a_reading_that_hangs_does_not_refuse_the_next_one_once_it_is_given_up)
+{
+    enum { TRIES = 1000 };
+    struct runner_report r = {.value = EBUSY};
+    touch("waits");
+    ask(RUNNER_RELOAD, 7);
+    ask(RUNNER_ROLLBACK, 7);
+    for (int i = 0; i < TRIES && r.value == EBUSY; i++) {
+        ask(RUNNER_RELOAD, 8);
+        r = told(); /* nothing: it is being read */
+        poll(&(struct pollfd){.fd = runner_fd(tested), .events = POLLIN}, 1, TURN_MS);
+    }
+    ck_assert_int_eq(r.kind, 0);
+    unlink(in_dir("waits"));
+    ck_assert_int_eq(expect(RUNNER_RELOADED, 8), 0);
+}
+END_TEST
+
 START_TEST(a_reload_that_cannot_be_taken_is_refused)
 {
     uint64_t fresh = script("new.sh", "exit 4");
@@ -719,6 +737,7 @@ int main(void)
     tcase_add_test(t, after_a_reload_is_committed_and_pruned_only_what_is_configured_then_is_run);
     tcase_add_test(t, a_reload_that_is_rolled_back_leaves_all_as_it_was);
     tcase_add_test(t, a_reload_that_is_given_up_while_it_is_read_is_dropped);
+    tcase_add_test(t, a_reading_that_hangs_does_not_refuse_the_next_one_once_it_is_given_up);
     tcase_add_test(t, a_reload_that_cannot_be_taken_is_refused);
     tcase_add_test(t, a_configuration_that_cannot_be_read_changes_nothing);
     tcase_add_test(t, one_configuration_is_read_at_a_time_and_scripts_run_meanwhile);
