@@ -157,10 +157,10 @@ static bool is_object_there(struct control_client *c, const uint8_t *bytes, size
         [RPC_TOO_DEEP] = "object nested too deeply",
         [RPC_MALFORMED] = CONTROL_MALFORMED,
     };
-    enum rpc_skimmed skimmed = rpc_skim(&c->skim, bytes, len, CONTROL_OBJECT_BYTES_MAX);
-    if (skimmed != RPC_WHOLE && skimmed != RPC_PARTIAL)
-        conn_give_up(c, refusals[skimmed]);
-    return skimmed == RPC_WHOLE;
+    enum rpc_scanned scanned = rpc_scan(&c->scan, bytes, len, CONTROL_OBJECT_BYTES_MAX);
+    if (scanned != RPC_WHOLE && scanned != RPC_PARTIAL)
+        conn_give_up(c, refusals[scanned]);
+    return scanned == RPC_WHOLE;
 }
 
 /* Takes one object. False: there is no whole one yet. */
@@ -174,13 +174,13 @@ static bool conn_take_object(struct control_client *c)
     if (!bytes || !is_object_there(c, bytes, len))
         return false;
     msgpack_zone *zone = c->control->zone;
-    if (rpc_unpack(bytes, c->skim.at, zone, &object))
+    if (rpc_unpack(bytes, c->scan.at, zone, &object))
         control_command_take(c, &object);
     else
         c->unusable = true;
     msgpack_zone_clear(zone);
-    evbuffer_drain(bufferevent_get_input(c->bev), c->skim.at);
-    c->skim = (struct rpc_skim){0};
+    evbuffer_drain(bufferevent_get_input(c->bev), c->scan.at);
+    c->scan = (struct rpc_scan){0};
     return true;
 }
 

@@ -33,7 +33,7 @@ struct control_client {
     int64_t taken_us; /* when it last took some of what was sent */
 
     bool handshaken, authenticated;
-    struct rpc_skim skim;                  /* over the object that is being received */
+    struct rpc_scan scan;                  /* over the object that is being received */
     const struct control_command *command; /* the body of this one comes next; NULL: a request */
     uint64_t seq;                          /* of that command's request */
     bool refused;                          /* the last request was: its body may still come */

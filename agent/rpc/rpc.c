@@ -56,19 +56,19 @@ static struct form form_of(uint8_t type, size_t *length)
 }
 
 /* Goes over one element, or into it if it holds others. */
-static enum rpc_skimmed skim_element(struct rpc_skim *skim, const uint8_t *bytes, size_t len,
-                                     size_t bytes_max)
+static enum rpc_scanned rpc_scan_element(struct rpc_scan *scan, const uint8_t *bytes, size_t len,
+                                         size_t bytes_max)
 {
-    if (skim->at >= bytes_max)
+    if (scan->at >= bytes_max)
         return RPC_TOO_LARGE;
-    if (skim->at >= len)
+    if (scan->at >= len)
         return RPC_PARTIAL;
     size_t length;
-    const uint8_t *at = bytes + skim->at;
+    const uint8_t *at = bytes + scan->at;
     struct form form = form_of(*at, &length);
     if (form.shape == INVALID)
         return RPC_MALFORMED;
-    size_t head_end = skim->at + 1 + form.length_bytes;
+    size_t head_end = scan->at + 1 + form.length_bytes;
     if (head_end > bytes_max)
         return RPC_TOO_LARGE;
     if (head_end > len)
@@ -82,33 +82,33 @@ static enum rpc_skimmed skim_element(struct rpc_skim *skim, const uint8_t *bytes
     if (end > bytes_max)
         return RPC_TOO_LARGE;
     if (form.shape != SCALAR) {
-        if (skim->depth == RPC_DEPTH_MAX)
+        if (scan->depth == RPC_DEPTH_MAX)
             return RPC_TOO_DEEP;
         end -= length;
-        skim->left[skim->depth]--;
-        skim->left[++skim->depth] = length;
+        scan->left[scan->depth]--;
+        scan->left[++scan->depth] = length;
     } else if (end > len) {
         return RPC_PARTIAL;
     } else {
-        skim->left[skim->depth]--;
+        scan->left[scan->depth]--;
     }
-    skim->at = end;
+    scan->at = end;
     return RPC_WHOLE;
 }
 
-enum rpc_skimmed rpc_skim(struct rpc_skim *skim, const uint8_t *bytes, size_t len, size_t bytes_max)
+enum rpc_scanned rpc_scan(struct rpc_scan *scan, const uint8_t *bytes, size_t len, size_t bytes_max)
 {
-    if (!skim->begun)
-        *skim = (struct rpc_skim){.begun = true, .left = {1}};
+    if (!scan->begun)
+        *scan = (struct rpc_scan){.begun = true, .left = {1}};
     for (;;) {
-        while (skim->left[skim->depth] == 0) {
-            if (skim->depth == 0)
+        while (scan->left[scan->depth] == 0) {
+            if (scan->depth == 0)
                 return RPC_WHOLE;
-            skim->depth--;
+            scan->depth--;
         }
-        enum rpc_skimmed skimmed = skim_element(skim, bytes, len, bytes_max);
-        if (skimmed != RPC_WHOLE)
-            return skimmed;
+        enum rpc_scanned scanned = rpc_scan_element(scan, bytes, len, bytes_max);
+        if (scanned != RPC_WHOLE)
+            return scanned;
     }
 }
 

@@ -15,8 +15,8 @@
 
 /* ---- where an object ends ---- */
 
-enum rpc_skimmed {
-    RPC_WHOLE,     /* the object is the first skim->at bytes */
+enum rpc_scanned {
+    RPC_WHOLE,     /* the object is the first scan->at bytes */
     RPC_PARTIAL,   /* more must come */
     RPC_TOO_LARGE, /* it has, or says that it will have, more than bytes_max */
     RPC_TOO_DEEP,  /* nested deeper than RPC_DEPTH_MAX */
@@ -24,7 +24,7 @@ enum rpc_skimmed {
 };
 
 /* How far an object has been looked through. Start with {0}, and again after each object. */
-struct rpc_skim {
+struct rpc_scan {
     size_t at; /* bytes whose elements are complete */
     bool begun;
     unsigned depth;
@@ -35,10 +35,10 @@ struct rpc_skim {
  * that came behind them until it says anything but RPC_PARTIAL: it goes on where it was, so that an
  * object that comes byte by byte costs no more. Allocates nothing, and takes no length's word for
  * more than bytes_max. */
-enum rpc_skimmed rpc_skim(struct rpc_skim *skim, const uint8_t *bytes, size_t len,
+enum rpc_scanned rpc_scan(struct rpc_scan *scan, const uint8_t *bytes, size_t len,
                           size_t bytes_max);
 
-/* The object of exactly `len` bytes, as skimmed, on the zone; strings are borrowed from `bytes`.
+/* The object of exactly `len` bytes, as scanned, on the zone; strings are borrowed from `bytes`.
  * False: out of memory. */
 bool rpc_unpack(const uint8_t *bytes, size_t len, msgpack_zone *zone, msgpack_object *object);
 

@@ -11,12 +11,12 @@
 /* Bytes from a string literal, NULs inside included. */
 #define B(literal) (const uint8_t *)(literal), sizeof(literal) - 1
 
-static enum rpc_skimmed skim(const uint8_t *bytes, size_t len, size_t *end)
+static enum rpc_scanned scan(const uint8_t *bytes, size_t len, size_t *end)
 {
-    struct rpc_skim s = {0};
-    enum rpc_skimmed skimmed = rpc_skim(&s, bytes, len, MAX);
+    struct rpc_scan s = {0};
+    enum rpc_scanned scanned = rpc_scan(&s, bytes, len, MAX);
     *end = s.at;
-    return skimmed;
+    return scanned;
 }
 
 /* ---- where an object ends ---- */
@@ -80,7 +80,7 @@ START_TEST(an_object_ends_where_its_type_says)
     size_t end, len = objects[_i].len;
     memcpy(bytes, objects[_i].bytes, len);
     bytes[len] = bytes[len + 1] = 0xc1; /* what comes behind is not looked at */
-    ck_assert_int_eq(skim(bytes, len + 2, &end), RPC_WHOLE);
+    ck_assert_int_eq(scan(bytes, len + 2, &end), RPC_WHOLE);
     ck_assert_uint_eq(end, len);
 
     msgpack_zone *zone = msgpack_zone_new(512);
@@ -92,14 +92,14 @@ END_TEST
 
 START_TEST(a_part_of_an_object_is_partial_and_is_gone_on_with)
 {
-    struct rpc_skim s = {0};
+    struct rpc_scan s = {0};
     for (size_t len = 0; len < objects[_i].len; len++) {
         size_t end;
-        ck_assert_int_eq(skim(objects[_i].bytes, len, &end), RPC_PARTIAL);
-        ck_assert_int_eq(rpc_skim(&s, objects[_i].bytes, len, MAX), RPC_PARTIAL);
+        ck_assert_int_eq(scan(objects[_i].bytes, len, &end), RPC_PARTIAL);
+        ck_assert_int_eq(rpc_scan(&s, objects[_i].bytes, len, MAX), RPC_PARTIAL);
         ck_assert_uint_le(s.at, len);
     }
-    ck_assert_int_eq(rpc_skim(&s, objects[_i].bytes, objects[_i].len, MAX), RPC_WHOLE);
+    ck_assert_int_eq(rpc_scan(&s, objects[_i].bytes, objects[_i].len, MAX), RPC_WHOLE);
     ck_assert_uint_eq(s.at, objects[_i].len);
 }
 END_TEST
@@ -107,9 +107,9 @@ END_TEST
 START_TEST(the_byte_that_is_no_type_is_malformed_at_any_depth)
 {
     size_t end;
-    ck_assert_int_eq(skim(B("\xc1"), &end), RPC_MALFORMED);
-    ck_assert_int_eq(skim(B("\x92\x01\xc1"), &end), RPC_MALFORMED);
-    ck_assert_int_eq(skim(B("\x81\xc1\x01"), &end), RPC_MALFORMED);
+    ck_assert_int_eq(scan(B("\xc1"), &end), RPC_MALFORMED);
+    ck_assert_int_eq(scan(B("\x92\x01\xc1"), &end), RPC_MALFORMED);
+    ck_assert_int_eq(scan(B("\x81\xc1\x01"), &end), RPC_MALFORMED);
 }
 END_TEST
 
@@ -125,7 +125,7 @@ START_TEST(a_length_beyond_the_limit_is_refused_before_its_bytes_come)
         {B("\x92\x01\xdb\x00\x00\xff\xfa")},
     };
     size_t end;
-    ck_assert_int_eq(skim(heads[_i].bytes, heads[_i].len, &end), RPC_TOO_LARGE);
+    ck_assert_int_eq(scan(heads[_i].bytes, heads[_i].len, &end), RPC_TOO_LARGE);
 }
 END_TEST
 
@@ -136,19 +136,19 @@ START_TEST(an_object_of_just_the_limit_is_whole_and_one_of_a_byte_more_too_large
     static uint8_t bytes[MAX + 1];
     size_t end;
     memcpy(bytes, str, sizeof str);
-    ck_assert_int_eq(skim(bytes, MAX, &end), RPC_WHOLE);
+    ck_assert_int_eq(scan(bytes, MAX, &end), RPC_WHOLE);
     ck_assert_uint_eq(end, MAX);
     bytes[2]++;
-    ck_assert_int_eq(skim(bytes, MAX, &end), RPC_TOO_LARGE);
+    ck_assert_int_eq(scan(bytes, MAX, &end), RPC_TOO_LARGE);
 
     memcpy(bytes, array, sizeof array);
     memset(bytes + 3, 1, MAX - 3);
-    ck_assert_int_eq(skim(bytes, MAX, &end), RPC_WHOLE);
+    ck_assert_int_eq(scan(bytes, MAX, &end), RPC_WHOLE);
     bytes[MAX - 1] = 0xcc; /* the last of which now wants one more */
-    ck_assert_int_eq(skim(bytes, MAX + 1, &end), RPC_TOO_LARGE);
-    ck_assert_int_eq(skim(bytes, MAX, &end), RPC_TOO_LARGE);
+    ck_assert_int_eq(scan(bytes, MAX + 1, &end), RPC_TOO_LARGE);
+    ck_assert_int_eq(scan(bytes, MAX, &end), RPC_TOO_LARGE);
     bytes[MAX - 1] = 0xda; /* or of which even the length would end beyond */
-    ck_assert_int_eq(skim(bytes, MAX, &end), RPC_TOO_LARGE);
+    ck_assert_int_eq(scan(bytes, MAX, &end), RPC_TOO_LARGE);
 }
 END_TEST
 
@@ -158,11 +158,11 @@ START_TEST(nesting_is_allowed_to_the_limit_and_no_deeper)
     size_t end;
     memset(bytes, 0x91, sizeof bytes);
     bytes[RPC_DEPTH_MAX] = 0xc0;
-    ck_assert_int_eq(skim(bytes, RPC_DEPTH_MAX + 1, &end), RPC_WHOLE);
+    ck_assert_int_eq(scan(bytes, RPC_DEPTH_MAX + 1, &end), RPC_WHOLE);
     bytes[RPC_DEPTH_MAX] = 0x90;
-    ck_assert_int_eq(skim(bytes, RPC_DEPTH_MAX + 1, &end), RPC_TOO_DEEP);
+    ck_assert_int_eq(scan(bytes, RPC_DEPTH_MAX + 1, &end), RPC_TOO_DEEP);
     bytes[RPC_DEPTH_MAX] = 0x81;
-    ck_assert_int_eq(skim(bytes, RPC_DEPTH_MAX + 1, &end), RPC_TOO_DEEP);
+    ck_assert_int_eq(scan(bytes, RPC_DEPTH_MAX + 1, &end), RPC_TOO_DEEP);
 }
 END_TEST
 
@@ -185,7 +185,7 @@ static msgpack_object unpack(const uint8_t *bytes, size_t len)
 {
     msgpack_object object;
     size_t end;
-    ck_assert_int_eq(skim(bytes, len, &end), RPC_WHOLE);
+    ck_assert_int_eq(scan(bytes, len, &end), RPC_WHOLE);
     ck_assert_uint_eq(end, len);
     ck_assert(rpc_unpack(bytes, len, zone, &object));
     return object;
