@@ -73,7 +73,7 @@ static void await_steward(pid_t steward)
         close(polled.fd);
 }
 
-/* What an operator may not have meant. */
+/* Warns of settings that an operator may not have meant. */
 static void say_user(const struct config *c, const struct config_options *o)
 {
     if (c->user && c->file && access(c->file, R_OK) != 0)

@@ -8,7 +8,7 @@
 #define FAILED_MAX 64 /* --failed options */
 #define VIPS_MAX 64   /* --vip options */
 
-/* What can make a condition true: also a suspect that is found to live, but partly unreachable. */
+/* Events that can make a condition true. member-unreachable: it ends a suspicion. */
 #define EVENTS                                                                                     \
     "member-join,member-leave,member-failed,member-update,member-reap,member-suspect,"             \
     "member-unreachable,member-reachable,vip-acquired,vip-released"
@@ -90,7 +90,7 @@ static bool members_fit(const struct conditions *conditions, const struct member
     return true;
 }
 
-/* Somewhere. */
+/* True: each address has a holder, on whichever host. */
 static bool are_held(struct client *client, const struct conditions *conditions)
 {
     struct vip vip;

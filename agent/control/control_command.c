@@ -109,7 +109,7 @@ static const char *authenticate(struct control_request *r)
     return CONTROL_OK;
 }
 
-/* The error that refuses a request; NULL: none. command: NULL for an unknown one. */
+/* Returns the error that refuses a request; NULL: none. command: NULL for an unknown one. */
 static const char *command_objection(const struct control_client *c,
                                      const struct control_command *command)
 {
