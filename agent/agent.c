@@ -9,50 +9,50 @@
 #include "agent/net/attempts.h"
 #include "agent/peers.h"
 #include "agent/reload.h"
-#include "agent/scripts/handler.h"
+#include "agent/scripts/handlers.h"
 
 #include <event2/event.h>
 #include <signal.h>
 #include <stdio.h>
 
 enum {
-    FLUSH_MS = 100,         /* a last moment for answers on their way to clients */
-    ADVISE_PERIOD_S = 10,   /* whether detect can be kept; */
-    ADVICE_PERIOD_S = 3600, /* and that it cannot is said so often at most */
+    FLUSH_MS = 100,         /* for answers still on their way to clients */
+    ADVISE_PERIOD_S = 10,   /* how often detect is checked against round-trip times */
+    ADVICE_PERIOD_S = 3600, /* shortest time between two warnings about it */
 };
 
-/* The name is taken, or the id: who came later stops, so that the first is not disturbed. */
-static void on_taken(void *arg, const struct gossip_event *event)
+/* The name or identity is in use: the later agent stops, so that the first is not disturbed. */
+static void agent_on_taken(void *arg, const struct gossip_event *event)
 {
     struct agent *a = arg;
     char addr[ADDRESS_TEXT_BYTES];
     if (event->kind == GOSSIP_EVENT_NAME_TAKEN)
         log_error(
-            "the name \"%s\" is taken by a member at %s; give this one another name (-n, or "
+            "the name \"%s\" is taken by a member at %s; give this member another name (-n, or "
             "name in the configuration), or stop that one first",
             event->member.profile->name,
             address_text(event->member.profile->addr.ip, event->member.profile->addr.port, addr));
     else
-        log_error("an agent at %s runs with this one's identity; if %s was copied from another "
+        log_error("an agent at %s uses the identity of this member; if %s was copied from another "
                   "host, empty it and start again",
                   address_text(event->addr.ip, event->addr.port, addr), a->config->state_dir);
     a->exit_status = AGENT_EXIT_TAKEN;
     event_base_loopbreak(host_base(a->host));
 }
 
-static void on_events(void *arg, const struct journal_entry *entry)
+static void agent_on_events(void *arg, const struct journal_entry *entry)
 {
     (void)entry;
     events_notify(arg);
 }
 
-static void on_scripts(void *arg, const struct journal_entry *entry)
+static void agent_on_scripts(void *arg, const struct journal_entry *entry)
 {
     if (entry)
         handlers_publish(arg, entry);
 }
 
-static void on_datagrams(void *arg, const struct gossip_event *event)
+static void agent_on_datagrams(void *arg, const struct gossip_event *event)
 {
     const struct gossip_profile *p = event->member.profile;
     (void)arg;
@@ -63,7 +63,7 @@ static void on_datagrams(void *arg, const struct gossip_event *event)
         log_info("%s: answers on UDP again", p->name);
 }
 
-static void on_left(void *arg)
+static void agent_on_left(void *arg)
 {
     const struct agent *a = arg;
     event_base_loopexit(host_base(a->host), &(struct timeval){.tv_usec = FLUSH_MS * 1000});
@@ -76,53 +76,53 @@ void agent_leave(struct agent *a)
     leave_begin(a->leave);
 }
 
-/* Without a steward no address is held and no script is run here, and the others should know. */
+/* Without a steward this host holds no address and runs no script: the cluster must learn so. */
 void agent_lost_steward(void *arg)
 {
     struct agent *a = arg;
     if (a->exit_status == AGENT_EXIT_STEWARD)
         return;
-    log_error("the steward is gone: no address can be held here and no script be run; leaving, to "
-              "be started again");
+    log_error("the steward is gone: this host can hold no address and run no script; leaving, "
+              "for a restart");
     a->exit_status = AGENT_EXIT_STEWARD;
     leave_hurry(a->leave);
     agent_leave(a);
 }
 
-static void on_stop_signal(int signal, short what, void *arg)
+static void agent_on_stop_signal(int signal, short what, void *arg)
 {
     struct agent *a = arg;
     (void)signal, (void)what;
     if (host_is_leaving(a->host))
-        leave_hurry(a->leave); /* asked for once more: somebody does not want to wait */
+        leave_hurry(a->leave); /* a second signal: do not wait for scripts */
     else
         agent_leave(a);
 }
 
-static void on_reloaded(void *arg, bool ok, const char *error)
+static void agent_on_reloaded(void *arg, bool ok, const char *error)
 {
     (void)arg;
     if (!ok)
         log_error("reload: %s; the old configuration stays", error);
 }
 
-static void on_hangup(int signal, short what, void *arg)
+static void agent_on_hangup(int signal, short what, void *arg)
 {
     const struct agent *a = arg;
     (void)signal, (void)what;
-    reload_begin(a->reloads, on_reloaded, NULL);
+    reload_begin(a->reloads, agent_on_reloaded, NULL);
 }
 
 bool agent_start_leave(struct agent *a, char *error)
 {
-    a->leave = leave_new(a->host, a->vips, a->handlers, on_left, a);
+    a->leave = leave_new(a->host, a->vips, a->handlers, agent_on_left, a);
     if (!a->leave)
         error_set(error, "out of memory");
     return a->leave;
 }
 
-/* What detect can be is known only once answers are measured, and changes with the network. */
-static void on_advise(int fd, short what, void *arg)
+/* The shortest possible detect depends on round-trip times, which change with the network. */
+static void agent_on_advise(int fd, short what, void *arg)
 {
     struct agent *a = arg;
     char advice[ERROR_BYTES];
@@ -138,30 +138,30 @@ static void on_advise(int fd, short what, void *arg)
     a->advised_us = now_us;
 }
 
-static void on_watchdog(int fd, short what, void *arg)
+static void agent_on_watchdog(int fd, short what, void *arg)
 {
     (void)fd, (void)what, (void)arg;
     notify_send("WATCHDOG=1");
 }
 
-static void request_join(void *arg, const char *host, host_done_fn *done, void *done_arg)
+static void agent_request_join(void *arg, const char *host, host_done_fn *done, void *done_arg)
 {
     const struct agent *a = arg;
     attempts_once(a->attempts, host, done, done_arg);
 }
 
-static void request_reload(void *arg, host_done_fn *done, void *done_arg)
+static void agent_request_reload(void *arg, host_done_fn *done, void *done_arg)
 {
     const struct agent *a = arg;
     reload_begin(a->reloads, done, done_arg);
 }
 
-static void request_leave(void *arg)
+static void agent_request_leave(void *arg)
 {
     agent_leave(arg);
 }
 
-static void forget_request(void *arg, const void *done_arg)
+static void agent_forget_request(void *arg, const void *done_arg)
 {
     const struct agent *a = arg;
     attempts_forget(a->attempts, done_arg);
@@ -169,27 +169,27 @@ static void forget_request(void *arg, const void *done_arg)
 }
 
 const struct control_requests agent_requests = {
-    .join = request_join,
-    .reload = request_reload,
-    .leave = request_leave,
-    .forget = forget_request,
+    .join = agent_request_join,
+    .reload = agent_request_reload,
+    .leave = agent_request_leave,
+    .forget = agent_forget_request,
 };
 
-static bool add_event(struct agent *a, struct event **event, int fd, short what,
-                      event_callback_fn callback, const struct timeval *every)
+static bool agent_add_event(struct agent *a, struct event **event, int fd, short what,
+                            event_callback_fn callback, const struct timeval *every)
 {
     *event = event_new(host_base(a->host), fd, what, callback, a);
     return *event && event_add(*event, every) == 0;
 }
 
-static void listen_to_core(struct agent *a)
+static void agent_subscribe(struct agent *a)
 {
-    host_on_event(a->host, GOSSIP_EVENT_NAME_TAKEN, on_taken, a);
-    host_on_event(a->host, GOSSIP_EVENT_ID_TAKEN, on_taken, a);
-    host_on_event(a->host, GOSSIP_EVENT_DATAGRAMS_LOST, on_datagrams, a);
-    host_on_event(a->host, GOSSIP_EVENT_DATAGRAMS_PASS, on_datagrams, a);
-    host_subscribe(a->host, HOST_EVENTS, on_events, a->events);
-    host_subscribe(a->host, HOST_SCRIPTS, on_scripts, a->handlers);
+    host_on_event(a->host, GOSSIP_EVENT_NAME_TAKEN, agent_on_taken, a);
+    host_on_event(a->host, GOSSIP_EVENT_ID_TAKEN, agent_on_taken, a);
+    host_on_event(a->host, GOSSIP_EVENT_DATAGRAMS_LOST, agent_on_datagrams, a);
+    host_on_event(a->host, GOSSIP_EVENT_DATAGRAMS_PASS, agent_on_datagrams, a);
+    host_subscribe(a->host, HOST_EVENTS, agent_on_events, a->events);
+    host_subscribe(a->host, HOST_SCRIPTS, agent_on_scripts, a->handlers);
 }
 
 bool agent_watch(struct agent *a, char *error)
@@ -197,23 +197,24 @@ bool agent_watch(struct agent *a, char *error)
     static const struct {
         int signal;
         event_callback_fn callback;
-    } signals[] = {{SIGTERM, on_stop_signal}, {SIGINT, on_stop_signal}, {SIGHUP, on_hangup}};
+    } signals[] = {
+        {SIGTERM, agent_on_stop_signal}, {SIGINT, agent_on_stop_signal}, {SIGHUP, agent_on_hangup}};
     struct timeval advise = {.tv_sec = ADVISE_PERIOD_S};
     int64_t watchdog_us = notify_watchdog_us();
     struct timeval watchdog = {watchdog_us / 1000000, watchdog_us % 1000000};
-    bool ok =
-        add_event(a, &a->advise, -1, EV_PERSIST, on_advise, &advise) &&
-        (watchdog_us <= 0 || add_event(a, &a->watchdog, -1, EV_PERSIST, on_watchdog, &watchdog));
+    bool ok = agent_add_event(a, &a->advise, -1, EV_PERSIST, agent_on_advise, &advise) &&
+              (watchdog_us <= 0 ||
+               agent_add_event(a, &a->watchdog, -1, EV_PERSIST, agent_on_watchdog, &watchdog));
     for (size_t i = 0; ok && i < sizeof signals / sizeof *signals; i++)
-        ok = add_event(a, &a->signals[i], signals[i].signal, EV_SIGNAL | EV_PERSIST,
-                       signals[i].callback, NULL);
+        ok = agent_add_event(a, &a->signals[i], signals[i].signal, EV_SIGNAL | EV_PERSIST,
+                             signals[i].callback, NULL);
     if (!ok)
         error_set(error, "cannot watch for signals: out of memory");
-    listen_to_core(a);
+    agent_subscribe(a);
     return ok;
 }
 
-static void free_event(struct event *event)
+static void agent_free_event(struct event *event)
 {
     if (event)
         event_free(event);
@@ -222,16 +223,16 @@ static void free_event(struct event *event)
 void agent_unwatch(struct agent *a)
 {
     for (size_t i = 0; i < sizeof a->signals / sizeof *a->signals; i++)
-        free_event(a->signals[i]);
-    free_event(a->advise);
-    free_event(a->watchdog);
+        agent_free_event(a->signals[i]);
+    agent_free_event(a->advise);
+    agent_free_event(a->watchdog);
 }
 
 int agent_run(struct agent *a)
 {
     char addr[ADDRESS_TEXT_BYTES];
     struct gossip_member self = gossip_self(a->gossip);
-    log_info("%s of cluster \"%s\" at %s, notices a death in %u ms", self.profile->name,
+    log_info("%s of cluster \"%s\" at %s, detects a failure within %u ms", self.profile->name,
              a->config->cluster, address_text(self.profile->addr.ip, self.profile->addr.port, addr),
              a->config->detect_ms);
     host_publish(a->host, EVENT_MEMBER_JOIN, &self, NULL);

@@ -34,17 +34,17 @@
 #include <unistd.h>
 
 enum {
-    SAVE_TIMEOUT_MS = 2000,   /* at the end */
-    LOOK_UP_TIMEOUT_MS = 100, /* at the end, when nobody wants to know any more */
+    SAVE_TIMEOUT_MS = 2000,   /* at the end, for saves under way */
+    LOOK_UP_TIMEOUT_MS = 100, /* at the end: no module needs the results */
     DESCRIPTORS_MAX = 16384,
 };
 
-static bool next_vip(const void *arg, size_t *cursor, struct vip_record *into)
+static bool next_published_vip(const void *arg, size_t *cursor, struct vip_record *into)
 {
-    return vips_next_told(arg, cursor, into);
+    return vips_next_published(arg, cursor, into);
 }
 
-/* An address that moves, and is perhaps still here from an earlier life, is nobody's own. */
+/* Skip floating addresses: one may still be configured here from an earlier run. */
 static struct gossip_addr own_addr(const struct config *c)
 {
     struct gossip_addr addr = address_is_any(c->advertise.ip) ? c->bind : c->advertise;
@@ -87,7 +87,7 @@ static void stop_store(struct agent *a)
     store_free(a->store);
 }
 
-static void on_ran(evutil_socket_t fd, short what, void *arg)
+static void worker_on_ran(evutil_socket_t fd, short what, void *arg)
 {
     (void)fd, (void)what;
     worker_deliver(arg);
@@ -97,7 +97,8 @@ static bool start_worker(const struct agent *a, struct worker **w, struct event 
 {
     *w = worker_new();
     if (*w)
-        *ran = event_new(host_base(a->host), worker_fd(*w), EV_READ | EV_PERSIST, on_ran, *w);
+        *ran =
+            event_new(host_base(a->host), worker_fd(*w), EV_READ | EV_PERSIST, worker_on_ran, *w);
     return *ran && event_add(*ran, NULL) == 0;
 }
 
@@ -200,7 +201,7 @@ static bool find_group(const char *name, gid_t *group, char *error)
     return !name || g;
 }
 
-/* The sockets for scripts and people. The folder stays locked until the process ends. */
+/* Opens the sockets for clients. The directory stays locked until the process ends. */
 static bool start_listeners(struct agent *a, char *error)
 {
     enum { SOCKET_MODE = 0660 };
@@ -218,7 +219,7 @@ static bool start_listeners(struct agent *a, char *error)
     return a->events_fd >= 0 && (!wants_rpc || a->rpc_fd >= 0);
 }
 
-/* Those that no server has taken, and our ends of the sockets to the steward likewise. */
+/* Closes the sockets that no server has taken. */
 static void stop_listeners(struct agent *a)
 {
     int *fds[] = {&a->control_fd, &a->events_fd, &a->rpc_fd};
@@ -233,7 +234,7 @@ static bool start_events(struct agent *a, char *error)
     a->events_fd = -1;
     if (!a->events)
         return no_memory(error);
-    events_list_vips(a->events, next_vip, a->vips);
+    events_list_vips(a->events, next_published_vip, a->vips);
     return true;
 }
 
@@ -266,9 +267,9 @@ static void stop_control(struct agent *a)
         control_free(a->control);
 }
 
-/* Every reader of events and client of the control socket has one, and the limits on those are
- * ours. libevent waits with epoll, to which a large number is nothing. Returns what was allowed
- * before, which is what scripts get. */
+/* Raises RLIMIT_NOFILE: each client of events.sock and control.sock needs a descriptor, and their
+ * numbers have limits of their own. epoll has no limit like select's. Returns the limit from
+ * before, which scripts get. */
 static rlim_t allow_descriptors(void)
 {
     struct rlimit limit;
@@ -282,7 +283,7 @@ static rlim_t allow_descriptors(void)
     return before;
 }
 
-/* Scripts run in "/", so that they are told of the run folder by its whole path. */
+/* Scripts run in "/", so that MUSTER_RUN_DIR must be absolute. */
 static bool start_handlers(struct agent *a, char *error)
 {
     char *run_dir = realpath(a->config->run_dir, NULL);
@@ -410,10 +411,10 @@ static void stop_leave(struct agent *a)
     leave_free(a->leave);
 }
 
-/* Each row may use those above it. The workers are above all that give them jobs, and must have
- * ended before any of that is freed: hence the row "jobs". What is started below it takes back,
- * when it stops, what it still waits for. The handlers are stopped before the vips, which send the
- * steward away: it is to kill the scripts first. */
+/* Each row may use those above it. The workers start before the modules that submit jobs, and must
+ * end before those are freed: hence the row "jobs". Rows below it cancel their pending requests
+ * when they stop. The handlers stop before the vips, which send the steward away: it must kill the
+ * scripts first. */
 const struct agent_row agent_rows[] = {
     {"host", start_host, stop_host},
     {"workers", start_workers, NULL},
@@ -458,7 +459,7 @@ bool agent_start(struct agent *a, const struct agent_row *rows, size_t count, st
 void agent_stop(struct agent *a, const struct agent_row *rows, size_t count)
 {
     if (a->host)
-        host_set_leaving(a->host); /* also if it was not asked to: nothing is taken on any more */
+        host_set_leaving(a->host); /* also without a leave: no new jobs are accepted */
     for (size_t i = count; i-- > 0;)
         if (rows[i].stop)
             rows[i].stop(a);

@@ -2,14 +2,14 @@
 
 #include "agent/base/log.h"
 #include "agent/base/notify.h"
-#include "agent/scripts/handler.h"
 #include "agent/scripts/handler_run.h"
+#include "agent/scripts/handlers.h"
 #include "agent/vip/vips.h"
 
 #include <event2/event.h>
 #include <stdlib.h>
 
-/* From SIGTERM to a script at the latest to the end of the leave, whatever becomes of it. */
+/* Between the last SIGTERM to scripts and the end of the leave. */
 #define END_S 1
 /* A script's default timeout (config_table.c). */
 #define SCRIPT_TIMEOUT_S 30
@@ -21,13 +21,13 @@ struct leave {
     struct host *host;
     struct vips *vips;
     struct handlers *handlers;
-    leave_done_fn *done; /* NULL: it has been called */
+    leave_done_fn *done; /* NULL: called already */
     void *arg;
-    struct event *hand_over; /* the addresses are waited for no longer */
-    struct event *hurry;     /* the scripts likewise */
-    struct event *end;       /* nothing is */
-    bool announced;          /* the others are told */
-    bool gone;               /* and they know */
+    struct event *hand_over; /* end of waiting for the addresses */
+    struct event *hurry;     /* end of waiting for scripts: SIGTERM */
+    struct event *end;       /* end of the leave */
+    bool announced;          /* the core sends the leave */
+    bool gone;               /* the cluster knows of the leave */
     bool hurried;
 };
 
@@ -62,7 +62,7 @@ static void leave_on_gone(void *arg, const struct gossip_event *event)
     (void)event;
     l->gone = true;
     if (!handlers_are_idle(l->handlers))
-        log_info("left; the scripts of what happened on the way are still running");
+        log_info("left; scripts for changes during the leave are still running");
 }
 
 static void leave_on_idle(void *arg)

@@ -1,6 +1,6 @@
-/* leave: the way out, in good order. The floating addresses and their leases are handed over first
- * and at once; then the others are told; and the agent stays until the scripts of what happened on
- * the way have run, which no other host waits for. */
+/* leave: the graceful leave. First the floating addresses and their leases go to successors; then
+ * the leave is announced to the cluster; last the agent waits for the scripts of changes on the
+ * way, for which no other host waits. */
 #ifndef MUSTER_LEAVE_H
 #define MUSTER_LEAVE_H
 
@@ -8,10 +8,10 @@
 
 #include <stdbool.h>
 
-/* A steward that does not let go of the addresses is not waited for longer than this. */
+/* How long the leave waits for the steward to drop the addresses. */
 #define LEAVE_HAND_OVER_S 2
-/* A leave takes no longer than this; scripts that still run then are ended. It covers the default
- * timeout of a script. musterd.8 and TimeoutStopSec of examples/muster.service go by it. */
+/* The longest leave; scripts that still run then are ended. It covers the default timeout of a
+ * script. musterd.8 and TimeoutStopSec of examples/muster.service depend on it. */
 #define LEAVE_MAX_S 40
 
 struct handlers;
@@ -26,9 +26,9 @@ struct leave *leave_new(struct host *host, struct vips *vips, struct handlers *h
 /* NULL: nothing. */
 void leave_free(struct leave *l);
 
-/* Begins; nothing if it has begun already. */
+/* Begins the leave. No effect if a leave is under way. */
 void leave_begin(struct leave *l);
-/* Ends the scripts that run, drops what waits for one, and goes on without them. */
+/* Ends running scripts, drops waiting changes, and completes the leave without them. */
 void leave_hurry(struct leave *l);
 
 #endif

@@ -16,7 +16,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* What the steward is to know of it; all of it zero before. False: out of memory. */
+/* Fills the steward's part of the configuration. plan: zeroed. False: out of memory. */
 static bool fill_plan(const struct config *c, struct steward_plan *plan)
 {
     handover_name(c->state_dir, plan->handover);
@@ -26,7 +26,7 @@ static bool fill_plan(const struct config *c, struct steward_plan *plan)
     return script_list_fill(&plan->scripts, c);
 }
 
-/* The configuration as it is now, in the steward. */
+/* Runs in the steward at a reload: reads the configuration file again. */
 static bool load_plan(void *arg, struct steward_plan *into, char *error)
 {
     struct config *config = config_load(arg, error);
@@ -38,8 +38,9 @@ static bool load_plan(void *arg, struct steward_plan *into, char *error)
     return ok;
 }
 
-/* Its pid, and our ends of the sockets to it; 0: there is none, which is said. Without one no
- * address is held and no script is run: an agent that went on would only look well. */
+/* Returns the steward's pid, with our ends of the sockets to it; 0: it could not be started, which
+ * is printed. An agent without a steward must not run: it would look healthy, and hold no address
+ * and run no script. */
 static pid_t start_steward(const struct config *c, struct config_options *options,
                            struct steward_ends *ends)
 {
@@ -73,31 +74,33 @@ static void await_steward(pid_t steward)
         close(polled.fd);
 }
 
-/* Warns of settings that an operator may not have meant. */
-static void say_user(const struct config *c, const struct config_options *o)
+/* Warns of settings that the operator may not have meant. */
+static void log_user_hints(const struct config *c, const struct config_options *o)
 {
     if (c->user && c->file && access(c->file, R_OK) != 0)
-        log_warn("%s: user %s may not read it, and cannot reload it; chgrp it to a group of theirs",
+        log_warn("%s: user %s cannot read the file, so that a reload fails; chgrp the file to a "
+                 "group of that user",
                  c->file, c->user);
     if (!c->user && !o->keep_user && geteuid() == 0)
         log_info("there is no user \"" CONFIG_DEFAULT_USER "\" on this host: the agent runs as "
                  "root");
 }
 
-/* All before there is any thread. EXIT_SUCCESS, or the status to exit with. */
+/* Does all that must come before the first thread. EXIT_SUCCESS, or the status to exit with. */
 static int prepare(const struct config *config, struct config_options *options,
                    struct steward_ends *ends, pid_t *steward)
 {
     char error[ERROR_BYTES];
     *steward = 0;
     *ends = (struct steward_ends){-1, -1};
-    /* First, as the steward removes what another's may hold. */
+    /* First: the steward at its start removes addresses, which another agent may hold. */
     if (!directory_is_free(config->run_dir, "-r", error) ||
         !directory_is_free(config->state_dir, "-s", error)) {
         fprintf(stderr, "musterd: %s\n", error);
         return EXIT_FAILURE;
     }
-    directory_make(config->state_dir, DIRECTORY_STATE_MODE); /* it names the steward's hand-over */
+    /* Before the steward: the name of its hand-over depends on the directory. */
+    directory_make(config->state_dir, DIRECTORY_STATE_MODE);
     *steward = start_steward(config, options, ends);
     if (*steward == 0)
         return AGENT_EXIT_STEWARD;
@@ -118,7 +121,7 @@ static int serve(struct config *config, struct config_options *options,
     struct agent agent;
     char error[ERROR_BYTES] = "";
     int status = EXIT_FAILURE;
-    say_user(config, options);
+    log_user_hints(config, options);
     options->divided = config->account;
     if (agent_start(&agent, agent_rows, agent_rows_count, config, options, ends, error))
         status = agent_run(&agent);

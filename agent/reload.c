@@ -19,34 +19,34 @@
 
 enum {
     RELOADS_MAX = 64,
-    PATIENCE_S = 5, /* with the steward, and with addresses that are to go */
+    TIMEOUT_S = 5, /* for the steward, and for addresses to be dropped */
 };
 
-/* What a reload waits for; whatever fails on the way, all that it has done is undone. */
+/* What a reload waits for. A failure at any step undoes the steps before it. */
 enum reload_step {
-    RELOAD_WAITING, /* for those before it */
-    RELOAD_READING, /* the file, off the loop */
-    RELOAD_STEWARD, /* for the steward, which reads the file too, and keeps both configurations */
-    RELOAD_LETTING_GO, /* for addresses that are not configured any more, to be given up */
+    RELOAD_WAITING,   /* for earlier reloads */
+    RELOAD_READING,   /* the file, off the loop */
+    RELOAD_STEWARD,   /* for the steward, which reads the file too, and keeps both configurations */
+    RELOAD_RELEASING, /* for addresses removed from the configuration to be dropped */
 };
 
 struct reload {
     TAILQ_ENTRY(reload) entry;
     struct reloads *owner;
-    const struct config_options *options; /* as the owner's: a reading may outlast it */
+    const struct config_options *options; /* the owner's: the worker's job may outlive the owner */
     enum reload_step step;
-    host_done_fn *done; /* NULL: nobody waits any more */
+    host_done_fn *done; /* NULL: forgotten */
     void *arg;
-    struct config *config;          /* NULL: not read, or `error` says why */
+    struct config *config;          /* NULL: not read; `error` may say why */
     struct handlers_plan *handlers; /* NULL: not made */
-    struct event *patience;         /* with the steward and the addresses */
+    struct event *timeout;          /* with the steward and the addresses */
     char error[ERROR_BYTES];
 };
 
 struct reloads {
     struct reload_parts parts;
-    TAILQ_HEAD(reload_list, reload) all; /* the first is under way, others wait for it */
-    bool prune_due; /* the steward keeps scripts for changes that handlers of before have to run */
+    TAILQ_HEAD(reload_list, reload) all; /* the first is under way, the others wait */
+    bool prune_due; /* the steward keeps old scripts until removed handlers have run their queues */
 };
 
 static void reload_start(struct reload *r);
@@ -56,8 +56,8 @@ static void reload_start(struct reload *r);
 static void reload_free_one(struct reload *r)
 {
     TAILQ_REMOVE(&r->owner->all, r, entry);
-    if (r->patience)
-        event_free(r->patience);
+    if (r->timeout)
+        event_free(r->timeout);
     if (r->handlers)
         handlers_discard(r->handlers);
     if (r->config)
@@ -65,7 +65,7 @@ static void reload_free_one(struct reload *r)
     free(r);
 }
 
-/* error NULL: it has been taken on. */
+/* error NULL: the configuration is in force. */
 static void reload_finish(struct reload *r, const char *error)
 {
     struct reloads *rs = r->owner;
@@ -76,18 +76,18 @@ static void reload_finish(struct reload *r, const char *error)
         reload_start(TAILQ_FIRST(&rs->all));
 }
 
-/* Everything is as it was before, here and in the steward. */
+/* Undoes all steps, here and in the steward. */
 static void reload_roll_back(struct reload *r, const char *error)
 {
     const struct reload_parts *p = &r->owner->parts;
     if (r->step >= RELOAD_STEWARD)
         runner_link_rollback(p->runner);
-    if (r->step == RELOAD_LETTING_GO)
+    if (r->step == RELOAD_RELEASING)
         vips_retain(p->vips, (*p->config)->vips, (*p->config)->vips_count);
     reload_finish(r, error);
 }
 
-/* ---- taking it on ---- */
+/* ---- applying the configuration ---- */
 
 static void reload_log_fixed(void *arg, const char *key, const char *before, const char *after)
 {
@@ -96,7 +96,7 @@ static void reload_log_fixed(void *arg, const char *key, const char *before, con
              before, after);
 }
 
-/* All that can fail, before anything has changed. NULL, or why it cannot be taken on. */
+/* Does all that can fail, before anything has changed. NULL, or the reason why it failed. */
 static const char *reload_prepare(struct reload *r)
 {
     const struct reload_parts *p = &r->owner->parts;
@@ -112,20 +112,20 @@ static enum gossip_error reload_set_tags(const struct reload_parts *p, const str
     return gossip_set_tags(host_core(p->host), host_now_us(), c->tags, c->tags_bytes);
 }
 
-/* Tags that an operator has set by a command stay, unless those of the file have changed. */
+/* Tags set by a command stay unless the tags of the file have changed. */
 static bool reload_tags_differ(const struct config *a, const struct config *b)
 {
     return a->tags_bytes != b->tags_bytes || memcmp(a->tags, b->tags, a->tags_bytes) != 0;
 }
 
 /* Nothing here can fail. */
-static void reload_take_on(struct reload *r)
+static void reload_apply(struct reload *r)
 {
     const struct reload_parts *p = &r->owner->parts;
     struct config *old = *p->config, *new = r->config;
     r->config = NULL;
     config_compare_fixed(old, new, reload_log_fixed, NULL);
-    config_keep_fixed(old, new); /* also those who ask are told what the agent runs with */
+    config_keep_fixed(old, new); /* so that answers show the values in force */
     log_set_level(new->log_level);
     handlers_commit(r->handlers);
     r->handlers = NULL;
@@ -140,7 +140,7 @@ static void reload_take_on(struct reload *r)
     log_info("reloaded %s", new->file ? new->file : "(none)");
 }
 
-/* The steward's word is the last that can fail: its request is sent, or nothing has changed. */
+/* The steward's commit is the last step that can fail. */
 static void reload_commit(struct reload *r)
 {
     const struct reload_parts *p = &r->owner->parts;
@@ -161,13 +161,13 @@ static void reload_commit(struct reload *r)
         reload_roll_back(r, "the steward does not answer");
         return;
     }
-    reload_take_on(r);
+    reload_apply(r);
     reload_finish(r, NULL);
 }
 
 /* ---- its steps ---- */
 
-/* On the worker's thread; it runs one job at a time, as config_load wants it. */
+/* Runs on the worker's thread, one job at a time: config_load is not reentrant. */
 static void reload_read_file(void *arg)
 {
     struct reload *r = arg;
@@ -178,7 +178,7 @@ static void reload_on_timeout(evutil_socket_t fd, short what, void *arg)
 {
     struct reload *r = arg;
     (void)fd, (void)what;
-    reload_roll_back(r, r->step == RELOAD_LETTING_GO
+    reload_roll_back(r, r->step == RELOAD_RELEASING
                             ? "an address that is not configured any more cannot be removed; the "
                               "log says why"
                             : "the steward does not answer");
@@ -189,9 +189,9 @@ static void reload_on_settle(void *arg)
     struct reloads *rs = arg;
     const struct reload_parts *p = &rs->parts;
     struct reload *r = TAILQ_FIRST(&rs->all);
-    if (rs->prune_due && !handlers_have_retired(p->handlers))
+    if (rs->prune_due && !handlers_have_removed(p->handlers))
         rs->prune_due = !runner_link_prune(p->runner);
-    if (!r || r->step != RELOAD_LETTING_GO)
+    if (!r || r->step != RELOAD_RELEASING)
         return;
     if (host_is_leaving(p->host))
         reload_roll_back(r, "the agent is leaving");
@@ -216,12 +216,12 @@ static void reload_on_steward(void *arg, int error, const char *text)
         reload_roll_back(r, why);
         return;
     }
-    r->step = RELOAD_LETTING_GO;
+    r->step = RELOAD_RELEASING;
     vips_retain(p->vips, r->config->vips, r->config->vips_count);
     host_dirty(p->host);
 }
 
-/* The steward goes first: it is to know the scripts and addresses that we ask it for. */
+/* The steward reads first: it must know the scripts and addresses of later requests. */
 static void reload_on_read(void *arg)
 {
     struct reload *r = arg;
@@ -231,8 +231,8 @@ static void reload_on_read(void *arg)
         reload_finish(r, r->config ? "the agent is leaving" : r->error);
         return;
     }
-    r->patience = evtimer_new(host_base(p->host), reload_on_timeout, r);
-    if (!r->patience || event_add(r->patience, &(struct timeval){.tv_sec = PATIENCE_S}) != 0)
+    r->timeout = evtimer_new(host_base(p->host), reload_on_timeout, r);
+    if (!r->timeout || event_add(r->timeout, &(struct timeval){.tv_sec = TIMEOUT_S}) != 0)
         reload_finish(r, "out of memory");
     else if (!runner_link_reload(p->runner, reload_on_steward, r))
         reload_on_steward(r, errno, NULL);
@@ -251,7 +251,7 @@ static void reload_start(struct reload *r)
 
 /* ---- the surface ---- */
 
-/* One after the other, so that what was written last is what counts. */
+/* Reloads run one after the other, so that the last version of the file counts. */
 void reload_begin(struct reloads *rs, host_done_fn *done, void *arg)
 {
     size_t waiting = 0;
@@ -288,7 +288,7 @@ struct reloads *reload_new(const struct reload_parts *parts)
     return rs;
 }
 
-/* A reading that still runs has its reload to itself: both are left behind. */
+/* A job that still runs owns its reload: both are left behind. */
 void reload_free(struct reloads *rs)
 {
     if (!rs)

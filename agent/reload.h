@@ -1,5 +1,5 @@
-/* reload: takes on a changed configuration while running: what can change does, what cannot is
- * named. */
+/* reload: puts a changed configuration into force while the agent runs. Keys that cannot change
+ * are logged. */
 #ifndef MUSTER_RELOAD_H
 #define MUSTER_RELOAD_H
 
@@ -14,7 +14,7 @@ struct runner_link;
 struct vips;
 struct worker;
 
-/* Whom a new configuration concerns; all borrowed. */
+/* The modules that a new configuration concerns; all borrowed. */
 struct reload_parts {
     struct host *host;
     const struct config_options *options; /* where the configuration is read from, and what
@@ -30,12 +30,13 @@ struct reload_parts {
 
 /* parts: copied. NULL: out of memory. */
 struct reloads *reload_new(const struct reload_parts *parts);
-/* After the worker: reloads that are under way end without an answer. NULL: nothing. */
+/* After the worker has ended. Reloads under way end without a callback. NULL: no effect. */
 void reload_free(struct reloads *rs);
 
-/* As SIGHUP: reads the configuration off the loop and takes it on. Not ok: the old one stays. */
+/* As SIGHUP: reads the configuration off the loop and puts it into force. Not ok: the old one
+ * stays. */
 void reload_begin(struct reloads *rs, host_done_fn *done, void *arg);
-/* Those that wait with this arg are not told. */
+/* Drops the callbacks of all reloads with this arg. */
 void reload_forget(struct reloads *rs, const void *arg);
 
 #endif

@@ -1,7 +1,7 @@
 #include "agent/base/address.h"
 #include "agent/control/control_command.h"
 #include "agent/events/record.h"
-#include "agent/scripts/handler.h"
+#include "agent/scripts/handlers.h"
 #include "agent/vip/quorum.h"
 #include "agent/vip/vips.h"
 
@@ -199,7 +199,7 @@ static void put_vips(struct rpc_out *out, const struct control_parts *parts)
         rpc_put_text(out, "quorum", quorum_is_there(parts->quorum) ? "yes" : "no");
         rpc_put_text(
             out, "gate",
-            vips_has_gate(parts->vips)
+            vips_has_fence(parts->vips)
                 ? "nftables: the kernel ends what is held by itself, to the millisecond"
                 : "none: should agent and steward both be stopped, an address can outlast its "
                   "lease by up to two seconds");

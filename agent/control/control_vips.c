@@ -102,7 +102,7 @@ const char *control_vips_explain(struct control_request *r)
     put_summary(out, &view);
     rpc_put_text(out, "obstacle", view.ineligible_because ? view.ineligible_because : "");
     rpc_put_boolean(out, "quorum", quorum_is_there(parts->quorum));
-    rpc_put_boolean(out, "gate", vips_has_gate(parts->vips));
+    rpc_put_boolean(out, "gate", vips_has_fence(parts->vips));
     rpc_put_unsigned(out, "version", voters_range(leases_voters(host_view(parts->host))).newest);
     rpc_put_unsigned(out, "priority", view.spec->priority);
     rpc_put_unsigned(out, "lease_ms", view.spec->lease_ms);

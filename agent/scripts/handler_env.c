@@ -16,8 +16,8 @@
 
 #define TAG_PREFIX "MUSTER_TAG_"
 
-#define FIXED_VARS 19                                  /* those that are no tags, and the NULL */
-#define FIXED_BYTES (4 * GOSSIP_NAME_BYTES_MAX + 1024) /* theirs */
+#define FIXED_VARS 19                                  /* all variables but tags, and the NULL */
+#define FIXED_BYTES (4 * GOSSIP_NAME_BYTES_MAX + 1024) /* bytes of those */
 #define TAGS_MAX (GOSSIP_TAGS_BYTES_MAX / 2) /* a tag has at least the NULs of key and value */
 #define ENV_VARS_MAX (FIXED_VARS + TAGS_MAX)
 #define ENV_BYTES_MAX (FIXED_BYTES + GOSSIP_TAGS_BYTES_MAX + TAGS_MAX * sizeof TAG_PREFIX)
@@ -94,10 +94,10 @@ static void env_add_member(struct env *env, const struct gossip_member *member)
         env_add_tag(env, key, value);
 }
 
-/* What members say is only ever the value of a variable of ours. */
-static void env_fill(struct env *env, const struct handler_order *order)
+/* Data from members becomes values only, never names of variables: MUSTER_TAG_ keeps tags apart. */
+static void env_fill(struct env *env, const struct handler_request *request)
 {
-    const struct journal_entry *entry = order->entry;
+    const struct journal_entry *entry = request->entry;
     char time_text[32];
     journal_time_text(entry->time_ms, time_text);
 
@@ -105,8 +105,8 @@ static void env_fill(struct env *env, const struct handler_order *order)
     env_add(env, "MUSTER_EVENT=%s", event_kind_text(entry->kind));
     env_add(env, "MUSTER_SEQ=%" PRIu64, entry->seq);
     env_add(env, "MUSTER_TIME=%s", time_text);
-    env_add(env, "MUSTER_SELF=%s", order->self);
-    env_add(env, "MUSTER_RUN_DIR=%s", order->run_dir);
+    env_add(env, "MUSTER_SELF=%s", request->self);
+    env_add(env, "MUSTER_RUN_DIR=%s", request->run_dir);
     if (event_kind_is_of_member(entry->kind))
         env_add_member(env, &entry->member);
     if (entry->vip)
@@ -132,11 +132,11 @@ static int env_file(const char *name, const char *bytes, size_t count)
     return -1;
 }
 
-bool handler_env_files(const struct handler_order *order, int *line, int *env_fd)
+bool handler_env_files(const struct handler_request *request, int *line, int *env_fd)
 {
     struct env env;
-    env_fill(&env, order);
-    *line = env_file("muster-event", order->entry->line, order->entry->line_bytes);
+    env_fill(&env, request);
+    *line = env_file("muster-event", request->entry->line, request->entry->line_bytes);
     if (*line < 0)
         return false;
     *env_fd = env_file("muster-env", env.bytes, env.used);

@@ -1,7 +1,7 @@
 #include "agent/scripts/handler_output.h"
 
 #include "agent/base/log.h"
-#include "agent/scripts/handler.h"
+#include "agent/scripts/handlers.h"
 
 #include <errno.h>
 #include <event2/event.h>
@@ -12,8 +12,8 @@
 #include <string.h>
 #include <unistd.h>
 
-/* One read of all that a pipe holds, then a pause: a script that floods its output waits for us,
- * and not the loop for it. It still gets rid of 6 MB each second. */
+/* One read of all that a pipe holds, then a pause: a script that floods its output blocks, and
+ * the loop does not. The script can still write 6 MB each second. */
 #define READ_BYTES 65536
 #define PAUSE_MS 10
 
@@ -21,9 +21,9 @@ struct handler_output {
     const char *name;
     int fd;
     struct event *readable, *resume;
-    char line[LOG_LINE_BYTES_MAX]; /* the log cuts there, so what is longer need not be kept */
+    char line[LOG_LINE_BYTES_MAX]; /* the log cuts longer lines anyway */
     size_t line_bytes;
-    bool in_line; /* also when nothing of it is kept */
+    bool in_line; /* also when its bytes are not kept */
     unsigned logged;
     uint64_t unlogged;
 };
@@ -113,7 +113,7 @@ struct handler_output *handler_output_new(struct event_base *base, const char *n
         o->readable = event_new(base, o->fd, EV_READ, output_on_readable, o);
         o->resume = evtimer_new(base, output_on_resume, o);
     }
-    /* Ours alone: a script does not expect its own end to be non-blocking. */
+    /* Only the reading end: scripts do not expect a non-blocking output. */
     bool ok = o && o->readable && o->resume && fcntl(ends[0], F_SETFL, O_NONBLOCK) == 0 &&
               event_add(o->readable, NULL) == 0;
     if (ok) {

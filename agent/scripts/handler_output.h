@@ -1,4 +1,4 @@
-/* handler_output: what a running script prints, line by line into the log, within limits. */
+/* handler_output: logs the output of a running script line by line, within limits. */
 #ifndef MUSTER_AGENT_HANDLER_OUTPUT_H
 #define MUSTER_AGENT_HANDLER_OUTPUT_H
 

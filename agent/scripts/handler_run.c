@@ -96,8 +96,8 @@ static void run_on_ended(void *arg, bool has_run, int value)
     done(done_arg, &result);
 }
 
-/* The group has a moment to end by itself. The script may be the first of it to go: the runner does
- * not wait for it until then, for it is what keeps the group's number its own. */
+/* Gives the process group HANDLER_GRACE_MS between SIGTERM and SIGKILL. The runner does not reap
+ * the leader before SIGKILL: the zombie keeps the process group id from being reused. */
 void handler_run_stop(struct handler_run *r)
 {
     const struct timeval grace = run_timeval(HANDLER_GRACE_MS);
@@ -125,16 +125,16 @@ static void run_on_grace_over(evutil_socket_t fd, short what, void *arg)
     runner_link_kill(r->runner, r->id);
 }
 
-/* All that a run needs but its process. NULL: out of memory. */
-static struct handler_run *run_new(struct event_base *base, const struct handler_order *order)
+/* Makes all that a run needs except its process. NULL: out of memory. */
+static struct handler_run *run_new(struct event_base *base, const struct handler_request *request)
 {
     struct handler_run *r = calloc(1, sizeof *r);
     if (!r)
         return NULL;
-    const struct timeval timeout = run_timeval(order->timeout_ms);
-    r->handler = strdup(order->handler);
-    r->path = strdup(order->path);
-    r->seq = order->entry->seq;
+    const struct timeval timeout = run_timeval(request->timeout_ms);
+    r->handler = strdup(request->handler);
+    r->path = strdup(request->path);
+    r->seq = request->entry->seq;
     r->started_us = clock_us(CLOCK_MONOTONIC);
     r->timeout = evtimer_new(base, run_on_timeout, r);
     r->grace = evtimer_new(base, run_on_grace_over, r);
@@ -144,20 +144,20 @@ static struct handler_run *run_new(struct event_base *base, const struct handler
     return NULL;
 }
 
-/* Asks for it last of all, so that nothing can fail once it is. False with errno. */
-static bool run_request(struct event_base *base, const struct handler_order *order,
+/* Sends the request last, so that nothing can fail after it. False with errno. */
+static bool run_request(struct event_base *base, const struct handler_request *request,
                         struct handler_run *r)
 {
     int fds[RUNNER_FDS];
-    if (!handler_env_files(order, &fds[0], &fds[1]))
+    if (!handler_env_files(request, &fds[0], &fds[1]))
         return false;
     r->output = handler_output_new(base, r->handler, &fds[2]);
     int error = errno;
     if (r->output) {
         /* So that the script may open /dev/stderr, which is the pipe. */
         (void)!fchmod(fds[2], 0622);
-        r->id = runner_link_run(r->runner, script_key(order->path, order->account),
-                                order->descriptors, order->timeout_ms, fds, run_on_ended, r);
+        r->id = runner_link_run(r->runner, script_key(request->path, request->account),
+                                request->descriptors, request->timeout_ms, fds, run_on_ended, r);
         error = errno;
         close(fds[2]);
     }
@@ -168,20 +168,20 @@ static bool run_request(struct event_base *base, const struct handler_order *ord
 }
 
 struct handler_run *handler_run_start(struct event_base *base, struct runner_link *runner,
-                                      const struct handler_order *order, handler_done_fn *done,
+                                      const struct handler_request *request, handler_done_fn *done,
                                       void *arg)
 {
-    struct handler_run *r = run_new(base, order);
+    struct handler_run *r = run_new(base, request);
     errno = ENOMEM;
     if (r) {
         r->runner = runner;
         r->done = done;
         r->arg = arg;
     }
-    if (r && run_request(base, order, r))
+    if (r && run_request(base, request, r))
         return r;
-    log_error("handler \"%s\": cannot start %s for change %" PRIu64 ": %s", order->handler,
-              order->path, order->entry->seq, strerror(errno));
+    log_error("handler \"%s\": cannot start %s for change %" PRIu64 ": %s", request->handler,
+              request->path, request->entry->seq, strerror(errno));
     if (r)
         run_free(r);
     return NULL;

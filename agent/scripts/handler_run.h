@@ -19,14 +19,14 @@ struct handler_result {
     int64_t duration_us;
 };
 
-/* Called once, from the loop, when the script has ended; the run is gone by then. */
+/* Called once, from the loop, when the script has ended; the run has been freed by then. */
 typedef void handler_done_fn(void *arg, const struct handler_result *result);
 
-/* Starts a run; the order is copied as far as it is needed later.
- * At the timeout the whole process group is ended; when the script ends by itself, what it started
- * and left behind is left alone. NULL, said in the log: no process could be made. */
+/* Starts a run; copies what it needs of the request.
+ * At the timeout the whole process group is ended. When the script ends by itself, processes that
+ * it left behind keep running. NULL: the script could not be started, which is logged. */
 struct handler_run *handler_run_start(struct event_base *base, struct runner_link *runner,
-                                      const struct handler_order *order, handler_done_fn *done,
+                                      const struct handler_request *request, handler_done_fn *done,
                                       void *arg);
 
 /* Asks the whole process group to end, as at the timeout; `done` is called once it has. */

@@ -1,9 +1,9 @@
-/* hooks: the scripts of the configuration, of handlers and of addresses, as handlers. */
+/* hooks: handlers for all scripts of the configuration: those of handlers and of addresses. */
 #ifndef MUSTER_HOOKS_H
 #define MUSTER_HOOKS_H
 
 #include "agent/config/config.h"
-#include "agent/scripts/handler.h"
+#include "agent/scripts/handlers.h"
 
 #include <stdbool.h>
 

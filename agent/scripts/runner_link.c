@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 struct run {
-    uint32_t id; /* 0: this place is free */
+    uint32_t id; /* 0: a free slot */
     runner_ended_fn *ended;
     void *arg;
 };
@@ -23,9 +23,9 @@ struct runner_link {
     struct event *readable;
     uint32_t last_id;
     struct run runs[RUNNER_RUNS_MAX];
-    runner_reloaded_fn *reloaded; /* NULL: nobody waits */
+    runner_reloaded_fn *reloaded; /* NULL: no reload is under way */
     void *reloaded_arg;
-    uint32_t reload_id; /* of the last that was asked for */
+    uint32_t reload_id; /* of the last request */
 };
 
 static struct run *runner_link_find(struct runner_link *l, uint32_t id)
@@ -62,7 +62,7 @@ static void runner_link_report_reload(struct runner_link *l, int error, int text
     runner_link_end_reload(l, error, n > 0 ? text : NULL);
 }
 
-/* fd: what came with it, borrowed; -1: nothing. */
+/* fd: the descriptor that came with the report, borrowed; -1: none. */
 static void runner_link_apply(struct runner_link *l, const struct runner_report *report, int fd)
 {
     switch ((enum runner_report_kind)report->kind) {
@@ -235,7 +235,7 @@ bool runner_link_prune(struct runner_link *l)
     return runner_link_send_for_reload(l, RUNNER_PRUNE);
 }
 
-/* Should the steward have no room for it, what it has read is dropped by the next reload. */
+/* If the socket is full, the next reload drops that configuration in the steward. */
 void runner_link_rollback(struct runner_link *l)
 {
     l->reloaded = NULL;

@@ -9,13 +9,13 @@
 
 enum { LOCK_PRIORITY = 100 };
 
-TAILQ_HEAD(lock_line, lock);
+TAILQ_HEAD(lock_queue, lock);
 
 struct lock {
     TAILQ_ENTRY(lock) link;
     struct locks *owner;
     char lease[sizeof HOST_LEASES_OF_LOCKS + GOSSIP_NAME_BYTES_MAX];
-    bool wanted; /* the first of its name */
+    bool claimed; /* the first of its name claims the lease */
     bool held;
     lock_changed_fn *changed; /* NULL: it was abandoned */
     void *arg;
@@ -23,7 +23,7 @@ struct lock {
 
 struct locks {
     struct host *host;
-    struct lock_line line; /* of all names, as they came */
+    struct lock_queue queue; /* of all names, oldest first */
     size_t count;
 };
 
@@ -32,15 +32,15 @@ void locks_free(struct locks *l)
     if (!l)
         return;
     host_on_lease(l->host, HOST_LEASES_OF_LOCKS, NULL, NULL);
-    while (!TAILQ_EMPTY(&l->line))
-        locks_drop(TAILQ_FIRST(&l->line)); /* abandoned, and not over yet */
+    while (!TAILQ_EMPTY(&l->queue))
+        locks_drop(TAILQ_FIRST(&l->queue)); /* abandoned locks whose leases have not expired */
     free(l);
 }
 
 static struct lock *lock_first(const struct locks *l, const char *lease)
 {
     struct lock *lock;
-    TAILQ_FOREACH (lock, &l->line, link)
+    TAILQ_FOREACH (lock, &l->queue, link)
         if (strcmp(lock->lease, lease) == 0)
             return lock;
     return NULL;
@@ -50,7 +50,7 @@ static enum gossip_error lock_claim(struct lock *lock)
 {
     struct leases_options options = {
         .name = lock->lease, .length_ms = LOCKS_LENGTH_MS, .priority = LOCK_PRIORITY};
-    lock->wanted = true;
+    lock->claimed = true;
     return leases_claim(host_core(lock->owner->host), host_now_us(), &options);
 }
 
@@ -67,13 +67,13 @@ struct lock *locks_take(struct locks *l, const char *name, lock_changed_fn *chan
     }
     struct lock *lock = l->count < LOCKS_MAX ? calloc(1, sizeof *lock) : NULL;
     if (!lock) {
-        *error = "too many locks are wanted here";
+        *error = "too many locks are claimed here";
         return NULL;
     }
     *lock = (struct lock){.owner = l, .changed = changed, .arg = arg};
     snprintf(lock->lease, sizeof lock->lease, HOST_LEASES_OF_LOCKS "%s", name);
     bool is_first = !lock_first(l, lock->lease);
-    TAILQ_INSERT_TAIL(&l->line, lock, link);
+    TAILQ_INSERT_TAIL(&l->queue, lock, link);
     l->count++;
     enum gossip_error wrong = is_first ? lock_claim(lock) : GOSSIP_OK;
     if (wrong == GOSSIP_OK)
@@ -83,13 +83,13 @@ struct lock *locks_take(struct locks *l, const char *name, lock_changed_fn *chan
     return NULL;
 }
 
-/* The next in line here has no better claim than those elsewhere, who wait already. */
+/* The next in this host's queue claims anew: candidates on other hosts have waited longer. */
 void locks_drop(struct lock *lock)
 {
     struct locks *l = lock->owner;
-    TAILQ_REMOVE(&l->line, lock, link);
+    TAILQ_REMOVE(&l->queue, lock, link);
     l->count--;
-    if (lock->wanted) {
+    if (lock->claimed) {
         leases_release(host_core(l->host), host_now_us(), lock->lease, NULL, false);
         struct lock *next = lock_first(l, lock->lease);
         if (next)
@@ -101,8 +101,8 @@ void locks_drop(struct lock *lock)
 void locks_abandon(struct lock *lock)
 {
     struct host *host = lock->owner->host;
-    if (!lock->held ||
-        host_is_leaving(host)) { /* who leaves renews nothing, and says nothing any more */
+    /* A leaving agent neither renews leases nor sends reports. */
+    if (!lock->held || host_is_leaving(host)) {
         locks_drop(lock);
         return;
     }
@@ -132,7 +132,7 @@ struct locks *locks_new(struct host *host)
     if (!l)
         return NULL;
     l->host = host;
-    TAILQ_INIT(&l->line);
+    TAILQ_INIT(&l->queue);
     host_on_lease(host, HOST_LEASES_OF_LOCKS, lock_on_lease, l);
     return l;
 }

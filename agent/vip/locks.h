@@ -1,5 +1,5 @@
-/* locks: leases around commands that run on this host (`muster lock`). Those that want the same one
- * here stand in line: the first is a candidate for it in the cluster. */
+/* locks: leases around commands that run on this host (`muster lock`). Locks of one name
+ * queue on this host: the first claims the lease in the cluster. */
 #ifndef MUSTER_LOCKS_H
 #define MUSTER_LOCKS_H
 
@@ -19,24 +19,24 @@ struct lock_state {
     bool held;
     int64_t until_us; /* CLOCK_BOOTTIME: held until then */
     uint64_t epoch;
-    const char *holder; /* who has it, where it is not held; "": nobody that we know of */
+    const char *holder; /* where not held: the member that holds it; "": unknown */
 };
 
-/* From the loop, whenever that has changed. Not called from locks_take and locks_drop. */
+/* Called from the loop when the state has changed. Not called from locks_take and locks_drop. */
 typedef void lock_changed_fn(void *arg, const struct lock_state *state);
 
 /* NULL: out of memory. */
 struct locks *locks_new(struct host *host);
 void locks_free(struct locks *l);
 
-/* Stands in line for it. NULL with *error (static): no name for a lock, no quorum is configured, or
- * too many. */
+/* Queues for a lock. NULL with *error (static): the name is invalid, no quorum is configured, or
+ * there are too many locks. */
 struct lock *locks_take(struct locks *l, const char *name, lock_changed_fn *changed, void *arg,
                         const char **error);
-/* Gives it back, or up. What it was taken for has ended. */
+/* Releases the lock, or leaves the queue: the locked command has ended. */
 void locks_drop(struct lock *lock);
-/* Nobody cares for it any more, and what it was taken for may go on: it is not renewed, and others
- * can have it when it is over. changed is not called again. */
+/* The client is gone, and the locked command may still run: the lease is not renewed, so that
+ * others get it when it has expired. changed is not called again. */
 void locks_abandon(struct lock *lock);
 
 #endif

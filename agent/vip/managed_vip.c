@@ -8,12 +8,13 @@
 #include <stdio.h>
 
 enum {
-    /* A steward that has said nothing for so long is not there; for an address with a shorter
-     * lease, for that: who has just lost it for its steward's silence does not try for it again. */
+    /* A steward that has not answered a request for this long counts as gone. With a shorter lease
+     * the limit is the lease: a host that lost the lease to its steward's silence does not claim
+     * it again. */
     SILENT_US = 1000000,
     SILENT_US_MIN = 250000,
-    MARGIN_PARTS = 50, /* of a lease, before whose end the address is gone */
-    KEEP_PARTS = 2,    /* of it, that the steward has to answer */
+    MARGIN_PARTS = 50, /* the address is dropped 1/50 of the lease before its end */
+    KEEP_PARTS = 2,    /* the steward has 1/2 of the lease to answer */
 };
 
 bool managed_vip_has_steward(const struct vips_shared *s, const struct managed_vip *m)
@@ -21,8 +22,8 @@ bool managed_vip_has_steward(const struct vips_shared *s, const struct managed_v
     int64_t silent_us = (int64_t)m->spec->lease_ms * 1000;
     silent_us = silent_us > SILENT_US_MIN ? silent_us : SILENT_US_MIN;
     silent_us = silent_us < SILENT_US ? silent_us : SILENT_US;
-    bool waits = s->asked_us != 0 && host_now_us() - s->asked_us >= silent_us;
-    return s->fd >= 0 && s->heard_us != 0 && !waits;
+    bool waits = s->requested_us != 0 && host_now_us() - s->requested_us >= silent_us;
+    return s->fd >= 0 && s->reported_us != 0 && !waits;
 }
 
 void vips_describe(const struct vip_spec *spec, const struct vip *vip, struct vip_record *into)
@@ -45,27 +46,27 @@ static void managed_vip_publish(struct vips_shared *s, const struct managed_vip 
     host_publish(s->host, kind, &self, &vip);
 }
 
-void managed_vip_note_asked(struct vips_shared *s)
+void managed_vip_note_request(struct vips_shared *s)
 {
-    if (s->asked_us == 0)
-        s->asked_us = host_now_us();
+    if (s->requested_us == 0)
+        s->requested_us = host_now_us();
 }
 
-bool managed_vip_ask(struct vips_shared *s, const struct managed_vip *m,
-                     enum steward_request_kind order, unsigned flags)
+bool managed_vip_request(struct vips_shared *s, const struct managed_vip *m,
+                         enum steward_request_kind kind, unsigned flags)
 {
     struct steward_request request = {
-        .kind = (uint8_t)order,
+        .kind = (uint8_t)kind,
         .vip = m->key,
         .flags = (uint8_t)flags,
         .epoch = m->vip.epoch,
         .until_us = m->vip.until_us - (int64_t)m->spec->lease_ms * 1000 / MARGIN_PARTS,
     };
-    managed_vip_note_asked(s);
+    managed_vip_note_request(s);
     return s->fd >= 0 && steward_link_send(s->fd, &request);
 }
 
-/* Where it went wrong it is not taken away from others again, until it has been up here. */
+/* No preemption while backing off: the address must have been up here first. */
 void managed_vip_claim(struct vips_shared *s, const struct managed_vip *m, bool observes)
 {
     struct leases_options options = {.name = m->lease,
@@ -79,21 +80,21 @@ void managed_vip_claim(struct vips_shared *s, const struct managed_vip *m, bool 
         log_error("vip \"%s\": %s", m->spec->name, gossip_error_text(error));
 }
 
-static void managed_vip_release(struct vips_shared *s, const struct managed_vip *m, unsigned orders)
+static void managed_vip_release(struct vips_shared *s, const struct managed_vip *m,
+                                unsigned actions)
 {
     const char *successor = m->vip.successor[0] != '\0' ? m->vip.successor : NULL;
-    bool stays = orders & VIP_CLAIM;
+    bool stays = actions & VIP_CLAIM;
     struct gossip *g = host_core(s->host);
     int64_t now_us = host_now_us();
-    if (orders & VIP_YIELD)
+    if (actions & VIP_YIELD)
         successor = LEASES_NO_SUCCESSOR;
     if (leases_release(g, now_us, m->lease, successor, stays) != GOSSIP_OK && successor)
         leases_release(g, now_us, m->lease, NULL, stays);
 }
 
-/* When the steward reply_pending an answer it has a moment for it, and the lease is renewed no
- * longer than that. When it reply_pending none, its silence means nothing: it may be us who were
- * stopped. */
+/* While a reply is pending, the lease is renewed for the steward's time to answer and no longer.
+ * Otherwise silence proves nothing: this agent may have been stopped itself. */
 static void managed_vip_await_answer(const struct vips_shared *s, struct managed_vip *m,
                                      bool reply_pending)
 {
@@ -104,44 +105,45 @@ static void managed_vip_await_answer(const struct vips_shared *s, struct managed
     m->reply_pending = reply_pending;
 }
 
-static void managed_vip_hold(struct vips_shared *s, struct managed_vip *m, unsigned orders)
+static void managed_vip_hold(struct vips_shared *s, struct managed_vip *m, unsigned actions)
 {
-    if (!(orders & VIP_RENEW)) {
+    if (!(actions & VIP_RENEW)) {
         m->reply_pending = false;
-        m->flags = orders & VIP_PROBE ? STEWARD_PROBE : 0;
+        m->flags = actions & VIP_PROBE ? STEWARD_PROBE : 0;
         m->requested = false;
     }
-    m->requested |= managed_vip_ask(s, m, STEWARD_HOLD, m->requested ? STEWARD_RENEW : m->flags);
+    m->requested |=
+        managed_vip_request(s, m, STEWARD_HOLD, m->requested ? STEWARD_RENEW : m->flags);
     managed_vip_await_answer(s, m, true);
 }
 
-/* What the steward has no room for is tried again; a renewal comes again by itself. */
-void managed_vip_apply(struct vips_shared *s, struct managed_vip *m, unsigned orders)
+/* A drop that could not be sent is retried (m->actions); renewals come again by themselves. */
+void managed_vip_apply(struct vips_shared *s, struct managed_vip *m, unsigned actions)
 {
     static const struct {
-        unsigned order;
+        unsigned action;
         enum event_kind kind;
-    } told[] = {{VIP_CONFLICT, EVENT_VIP_CONFLICT},
-                {VIP_RELEASED, EVENT_VIP_RELEASED},
-                {VIP_ACQUIRED, EVENT_VIP_ACQUIRED}};
-    if (orders & VIP_UP)
-        managed_vip_hold(s, m, orders);
+    } published[] = {{VIP_CONFLICT, EVENT_VIP_CONFLICT},
+                     {VIP_RELEASED, EVENT_VIP_RELEASED},
+                     {VIP_ACQUIRED, EVENT_VIP_ACQUIRED}};
+    if (actions & VIP_UP)
+        managed_vip_hold(s, m, actions);
     if (m->vip.state != VIP_STOPPING)
-        m->orders = 0;
-    if (orders & VIP_DOWN) {
+        m->actions = 0;
+    if (actions & VIP_DOWN) {
         managed_vip_await_answer(s, m, true);
-        m->orders = managed_vip_ask(s, m, STEWARD_DROP, 0) ? 0 : VIP_DOWN;
+        m->actions = managed_vip_request(s, m, STEWARD_DROP, 0) ? 0 : VIP_DOWN;
     }
-    if (orders & (VIP_RELEASE | VIP_YIELD))
-        managed_vip_release(s, m, orders);
-    if (orders & (VIP_CLAIM | VIP_OBSERVE))
-        managed_vip_claim(s, m, orders & VIP_OBSERVE);
-    for (size_t i = 0; i < sizeof told / sizeof *told; i++)
-        if (orders & told[i].order)
-            managed_vip_publish(s, m, told[i].kind);
+    if (actions & (VIP_RELEASE | VIP_YIELD))
+        managed_vip_release(s, m, actions);
+    if (actions & (VIP_CLAIM | VIP_OBSERVE))
+        managed_vip_claim(s, m, actions & VIP_OBSERVE);
+    for (size_t i = 0; i < sizeof published / sizeof *published; i++)
+        if (actions & published[i].action)
+            managed_vip_publish(s, m, published[i].kind);
 }
 
-/* It may have waited to be told of what we held before. */
+/* A report of an earlier epoch can stand in the socket when a new lease is won. */
 bool managed_vip_is_late(const struct managed_vip *m, const struct steward_report *report)
 {
     bool ours = m->vip.state == VIP_STARTING || m->vip.state == VIP_HOLDING;
@@ -151,17 +153,17 @@ bool managed_vip_is_late(const struct managed_vip *m, const struct steward_repor
 unsigned managed_vip_report(struct vips_shared *s, struct managed_vip *m,
                             const struct steward_report *report)
 {
-    int64_t now_us = s->heard_us;
+    int64_t now_us = s->reported_us;
     switch ((enum steward_report_kind)report->kind) {
     case STEWARD_HELD:
-        if (m->vip.state != VIP_STOPPING) /* or it answers what was asked before it is to stop */
+        if (m->vip.state != VIP_STOPPING) /* else this answers a request from before the stop */
             managed_vip_await_answer(s, m, false);
         return vip_report(&m->vip, now_us, VIP_IS_UP);
     case STEWARD_DROPPED:
         return vip_report(&m->vip, now_us, VIP_IS_DOWN);
     case STEWARD_FAILED: /* EEXIST: an operator has configured it here */
         if (report->flag)
-            return 0; /* what was asked is refused, and it is still held */
+            return 0; /* the request is refused, and the address still held */
         return (report->error == EEXIST ? vip_report(&m->vip, now_us, VIP_IS_FOREIGN) : 0) |
                vip_report(&m->vip, now_us, VIP_IS_REFUSED);
     case STEWARD_CONFLICT:

@@ -13,8 +13,8 @@
 #include <string.h>
 
 enum {
-    EPOCHS_AHEAD = 1000, /* so many may pass before the disk is written again */
-    EPOCHS_LEFT = 100,   /* ... and when so few are left, it is */
+    EPOCHS_AHEAD = 1000, /* reserved on disk by one write */
+    EPOCHS_LEFT = 100,   /* with fewer left, the next are reserved */
     SAVE_AGAIN_US = 1000000,
 };
 
@@ -22,13 +22,13 @@ struct quorum {
     struct host *host;
     struct store *store;
     struct worker *worker;
-    struct store_leases kept; /* what the disk has, or is about to have */
-    struct store_leases next; /* being written */
+    struct store_leases saved; /* what the disk has, or is about to have */
+    struct store_leases next;  /* being written */
     bool saving;
-    int64_t retry_us;     /* not before that, after it could not be written */
-    struct voters wanted; /* the operator's, which the disk does not have yet */
-    bool has_wanted;
-    bool is_there, was_there; /* as was last told; at any time before */
+    int64_t retry_us;      /* of the next write after a failed one; 0: none failed */
+    struct voters pending; /* the operator's, which the disk does not have yet */
+    bool has_pending;
+    bool is_there, was_there; /* as last published; ever before */
     char error[ERROR_BYTES];
 };
 
@@ -49,17 +49,17 @@ static bool quorum_differs(const struct store_leases *a, const struct store_leas
            x.newest != y.newest || x.hash != y.hash;
 }
 
-/* What is to be on disk: what the core has come to by itself (lists that are through, epochs,
- * longer leases), and the operator's next list. */
+/* The state that should be on disk: what the core has reached (committed lists, epochs, longer
+ * leases), and the operator's next list. */
 static struct store_leases quorum_needed(const struct quorum *q)
 {
     const struct gossip *g = host_view(q->host);
     struct leases_needs needs = leases_needs(g);
-    struct store_leases next = q->kept;
+    struct store_leases next = q->saved;
     if (leases_voters(g)->count > 0)
         next.voters = *leases_voters(g);
-    if (q->has_wanted)
-        next.voters = q->wanted;
+    if (q->has_pending)
+        next.voters = q->pending;
     if (needs.longest_ms > next.longest_ms)
         next.longest_ms = needs.longest_ms;
     if (next.longest_ms < GRANTS_LENGTH_MS)
@@ -69,18 +69,19 @@ static struct store_leases quorum_needed(const struct quorum *q)
     return next;
 }
 
-/* The core goes by what the disk has. */
+/* Only what the disk has may count in the core. */
 static void quorum_apply(struct quorum *q, uint32_t version_before)
 {
     struct gossip *g = host_core(q->host);
     int64_t now_us = host_now_us();
-    leases_allow(g, now_us, q->kept.longest_ms);
-    if (voters_range(&q->kept.voters).newest == version_before)
+    leases_allow(g, now_us, q->saved.longest_ms);
+    if (voters_range(&q->saved.voters).newest == version_before)
         return;
     if (leases_voters(g)->count == 0)
-        leases_start(g, now_us, &q->kept.voters, q->kept.longest_ms, q->kept.epochs - EPOCHS_AHEAD);
+        leases_start(g, now_us, &q->saved.voters, q->saved.longest_ms,
+                     q->saved.epochs - EPOCHS_AHEAD);
     else
-        leases_set_voters(g, now_us, &q->kept.voters);
+        leases_set_voters(g, now_us, &q->saved.voters);
 }
 
 static void quorum_on_saved(void *arg, bool ok)
@@ -90,18 +91,18 @@ static void quorum_on_saved(void *arg, bool ok)
     q->retry_us = ok ? 0 : host_now_us() + SAVE_AGAIN_US;
     if (!ok || host_is_leaving(q->host))
         return;
-    uint32_t before = voters_range(&q->kept.voters).newest;
-    q->kept = q->next;
-    if (q->has_wanted && voters_range(&q->kept.voters).newest == voters_range(&q->wanted).newest)
-        q->has_wanted = false;
+    uint32_t before = voters_range(&q->saved.voters).newest;
+    q->saved = q->next;
+    if (q->has_pending && voters_range(&q->saved.voters).newest == voters_range(&q->pending).newest)
+        q->has_pending = false;
     quorum_apply(q, before);
 }
 
-/* One at a time: what is being written is not changed meanwhile. */
+/* One write at a time: q->next must not change under the worker. */
 static void quorum_save(struct quorum *q)
 {
     struct store_leases next = quorum_needed(q);
-    if (q->saving || host_now_us() < q->retry_us || !quorum_differs(&next, &q->kept))
+    if (q->saving || host_now_us() < q->retry_us || !quorum_differs(&next, &q->saved))
         return;
     q->next = next;
     q->saving = store_save_leases(q->store, q->worker, &q->next, quorum_on_saved, q);
@@ -109,13 +110,13 @@ static void quorum_save(struct quorum *q)
         q->retry_us = host_now_us() + SAVE_AGAIN_US;
 }
 
-/* The lists that the configuration leads to, from those that are wanted or in force. NULL, or why
- * it cannot be taken on. */
+/* The voter lists after the configuration's, from those pending or in force. NULL, or the reason
+ * why it is refused. */
 static const char *quorum_next(struct quorum *q, const struct quorum_spec *spec,
                                struct voters *voters, uint32_t *before)
 {
     const char *why = NULL;
-    *voters = q->has_wanted ? q->wanted : quorum_needed(q).voters;
+    *voters = q->has_pending ? q->pending : quorum_needed(q).voters;
     *before = voters_range(voters).newest;
     if (spec->count == 0 && voters->count == 0)
         return NULL;
@@ -145,8 +146,8 @@ const char *quorum_configure(struct quorum *q, const struct quorum_spec *spec)
     const char *why = quorum_next(q, spec, &voters, &before);
     if (why || voters_range(&voters).newest == before)
         return why;
-    q->wanted = voters;
-    q->has_wanted = true;
+    q->pending = voters;
+    q->has_pending = true;
     quorum_save(q);
     return NULL;
 }
@@ -162,14 +163,14 @@ static void quorum_on_settle(void *arg)
         host_publish(q->host, is_there ? EVENT_QUORUM_REGAINED : EVENT_QUORUM_LOST, &self, NULL);
     q->is_there = is_there;
     q->was_there |= is_there;
-    if (takes_part || q->has_wanted)
+    if (takes_part || q->has_pending)
         quorum_save(q);
 }
 
 static bool quorum_has_voter(const struct voters *voters, const char *name)
 {
-    uint32_t seats[LEASE_CONFIGURATIONS_MAX];
-    return voters_bits(voters, name, seats);
+    uint32_t bits[LEASE_CONFIGURATIONS_MAX];
+    return voters_bits(voters, name, bits);
 }
 
 static void quorum_log_lost_voter(const struct quorum *q, const char *name)
@@ -191,17 +192,17 @@ static void quorum_log_change(const struct quorum *q, enum event_kind kind,
     struct gossip_voters ours = voters_range(voters);
     const struct gossip_profile *p = member->profile;
     bool is_gone = kind == EVENT_MEMBER_FAILED || kind == EVENT_MEMBER_LEAVE;
-    bool is_news = kind == EVENT_MEMBER_JOIN || kind == EVENT_MEMBER_UPDATE;
+    bool is_update = kind == EVENT_MEMBER_JOIN || kind == EVENT_MEMBER_UPDATE;
     if (voters->count == 0)
         return;
     if (is_gone && quorum_has_voter(voters, p->name))
         quorum_log_lost_voter(q, p->name);
-    if (is_news && p->voters.newest == ours.newest && p->voters.hash != ours.hash)
+    if (is_update && p->voters.newest == ours.newest && p->voters.hash != ours.hash)
         log_warn(
-            "%s goes by another list of voters, that has the same version %" PRIu32
-            " as the one here: neither counts what the other says, and where as many go by that "
-            "as by this, nothing new is taken; make quorum the same on all, and raise its "
-            "version",
+            "%s has a different list of voters with the same version %" PRIu32
+            ": neither list counts the votes of members with the other, and with half of the "
+            "members on each no new lease is granted; make quorum the same on all hosts, and raise "
+            "its version",
             p->name, ours.newest);
 }
 
@@ -233,25 +234,24 @@ struct quorum *quorum_start(struct host *host, struct store *store, struct worke
         free(q);
         return NULL;
     }
-    q->kept = found;
+    q->saved = found;
     const char *why = NULL;
     if (spec->count > 0)
-        quorum_make_voters(&q->kept.voters, spec, &why);
+        quorum_make_voters(&q->saved.voters, spec, &why);
     if (why)
-        log_error("quorum, version %" PRIu32 ": %s; what was in force here, version %" PRIu32
-                  ", goes on",
+        log_error("quorum, version %" PRIu32 ": %s; version %" PRIu32 " stays in force here",
                   spec->version, why, voters_range(&found.voters).newest);
     uint32_t silent_ms = found.longest_ms > lease_ms ? found.longest_ms : lease_ms;
-    q->kept.longest_ms = silent_ms > GRANTS_LENGTH_MS ? silent_ms : GRANTS_LENGTH_MS;
-    q->kept.epochs += EPOCHS_AHEAD;
-    bool takes_part = spec->count > 0 && q->kept.voters.count > 0;
-    if (takes_part && quorum_differs(&q->kept, &found) &&
-        !store_write_leases(store, &q->kept, error)) {
+    q->saved.longest_ms = silent_ms > GRANTS_LENGTH_MS ? silent_ms : GRANTS_LENGTH_MS;
+    q->saved.epochs += EPOCHS_AHEAD;
+    bool takes_part = spec->count > 0 && q->saved.voters.count > 0;
+    if (takes_part && quorum_differs(&q->saved, &found) &&
+        !store_write_leases(store, &q->saved, error)) {
         free(q);
         return NULL;
     }
     if (takes_part)
-        leases_start(host_core(host), host_now_us(), &q->kept.voters, q->kept.longest_ms,
+        leases_start(host_core(host), host_now_us(), &q->saved.voters, q->saved.longest_ms,
                      found.epochs);
     host_on_settle(host, HOST_QUORUM, quorum_on_settle, q);
     host_subscribe(host, HOST_QUORUM, quorum_on_change, q);

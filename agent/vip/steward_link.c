@@ -49,7 +49,7 @@ void steward_link_log(const struct steward_report *r, const char *name)
                 "both stopped, an address can outlast its lease by two seconds");
         return;
     case STEWARD_FAILED:
-        /* A renewal of what was dropped, or is not configured any more, which has been said. */
+        /* Skip answers to renewals of an address that was dropped or removed: logged already. */
         if (r->error != ESTALE && r->error != ENXIO)
             log_error("vip \"%s\": cannot be held here: %s", name, strerror(r->error));
         return;
@@ -57,7 +57,9 @@ void steward_link_log(const struct steward_report *r, const char *name)
         steward_link_log_conflict(r, name);
         return;
     case STEWARD_RESTORED:
-        log_warn("vip \"%s\": somebody removed the address; it is back, and announced", name);
+        log_warn(
+            "vip \"%s\": the address was removed by another program; it is restored and announced",
+            name);
         return;
     case STEWARD_DROPPED:
         if (r->reason != DROP_ASKED)

@@ -6,14 +6,14 @@
 
 #include <stdbool.h>
 
-/* Fills in the version. False: there is no room, or nobody there. */
+/* Fills in the version. False: the socket is full, or the steward gone. */
 bool steward_link_send(int fd, const struct steward_request *request);
 
 enum steward_link_got { STEWARD_LINK_NOTHING, STEWARD_LINK_REPORT, STEWARD_LINK_CLOSED };
-/* The next report, where so many vips are known; one that cannot be is passed over. */
+/* Reads the next report. A malformed one is logged and skipped. */
 enum steward_link_got steward_link_receive(int fd, struct steward_report *report);
 
-/* Says what an operator should know of it in the log. name: of the vip. */
+/* Logs a report that operators should know of. name: of the vip. */
 void steward_link_log(const struct steward_report *report, const char *name);
 
 #endif

@@ -20,12 +20,12 @@ static unsigned vip_settle(struct vip *v)
     return vip_is_candidate(v) ? VIP_CLAIM : VIP_OBSERVE;
 }
 
-static unsigned vip_tell_holder(struct vip *v, const char *holder)
+static unsigned vip_publish_holder(struct vip *v, const char *holder)
 {
     bool same = strcmp(v->holder, holder) == 0;
-    if (same && (*holder == '\0' || v->told_epoch == v->epoch))
+    if (same && (*holder == '\0' || v->published_epoch == v->epoch))
         return 0;
-    v->told_epoch = v->epoch;
+    v->published_epoch = v->epoch;
     v->here = strcmp(v->holder, v->self) == 0 || strcmp(holder, v->self) == 0;
     memcpy(v->holder, holder, strlen(holder) + 1);
     return *holder != '\0' ? VIP_ACQUIRED : VIP_RELEASED;
@@ -70,7 +70,7 @@ static unsigned vip_lease_held(struct vip *v, const struct leases_state *lease)
         return lease->move_to[0] != '\0' ? vip_stop(v, lease->move_to) : VIP_UP | VIP_RENEW;
     case VIP_STOPPING:
         return 0;
-    case VIP_OUT: /* won while we were giving it up */
+    case VIP_OUT: /* the lease was won while this host was giving up its claim */
         v->successor[0] = '\0';
         return VIP_RELEASE | VIP_OBSERVE;
     }
@@ -83,10 +83,10 @@ unsigned vip_lease(struct vip *v, int64_t now_us, const struct leases_state *lea
     if (lease->held)
         return vip_lease_held(v, lease);
     bool was_ours = v->state > VIP_WAITING;
-    /* What voters still hold for an earlier life of ours is nobody's: it is not here. */
+    /* A lease that voters still grant to an earlier run of this agent: the address is not held. */
     const char *holder = strcmp(lease->holder, v->self) == 0 ? "" : lease->holder;
     v->epoch = lease->epoch;
-    return (was_ours ? vip_settle(v) : 0) | vip_tell_holder(v, holder);
+    return (was_ours ? vip_settle(v) : 0) | vip_publish_holder(v, holder);
 }
 
 unsigned vip_move(struct vip *v, int64_t now_us, const char *successor)
@@ -95,7 +95,8 @@ unsigned vip_move(struct vip *v, int64_t now_us, const char *successor)
     return v->state == VIP_STARTING || v->state == VIP_HOLDING ? vip_stop(v, successor) : 0;
 }
 
-/* An successor that is handed it does not ask whether somebody has it. */
+/* A named successor does not probe for another holder. While a foreign host claims the address,
+ * the next holder must probe: yield to nobody in particular. */
 static unsigned vip_give_back(const struct vip *v)
 {
     return v->foreign ? VIP_YIELD : VIP_RELEASE;
@@ -108,13 +109,13 @@ static int64_t vip_next_back_off_us(const struct vip *v)
     return twice_us > VIP_BACK_OFF_US_MIN ? twice_us : VIP_BACK_OFF_US_MIN;
 }
 
-/* It is not ours to have, for now. */
+/* Another host should try, for now. */
 static unsigned vip_back_off(struct vip *v, int64_t now_us)
 {
     v->back_off_us = vip_next_back_off_us(v);
     v->retry_us = now_us + (v->foreign ? VIP_RETRY_US : v->back_off_us);
     v->successor[0] = '\0';
-    return vip_give_back(v) | vip_settle(v) | vip_tell_holder(v, "");
+    return vip_give_back(v) | vip_settle(v) | vip_publish_holder(v, "");
 }
 
 unsigned vip_report(struct vip *v, int64_t now_us, enum vip_report_kind kind)
@@ -126,10 +127,10 @@ unsigned vip_report(struct vip *v, int64_t now_us, enum vip_report_kind kind)
             return 0;
         v->state = VIP_HOLDING;
         v->back_off_us = 0;
-        return vip_tell_holder(v, v->self);
+        return vip_publish_holder(v, v->self);
     case VIP_IS_DOWN:
         if (v->state == VIP_STOPPING)
-            return vip_give_back(v) | vip_settle(v) | vip_tell_holder(v, "");
+            return vip_give_back(v) | vip_settle(v) | vip_publish_holder(v, "");
         return ours ? vip_back_off(v, now_us) : 0;
     case VIP_IS_REFUSED:
         return ours ? vip_back_off(v, now_us) : 0;

@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 enum {
-    TICK_MS = 100, /* asked of the steward, and looked after, so often */
+    TICK_MS = 100, /* period of pings to the steward and of eligibility checks */
     ANNOUNCE_US = 1000000,
 };
 
@@ -25,16 +25,16 @@ struct vips {
     vips_lost_fn *lost;
     void *lost_arg;
     struct managed_vip *all;
-    struct managed_vip *spare; /* room for those of the next configuration; NULL: none */
+    struct managed_vip *spare; /* room for the next configuration (vips_reserve); NULL: none */
     size_t count, spare_count;
     struct event *readable, *timer;
-    bool gate;
+    bool has_fence;
     bool drained, stopping;
-    bool announces;       /* as soon as it may be */
+    bool announces;       /* at the next tick that ANNOUNCE_US allows */
     int64_t announced_us; /* last */
 };
 
-/* ---- who may hold it ---- */
+/* ---- eligibility ---- */
 
 static const char *vips_ineligible_because(const struct vips *v, const struct managed_vip *m)
 {
@@ -74,7 +74,7 @@ static struct managed_vip *vips_by_lease(const struct vips *v, const char *lease
     return vips_by_name(v, lease + strlen(HOST_LEASES_OF_VIPS));
 }
 
-/* What may have changed: tags, drain, the steward. */
+/* Checks eligibility again: tags, drain or the steward may have changed. */
 static void vips_review(struct vips *v)
 {
     struct gossip_member self = gossip_self(host_view(v->shared.host));
@@ -89,17 +89,17 @@ static void vips_review(struct vips *v)
 
 /* ---- the steward ---- */
 
-static void vips_note_heard(struct vips *v)
+static void vips_note_report(struct vips *v)
 {
-    v->shared.heard_us = host_now_us();
-    v->shared.asked_us = 0;
+    v->shared.reported_us = host_now_us();
+    v->shared.requested_us = 0;
 }
 
-/* What it says of one that we do not have any more comes late. */
+/* A report about an address that was removed from the configuration is late: skip it. */
 static void vips_on_report(struct vips *v, const struct steward_report *report)
 {
     struct managed_vip *m = vips_by_key(v, report->vip);
-    vips_note_heard(v);
+    vips_note_report(v);
     if (m)
         steward_link_log(report, m->spec->name);
     if (m && !managed_vip_is_late(m, report))
@@ -108,10 +108,10 @@ static void vips_on_report(struct vips *v, const struct steward_report *report)
 
 static void vips_on_ready(struct vips *v, const struct steward_report *report)
 {
-    if (v->count > 0 && (v->shared.heard_us == 0 || v->gate != report->flag))
+    if (v->count > 0 && (v->shared.reported_us == 0 || v->has_fence != report->flag))
         steward_link_log(report, "");
-    vips_note_heard(v);
-    v->gate = report->flag;
+    vips_note_report(v);
+    v->has_fence = report->flag;
 }
 
 static void vips_lose_steward(struct vips *v)
@@ -143,14 +143,14 @@ static void vips_on_readable(int fd, short what, void *arg)
     host_dirty(v->shared.host);
 }
 
-/* Whether it answers, and not whether we were there to hear it, is what counts. */
+/* Read waiting answers first: after a pause of the agent they prove that the steward is alive. */
 static void vips_ping(struct vips *v)
 {
     vips_receive(v);
     if (v->shared.fd < 0)
         return;
     steward_link_send(v->shared.fd, &(struct steward_request){.kind = STEWARD_PING});
-    managed_vip_note_asked(&v->shared);
+    managed_vip_note_request(&v->shared);
 }
 
 static void vips_announce_held(struct vips *v)
@@ -161,7 +161,7 @@ static void vips_announce_held(struct vips *v)
     v->announced_us = host_now_us();
     for (size_t i = 0; i < v->count; i++)
         if (v->all[i].vip.state == VIP_HOLDING)
-            managed_vip_ask(&v->shared, &v->all[i], STEWARD_ANNOUNCE, 0);
+            managed_vip_request(&v->shared, &v->all[i], STEWARD_ANNOUNCE, 0);
 }
 
 static void vips_on_timer(int fd, short what, void *arg)
@@ -173,7 +173,7 @@ static void vips_on_timer(int fd, short what, void *arg)
     vips_announce_held(v);
     for (size_t i = 0; i < v->count; i++) {
         struct managed_vip *m = &v->all[i];
-        managed_vip_apply(&v->shared, m, m->orders | vip_tick(&m->vip, host_now_us()));
+        managed_vip_apply(&v->shared, m, m->actions | vip_tick(&m->vip, host_now_us()));
     }
     host_dirty(v->shared.host);
 }
@@ -188,7 +188,7 @@ static void vips_on_lease(void *arg, const struct leases_state *lease)
         managed_vip_apply(&v->shared, m, vip_lease(&m->vip, host_now_us(), lease));
 }
 
-/* A member that was cut off may know addresses by what they were. */
+/* A member that was isolated may have stale neighbour entries for the addresses. */
 static void vips_on_change(void *arg, const struct journal_entry *entry)
 {
     struct vips *v = arg;
@@ -279,7 +279,7 @@ bool vips_are_retained(const struct vips *v)
     return true;
 }
 
-static void vips_forget_one(struct vips *v, const struct managed_vip *m)
+static void vips_release_one(struct vips *v, const struct managed_vip *m)
 {
     assert(managed_vip_is_down(m));
     leases_release(host_core(v->shared.host), host_now_us(), m->lease, NULL, false);
@@ -293,7 +293,7 @@ static void vips_init_one(const struct vips *v, struct managed_vip *m, const str
     snprintf(m->vip.self, sizeof m->vip.self, "%s", self.profile->name);
 }
 
-static void vips_take_on(struct vips *v, const struct vip_spec *specs, size_t count)
+static void vips_replace(struct vips *v, const struct vip_spec *specs, size_t count)
 {
     struct managed_vip *all = v->spare;
     assert(all && v->spare_count >= count);
@@ -301,7 +301,7 @@ static void vips_take_on(struct vips *v, const struct vip_spec *specs, size_t co
     vips_mark_removed(v, specs, count);
     for (size_t i = 0; i < v->count; i++)
         if (v->all[i].removed)
-            vips_forget_one(v, &v->all[i]);
+            vips_release_one(v, &v->all[i]);
     for (size_t i = 0; i < count; i++) {
         const struct managed_vip *before = vips_by_key(v, vips_key_of(&specs[i]));
         if (before)
@@ -328,12 +328,11 @@ bool vips_reserve(struct vips *v, size_t count)
 
 void vips_configure(struct vips *v, const struct vip_spec *specs, size_t count)
 {
-    vips_take_on(v, specs, count);
+    vips_replace(v, specs, count);
     for (size_t i = 0; i < count; i++) {
         struct managed_vip *m = &v->all[i];
         if (managed_vip_is_down(m)) {
-            m->reply_pending =
-                false; /* what is wanted anew is kept without end, until we ask again */
+            m->reply_pending = false; /* a new claim renews without end until the next request */
             managed_vip_apply(&v->shared, m,
                               vip_set_eligible(&m->vip, host_now_us(), m->vip.eligible));
         } else {
@@ -380,9 +379,9 @@ void vips_drain(struct vips *v, bool drain)
     vips_review(v);
 }
 
-bool vips_has_gate(const struct vips *v)
+bool vips_has_fence(const struct vips *v)
 {
-    return v->gate;
+    return v->has_fence;
 }
 
 bool vips_is_drained(const struct vips *v)
@@ -430,12 +429,12 @@ bool vips_find(const struct vips *v, const char *name, struct vips_view *view)
     return m;
 }
 
-bool vips_next_told(const struct vips *v, size_t *cursor, struct vip_record *into)
+bool vips_next_published(const struct vips *v, size_t *cursor, struct vip_record *into)
 {
     if (*cursor >= v->count)
         return false;
     const struct managed_vip *m = &v->all[(*cursor)++];
     vips_describe(m->spec, &m->vip, into);
-    into->epoch = m->vip.told_epoch;
+    into->epoch = m->vip.published_epoch;
     return true;
 }

@@ -18,50 +18,49 @@ typedef void vips_lost_fn(void *arg);
 /* steward_fd: our end of the socket to it (taken); -1: there is none, and nothing is held here.
  * NULL: out of memory. */
 struct vips *vips_new(struct host *host, int steward_fd, vips_lost_fn *lost, void *arg);
-/* This host in this run of it, by a number (agent/state/host_number.h); 0, as at first: it has
- * none. With it a later life of this agent may take up what is held here. To be set before the
- * rest. */
+/* number: of this host until its next boot (agent/state/host_number.h); 0, the default: none. With
+ * a number, a restarted agent can resume its leases. To be set before vips_configure. */
 void vips_set_host_number(struct vips *v, uint32_t number);
 void vips_free(struct vips *v);
 
-/* Makes room for so many, so that vips_configure cannot fail. False: out of memory. */
+/* Makes room for count addresses, so that vips_configure cannot fail. False: out of memory. */
 bool vips_reserve(struct vips *v, size_t count);
-/* Takes on these, for which there is room, borrowed until others are. What has the same name,
- * address and interface goes on as it is; others must have been let go of before. The steward must
- * know them. */
+/* Replaces the addresses; there must be room (vips_reserve). specs: borrowed until the next call.
+ * An address of unchanged name, address and interface keeps its state; all others must be down
+ * (vips_retain). The steward must have the new configuration. */
 void vips_configure(struct vips *v, const struct vip_spec *specs, size_t count);
-/* Lets go of those that are not among these; the rest may be held (again). */
+/* Gives up the addresses that are not among specs; the others are eligible (again). */
 void vips_retain(struct vips *v, const struct vip_spec *specs, size_t count);
-/* ... and has done so. */
+/* True: all that vips_retain gave up are down. */
 bool vips_are_retained(const struct vips *v);
 
-/* NULL: it is under way; else why not (static). */
+/* Moves an address to that member. NULL: under way; else the reason why not (static). */
 const char *vips_move(struct vips *v, const char *name, const char *successor);
-/* Lets the best that waits have it. */
+/* Moves an address to the best waiting candidate. NULL or the reason, as above. */
 const char *vips_release(struct vips *v, const char *name);
-/* Gives all up, and takes none until it is undone. */
+/* true: gives up all addresses, and claims none until called with false. */
 void vips_drain(struct vips *v, bool drain);
-/* Does the kernel end what is held by itself, to the millisecond, should we all stop? */
-bool vips_has_gate(const struct vips *v);
+/* True: the kernel fences each address at the end of its lease, even if all our processes stop. */
+bool vips_has_fence(const struct vips *v);
 bool vips_is_drained(const struct vips *v);
 
-/* Gives all up for good. */
+/* Gives up all addresses for good. */
 void vips_stop(struct vips *v);
-/* Is none held, or on the way up or down? */
+/* True: no address is held, starting or stopping. */
 bool vips_are_down(const struct vips *v);
 
-/* What there is to see. Borrowed until the loop goes on. */
+/* One address for `vip list` and `vip explain`. Borrowed for this turn of the loop. */
 struct vips_view {
     const struct vip_spec *spec;
     const struct vip *vip;
-    bool fits;                      /* our tags make us a candidate */
-    const char *ineligible_because; /* why we are none (static); NULL: we are */
+    bool fits;                      /* this host's tags match */
+    const char *ineligible_because; /* static; NULL: this host is eligible */
     struct leases_state lease;
 };
 /* *cursor starts 0. */
 bool vips_next(const struct vips *v, size_t *cursor, struct vips_view *view);
 bool vips_find(const struct vips *v, const char *name, struct vips_view *view);
-/* What snapshots say of each address: as was last published. *cursor starts 0. */
-bool vips_next_told(const struct vips *v, size_t *cursor, struct vip_record *into);
+/* Each address as last published, for snapshots. *cursor starts 0. */
+bool vips_next_published(const struct vips *v, size_t *cursor, struct vip_record *into);
 
 #endif

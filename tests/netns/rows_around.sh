@@ -211,7 +211,7 @@ row_removed_by_hand() {
         claim 'it is back' wait_for 1 carries "$AT"
         sleep 0.7
     done
-    claim 'the log says so' log_has "$AT" 'somebody removed the address; it is back'
+    claim 'the log says so' log_has "$AT" 'the address was removed by another program; it is restored'
     judge 100 0 0
 }
 row_configured_by_hand() {
@@ -337,7 +337,7 @@ row_voters_differ() {
     begin
     sleep 4
     claim 'one has it still' holder
-    claim 'the log names the host' log_has h1 'h3 goes by another list of voters'
+    claim 'the log names the host' log_has h1 'h3 has a different list of voters'
     claim 'muster vip explain names the host' eval "m h1 vip explain web | grep -q 'h3: .*another list'"
     judge 100 0 0
 }

@@ -6,7 +6,7 @@
 #include "agent/config/config.h"
 #include "agent/control/control.h"
 #include "agent/host.h"
-#include "agent/scripts/handler.h"
+#include "agent/scripts/handlers.h"
 
 #define FAKE_JOINS_MAX 256
 #define FAKE_NAME_BYTES 320

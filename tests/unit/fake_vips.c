@@ -66,7 +66,7 @@ bool vips_is_drained(const struct vips *v)
     return fake_vips.drained;
 }
 
-bool vips_has_gate(const struct vips *v)
+bool vips_has_fence(const struct vips *v)
 {
     (void)v;
     return fake_vips.gate;

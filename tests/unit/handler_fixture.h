@@ -2,7 +2,7 @@
 #ifndef MUSTER_HANDLER_FIXTURE_H
 #define MUSTER_HANDLER_FIXTURE_H
 
-#include "agent/scripts/handler.h"
+#include "agent/scripts/handlers.h"
 #include "agent/scripts/runner_link.h"
 
 #include <check.h>

@@ -7,7 +7,7 @@
 #include "agent/base/worker.h"
 #include "agent/net/attempts.h"
 #include "agent/reload.h"
-#include "agent/scripts/handler.h"
+#include "agent/scripts/handlers.h"
 #include "agent/state/store.h"
 #include "agent/steward/steward.h"
 #include "agent/vip/quorum.h"

@@ -1,4 +1,4 @@
-#include "agent/scripts/handler.h"
+#include "agent/scripts/handlers.h"
 
 #include "tests/unit/fake_gossip.h"
 #include "tests/unit/fake_log.h"
@@ -220,7 +220,7 @@ START_TEST(a_plan_that_is_discarded_changes_nothing)
     open_gate();
     RUN_UNTIL(stats(0).runs == 2);
     ck_assert_str_eq(stats(0).name, "gated");
-    ck_assert(!handlers_have_retired(handlers));
+    ck_assert(!handlers_have_removed(handlers));
 }
 END_TEST
 

@@ -1,7 +1,7 @@
 /* A leave between addresses, a core and scripts that the test is. */
 #include "agent/leave.h"
 
-#include "agent/scripts/handler.h"
+#include "agent/scripts/handlers.h"
 #include "agent/vip/vips.h"
 #include "tests/unit/fake_log.h"
 #include "tests/unit/unit.h"

@@ -206,8 +206,8 @@ START_TEST(so_many_stand_in_line_and_no_more)
         locks[i] = locks_take(l, "job", on_changed, &many, &error);
         ck_assert_ptr_nonnull(locks[i]);
     }
-    assert_refused("job", "too many locks are wanted here");
-    assert_refused("other", "too many locks are wanted here");
+    assert_refused("job", "too many locks are claimed here");
+    assert_refused("other", "too many locks are claimed here");
     locks_drop(locks[0]);
     take(0, "other");
     for (size_t i = 1; i < LOCKS_MAX; i++)

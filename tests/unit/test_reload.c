@@ -200,7 +200,7 @@ void handlers_discard(struct handlers_plan *p)
     note("discard");
 }
 
-bool handlers_have_retired(const struct handlers *h)
+bool handlers_have_removed(const struct handlers *h)
 {
     (void)h;
     return world.retired;

@@ -170,7 +170,7 @@ static inline const char *snapshot(void)
     struct vip_record vip;
     size_t cursor = 0, used = 0;
     text[0] = '\0';
-    while (vips_next_told(v, &cursor, &vip))
+    while (vips_next_published(v, &cursor, &vip))
         used += (size_t)snprintf(text + used, sizeof text - used, "%s %s %d\n", vip.name,
                                  *vip.holder ? vip.holder : "-", (int)vip.epoch);
     return text;

@@ -1,7 +1,7 @@
-/* handler: runs the operator's scripts on changes: per handler in order, one at a time, with a
+/* handlers: run the operator's scripts on changes: per handler in order, one at a time, with a
  * bounded queue, a timeout on the whole process group, and its output in the log. */
-#ifndef MUSTER_HANDLER_H
-#define MUSTER_HANDLER_H
+#ifndef MUSTER_HANDLERS_H
+#define MUSTER_HANDLERS_H
 
 #include "agent/config/config.h"
 #include "agent/events/journal.h"
@@ -12,10 +12,10 @@
 #include <sys/resource.h>
 
 /* Waiting changes per handler. While fewer than HANDLER_QUEUE_CALM wait, each will be run. From
- * there on a newer change of a member takes the place of its oldest waiting ones: the queue grows
- * by members and not by changes, and the last state of each is never lost. No more members than
- * GOSSIP_MEMBERS_MAX are known at one time; only when more than that came and went while a script
- * hung does the oldest waiting change go, and the log says so. */
+ * there on a newer change of a member replaces its oldest waiting ones: the queue grows by members
+ * and not by changes, and the last state of each is never lost. At most GOSSIP_MEMBERS_MAX members
+ * are known at one time. If more came and went while a script hung, the oldest waiting change is
+ * dropped and logged. */
 #define HANDLER_QUEUE_CALM 16
 #define HANDLER_QUEUE_MAX (GOSSIP_MEMBERS_MAX + HANDLER_QUEUE_CALM)
 #define HANDLER_OUTPUT_LINES_MAX 100 /* of one run, to the log; the rest is read and counted */
@@ -30,28 +30,28 @@ struct runner_link;
  * many a script may have open. NULL: out of memory. */
 struct handlers *handlers_new(struct event_base *base, struct runner_link *runner, const char *self,
                               const char *run_dir, rlim_t descriptors);
-/* Asks what runs to end, drops what waits, and starts nothing any more. */
+/* Asks running scripts to end, drops waiting changes, and starts no more scripts. */
 void handlers_stop(struct handlers *h);
-/* Ends what runs still (whole process groups). */
+/* Kills scripts that still run (whole process groups). */
 void handlers_free(struct handlers *h);
 
-/* What a configuration makes of the handlers, ready to be taken on (specs copied). NULL: out of
- * memory, and nothing has changed. */
+/* Prepares the handlers of a configuration (specs copied). NULL: out of memory, and nothing has
+ * changed. */
 struct handlers_plan *handlers_prepare(struct handlers *h, const struct handler_spec *specs,
                                        size_t count);
-/* Takes it on (the plan is freed). Handlers of unchanged name keep their queue and what they run;
- * those that are gone take no further changes, and are dropped once the changes that they have are
+/* Puts the plan into force, and frees it. Handlers of unchanged name keep their queue and their
+ * run. Removed handlers accept no further changes, and are freed once their queues have been
  * run. */
 void handlers_commit(struct handlers_plan *plan);
-/* Frees it; nothing has changed. */
+/* Frees the plan; nothing has changed. */
 void handlers_discard(struct handlers_plan *plan);
-/* True: some that are gone still have changes to run. */
-bool handlers_have_retired(const struct handlers *h);
+/* True: some removed handlers still have changes to run. */
+bool handlers_have_removed(const struct handlers *h);
 
 /* True: nothing runs, and nothing waits to be run. */
 bool handlers_are_idle(const struct handlers *h);
-/* Has idle called, from the loop, whenever the last run has ended and nothing waits. NULL: not any
- * more. It must not free the handlers. */
+/* Calls idle, from the loop, whenever the last run has ended and nothing waits. NULL: no more
+ * calls. idle must not free the handlers. */
 void handlers_on_idle(struct handlers *h, void (*idle)(void *arg), void *arg);
 
 /* Offers a change to every handler whose `on` and `match` fit it. */
@@ -60,7 +60,7 @@ void handlers_publish(struct handlers *h, const struct journal_entry *entry);
 struct handler_stats {
     const char *name; /* borrowed */
     uint64_t runs, failures, timeouts;
-    uint64_t collapsed; /* waiting changes that a newer one made pointless */
+    uint64_t collapsed; /* waiting changes replaced by a newer one */
     uint64_t dropped;   /* waiting changes lost over HANDLER_QUEUE_MAX, or to lack of memory */
     size_t waiting;
     bool running;

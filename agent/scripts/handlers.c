@@ -1,4 +1,4 @@
-#include "agent/scripts/handler.h"
+#include "agent/scripts/handlers.h"
 
 #include "agent/base/log.h"
 #include "agent/scripts/handler_run.h"
@@ -10,8 +10,8 @@
 #include <string.h>
 #include <sys/queue.h>
 
-#define RETRY_MS 1000 /* after a process could not be made: descriptors, memory, processes */
-#define BUCKETS 512   /* keeps finding one member among all that can wait quick */
+#define RETRY_MS 1000 /* after a script could not be started: descriptors, memory, processes */
+#define BUCKETS 512   /* so that the changes of one member are found fast in a full queue */
 
 struct waiting {
     TAILQ_ENTRY(waiting) link;
@@ -25,10 +25,10 @@ struct handler {
     TAILQ_ENTRY(handler) link;
     struct handlers *owner;
     struct handler_spec spec;
-    bool retired;                  /* configured no longer, here until its queue has been run */
+    bool removed;                  /* from the configuration; freed once its queue has been run */
     struct queue queue;            /* oldest first */
     struct queue buckets[BUCKETS]; /* the same by member, each oldest first */
-    struct event *start;           /* pending whenever something waits and nothing runs */
+    struct event *start;           /* pending while changes wait and none runs */
     struct handler_run *run;
     struct handler_stats stats;
 };
@@ -40,10 +40,10 @@ struct handlers {
     struct runner_link *runner;
     char *self, *run_dir;
     rlim_t descriptors;
-    void (*idle)(void *arg); /* NULL: nobody is told */
+    void (*idle)(void *arg); /* NULL: none */
     void *idle_arg;
     bool stopped;
-    struct handler_list list; /* in the configuration's order, among retired ones */
+    struct handler_list list; /* in the configuration's order, removed ones among them */
 };
 
 /* ---- the queue ---- */
@@ -54,7 +54,7 @@ static struct queue *handler_bucket(struct handler *h, const struct journal_entr
     return &h->buckets[(id[0] | id[1] << 8) % BUCKETS];
 }
 
-/* About the same member, or the same address; the quorum is one thing of its own. */
+/* True: both are about the same member, the same address, or the quorum. */
 static bool handler_same_subject(const struct journal_entry *a, const struct journal_entry *b)
 {
     bool of_quorum = a->kind >= EVENT_QUORUM_LOST;
@@ -82,8 +82,8 @@ static void handler_queue_clear(struct handler *h)
     }
 }
 
-/* Takes out what waits about the same subject as the newer `entry`, oldest first, down to a calm
- * queue. */
+/* Removes waiting changes about the same subject as the newer `entry`, oldest first, until fewer
+ * than HANDLER_QUEUE_CALM wait. */
 static void handler_queue_collapse(struct handler *h, const struct journal_entry *entry)
 {
     struct waiting *w = TAILQ_FIRST(handler_bucket(h, entry)), *next;
@@ -108,7 +108,7 @@ static void handler_queue_add(struct handler *h, const struct journal_entry *ent
     handler_queue_collapse(h, entry);
     if (h->stats.waiting >= HANDLER_QUEUE_MAX) {
         handler_queue_remove(h, TAILQ_FIRST(&h->queue));
-        handler_count_dropped(h, "more wait than there can be members");
+        handler_count_dropped(h, "more changes wait than there can be members");
     }
     struct waiting *w = malloc(sizeof *w);
     if (!w) {
@@ -123,7 +123,7 @@ static void handler_queue_add(struct handler *h, const struct journal_entry *ent
 
 /* ---- running ---- */
 
-/* Always from the loop's own turn, so that whoever publishes never waits for a fork. */
+/* Starts scripts from the loop's own turn, so that no publisher waits for the steward. */
 static void handler_schedule(struct handler *h, long delay_ms)
 {
     const struct timeval delay = {.tv_sec = delay_ms / 1000, .tv_usec = delay_ms % 1000 * 1000};
@@ -133,12 +133,13 @@ static void handler_schedule(struct handler *h, long delay_ms)
 
 static void handler_free(struct handler *h);
 
-/* After a run, or after one could not be started. A retired handler with nothing left is freed. */
+/* Called after a run, or after one could not be started. Frees a removed handler with nothing
+ * left. */
 static void handler_go_on(struct handler *h, long delay_ms)
 {
     const struct handlers *hs = h->owner;
     handler_schedule(h, delay_ms);
-    if (h->retired && !h->run && TAILQ_EMPTY(&h->queue))
+    if (h->removed && !h->run && TAILQ_EMPTY(&h->queue))
         handler_free(h);
     if (hs->idle && handlers_are_idle(hs))
         hs->idle(hs->idle_arg);
@@ -172,7 +173,7 @@ static void handler_on_start(evutil_socket_t fd, short what, void *arg)
     struct handler *h = arg;
     struct waiting *first = TAILQ_FIRST(&h->queue);
     assert(first && !h->run);
-    const struct handler_order order = {
+    const struct handler_request request = {
         .handler = h->spec.name,
         .path = h->spec.run,
         .timeout_ms = h->spec.timeout_ms,
@@ -182,7 +183,7 @@ static void handler_on_start(evutil_socket_t fd, short what, void *arg)
         .descriptors = h->owner->descriptors,
         .entry = first->entry,
     };
-    h->run = handler_run_start(h->owner->base, h->owner->runner, &order, handler_on_done, h);
+    h->run = handler_run_start(h->owner->base, h->owner->runner, &request, handler_on_done, h);
     if (h->run) {
         handler_queue_remove(h, first);
         return;
@@ -226,7 +227,7 @@ static struct handler *handler_new(struct handlers *owner)
     return h;
 }
 
-/* One that is in no list. */
+/* For a handler that is in no list. */
 static void handler_destroy(struct handler *h)
 {
     if (h->run)
@@ -254,10 +255,10 @@ static struct handler *handler_find(struct handlers *hs, const char *name)
 struct handlers_plan {
     struct handlers *owner;
     size_t count;
-    struct handler *all[]; /* none of them in the list; NULL: not made */
+    struct handler *all[]; /* in no list yet; NULL: not made */
 };
 
-/* Everything that can fail is done here. */
+/* Does everything that can fail. */
 struct handlers_plan *handlers_prepare(struct handlers *hs, const struct handler_spec *specs,
                                        size_t count)
 {
@@ -284,7 +285,7 @@ void handlers_discard(struct handlers_plan *p)
     free(p);
 }
 
-/* One of the same name goes on with the new spec, and the new one is freed with the old spec. */
+/* A handler of the same name gets the new spec; the planned one is freed with the old spec. */
 static void handler_take_over(struct handlers *hs, struct handler *planned)
 {
     struct handler *h = handler_find(hs, planned->spec.name);
@@ -297,7 +298,7 @@ static void handler_take_over(struct handlers *hs, struct handler *planned)
     } else {
         h = planned;
     }
-    h->retired = false;
+    h->removed = false;
     TAILQ_INSERT_TAIL(&hs->list, h, link);
 }
 
@@ -306,22 +307,22 @@ void handlers_commit(struct handlers_plan *p)
     struct handlers *hs = p->owner;
     struct handler *h, *next;
     TAILQ_FOREACH (h, &hs->list, link)
-        h->retired = true;
+        h->removed = true;
     for (size_t i = 0; i < p->count; i++)
         handler_take_over(hs, p->all[i]);
     free(p);
     for (h = TAILQ_FIRST(&hs->list); h; h = next) {
         next = TAILQ_NEXT(h, link);
-        if (h->retired && !h->run && TAILQ_EMPTY(&h->queue))
+        if (h->removed && !h->run && TAILQ_EMPTY(&h->queue))
             handler_free(h);
     }
 }
 
-bool handlers_have_retired(const struct handlers *hs)
+bool handlers_have_removed(const struct handlers *hs)
 {
     const struct handler *h;
     TAILQ_FOREACH (h, &hs->list, link)
-        if (h->retired)
+        if (h->removed)
             return true;
     return false;
 }
@@ -386,7 +387,7 @@ void handlers_free(struct handlers *hs)
 void handlers_publish(struct handlers *hs, const struct journal_entry *entry)
 {
     for (struct handler *h = TAILQ_FIRST(&hs->list); h; h = TAILQ_NEXT(h, link)) {
-        if (hs->stopped || h->retired || !handler_accepts(&h->spec, entry))
+        if (hs->stopped || h->removed || !handler_accepts(&h->spec, entry))
             continue;
         handler_queue_add(h, entry);
         handler_schedule(h, 0);
@@ -396,7 +397,7 @@ void handlers_publish(struct handlers *hs, const struct journal_entry *entry)
 bool handlers_stats(const struct handlers *hs, size_t index, struct handler_stats *stats)
 {
     for (const struct handler *h = TAILQ_FIRST(&hs->list); h; h = TAILQ_NEXT(h, link)) {
-        if (h->retired || index-- > 0)
+        if (h->removed || index-- > 0)
             continue;
         *stats = h->stats;
         stats->name = h->spec.name;
