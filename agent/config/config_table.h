@@ -26,7 +26,7 @@ struct config_key {
     const char *initial; /* the default, as in the file; NULL: none */
     const char *unset;   /* what -t prints for none, or for false; NULL: the value itself */
     const char *set;     /* what -t prints in place of any other value: true, or a secret */
-    const char *missing; /* what a file without it is told; NULL: it may be left out */
+    const char *missing; /* the rest of the error for a file without it; NULL: it may be left out */
     const char *many;    /* of a list: what there are too many of, and what would do */
     const char *hint;    /* of names: what else to say of one that is wrong */
     bool secret;         /* never printed */
@@ -44,7 +44,7 @@ struct config_section {
     /* Where the struct of its keys is in struct config; of several: the array, and its count. */
     size_t at, count_at;
     size_t element_bytes;
-    size_t max; /* 0: there is one, without a title; else so many, each begins with its name */
+    size_t max; /* 0: there is one, without a title; else at most N, each begins with its name */
     const char *many; /* what there are too many of then, and what would do */
 };
 

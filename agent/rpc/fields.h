@@ -39,7 +39,7 @@ struct fields {
     const struct fields_entry *entries;
     size_t count;
 };
-/* A table of so many entries, of a static array. */
+/* A table of all entries of a static array. */
 #define FIELDS(array)                                                                              \
     {                                                                                              \
         (array), sizeof(array) / sizeof((array)[0])                                                \
