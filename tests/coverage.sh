@@ -12,7 +12,9 @@ folder=build/coverage
 run_tests() {
     need_packages "${BUILD_PACKAGES[@]}" "${TEST_PACKAGES[@]}"
     prepare_tree || exit
-    configure_in "$folder" CFLAGS='-O0 -g --coverage -fprofile-update=atomic' LDFLAGS=--coverage || exit
+    gcc -c -o "$folder-exit.o" tests/coverage.c || exit
+    configure_in "$folder" CFLAGS='-O0 -g --coverage -fprofile-update=atomic' \
+        LDFLAGS='--coverage -Wl,--wrap=_exit' LIBS="$PWD/$folder-exit.o" || exit
     if ! make -C "$folder" -s -j"$(nproc)" all check TESTS= >"$folder.log" 2>&1; then
         tail "$folder.log"
         exit 1
@@ -20,8 +22,8 @@ run_tests() {
     find "$folder" -name '*.gcda' -delete
     make -C "$folder" -s -j"$(nproc)" check >>"$folder.log" 2>&1 || echo "# make check failed: $folder.log"
     local script
-    for script in two_agents restart bad_input reload handlers user lock serf_cli ipv6 rejoin \
-        watchers hooks slow unreachable; do
+    for script in two_agents restart bad_input reload handlers leave user lock serf_cli serf_forms \
+        ipv6 rejoin watchers hooks forged slow unreachable; do
         MUSTER_BUILD=$folder "tests/real/$script.sh" >>"$folder.log" 2>&1 || echo "# $script failed: $folder.log"
     done
     MUSTER_BUILD=$folder tests/netns/steward.sh >>"$folder.log" 2>&1 || echo "# steward failed: $folder.log"
