@@ -124,8 +124,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     int64_t now_us = 1000000;
     struct gossip *g = core_new(now_us);
-    for (uint8_t number = 2; number < 2 + MEMBERS; number++)
-        meet(g, now_us, number);
+    for (unsigned number = 2; number < 2 + MEMBERS; number++)
+        meet(g, now_us, (uint8_t)number);
     drain(g, now_us);
     while (size > HOW_BYTES) {
         uint8_t how = data[0];

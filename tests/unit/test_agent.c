@@ -24,7 +24,8 @@
 
 enum { ROWS_MAX = 32 };
 
-static char dir[] = "/tmp/muster-agent.XXXXXX";
+#define DIR_TEMPLATE "/tmp/muster-agent.XXXXXX"
+static char dir[sizeof DIR_TEMPLATE];
 static char file[64], run_dir[64], state_dir[64], bind_addr[32];
 static struct config_options options;
 static struct agent agent;
@@ -73,7 +74,7 @@ static void write_config(const char *text)
 
 static void setup(void)
 {
-    strcpy(dir + strlen(dir) - 6, "XXXXXX");
+    snprintf(dir, sizeof dir, "%s", DIR_TEMPLATE);
     ck_assert_ptr_nonnull(mkdtemp(dir));
     snprintf(file, sizeof file, "%s/conf", dir);
     snprintf(run_dir, sizeof run_dir, "%s/run", dir);

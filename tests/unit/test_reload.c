@@ -22,9 +22,9 @@
 static char history[512];
 static void note(const char *what)
 {
-    ck_assert(strlen(history) + strlen(what) + 2 < sizeof history);
-    strcat(history, what);
-    strcat(history, " ");
+    size_t used = strlen(history);
+    ck_assert(used + strlen(what) + 2 < sizeof history);
+    snprintf(history + used, sizeof history - used, "%s ", what);
 }
 
 static void expect(const char *expected)
