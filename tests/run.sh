@@ -30,7 +30,12 @@ logs=build/logs
 rm -rf "$logs"
 mkdir -p "$logs"
 jobs=$(nproc)
-trap 'kill $(jobs -pr) 2>/dev/null; exit 130' INT TERM
+end_all() {
+    # shellcheck disable=SC2046  # one argument a pid
+    kill $(jobs -pr) 2>/dev/null
+    exit 130
+}
+trap end_all INT TERM
 
 # count LOG...: "PASSED FAILED" of its tests: "ok - " and "not ok - " lines, and Check's
 # "100%: Checks: 12, Failures: 0, Errors: 0" in what make check leaves behind.
@@ -47,7 +52,8 @@ count() {
 step() {
     local name=$1 log=$logs/$1.log begun=$SECONDS good bad status
     shift
-    timeout -k 20 "$STEP_LIMIT_S" "$@" >"$log" 2>&1 </dev/null
+    timeout -k 20 "$STEP_LIMIT_S" "$@" >"$log" 2>&1 </dev/null &
+    wait $! # not in the foreground: a signal to this shell ends the step too
     status=$?
     # shellcheck disable=SC2086  # patterns of files
     read -r good bad < <(count "$log" ${more_logs-})
@@ -141,6 +147,7 @@ quick() {
 }
 
 track() {
+    trap end_all INT TERM
     "$1"
     touch "$logs/$1.ended"
 }
