@@ -20,7 +20,7 @@ run_tests() {
         exit 1
     fi
     find "$folder" -name '*.gcda' -delete
-    make -C "$folder" -s -j"$(nproc)" check >>"$folder.log" 2>&1 || echo "# make check failed: $folder.log"
+    make -C "$folder" -s -j"$(nproc)" check TESTS='$(UNIT_TESTS)' >>"$folder.log" 2>&1 || echo "# make check failed: $folder.log"
     local script
     for script in two_agents restart bad_input reload handlers leave user lock serf_cli serf_forms \
         ipv6 rejoin watchers hooks forged slow unreachable; do

@@ -8,12 +8,7 @@ static struct lone *l;
 static struct peer a, b, c, d;
 
 /* Ourselves as a peer would hold us. */
-static struct peer self_peer(void)
-{
-    struct peer self;
-    peer_init(&self, 200);
-    return self;
-}
+enum { SELF = 200 };
 
 static void setup(void)
 {
@@ -46,7 +41,8 @@ START_TEST(a_suspicion_of_oneself_is_refuted_with_a_higher_incarnation)
 {
     static const enum gossip_status claims[] = {GOSSIP_SUSPECT, GOSSIP_LEAVING, GOSSIP_FAILED,
                                                 GOSSIP_LEFT};
-    struct peer self = self_peer();
+    struct peer self;
+    peer_init(&self, SELF);
     for (size_t i = 0; i < sizeof claims / sizeof *claims; i++) {
         self.row.incarnation = gossip_self(l->g).incarnation;
         receive_of_self(&self, claims[i]);
@@ -62,7 +58,8 @@ END_TEST
 
 START_TEST(a_refutation_is_sent_at_once_and_lies_above_the_claim)
 {
-    struct peer self = self_peer();
+    struct peer self;
+    peer_init(&self, SELF);
     self.row.incarnation = 40;
     receive_of_self(&self, GOSSIP_SUSPECT);
     ck_assert_uint_eq(gossip_self(l->g).incarnation, 41);
@@ -78,7 +75,8 @@ END_TEST
 
 START_TEST(an_outdated_claim_of_oneself_is_answered_but_raises_nothing)
 {
-    struct peer self = self_peer();
+    struct peer self;
+    peer_init(&self, SELF);
     self.row.incarnation = 40;
     receive_of_self(&self, GOSSIP_SUSPECT);
     lone_run_ms(l, 5000);
@@ -93,7 +91,8 @@ END_TEST
 
 START_TEST(the_highest_incarnation_is_refuted_with_a_new_generation)
 {
-    struct peer self = self_peer();
+    struct peer self;
+    peer_init(&self, SELF);
     uint64_t before = gossip_self(l->g).profile->generation;
     self.row.incarnation = WIRE_INCARNATION_MAX;
     receive_of_self(&self, GOSSIP_FAILED);
@@ -105,7 +104,8 @@ END_TEST
 
 START_TEST(a_generation_beyond_reach_changes_nothing)
 {
-    struct peer self = self_peer(), stranger;
+    struct peer self, stranger;
+    peer_init(&self, SELF);
     uint64_t before = gossip_self(l->g).profile->generation;
     self.profile.generation = GOSSIP_GENERATION_MAX;
     lone_receive_record(l, &a, &self, GOSSIP_ALIVE, WIRE_UPDATES);
@@ -275,7 +275,8 @@ START_TEST(an_id_that_only_begins_like_a_known_one_is_refused)
     lone_receive_record(l, &a, &forged, GOSSIP_LEFT, WIRE_DELTA);
     ck_assert_int_eq(lone_status(l, &b), GOSSIP_ALIVE);
     ck_assert_int_eq(lone_status(l, &forged), -1);
-    struct peer self = self_peer();
+    struct peer self;
+    peer_init(&self, SELF);
     self.profile.id[15] ^= 1;
     self.profile.generation += 5;
     self.row.profile = &self.profile;
