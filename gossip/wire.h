@@ -53,7 +53,7 @@
  *
  * Tokens, nonces and cookies prove that the sender receives at its address (proof.h): a token is
  * drawn for each address dialled, a cookie or nonce is a keyed hash of the peer's key and address;
- * whoever returns one has read a packet that was sent there. No answer to a sender that has proved
+ * a peer that returns one has read a packet sent there. No answer to a sender that has proved
  * nothing is longer than what it answers.
  *
  * What one packet is answered with, in bytes, by who is proved to have sent it:
@@ -95,8 +95,8 @@
     (1 + GOSSIP_ID_BYTES + 8 + 4 + 4 + 16 + 2 + 16 + 1 + GOSSIP_NAME_BYTES_MAX + 2 +               \
      GOSSIP_TAGS_BYTES_MAX)
 #define WIRE_SHORT_BYTES (1 + 8 + 8 + 4 + 8) /* a short record */
-/* More is never true of a cluster in order, and one step further would overflow. Whoever is said to
- * have that many takes a new generation. */
+/* More is never true of a cluster in order, and one step further would overflow. A member that is
+ * said to have that many takes a new generation. */
 #define WIRE_INCARNATION_MAX 0x7fffffff
 /* No generation is further ahead of the last one known, or of none: clocks in ms do not jump by
  * five centuries. So no packet names one that its member could not exceed. */

@@ -50,7 +50,7 @@ void announce_close(struct announce *a);
 /* Says on that link that `mac` has `ip`. False with errno. */
 bool announce_send(const struct announce *a, int ifindex, const uint8_t mac[ANNOUNCE_MAC_BYTES],
                    const uint8_t ip[ANNOUNCE_IP_BYTES]);
-/* Asks on that link who has `ip`; whoever does is heard by announce_receive. False with errno. */
+/* Asks on that link which host has `ip`; announce_receive gets the answer. False with errno. */
 bool announce_probe(const struct announce *a, int ifindex, const uint8_t mac[ANNOUNCE_MAC_BYTES],
                     const uint8_t ip[ANNOUNCE_IP_BYTES]);
 

@@ -51,7 +51,7 @@ struct hold {
     int64_t next_us;       /* the next probe, addition or removal is not before that */
     int64_t probe_gap_us;  /* between probes, and from the last to the addition */
     unsigned probes;       /* sent */
-    unsigned announced;    /* so many of the row that began at announce_us */
+    unsigned announced;    /* announcements since announce_us */
     int64_t announce_us;   /* when it was added, or last asked for a new row */
     int64_t reprobe_us;    /* HELD: the link is asked again */
     int64_t defended_us;   /* INT64_MIN: never */

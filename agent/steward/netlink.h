@@ -53,7 +53,7 @@ bool netlink_ask(struct netlink *n, const void *bytes, size_t count, netlink_par
                  void *arg);
 
 /* Adds an address with our mark, or, if `replace`, adds it or changes it to that mark and lifetime.
- * valid_s: after so many seconds the kernel takes it away (within a second more). No duplicate
+ * valid_s: seconds after which the kernel removes it (within a second more). No duplicate
  * address detection, which is the caller's; a single address (/32, /128) and any of IPv6 come
  * without a route to their prefix. An IPv6 address is deprecated from the start: it answers, and is
  * never chosen for what the host itself begins.

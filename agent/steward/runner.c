@@ -98,7 +98,7 @@ static struct run *runner_find(struct runner *r, uint32_t id)
     return NULL;
 }
 
-/* NULL: so many run. */
+/* NULL: the limit of running scripts is reached. */
 static struct run *place(struct runner *r)
 {
     size_t at = 0;

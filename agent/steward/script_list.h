@@ -1,5 +1,5 @@
 /* scripts: which scripts may be run, and as whom: the steward's own list, from the configuration
- * that it reads itself. Whoever asks for a run names one by its key, and nothing else. */
+ * that it reads itself. A request for a run names one by its key, and nothing else. */
 #ifndef MUSTER_SCRIPT_LIST_H
 #define MUSTER_SCRIPT_LIST_H
 

@@ -39,8 +39,8 @@
 #define LEASE_HOST_MAX UINT32_MAX
 #define LEASE_LENGTH_MS_MIN 200
 #define LEASE_LENGTH_MS_MAX 60000
-/* A clock may be wrong by one part in so many. Crystals are wrong by 100 ppm, virtual machines for
- * a while by more. */
+/* A clock may be wrong by one part in this many. Crystals are wrong by 100 ppm, virtual machines
+ * for a while by more. */
 #define LEASE_CLOCK_PARTS 200
 
 /* Ordered by round, then by claim. No two claims have the same name, so no two ballots are equal

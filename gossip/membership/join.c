@@ -111,7 +111,7 @@ static bool rejoin_may_live(const struct member *m)
 }
 
 /* Of the dead, each is asked by ASKING members or so in every period, however many members there
- * are: we draw so many slots that one may live by that chance, and ask the first that may. As
+ * are: we draw enough slots that one may live by that chance, and ask the first that may. As
  * nobody asks more than one in a period, each is asked less often where the dead are many. */
 static void rejoin_one(struct gossip *g)
 {

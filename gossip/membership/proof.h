@@ -15,8 +15,8 @@ struct proof {
     uint64_t nonces; /* drawn so far */
 };
 
-/* The cookie for whoever has that key and receives at addr: the same for as long as we run. Never
- * 0. SipHash-2-4 of both under our secret (Aumasson and Bernstein, 2012). */
+/* The cookie for a member that has that key and receives at addr: the same for as long as we run.
+ * Never 0. SipHash-2-4 of both under our secret (Aumasson and Bernstein, 2012). */
 uint64_t proof_cookie(const struct gossip *g, uint64_t key, const struct gossip_addr *addr);
 
 /* A number that nobody else can guess, and that was not drawn before. Never 0. */

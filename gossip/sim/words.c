@@ -192,7 +192,7 @@ bool words_name(struct words *w, char *name)
 
 /* ---- numbers ---- */
 
-/* The number that digits make: so many were read. What is too large stays far above all limits. */
+/* The number that the digits read make. What is too large stays far above all limits. */
 static int64_t words_read_digits(const char *text, size_t *digits)
 {
     int64_t value = 0;
