@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Line coverage by room, from the unit tests and the tests with real processes together; then the
-# functions that no test reached. As root: of what runs in network namespaces too.
+# functions that no test reached. As root: of what runs in network namespaces too. The simulator has
+# tests of its own (tests/sim), which are not run here.
 # usage: tests/coverage.sh [--report]     (--report: of what ran before, without running it again)
 set -u
 cd "$(dirname "$0")/.." || exit
@@ -39,7 +40,8 @@ lines_of() {
 }
 report() {
     local notes
-    mapfile -t notes < <(find "$folder/agent" "$folder/gossip" "$folder/cli" -name '*.gcno' | sort)
+    mapfile -t notes < <(find "$folder/agent" "$folder/gossip" "$folder/cli" \
+        -name '*.gcno' ! -name 'tests_*' | sort)
     gcov -n "${notes[@]}" 2>/dev/null | lines_of | sed "s|^$PWD/||; s|^\(\.\./\)*||" |
         awk '$1 ~ /^(agent|gossip|cli)\/.*\.c$/ {
                 room = $1; sub(/\/[^\/]*$/, "", room)
