@@ -53,17 +53,15 @@ static bool is_same_user(int fd, struct ucred *peer)
 /* ---- the next steward ---- */
 
 /* The descriptor is the peer's process for sure: as long as the connection is open it lives, and
- * its number is its own. */
-static int open_peer(int fd)
+ * its number is its own. -1 with errno: ESRCH: it has ended. */
+static int open_peer(int fd, pid_t pid)
 {
-    struct ucred peer;
     struct pollfd polled = {.fd = fd};
-    if (!is_same_user(fd, &peer))
-        return -1;
-    int pidfd = (int)syscall(SYS_pidfd_open, peer.pid, 0);
+    int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
     if (pidfd < 0 || poll(&polled, 1, 0) == 0)
         return pidfd;
     close(pidfd);
+    errno = ESRCH;
     return -1;
 }
 
@@ -95,20 +93,24 @@ static bool peer_ask(int fd, struct answer *answer)
            (size_t)n == ANSWER_BYTES(answer->count);
 }
 
-/* False, EBUSY: its agent lives. */
+/* False with errno: EBUSY: its agent lives; others: it lives, and cannot be held to anything. */
 static bool peer_take(int fd, struct handover_hold *into, size_t *count)
 {
+    struct ucred peer;
+    if (!is_same_user(fd, &peer))
+        return true; /* another user's program, which has nothing of ours */
+    int pidfd = open_peer(fd, peer.pid);
+    if (pidfd < 0)
+        return errno == ESRCH;
     struct answer *answer = calloc(1, sizeof *answer);
-    int pidfd = open_peer(fd);
-    bool taken = pidfd >= 0 && answer && peer_ask(fd, answer);
+    bool taken = answer && peer_ask(fd, answer);
     bool is_living_agents = taken && answer->error == EBUSY;
     *count = taken && answer->error == 0 ? answer->count : 0;
     if (*count > 0)
         memcpy(into, answer->holds, *count * sizeof *into);
-    if (pidfd >= 0 && !is_living_agents && !(taken && has_let_go(fd)))
+    if (!is_living_agents && !(taken && has_let_go(fd)))
         kill_peer(pidfd);
-    if (pidfd >= 0)
-        close(pidfd);
+    close(pidfd);
     free(answer);
     errno = EBUSY;
     return !is_living_agents;
