@@ -12,7 +12,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -63,15 +62,14 @@ static pid_t start_steward(const struct config *c, struct config_options *option
 /* A stopped steward ends as soon as it continues; until then the fence guards its addresses. */
 static void await_steward(pid_t steward)
 {
-    enum { STEWARD_END_MS = 5000 }; /* it tries to remove addresses for two seconds */
-    struct pollfd polled = {.fd = (int)syscall(SYS_pidfd_open, steward, 0), .events = POLLIN};
-    int options = 0;
-    if (polled.fd >= 0 && poll(&polled, 1, STEWARD_END_MS) <= 0)
-        options = WNOHANG;
-    if (waitpid(steward, NULL, options) == 0)
-        log_error("the steward, pid %d, does not end, and is left behind", (int)steward);
-    if (polled.fd >= 0)
-        close(polled.fd);
+    enum { STEWARD_END_MS = 5000, PAUSE_MS = 10 }; /* it tries to remove addresses for 2 s */
+    for (int waited_ms = 0; waitpid(steward, NULL, WNOHANG) == 0; waited_ms += PAUSE_MS) {
+        if (waited_ms >= STEWARD_END_MS) {
+            log_error("the steward, pid %d, does not end, and is left behind", (int)steward);
+            return;
+        }
+        poll(NULL, 0, PAUSE_MS);
+    }
 }
 
 /* Warns of settings that the operator may not have meant. */

@@ -216,7 +216,7 @@ static bool scenario_is_apart(struct parser *p, const struct pick_list *sides, u
     return node == nodes ||
            words_fail(&p->words,
                       "\"n%u\" is on two sides of the split; have it on one (rest is "
-                      "whoever is on no other)",
+                      "the nodes on no other)",
                       node);
 }
 
