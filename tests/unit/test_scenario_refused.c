@@ -243,7 +243,7 @@ static const struct {
     {"at 1s split n1|n2", 1, "\"n1|n2\" " NO_NODE},
     {"at 1s split n1 | n2 for x", 1, "\"x\" " NO_TIME},
     {"at 1s split n1 | n2..n5,n1", 1,
-     "\"n1\" is on two sides of the split; have it on one (rest is whoever is on no other)"},
+     "\"n1\" is on two sides of the split; have it on one (rest is the nodes on no other)"},
     {"at 1s split n1 | any 3 | n7 | n5..n8", 1, "\"n7\" is on two sides of the split"},
     {"group a = n1,any 3\n\ngroup b = a\nat 1s split b | n1", 4, "\"n1\" is on two sides"},
     {"at 1s split all | n3", 1, "\"n3\" is on two sides"},
