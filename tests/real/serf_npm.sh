@@ -26,6 +26,7 @@ t_wait 'two agents see each other' 5 eval 'sees a b alive && sees b a alive'
 # Twenty more members that have left, so that counts need more than one byte.
 for i in $(seq 20); do
     start_ready "gone$i" "127.1.16.$((100 + i))" -j 127.1.16.1
+    wait_for 5 sees a "gone$i" alive # an agent that ends before it has joined is not known
     kill_agent "gone$i" TERM
 done
 t_wait 'and those that left' 10 sees_count a left 20
