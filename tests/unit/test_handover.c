@@ -24,24 +24,24 @@ enum { HOLDS = 3 };
 static char name[HANDOVER_NAME_BYTES];
 static struct handover_hold into[STEWARD_VIPS_MAX];
 
-/* In the place of libc's, which it calls. */
+/* In the place of libc's, which it calls: for the two calls that handover.c makes, as it passes
+ * them. */
 static bool has_no_pidfd;
 
 long syscall(long number, ...)
 {
     long (*libc_syscall)(long, ...);
-    long args[6];
     va_list list;
     if (number == SYS_pidfd_open && has_no_pidfd) {
         errno = ENOSYS;
         return -1;
     }
-    va_start(list, number);
-    for (size_t i = 0; i < sizeof args / sizeof *args; i++)
-        args[i] = va_arg(list, long);
-    va_end(list);
     *(void **)&libc_syscall = dlsym(RTLD_NEXT, "syscall");
-    return libc_syscall(number, args[0], args[1], args[2], args[3], args[4], args[5]);
+    va_start(list, number);
+    int first = va_arg(list, int), second = va_arg(list, int);
+    void *info = number == SYS_pidfd_send_signal ? va_arg(list, void *) : NULL;
+    va_end(list);
+    return libc_syscall(number, first, second, info, 0);
 }
 
 static void setup(void)
