@@ -9,11 +9,17 @@ enum {
 
 #define NO_MEMBER "no such member" /* what is said of a host's name, and not of an address's */
 
-/* Asked again, it does no harm: the request to the holder may have been lost, or HOST did not wait
- * for the address yet. */
 static enum client_status vip_ask_move(struct client *client, const char *name, const char *host)
 {
     return client_ask(client, false, "vip-move", "Name", name, "Host", host);
+}
+
+/* The request to the holder may have been lost, or HOST did not wait for the address yet. A refusal
+ * means nothing: between two holders nobody has the address. */
+static void vip_repeat_move(struct client *client, const char *name, const char *host)
+{
+    if (vip_ask_move(client, name, host) == CLIENT_REFUSED)
+        client->status = CLIENT_OK;
 }
 
 /* Until HOST has it (NULL: until this host has not). A move that was tried, as the epoch shows, and
@@ -26,7 +32,7 @@ static int await_move(struct cli *cli, const char *name, const char *host)
     int64_t end_ms = client_now_ms() + MOVE_MS, again_ms = client_now_ms() + AGAIN_MS;
     while (client_now_ms() < end_ms) {
         if (host && vip.record.epoch == epoch && client_now_ms() >= again_ms) {
-            vip_ask_move(client, name, host);
+            vip_repeat_move(client, name, host);
             again_ms += AGAIN_MS;
         }
         if (vip_ask(client, name, &vip) != CLIENT_OK)

@@ -3,6 +3,7 @@
 #include "tests/unit/unit.h"
 
 #include <string.h>
+#include <unistd.h>
 
 static void put_flag(struct fake_agent *f, const char *key, bool value)
 {
@@ -125,6 +126,28 @@ static void move_script(struct fake_agent *f)
 START_TEST(a_move_is_done_when_the_host_has_it)
 {
     ck_assert_int_eq(cli_run_against(move_script, vip_run, "move web db2", true), CLI_YES);
+    ck_assert_str_eq(said, "{\"moved\":true}\n");
+}
+END_TEST
+
+/* The agent's first answer takes so long that the move is asked for again, while nobody has the
+ * address. */
+static void move_repeated_script(struct fake_agent *f)
+{
+    fake_agent_greet(f);
+    fake_agent_expect(f, "vip-move", "{\"Name\"=>\"web\", \"Host\"=>\"db2\"}");
+    fake_agent_answer(f, "");
+    usleep(600000);
+    put_explanation(f, "", "waiting", 7, 0);
+    fake_agent_expect(f, "vip-move", "{\"Name\"=>\"web\", \"Host\"=>\"db2\"}");
+    fake_agent_answer(f, "nobody holds it");
+    put_explanation(f, "db2", "waiting", 8, 0);
+    fake_agent_expect_end(f);
+}
+
+START_TEST(a_move_goes_on_while_nobody_holds_the_address)
+{
+    ck_assert_int_eq(cli_run_against(move_repeated_script, vip_run, "move web db2", true), CLI_YES);
     ck_assert_str_eq(said, "{\"moved\":true}\n");
 }
 END_TEST
@@ -253,6 +276,7 @@ int main(void)
     tcase_add_test(t, addresses_are_a_table_or_one_document);
     tcase_add_test(t, an_explanation_is_rows_or_one_document);
     tcase_add_test(t, a_move_is_done_when_the_host_has_it);
+    tcase_add_test(t, a_move_goes_on_while_nobody_holds_the_address);
     tcase_add_test(t, a_refused_move_names_what_there_is_not);
     tcase_add_test(t, a_release_is_done_when_this_host_waits);
     tcase_add_test(t, a_drain_is_done_when_others_hold_what_was_here);
