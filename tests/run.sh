@@ -3,8 +3,8 @@
 # usage: tests/run.sh [--quick | --all]
 #   --quick  one build, unit tests, the checks of the sources that take seconds, the shortest tests
 #            with real processes and in network namespaces: under three minutes
-#   --all    fuzzers for a minute each, 128 agents, valgrind for simulated clusters too, the slow
-#            faults of addresses, and 1,000,000 schedules of leases
+#   --all    fuzzers for a minute each, 128 agents, valgrind for all tests, the slow faults
+#            of addresses, and 1,000,000 schedules of leases
 # tests/README.md says what runs where, and why.
 set -u
 cd "$(dirname "$0")/.." || exit
