@@ -11,6 +11,7 @@ enum {
     AGAIN_PARTS = 12,    /* until the next attempt, after one that was refused for no holder */
     SPREAD_PARTS = 100,  /* over which those that wait spread their attempts */
     HANDOVERS = 4,       /* times that a successor is told, RESEND_PARTS apart */
+    LEARNS = 4,          /* times that voters are asked for a new holder, RESEND_PARTS apart */
 };
 
 static int64_t claim_part(const struct claim *c, int64_t parts)
@@ -68,6 +69,25 @@ static void claim_query(struct gossip *g, struct claim *c)
     c->next_us = g->now_us + claim_part(c, ATTEMPT_PARTS);
     memset(c->answered, 0, sizeof c->answered);
     claim_ask_voters(g, c, &m);
+}
+
+/* Asks who holds it now, for no claim: that of a candidate goes on waiting at the voters. */
+static void claim_learn(struct gossip *g, struct claim *c)
+{
+    struct lease_message m = {.kind = LEASE_QUERY};
+    c->learns--;
+    c->learn_us = g->now_us + claim_part(c, RESEND_PARTS);
+    claim_ask_voters(g, c, &m);
+}
+
+/* There will be a holder of that epoch, or there is. */
+static void claim_learn_from(struct claim *c, uint64_t epoch, int64_t from_us)
+{
+    if (epoch <= c->learn_epoch)
+        return;
+    c->learn_epoch = epoch;
+    c->learns = LEARNS;
+    c->learn_us = from_us;
 }
 
 static void claim_try(struct gossip *g, struct claim *c)
@@ -177,6 +197,8 @@ static void claim_note_holder(struct gossip *g, struct claim *c, const struct le
     c->changed |= grant->owner != c->holder.owner || grant->epoch != c->holder.epoch;
     c->holder = *grant;
     c->holder_until_us = g->now_us + m->time_us;
+    if (grant->epoch >= c->learn_epoch)
+        c->learns = 0;
 }
 
 static void claim_note_held(struct gossip *g, struct claim *c)
@@ -186,6 +208,7 @@ static void claim_note_held(struct gossip *g, struct claim *c)
     c->resumed = c->held ? c->resumed : candidate->resumes;
     candidate->resumes = false;
     c->held = c->changed = true;
+    c->learns = 0;
     c->holder = (struct lease_grant){.ballot = candidate->ballot,
                                      .owner = g->key,
                                      .epoch = candidate->epoch,
@@ -199,8 +222,13 @@ void claim_receive_answer(struct gossip *g, struct claim *c, const char *voter,
     struct lease_candidate *candidate = &c->candidate;
     uint32_t bits[LEASE_CONFIGURATIONS_MAX];
     struct lease_message next;
-    if (m->ballot.claim != candidate->claim || !voters_bits(&g->leases.voters, voter, bits))
+    bool ours = m->ballot.claim == candidate->claim, learnt = m->ballot.claim == 0;
+    if ((!ours && !learnt) || !voters_bits(&g->leases.voters, voter, bits))
         return;
+    if (learnt) {
+        claim_note_holder(g, c, m, bits);
+        return;
+    }
     if (claim_add_voter(c, c->answered, bits))
         c->reached_us = g->now_us;
     claim_note_holder(g, c, m, bits);
@@ -218,6 +246,13 @@ void claim_receive_answer(struct gossip *g, struct claim *c, const char *voter,
         claim_lose(g, c, proposed);
         return;
     }
+}
+
+void claim_receive_granted(const struct gossip *g, struct claim *c, const struct lease_grant *grant)
+{
+    bool known = grant->owner == c->holder.owner && grant->epoch == c->holder.epoch;
+    if (!known)
+        claim_learn_from(c, grant->epoch, g->now_us);
 }
 
 /* ---- successors ---- */
@@ -300,6 +335,8 @@ void claim_receive_release(struct gossip *g, struct claim *c, uint64_t successor
     int64_t kept_us = successor != 0 ? claim_part(c, GRANTS_SUCCESSOR_PARTS) : 0;
     int64_t again_us = g->now_us + kept_us + claim_random_part(g, c, SPREAD_PARTS);
     c->next_us = core_min(c->next_us, again_us);
+    if (successor != 0)
+        claim_learn_from(c, c->holder.epoch + 1, g->now_us + claim_part(c, RESEND_PARTS));
 }
 
 /* ---- time ---- */
@@ -336,6 +373,8 @@ void claim_tick(struct gossip *g, struct claim *c)
         claim_hand_over(g, c);
     if (c->withdrawn)
         return;
+    if (c->learns > 0 && g->now_us >= c->learn_us)
+        claim_learn(g, c);
     if (g->now_us >= c->renew_until_us) {
         c->candidate.phase = LEASE_IDLE;
         c->next_us = c->held ? c->candidate.until_us : INT64_MAX;
@@ -356,6 +395,8 @@ int64_t claim_deadline(const struct claim *c)
         at_us = core_min(at_us, c->holder_until_us);
     if (c->withdrawn)
         return at_us;
+    if (c->learns > 0)
+        at_us = core_min(at_us, c->learn_us);
     int64_t ask_us = core_min(c->resend_us, c->tried_us + claim_part(c, ATTEMPT_PARTS));
     return core_min(at_us, c->candidate.phase != LEASE_IDLE ? ask_us : c->next_us);
 }
@@ -419,6 +460,7 @@ void claim_release(struct gossip *g, struct claim *c, const struct successor *su
         c->released = m.ballot;
         c->handovers = HANDOVERS;
         claim_hand_over(g, c);
+        claim_learn_from(c, c->holder.epoch + 1, g->now_us + claim_part(c, RESEND_PARTS));
     }
     claim_tell_successors(g, c, &m);
 }

@@ -24,12 +24,15 @@ struct claim {
     int64_t holder_until_us;
     struct lease_grant reported;                  /* the last that voters have reported, */
     uint32_t reporters[LEASE_CONFIGURATIONS_MAX]; /* ... and these voters, a bitmask */
-    uint64_t told;                                /* the holder that knows that we wait; 0: none */
-    struct successors waiting;                    /* members that told us, the holder, so */
-    uint64_t move_to;                             /* the member that should have it; 0: none */
-    uint64_t successor;                           /* the member that it was handed over to */
-    struct lease_ballot released, taken_over;     /* by us; by another, for us */
-    unsigned handovers;                           /* still to be sent */
+    unsigned learns;                          /* questions for a new holder, still to be asked */
+    int64_t learn_us;                         /* ... the next of them */
+    uint64_t learn_epoch;                     /* ... of which that holder is, or a later one */
+    uint64_t told;                            /* the holder that knows that we wait; 0: none */
+    struct successors waiting;                /* members that told us, the holder, so */
+    uint64_t move_to;                         /* the member that should have it; 0: none */
+    uint64_t successor;                       /* the member that it was handed over to */
+    struct lease_ballot released, taken_over; /* by us; by another, for us */
+    unsigned handovers;                       /* still to be sent */
     int64_t handover_us;
 };
 
@@ -56,6 +59,9 @@ const struct successor *claim_choose_successor(const struct gossip *g, struct cl
 /* A voter has answered. */
 void claim_receive_answer(struct gossip *g, struct claim *c, const char *voter,
                           const struct lease_message *m);
+/* This member, as a voter, has granted it to another. */
+void claim_receive_granted(const struct gossip *g, struct claim *c,
+                           const struct lease_grant *grant);
 /* A member waits for it, or does so no longer. */
 void claim_receive_waiting(const struct gossip *g, struct claim *c, uint64_t key,
                            const struct lease_message *m);

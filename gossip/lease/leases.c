@@ -63,9 +63,9 @@ void leases_allow(struct gossip *g, int64_t now_us, uint32_t longest_ms)
 
 /* ---- what others send ---- */
 
-/* A candidate's message to this member as a voter. */
+/* A candidate's message to this member as a voter. c: our own claim of the same; NULL: none. */
 static void leases_receive_question(struct gossip *g, const struct wire_message *m,
-                                    const struct wire_lease *asked)
+                                    const struct wire_lease *asked, struct claim *c)
 {
     struct leases *l = &g->leases;
     uint32_t bits[LEASE_CONFIGURATIONS_MAX];
@@ -75,8 +75,11 @@ static void leases_receive_question(struct gossip *g, const struct wire_message 
         g->stats.leases_refused++;
         return;
     }
-    if (grants_receive(&l->grants, g->now_us, asked, &answer))
-        lease_outbox_push(g, m->sender, asked->name, &answer);
+    if (!grants_receive(&l->grants, g->now_us, asked, &answer))
+        return;
+    lease_outbox_push(g, m->sender, asked->name, &answer);
+    if (c && answer.kind == LEASE_ACCEPT)
+        claim_receive_granted(g, c, &asked->message.grant);
 }
 
 static void leases_receive_one(struct gossip *g, const struct wire_message *m,
@@ -88,10 +91,10 @@ static void leases_receive_one(struct gossip *g, const struct wire_message *m,
     case LEASE_PREPARE:
     case LEASE_PROPOSE:
     case LEASE_QUERY:
-        leases_receive_question(g, m, received);
+        leases_receive_question(g, m, received, c);
         return;
     case LEASE_RELEASE:
-        leases_receive_question(g, m, received);
+        leases_receive_question(g, m, received, c);
         if (c)
             claim_receive_release(g, c, message->successor);
         return;

@@ -171,6 +171,87 @@ START_TEST(who_only_watches_knows_the_holder_and_can_have_it_moved)
 }
 END_TEST
 
+/* True: every node but `but` knows that holder, by its name and epoch. */
+static bool all_know_the_holder(int but, int holder)
+{
+    struct leases_state held, state;
+    expect(lab_state_of((uint32_t)holder, &held) && held.held);
+    for (uint32_t node = 0; node < lab.nodes; node++)
+        if ((int)node != but && (!lab_state_of(node, &state) || state.epoch != held.epoch ||
+                                 state.holder[1] != '0' + holder))
+            return false;
+    return true;
+}
+
+START_TEST(after_a_handover_all_know_the_holder_in_a_few_round_trips)
+{
+    for_seeds(30)
+    {
+        /* The first three vote; the former holder may be one of the others. */
+        lab_start_held(5, 5);
+        lab_run_ms(1000);
+        int holder = lab_holder(), successor = (holder + 2) % 5;
+        char name[16];
+        snprintf(name, sizeof name, "n%d", successor);
+        expect(lab_release((uint32_t)holder, name, true) == GOSSIP_OK);
+        lab_run_ms(10);
+        expect(lab_holder() == successor);
+        lab_run_ms(LENGTH_MS / 20);
+        expect(all_know_the_holder(NOBODY, successor));
+    }
+}
+END_TEST
+
+START_TEST(after_a_crash_voters_know_the_next_holder_in_a_few_round_trips)
+{
+    for_seeds(30)
+    {
+        struct leases_options observes = {
+            .name = lab_lease, .length_ms = LENGTH_MS, .observes = true};
+        struct net *net = lab_start_held(4, 3);
+        int holder = lab_holder();
+        lab.nodes = 3;
+        expect(leases_claim(lab_core((uint32_t)(holder + 1) % 3), net_now_us(net), &observes) ==
+               GOSSIP_OK);
+        net_settle(net, (uint32_t)(holder + 1) % 3);
+        net_crash(net, (uint32_t)holder);
+        lab_note();
+        for (int ms = 0; lab_holder() == NOBODY; ms++) {
+            expect(ms < 2 * LENGTH_MS);
+            lab_run_ms(1);
+        }
+        lab_run_ms(10);
+        expect(all_know_the_holder(holder, lab_holder()));
+    }
+}
+END_TEST
+
+START_TEST(who_holds_it_is_asked_no_more_once_it_is_known)
+{
+    for_seeds(10)
+    {
+        struct net *net = lab_start_held(3, 3);
+        int holder = lab_holder();
+        uint64_t bytes[2];
+        for (int moved = 0; moved < 2; moved++) {
+            struct net_traffic before = net_sent(net, 0);
+            lab_run_ms(20000);
+            bytes[moved] = net_sent(net, 0).bytes - before.bytes;
+            expect(lab_release((uint32_t)holder, NULL, true) == GOSSIP_OK);
+            lab_run_ms(2000);
+            expect(lab_release((uint32_t)lab_holder(),
+                               holder == 0   ? "n0"
+                               : holder == 1 ? "n1"
+                                             : "n2",
+                               true) == GOSSIP_OK);
+            lab_run_ms(2000);
+            expect(lab_holder() == holder);
+        }
+        expect(bytes[1] < bytes[0] * 11 / 10);
+    }
+}
+END_TEST
+
 START_TEST(in_the_minority_it_ends_and_the_majority_takes_it)
 {
     for_seeds(20)
@@ -398,6 +479,9 @@ int main(void)
     tcase_add_test(t, the_highest_priority_gets_it_first);
     tcase_add_test(t, one_that_preempts_is_told_of_and_another_is_not);
     tcase_add_test(t, who_only_watches_knows_the_holder_and_can_have_it_moved);
+    tcase_add_test(t, after_a_handover_all_know_the_holder_in_a_few_round_trips);
+    tcase_add_test(t, after_a_crash_voters_know_the_next_holder_in_a_few_round_trips);
+    tcase_add_test(t, who_holds_it_is_asked_no_more_once_it_is_known);
     tcase_add_test(t, in_the_minority_it_ends_and_the_majority_takes_it);
     tcase_add_test(t, a_third_of_all_packets_lost_moves_it_seldom);
     tcase_add_test(t, all_restart_at_once_and_one_gets_it);
