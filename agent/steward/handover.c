@@ -1,15 +1,17 @@
 #include "agent/steward/handover.h"
 
+#include "agent/base/clock.h"
+
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 struct request {
@@ -19,12 +21,8 @@ struct request {
 struct answer {
     uint8_t version, zero[3];
     int32_t error;
-    uint32_t count, hold_bytes;
-    struct handover_hold holds[STEWARD_VIPS_MAX]; /* count of them */
+    uint32_t count, hold_bytes; /* count holds follow, a packet each */
 };
-
-#define ANSWER_BYTES(count)                                                                        \
-    (offsetof(struct answer, holds) + (count) * sizeof(struct handover_hold))
 
 void handover_name(const char *state_dir, char *name)
 {
@@ -79,18 +77,26 @@ static void kill_peer(int pidfd)
     poll(&polled, 1, HANDOVER_WAIT_MS);
 }
 
+/* False: no packet of that size came in time. */
+static bool peer_receive(int fd, void *into, size_t bytes)
+{
+    struct pollfd polled = {.fd = fd, .events = POLLIN};
+    return poll(&polled, 1, HANDOVER_WAIT_MS) > 0 &&
+           recv(fd, into, bytes, MSG_DONTWAIT | MSG_TRUNC) == (ssize_t)bytes;
+}
+
 /* False: it gave nothing that we could take. */
-static bool peer_ask(int fd, struct answer *answer)
+static bool peer_ask(int fd, struct answer *answer, struct handover_hold *into)
 {
     struct request request = {.version = HANDOVER_VERSION};
-    struct pollfd polled = {.fd = fd, .events = POLLIN};
     if (send(fd, &request, sizeof request, MSG_NOSIGNAL) < 0 ||
-        poll(&polled, 1, HANDOVER_WAIT_MS) <= 0)
+        !peer_receive(fd, answer, sizeof *answer) || answer->version != HANDOVER_VERSION ||
+        answer->hold_bytes != sizeof *into || answer->count > STEWARD_VIPS_MAX)
         return false;
-    ssize_t n = recv(fd, answer, sizeof *answer, MSG_DONTWAIT);
-    return n >= (ssize_t)ANSWER_BYTES(0) && answer->version == HANDOVER_VERSION &&
-           answer->hold_bytes == sizeof *answer->holds && answer->count <= STEWARD_VIPS_MAX &&
-           (size_t)n == ANSWER_BYTES(answer->count);
+    for (size_t i = 0; i < answer->count; i++)
+        if (!peer_receive(fd, &into[i], sizeof *into))
+            return false;
+    return true;
 }
 
 /* False with errno: EBUSY: its agent lives; others: it lives, and cannot be held to anything. */
@@ -102,16 +108,13 @@ static bool peer_take(int fd, struct handover_hold *into, size_t *count)
     int pidfd = open_peer(fd, peer.pid);
     if (pidfd < 0)
         return errno == ESRCH;
-    struct answer *answer = calloc(1, sizeof *answer);
-    bool taken = answer && peer_ask(fd, answer);
-    bool is_living_agents = taken && answer->error == EBUSY;
-    *count = taken && answer->error == 0 ? answer->count : 0;
-    if (*count > 0)
-        memcpy(into, answer->holds, *count * sizeof *into);
+    struct answer answer;
+    bool taken = peer_ask(fd, &answer, into);
+    bool is_living_agents = taken && answer.error == EBUSY;
+    *count = taken && answer.error == 0 ? answer.count : 0;
     if (!is_living_agents && !(taken && has_let_go(fd)))
         kill_peer(pidfd);
     close(pidfd);
-    free(answer);
     errno = EBUSY;
     return !is_living_agents;
 }
@@ -171,18 +174,28 @@ static bool receive_request(int fd)
            request.version == HANDOVER_VERSION;
 }
 
+/* A reader that reads makes room at once; for all of them together we wait as long as it does. */
+static bool peer_send(int fd, const void *packet, size_t bytes, int64_t until_us)
+{
+    struct pollfd polled = {.fd = fd, .events = POLLOUT};
+    while (send(fd, packet, bytes, MSG_NOSIGNAL) < 0) {
+        int64_t left_ms = (until_us - clock_us(CLOCK_MONOTONIC)) / 1000;
+        if (errno != EAGAIN || left_ms <= 0 || poll(&polled, 1, (int)left_ms) <= 0)
+            return false;
+    }
+    return true;
+}
+
 static bool peer_give(int fd, const struct handover_hold *holds, size_t count, int error)
 {
-    struct answer *answer = calloc(1, sizeof *answer);
-    if (!answer)
-        return false;
-    answer->version = HANDOVER_VERSION;
-    answer->error = error;
-    answer->count = (uint32_t)count;
-    answer->hold_bytes = sizeof *holds;
-    memcpy(answer->holds, holds, count * sizeof *holds);
-    bool sent = send(fd, answer, ANSWER_BYTES(count), MSG_NOSIGNAL) >= 0;
-    free(answer);
+    struct answer answer = {.version = HANDOVER_VERSION,
+                            .error = error,
+                            .count = (uint32_t)count,
+                            .hold_bytes = sizeof *holds};
+    int64_t until_us = clock_us(CLOCK_MONOTONIC) + HANDOVER_WAIT_MS * INT64_C(1000);
+    bool sent = peer_send(fd, &answer, sizeof answer, until_us);
+    for (size_t i = 0; sent && i < count; i++)
+        sent = peer_send(fd, &holds[i], sizeof holds[i], until_us);
     return sent;
 }
 

@@ -7,9 +7,10 @@
  * The run directory would not do: systemd removes it between two lives.
  *
  * The next steward connects and sends a request; it and the one before it must run as the same user
- * (SO_PEERCRED). The answer is one packet: all addresses that are held, until when, or an error.
- * Once it is sent, the older one touches no address any more. The next one kills it where it does
- * not answer in time, is of another version or does not end: two stewards never have one address.
+ * (SO_PEERCRED). The answer is a packet that says how many vips are held, or an error, and a packet
+ * for each of them: what it is, and until when it is held. Once it is sent, the older one touches
+ * no address any more. The next one kills it where it does not answer in time, is of another
+ * version or does not end: two stewards never have one address.
  */
 #ifndef MUSTER_HANDOVER_H
 #define MUSTER_HANDOVER_H
@@ -17,11 +18,11 @@
 #include "agent/steward/steward_protocol.h"
 
 #define HANDOVER_NAME_BYTES 64
-#define HANDOVER_VERSION 1
+#define HANDOVER_VERSION 2
 #define HANDOVER_WAIT_MS 300 /* for the answer, and as long again until the other lets go */
 #define HANDOVER_REQUEST_MS 20
 
-/* One address, and until when it is held: by us, and by the kernel. */
+/* One vip, and until when it is held: by us, and by the kernel. */
 struct handover_hold {
     struct steward_vip vip;
     uint64_t epoch;

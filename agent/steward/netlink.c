@@ -205,33 +205,16 @@ bool netlink_addrs(struct netlink *n, netlink_addr_fn *fn, void *arg)
     return false;
 }
 
-struct search {
-    const uint8_t *ip;
-    bool ours, any;
-    struct netlink_addr *found;
-};
-
-static void compare(void *arg, const struct netlink_addr *addr)
-{
-    struct search *s = arg;
-    if (s->any || s->ours != (addr->mark == NETLINK_MARK) ||
-        memcmp(addr->ip, s->ip, sizeof addr->ip) != 0)
-        return;
-    *s->found = *addr;
-    s->any = true;
-}
-
-bool netlink_addr_find(struct netlink *n, const uint8_t ip[NETLINK_IP_BYTES], bool ours,
-                       struct netlink_addr *found)
-{
-    struct search s = {.ip = ip, .ours = ours, .found = found};
-    if (!netlink_addrs(n, compare, &s))
-        return false;
-    errno = ENOENT;
-    return s.any;
-}
-
 /* ---- links ---- */
+
+/* A VRF leaves the packets to its ports; what is not known is taken for one that does not. */
+static int take_link_info(const struct nlattr *attr, void *arg)
+{
+    struct netlink_link *link = arg;
+    if (mnl_attr_get_type(attr) == IFLA_INFO_SLAVE_KIND && mnl_attr_get_payload_len(attr) > 0)
+        link->is_port = strncmp(mnl_attr_get_str(attr), "vrf", mnl_attr_get_payload_len(attr)) != 0;
+    return MNL_CB_OK;
+}
 
 static int take_link_attr(const struct nlattr *attr, void *arg)
 {
@@ -241,15 +224,20 @@ static int take_link_attr(const struct nlattr *attr, void *arg)
         memcpy(link->name, mnl_attr_get_payload(attr), bytes);
     if (mnl_attr_get_type(attr) == IFLA_ADDRESS && bytes == sizeof link->mac)
         memcpy(link->mac, mnl_attr_get_payload(attr), bytes);
+    if (mnl_attr_get_type(attr) == IFLA_LINKINFO)
+        mnl_attr_parse_nested(attr, take_link_info, link);
     return MNL_CB_OK;
 }
 
 bool netlink_decode_link(const struct nlmsghdr *h, struct netlink_link *link)
 {
     const struct ifinfomsg *m = mnl_nlmsg_get_payload(h);
-    if (mnl_nlmsg_get_payload_len(h) < sizeof *m)
+    /* A bridge tells of its ports by messages of its own, and of one that leaves it as if it were
+     * gone. */
+    if (mnl_nlmsg_get_payload_len(h) < sizeof *m || m->ifi_family != AF_UNSPEC)
         return false;
     *link = (struct netlink_link){.index = m->ifi_index,
+                                  .enabled = m->ifi_flags & IFF_UP,
                                   .up = (m->ifi_flags & IFF_UP) && (m->ifi_flags & CARRIER),
                                   .ethernet = m->ifi_type == ARPHRD_ETHER};
     mnl_attr_parse(h, sizeof *m, take_link_attr, link);

@@ -36,7 +36,9 @@ struct netlink_addr {
 struct netlink_link {
     int index;
     char name[IF_NAMESIZE];
-    bool up;       /* switched on, and with a carrier */
+    bool enabled;  /* switched on (IFF_UP) */
+    bool up;       /* enabled, and with a carrier */
+    bool is_port;  /* of a bridge, bond or the like, which takes its packets */
     bool ethernet; /* it has a MAC, and so ARP and its like */
     uint8_t mac[NETLINK_MAC_BYTES];
 };
@@ -58,7 +60,7 @@ bool netlink_ask(struct netlink *n, const void *bytes, size_t count, netlink_par
  * without a route to their prefix. An IPv6 address is deprecated from the start: it answers, and is
  * never chosen for what the host itself begins.
  * False, EEXIST: it is there, and `replace` was not asked; EPERM, ENODEV, ENETDOWN, EINVAL. Whether
- * the kernel keeps marks shows in netlink_addr_find only. */
+ * the kernel keeps marks shows in netlink_addrs only. */
 bool netlink_addr_set(struct netlink *n, const struct netlink_addr *addr, uint32_t valid_s,
                       bool replace);
 /* False, EADDRNOTAVAIL: it was not there. */
@@ -67,12 +69,7 @@ bool netlink_addr_delete(struct netlink *n, const struct netlink_addr *addr);
 typedef void netlink_addr_fn(void *arg, const struct netlink_addr *addr);
 /* Calls back with every address of this host; the callback must not use `n`. */
 bool netlink_addrs(struct netlink *n, netlink_addr_fn *fn, void *arg);
-/* The first address with `ip`, on whatever link, that has our mark, or, unless `ours`, that has
- * not. False, ENOENT: there is none. */
-bool netlink_addr_find(struct netlink *n, const uint8_t ip[NETLINK_IP_BYTES], bool ours,
-                       struct netlink_addr *found);
-
-/* False, ENODEV: no link of that name. */
+/* The link with that name or altname. False, ENODEV: there is none; *found is all zero then. */
 bool netlink_link_find(struct netlink *n, const char *name, struct netlink_link *found);
 
 /* Has a link of this host that MAC? False, ENOENT: none has. */

@@ -59,13 +59,9 @@ static bool take_over(struct steward *st, const char *name)
  * here. What is not in the table may be of another agent, and goes by itself if it is not. */
 static void remove_leftovers(struct steward *st)
 {
-    for (size_t i = 0; i < st->table.count; i++) {
-        struct netlink_addr left;
-        while (!hold_is_active(&st->table.addresses[i].hold) &&
-               netlink_addr_find(&st->io.netlink, st->table.addresses[i].vip.ip, true, &left) &&
-               netlink_addr_delete(&st->io.netlink, &left))
-            continue;
-    }
+    for (size_t i = 0; i < st->table.count; i++)
+        if (!hold_is_active(&st->table.holds[i].hold))
+            steward_hold_remove_leftovers(&st->io, &st->table.holds[i]);
 }
 
 /* A host without addresses needs no fence, and makes none. */
@@ -114,6 +110,7 @@ static bool open_io(struct steward *st, int fd, const char *handover)
         return false;
     remove_leftovers(st);
     prepare_fence(st);
+    steward_table_look_at_links(&st->table, &st->io);
     return true;
 }
 
@@ -150,7 +147,8 @@ static bool steward_on_change(void *arg, enum runner_change change)
     case RUNNER_PREPARED:
         return prepare_vips(st);
     case RUNNER_COMMITTED:
-        steward_table_commit(&st->table);
+        steward_table_commit(&st->table, &st->io);
+        steward_table_look_at_links(&st->table, &st->io);
         return true;
     case RUNNER_ROLLED_BACK:
         steward_table_rollback(&st->table);
@@ -164,7 +162,7 @@ static bool steward_start(struct steward *st, const struct steward_ends *ends,
 {
     if (!steward_table_prepare(&st->table, plan->vips, plan->vips_count))
         return false;
-    steward_table_commit(&st->table);
+    steward_table_commit(&st->table, &st->io);
     if (!open_io(st, ends->vips, plan->handover))
         return false;
     st->vips_fd = memfd_create("muster-vips", MFD_CLOEXEC);
@@ -180,12 +178,6 @@ static bool steward_start(struct steward *st, const struct steward_ends *ends,
 
 /* ---- one turn ---- */
 
-static void verify_all(struct steward *st)
-{
-    for (size_t i = 0; i < st->table.count; i++)
-        steward_address_verify(&st->io, &st->table.addresses[i]);
-}
-
 /* What was changed may have been changed by us: who is concerned looks for itself. */
 static void steward_on_event(void *arg, const struct netlink_event *e)
 {
@@ -195,11 +187,21 @@ static void steward_on_event(void *arg, const struct netlink_event *e)
     if (is_link)
         steward_io_link_changed(&st->io);
     for (size_t i = 0; i < st->table.count; i++) {
-        struct steward_address *s = &st->table.addresses[i];
+        struct steward_hold *h = &st->table.holds[i];
         if (is_link)
-            steward_address_apply_link(s, &e->link, e->kind == NETLINK_LINK_GONE);
-        else if (is_news && memcmp(e->addr.ip, s->vip.ip, sizeof e->addr.ip) == 0)
-            steward_address_verify(&st->io, s);
+            steward_hold_apply_link(&st->io, h, &e->link, e->kind == NETLINK_LINK_GONE);
+        else if (is_news)
+            steward_hold_apply_addr(&st->io, h, e->addr.ip);
+    }
+}
+
+/* Something was lost. */
+static void look_at_all(struct steward *st)
+{
+    steward_io_link_changed(&st->io);
+    for (size_t i = 0; i < st->table.count; i++) {
+        steward_hold_look_at_links(&st->io, &st->table.holds[i]);
+        steward_hold_verify(&st->io, &st->table.holds[i]);
     }
 }
 
@@ -210,7 +212,7 @@ static void receive_changes(struct steward *st)
             continue;
         if (errno == EAGAIN)
             return;
-        verify_all(st); /* something was lost */
+        look_at_all(st);
     }
 }
 
@@ -220,7 +222,7 @@ static void receive_claims(struct steward *st, int fd)
     int got;
     for (int n = 0; n < TURN_EVENTS && (got = announce_receive(fd, &claim)) >= 0; n++)
         for (size_t i = 0; got > 0 && i < st->table.count; i++)
-            steward_address_apply_claim(&st->io, &st->table.addresses[i], &claim);
+            steward_hold_apply_claim(&st->io, &st->table.holds[i], &claim);
 }
 
 /* Nothing but 0 and an error says that there is nobody: an empty packet cannot be told from that,
@@ -245,7 +247,7 @@ static bool flush_all(struct steward *st)
 {
     bool all = steward_io_flush(&st->io);
     for (size_t i = 0; i < st->table.count; i++)
-        all &= steward_address_flush(&st->io, &st->table.addresses[i]);
+        all &= steward_hold_flush(&st->io, &st->table.holds[i]);
     return all;
 }
 
@@ -342,7 +344,7 @@ static void steward_loop(struct steward *st)
 static bool remove_all(struct steward *st)
 {
     steward_table_prepare(&st->table, NULL, 0);
-    steward_table_commit(&st->table);
+    steward_table_commit(&st->table, &st->io);
     for (int i = 0; i < END_TRIES; i++) {
         steward_table_settle(&st->table, &st->io);
         if (steward_table_is_free(&st->table))

@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #define SECOND_US INT64_C(1000000)
 
@@ -12,383 +11,238 @@ _Static_assert(STEWARD_IP_BYTES == ANNOUNCE_IP_BYTES && STEWARD_IP_BYTES == NETL
 _Static_assert(STEWARD_MAC_BYTES == ANNOUNCE_MAC_BYTES && STEWARD_MAC_BYTES == NETLINK_MAC_BYTES,
                "and so is a link's");
 
-void steward_address_init(struct steward_address *a, const struct steward_vip *vip)
+void steward_addresses_init(struct steward_addresses *s, const struct steward_vip *vip)
 {
-    *a = (struct steward_address){.vip = *vip, .key = steward_vip_key(vip)};
-    hold_init(&a->hold);
+    *s = (struct steward_addresses){.count = vip->addresses_count};
+    for (size_t i = 0; i < s->count; i++)
+        s->all[i].spec = vip->addresses[i];
 }
 
-/* ---- reports ---- */
-
-/* False: there is no room now. An agent that is gone will be noticed elsewhere. */
-static bool send_report(int fd, const struct steward_report *r)
+int steward_addresses_find_links(struct steward_io *io, struct steward_addresses *s, size_t *at)
 {
-    return send(fd, r, sizeof *r, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0 || errno != EAGAIN;
+    for (*at = 0; *at < s->count; ++*at) {
+        struct steward_address *a = &s->all[*at];
+        if (!netlink_link_find(&io->netlink, a->spec.interface, &a->link))
+            return errno;
+        /* Nobody could be asked, and nobody would learn where it is. */
+        if (a->link.ethernet && io->announce.arp_fd < 0)
+            return EPERM;
+        if (!a->link.up)
+            return ENETDOWN;
+    }
+    return 0;
 }
 
-static void addr_report(struct steward_io *io, struct steward_address *a, struct steward_report r)
-{
-    r.version = STEWARD_VERSION;
-    r.vip = a->key;
-    a->due = r;
-    a->is_due = true;
-    steward_address_flush(io, a);
-}
+/* ---- what the kernel has ---- */
 
-static void addr_report_end(struct steward_io *io, struct steward_address *a)
-{
-    bool failed = a->hold.reason == DROP_FAILED;
-    addr_report(io, a,
-                (struct steward_report){.kind = failed ? STEWARD_FAILED : STEWARD_DROPPED,
-                                        .reason = (uint8_t)a->hold.reason,
-                                        .error = failed ? a->error : 0,
-                                        .epoch = a->hold.epoch});
-}
-
-/* Nothing has changed. */
-static void addr_refuse(struct steward_io *io, struct steward_address *a, uint64_t epoch, int error)
-{
-    struct steward_report r = {
-        .kind = STEWARD_FAILED, .reason = DROP_FAILED, .error = error, .epoch = epoch};
-    r.flag = hold_is_active(&a->hold);
-    addr_report(io, a, r);
-}
-
-bool steward_address_flush(struct steward_io *io, struct steward_address *a)
-{
-    a->is_due = a->is_due && !send_report(io->fd, &a->due);
-    return !a->is_due;
-}
-
-bool steward_io_flush(struct steward_io *io)
-{
-    struct steward_report r = {
-        .version = STEWARD_VERSION, .kind = STEWARD_READY, .flag = io->fence_works};
-    io->ready_due = io->ready_due && !send_report(io->fd, &r);
-    return !io->ready_due;
-}
-
-/* ---- steps ---- */
-
-/* Everything works without a fence, but the agent is told. */
-static void arm_fence(struct steward_io *io, struct steward_address *a, int64_t ms)
-{
-    bool works = fence_arm(&io->fence, a->vip.ip, ms);
-    a->fenced |= works;
-    io->ready_due |= works != io->fence_works;
-    io->fence_works = works;
-}
-
-static int64_t left_us(const struct steward_address *a)
-{
-    return a->hold.until_us - steward_now_us();
-}
-
-static struct netlink_addr addr_of(const struct steward_address *a)
+static struct netlink_addr address_wanted(const struct steward_address *a)
 {
     struct netlink_addr addr = {
-        .ifindex = a->link.index, .prefix = a->vip.prefix, .mark = NETLINK_MARK};
-    memcpy(addr.ip, a->vip.ip, sizeof addr.ip);
+        .ifindex = a->link.index, .prefix = a->spec.prefix, .mark = NETLINK_MARK};
+    memcpy(addr.ip, a->spec.ip, sizeof addr.ip);
     return addr;
 }
 
-/* Whole seconds, not less than is left of its time. */
-static bool set_in_kernel(struct steward_io *io, struct steward_address *a, bool replace)
+static bool address_is_as_wanted(const struct steward_address *a, const struct netlink_addr *addr)
 {
-    struct netlink_addr addr = addr_of(a);
-    int64_t now_us = steward_now_us(), seconds = (a->hold.until_us - now_us) / SECOND_US + 1;
-    if (a->hold.until_us <= now_us)
+    return addr->ifindex == a->link.index && addr->prefix == a->spec.prefix;
+}
+
+/* What one reading of all addresses of the host shows of those of a vip. */
+struct seen {
+    const struct steward_addresses *s;
+    struct {
+        bool ours, others;
+        struct netlink_addr addr, other;
+    } of[STEWARD_ADDRESSES_MAX];
+};
+
+/* Of several of ours with that ip, the one that is as it should be counts. */
+static void addresses_on_addr(void *arg, const struct netlink_addr *addr)
+{
+    struct seen *seen = arg;
+    for (size_t i = 0; i < seen->s->count; i++) {
+        const struct steward_address *a = &seen->s->all[i];
+        if (memcmp(addr->ip, a->spec.ip, sizeof addr->ip) != 0)
+            continue;
+        if (addr->mark != NETLINK_MARK) {
+            seen->of[i].others = true;
+            seen->of[i].other = *addr;
+        } else if (!seen->of[i].ours || address_is_as_wanted(a, addr)) {
+            seen->of[i].ours = true;
+            seen->of[i].addr = *addr;
+        }
+    }
+}
+
+/* False with errno. */
+static bool addresses_look(struct steward_io *io, const struct steward_addresses *s,
+                           struct seen *seen)
+{
+    *seen = (struct seen){.s = s};
+    return netlink_addrs(&io->netlink, addresses_on_addr, seen);
+}
+
+int steward_addresses_verify(struct steward_io *io, struct steward_addresses *s)
+{
+    struct seen seen;
+    int error = 0;
+    if (!addresses_look(io, s, &seen))
+        return errno;
+    for (size_t i = 0; i < s->count; i++) {
+        struct steward_address *a = &s->all[i];
+        a->missing = !seen.of[i].ours || !address_is_as_wanted(a, &seen.of[i].addr);
+        error = a->missing ? ENOENT : error;
+    }
+    return error;
+}
+
+/* ---- adding ---- */
+
+/* Has an operator configured one of them? 0, or an errno. */
+static int addresses_look_for_others(struct steward_io *io, const struct steward_addresses *s,
+                                     bool restoring, size_t *at)
+{
+    struct seen seen;
+    *at = 0;
+    if (!addresses_look(io, s, &seen))
+        return errno;
+    for (; *at < s->count; ++*at) {
+        bool is_ours_to_take = restoring && address_is_as_wanted(&s->all[*at], &seen.of[*at].other);
+        if (seen.of[*at].others && !is_ours_to_take)
+            return EEXIST;
+    }
+    return 0;
+}
+
+static void address_arm(struct steward_io *io, struct steward_address *a, int64_t ms)
+{
+    a->fenced |= steward_io_arm(io, a->spec.ip, ms);
+}
+
+/* Whole seconds, not less than is left of its time. */
+static bool address_set(struct steward_io *io, const struct steward_address *a, int64_t until_us,
+                        int64_t *kernel_until_us, bool replace)
+{
+    struct netlink_addr addr = address_wanted(a);
+    int64_t now_us = steward_now_us(), seconds = (until_us - now_us) / SECOND_US + 1;
+    if (until_us <= now_us)
         return errno = ETIME, false;
-    a->kernel_until_us = now_us + seconds * SECOND_US;
+    *kernel_until_us = now_us + seconds * SECOND_US;
     return netlink_addr_set(&io->netlink, &addr, (uint32_t)seconds, replace);
 }
 
-static bool is_where_it_should_be(const struct steward_address *a, const struct netlink_addr *addr)
+/* 0, or an errno. Linux before 5.18 adds an address without the mark, by which it would not be
+ * known for ours again: then it does not stay. */
+static int addresses_read_back(struct steward_io *io, struct steward_addresses *s, size_t *at)
 {
-    return addr->ifindex == a->link.index && addr->prefix == a->vip.prefix;
-}
-
-/* Has an operator configured it? 0, or an errno. */
-static int look_for_others(struct steward_io *io, const struct steward_address *a)
-{
-    struct netlink_addr other;
-    if (!netlink_addr_find(&io->netlink, a->vip.ip, false, &other))
-        return errno == ENOENT ? 0 : errno;
-    bool ours_to_take = a->hold.restoring && is_where_it_should_be(a, &other);
-    return ours_to_take ? 0 : EEXIST;
-}
-
-/* 0, or an errno. Linux before 5.18 adds it without the mark, by which it would not be known for
- * ours again: then it does not stay. */
-static int read_back(struct steward_io *io, const struct steward_address *a)
-{
-    struct netlink_addr found, addr = addr_of(a);
-    if (netlink_addr_find(&io->netlink, a->vip.ip, true, &found))
-        return is_where_it_should_be(a, &found) ? 0 : EEXIST;
-    if (errno != ENOENT)
+    struct seen seen;
+    *at = 0;
+    if (!addresses_look(io, s, &seen))
         return errno;
-    return netlink_addr_delete(&io->netlink, &addr) ? EOPNOTSUPP : EIO;
-}
-
-/* 0, or an errno. The fence is there before the address is. */
-static int addr_add(struct steward_io *io, struct steward_address *a)
-{
-    if (!netlink_link_find(&io->netlink, a->vip.interface, &a->link))
-        return errno;
-    if (!a->link.up)
-        return ENETDOWN;
-    int error = look_for_others(io, a);
-    if (error != 0)
-        return error;
-    arm_fence(io, a, left_us(a) / 1000);
-    if (!set_in_kernel(io, a, a->hold.restoring))
-        return errno;
-    return read_back(io, a);
-}
-
-/* What came too late, added or not, is for the hold to end. */
-static void do_add(struct steward_io *io, struct steward_address *a)
-{
-    bool restoring = a->hold.restoring;
-    a->error = addr_add(io, a);
-    if (left_us(a) <= 0)
-        return;
-    if (a->error == ENETDOWN && restoring) { /* the link may return */
-        hold_link(&a->hold, steward_now_us(), false);
-        return;
+    for (; *at < s->count; ++*at) {
+        struct steward_address *a = &s->all[*at];
+        struct netlink_addr addr = address_wanted(a);
+        if (!seen.of[*at].ours)
+            return netlink_addr_delete(&io->netlink, &addr) ? EOPNOTSUPP : EIO;
+        if (!address_is_as_wanted(a, &seen.of[*at].addr))
+            return EEXIST;
+        a->missing = false;
     }
-    hold_added(&a->hold, steward_now_us(), a->error == 0);
-    if (a->error == 0)
-        addr_report(io, a,
-                    (struct steward_report){.kind = restoring ? STEWARD_RESTORED : STEWARD_HELD,
-                                            .epoch = a->hold.epoch});
+    return 0;
 }
 
-/* What cannot be refreshed goes by itself, and earlier than it might. The kernel's lifetime is only
- * moved when it would be too short, as each time all who listen for changes of addresses are told;
- * with leases of a second that is at every renewal: it is never longer than it must be, so that an
- * address does not stay where nobody is left to remove it. */
-static void do_refresh(struct steward_io *io, struct steward_address *a)
+/* The fence is there before the addresses are. */
+static int addresses_set_all(struct steward_io *io, struct steward_addresses *s, int64_t until_us,
+                             bool restoring, size_t *at)
 {
-    arm_fence(io, a, left_us(a) / 1000);
-    if (a->hold.until_us > a->kernel_until_us)
-        set_in_kernel(io, a, true);
-}
-
-/* Only what is ours is deleted. True: there is nothing of it. */
-static bool is_removed(struct steward_io *io, const struct steward_address *a)
-{
-    struct netlink_addr found;
-    if (!netlink_addr_find(&io->netlink, a->vip.ip, true, &found))
-        return errno == ENOENT;
-    netlink_addr_delete(&io->netlink, &found);
-    return !netlink_addr_find(&io->netlink, a->vip.ip, true, &found) && errno == ENOENT;
-}
-
-static void do_remove(struct steward_io *io, struct steward_address *a)
-{
-    if (a->fenced)
-        arm_fence(io, a, 0);
-    bool gone = is_removed(io, a);
-    if (gone && a->fenced)
-        a->fenced = !fence_forget(&io->fence, a->vip.ip);
-    hold_removed(&a->hold, steward_now_us(), gone);
-    if (gone)
-        addr_report_end(io, a);
-}
-
-/* Without Ethernet there is nobody to ask, or to tell. A frame that cannot be sent is one that was
- * lost. */
-static void do_step(struct steward_io *io, struct steward_address *a, enum hold_step step)
-{
-    switch (step) {
-    case HOLD_PROBE:
-        if (a->link.ethernet)
-            announce_probe(&io->announce, a->link.index, a->link.mac, a->vip.ip);
-        break;
-    case HOLD_ADD:
-        do_add(io, a);
-        break;
-    case HOLD_REFRESH:
-        do_refresh(io, a);
-        break;
-    case HOLD_ANNOUNCE:
-        if (a->link.ethernet)
-            announce_send(&io->announce, a->link.index, a->link.mac, a->vip.ip);
-        break;
-    case HOLD_REMOVE:
-        do_remove(io, a);
-        break;
-    case HOLD_WAIT:
-        break;
+    for (size_t i = 0; i < s->count; i++)
+        address_arm(io, &s->all[i], (until_us - steward_now_us()) / 1000);
+    if (!restoring)
+        s->kernel_until_us = INT64_MAX;
+    for (*at = 0; *at < s->count; ++*at) {
+        int64_t kernel_until_us = s->kernel_until_us;
+        if (restoring && !s->all[*at].missing)
+            continue;
+        if (!address_set(io, &s->all[*at], until_us, &kernel_until_us, restoring))
+            return errno;
+        if (kernel_until_us < s->kernel_until_us)
+            s->kernel_until_us = kernel_until_us;
     }
+    return 0;
 }
 
-/* The kernel tells of a link's return up to a second late: before an address is given up for it, we
- * look for ourselves. */
-static void look_at_link(struct steward_io *io, struct steward_address *a)
+int steward_addresses_add(struct steward_io *io, struct steward_addresses *s, int64_t until_us,
+                          bool restoring, size_t *at)
 {
-    struct netlink_link link;
-    if (hold_is_active(&a->hold) && steward_now_us() >= a->hold.link_until_us &&
-        netlink_link_find(&io->netlink, a->vip.interface, &link))
-        steward_address_apply_link(a, &link, false);
-}
-
-void steward_address_settle(struct steward_io *io, struct steward_address *a)
-{
-    enum hold_step step;
-    look_at_link(io, a);
-    while ((step = hold_next(&a->hold, steward_now_us())) != HOLD_WAIT)
-        do_step(io, a, step);
-}
-
-/* ---- requests ---- */
-
-/* 0, or an errno. */
-static int may_hold(struct steward_io *io, struct steward_address *a,
-                    const struct steward_request *r)
-{
-    if (a->hold.state == HOLD_DROPPING)
-        return EBUSY;
-    if (a->hold.state != HOLD_FREE)
-        return r->epoch < a->hold.epoch ? ESTALE : 0;
-    if (r->flags & STEWARD_RENEW)
-        return ESTALE;
-    if (!netlink_link_find(&io->netlink, a->vip.interface, &a->link))
-        return errno;
-    /* Nobody could be asked, and nobody would learn where it is. */
-    if (a->link.ethernet && io->announce.arp_fd < 0)
-        return EPERM;
-    return a->link.up ? 0 : ENETDOWN;
-}
-
-static void take_hold(struct steward_io *io, struct steward_address *a,
-                      const struct steward_request *r)
-{
-    int error = may_hold(io, a, r);
-    if (error != 0) {
-        addr_refuse(io, a, r->epoch, error);
-        return;
-    }
-    bool probe = r->flags & STEWARD_PROBE && a->link.ethernet;
-    if (!hold_until(&a->hold, steward_now_us(), r->epoch, r->until_us, probe))
-        addr_refuse(io, a, r->epoch, EBUSY);
-}
-
-static void take_drop(struct steward_io *io, struct steward_address *a)
-{
-    if (a->hold.state == HOLD_FREE) {
-        a->hold.reason = DROP_ASKED;
-        addr_report_end(io, a);
-    }
-    hold_drop(&a->hold, steward_now_us(), DROP_ASKED);
-}
-
-/* What is over ends first, so that a renewal which comes too late finds it gone. */
-static void addr_take(struct steward_io *io, struct steward_address *a,
-                      const struct steward_request *r)
-{
-    steward_address_settle(io, a);
-    bool renewal = r->kind == STEWARD_HOLD && a->hold.state == HOLD_HELD;
-    if (r->kind == STEWARD_HOLD)
-        take_hold(io, a, r);
-    else if (r->kind == STEWARD_DROP)
-        take_drop(io, a);
-    else if (a->hold.state == HOLD_HELD)
-        hold_announce(&a->hold, steward_now_us());
-    steward_address_settle(io, a);
-    if (renewal && a->hold.state == HOLD_HELD && a->hold.until_us == r->until_us)
-        addr_report(io, a, (struct steward_report){.kind = STEWARD_HELD, .epoch = r->epoch});
-}
-
-void steward_address_apply(struct steward_io *io, struct steward_address *a,
-                           const struct steward_request *r, int error)
-{
-    if (error == 0 && a->retired && r->kind == STEWARD_HOLD)
-        error = ENXIO;
+    int error = steward_addresses_find_links(io, s, at);
     if (error == 0)
-        addr_take(io, a, r);
-    else
-        addr_refuse(io, a, r->epoch, error);
+        error = addresses_look_for_others(io, s, restoring, at);
+    if (error == 0)
+        error = addresses_set_all(io, s, until_us, restoring, at);
+    return error == 0 ? addresses_read_back(io, s, at) : error;
 }
 
-/* ---- from one steward to the next ---- */
-
-/* The report waits until READY has been sent. */
-void steward_address_adopt(struct steward_io *io, struct steward_address *a,
-                           const struct handover_hold *h)
+/* The kernel's lifetime is only moved when it would be too short, as each time all who listen for
+ * changes of addresses are told; with leases of a second that is at every renewal: it is never
+ * longer than it must be, so that an address does not stay where nobody is left to remove it. */
+void steward_addresses_refresh(struct steward_io *io, struct steward_addresses *s, int64_t until_us)
 {
-    netlink_link_find(&io->netlink, a->vip.interface, &a->link);
-    hold_adopt(&a->hold, steward_now_us(), h->epoch, h->until_us);
-    a->kernel_until_us = h->kernel_until_us;
-    a->fenced = true;
-    a->due = (struct steward_report){
-        .version = STEWARD_VERSION, .kind = STEWARD_ADOPTED, .vip = a->key, .epoch = h->epoch};
-    a->is_due = true;
-    steward_address_verify(io, a);
-}
-
-bool steward_address_give(const struct steward_address *a, struct handover_hold *h)
-{
-    *h = (struct handover_hold){.vip = a->vip,
-                                .epoch = a->hold.epoch,
-                                .until_us = a->hold.until_us,
-                                .kernel_until_us = a->kernel_until_us};
-    return a->hold.state == HOLD_HELD;
-}
-
-/* ---- what has been heard ---- */
-
-void steward_address_apply_link(struct steward_address *a, const struct netlink_link *link,
-                                bool gone)
-{
-    int64_t now_us = steward_now_us();
-    if (!hold_is_active(&a->hold) || strcmp(link->name, a->vip.interface) != 0)
+    int64_t kernel_until_us = INT64_MAX;
+    for (size_t i = 0; i < s->count; i++)
+        address_arm(io, &s->all[i], (until_us - steward_now_us()) / 1000);
+    if (until_us <= s->kernel_until_us)
         return;
-    if (!gone && memcmp(link->mac, a->link.mac, sizeof link->mac) != 0)
-        hold_announce(&a->hold, now_us);
-    a->link = *link;
-    hold_link(&a->hold, now_us, link->up && !gone);
+    for (size_t i = 0; i < s->count; i++) {
+        int64_t its_us;
+        if (!address_set(io, &s->all[i], until_us, &its_us, true))
+            return;
+        kernel_until_us = its_us < kernel_until_us ? its_us : kernel_until_us;
+    }
+    s->kernel_until_us = kernel_until_us;
 }
 
-void steward_io_link_changed(struct steward_io *io)
+/* ---- removing ---- */
+
+/* Only what is ours is deleted, wherever it is. */
+bool steward_addresses_remove(struct steward_io *io, struct steward_addresses *s)
 {
-    io->own_macs_count = 0;
+    struct seen seen;
+    for (size_t i = 0; i < s->count; i++)
+        if (s->all[i].fenced)
+            address_arm(io, &s->all[i], 0);
+    if (!addresses_look(io, s, &seen))
+        return false;
+    bool any = false;
+    for (size_t i = 0; i < s->count; i++)
+        if (seen.of[i].ours) {
+            any = true;
+            netlink_addr_delete(&io->netlink, &seen.of[i].addr);
+        }
+    if (any && !addresses_look(io, s, &seen))
+        return false;
+    bool all_gone = true;
+    for (size_t i = 0; i < s->count; i++) {
+        struct steward_address *a = &s->all[i];
+        all_gone &= !seen.of[i].ours;
+        if (a->fenced && !seen.of[i].ours)
+            a->fenced = !fence_forget(&io->fence, a->spec.ip);
+    }
+    return all_gone;
 }
 
-/* A claim is ignored while the kernel does not say whether a link of this host has that MAC: no
- * address can be added then, and one that is held is probed again. */
-static bool is_foreign_mac(struct steward_io *io, const uint8_t mac[STEWARD_MAC_BYTES])
+/* ---- on the link ---- */
+
+void steward_addresses_probe(const struct steward_io *io, const struct steward_addresses *s)
 {
-    for (size_t i = 0; i < io->own_macs_count; i++)
-        if (memcmp(io->own_macs[i], mac, STEWARD_MAC_BYTES) == 0)
-            return false;
-    if (!netlink_mac_find(&io->netlink, mac))
-        return errno == ENOENT;
-    if (io->own_macs_count < STEWARD_OWN_MACS)
-        memcpy(io->own_macs[io->own_macs_count++], mac, STEWARD_MAC_BYTES);
-    return false;
+    for (const struct steward_address *a = s->all; a < s->all + s->count; a++)
+        if (a->link.ethernet)
+            announce_probe(&io->announce, a->link.index, a->link.mac, a->spec.ip);
 }
 
-void steward_address_apply_claim(struct steward_io *io, struct steward_address *a,
-                                 const struct announce_claim *claim)
+void steward_addresses_announce(const struct steward_io *io, const struct steward_addresses *s)
 {
-    if (!hold_is_active(&a->hold) || claim->ifindex != a->link.index ||
-        memcmp(claim->ip, a->vip.ip, sizeof claim->ip) != 0 ||
-        memcmp(claim->mac, a->link.mac, sizeof claim->mac) == 0 || !is_foreign_mac(io, claim->mac))
-        return;
-    struct steward_report r = {.kind = STEWARD_CONFLICT, .epoch = a->hold.epoch};
-    r.flag = !hold_conflict(&a->hold, steward_now_us());
-    memcpy(r.mac, claim->mac, sizeof r.mac);
-    addr_report(io, a, r);
-}
-
-void steward_address_verify(struct steward_io *io, struct steward_address *a)
-{
-    struct netlink_addr found;
-    if (a->hold.state != HOLD_HELD)
-        return;
-    bool any = netlink_addr_find(&io->netlink, a->vip.ip, true, &found);
-    if (any ? !is_where_it_should_be(a, &found) : errno == ENOENT)
-        hold_missing(&a->hold, steward_now_us());
+    for (const struct steward_address *a = s->all; a < s->all + s->count; a++)
+        if (a->link.ethernet)
+            announce_send(&io->announce, a->link.index, a->link.mac, a->spec.ip);
 }

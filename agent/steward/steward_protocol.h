@@ -17,18 +17,26 @@
  *     HELD vip, epoch          the address is there, read back from the kernel, and announced;
  *                              also the answer to each HOLD that renews
  *     DROPPED vip, reason      the address is gone, read back too; also the answer to a DROP
- *     FAILED vip, error        the address could not be held and nothing of it is left; or the
+ *     FAILED vip, error, part  that part could not be added, and nothing of the vip is left; or the
  *                              request is refused and nothing has changed
  *     CONFLICT vip, mac        another host claims the address; it is defended once in a while
  *                              (RFC 5227, 2.4 b), or else DROPPED follows
  *     RESTORED vip             somebody had removed the address here; it was put back and announced
  *     ADOPTED vip, epoch       the address is held since an earlier life of the agent, under that
  *                              epoch, and until the end of that life's last HOLD; a HOLD renews it
+ *     OBSTACLE vip, reason, part, where
+ *                              why this host could not hold the vip now, or, with reason NONE, that
+ *                              it could: sent at first for each vip of the table, after each
+ * COMMIT, and at each change
+ *
+ * A vip is one or more addresses, each on an interface, with the routes and rules that come with
+ * them: all of it is held, or nothing. HELD says that all parts were read back from the kernel.
  *
  * Errors of a refusal: those of steward_request_check; ENXIO, the steward's table does not have the
  * address (any more); ESTALE, an epoch below that of what is held; EBUSY, the address is still
  * being removed, and DROPPED follows. The table is the configuration's: the steward reads it
- * itself, at the start and at each RELOAD, and drops at COMMIT what is not in it then.
+ * itself, at the start and at each RELOAD, and drops at COMMIT what is not in it then. What is the
+ * same but for its routes, rules and tracked interfaces is held on, with the new ones.
  *
  * Scripts. The agent requests:
  *
@@ -65,21 +73,55 @@
 #define STEWARD_IP_BYTES 16 /* IPv6, or IPv4 mapped into it */
 #define STEWARD_MAC_BYTES 6
 #define STEWARD_VIPS_MAX 256
-#define STEWARD_VERSION 1
+#define STEWARD_VERSION 2
 /* The longest lease (LEASE_LENGTH_MS_MAX), and a second. */
 #define STEWARD_AHEAD_US_MAX INT64_C(61000000)
 
-/* What is not used of it is 0. */
-struct steward_vip {
-    char name[STEWARD_NAME_BYTES_MAX + 1];
+/* Of one vip. */
+#define STEWARD_ADDRESSES_MAX 64
+#define STEWARD_ROUTES_MAX 64
+#define STEWARD_RULES_MAX 64
+#define STEWARD_TRACKS_MAX 16
+
+struct steward_vip_address {
     uint8_t ip[STEWARD_IP_BYTES];
     uint8_t prefix; /* of the family: at most 32, or 128 */
     char interface[IF_NAMESIZE];
 };
+
+/* What is not used of these is 0. Addresses are IPv6, or IPv4 mapped into it; prefixes are of the
+ * family, which is AF_INET or AF_INET6. */
+struct steward_vip_route {
+    uint8_t family;
+    uint8_t to_bits; /* 0: the default route */
+    bool has_via, has_src, onlink;
+    uint8_t to[STEWARD_IP_BYTES], via[STEWARD_IP_BYTES], src[STEWARD_IP_BYTES];
+    char dev[IF_NAMESIZE];
+    uint32_t table; /* 0: main */
+    uint32_t metric, mtu;
+};
+struct steward_vip_rule {
+    uint8_t family;
+    uint8_t from_bits, to_bits; /* 0: any */
+    uint8_t from[STEWARD_IP_BYTES], to[STEWARD_IP_BYTES];
+    char iif[IF_NAMESIZE];
+    uint32_t fwmark, fwmask, table, priority;
+};
+
+/* What is not used of it is 0. */
+struct steward_vip {
+    char name[STEWARD_NAME_BYTES_MAX + 1];
+    uint8_t addresses_count, routes_count, rules_count, tracks_count;
+    struct steward_vip_address addresses[STEWARD_ADDRESSES_MAX]; /* at least one */
+    struct steward_vip_route routes[STEWARD_ROUTES_MAX];
+    struct steward_vip_rule rules[STEWARD_RULES_MAX];
+    char tracks[STEWARD_TRACKS_MAX][IF_NAMESIZE]; /* interfaces that must have a carrier, too */
+};
 struct vip_spec;
-/* The address that the configuration describes, as records and the table name it. */
+/* The vip that the configuration describes, as records and the table name it. */
 void steward_vip_describe(const struct vip_spec *spec, struct steward_vip *into);
-/* By which it is called in records: the same for the same name, address and interface. Never 0. */
+/* By which it is called in records: the same for the same name, addresses and interfaces. Never 0.
+ */
 uint64_t steward_vip_key(const struct steward_vip *vip);
 
 /* ---- addresses ---- */
@@ -100,6 +142,32 @@ enum drop_reason {
 };
 /* Static text. */
 const char *drop_reason_text(enum drop_reason reason);
+
+/* What a report is about: the vip as a whole, or one part of it. */
+enum steward_part {
+    STEWARD_PART_VIP,
+    STEWARD_PART_ADDRESS,
+    STEWARD_PART_ROUTE,
+    STEWARD_PART_RULE,
+    STEWARD_PART_TRACK,
+    STEWARD_PARTS_COUNT
+};
+
+/* Why a host could not hold a vip; the text follows "interface eth0" or "tracked interface eth0".
+ */
+#define STEWARD_OBSTACLES(X)                                                                       \
+    X(NONE, "is in order")                                                                         \
+    X(NO_INTERFACE, "is not there")                                                                \
+    X(DOWN, "is not up")                                                                           \
+    X(NO_CARRIER, "has no carrier")                                                                \
+    X(PORT, "is a port of a bridge or bond, and takes no packets itself")
+
+enum steward_obstacle {
+#define STEWARD_OBSTACLE_ROW(name, text) STEWARD_OBSTACLE_##name,
+    STEWARD_OBSTACLES(STEWARD_OBSTACLE_ROW)
+#undef STEWARD_OBSTACLE_ROW
+        STEWARD_OBSTACLES_COUNT
+};
 
 enum steward_request_kind {
     STEWARD_HOLD = 1,
@@ -131,20 +199,24 @@ enum steward_report_kind {
     STEWARD_FAILED,
     STEWARD_CONFLICT,
     STEWARD_RESTORED,
-    STEWARD_ADOPTED
+    STEWARD_ADOPTED,
+    STEWARD_OBSTACLE
 };
 
 struct steward_report {
     uint8_t version, kind;
-    uint8_t reason; /* DROPPED: enum drop_reason */
+    uint8_t reason; /* DROPPED: enum drop_reason; OBSTACLE: enum steward_obstacle */
     uint8_t flag;   /* READY: there is a fence; CONFLICT, FAILED: it is held or tried as before */
     int32_t error;  /* FAILED: an errno */
     uint64_t vip;   /* READY: 0 */
     uint64_t epoch; /* of what was held or asked for */
     uint8_t mac[STEWARD_MAC_BYTES]; /* CONFLICT */
-    uint8_t zero[2];
+    uint8_t part;                   /* FAILED, CONFLICT, OBSTACLE: enum steward_part */
+    uint8_t index;                  /* of the part in its list of the vip */
+    char where[IF_NAMESIZE]; /* OBSTACLE: the interface; FAILED, EEXIST: the one of this host that
+                              * has the address; or "" */
 };
-_Static_assert(sizeof(struct steward_report) == 32, "no padding");
+_Static_assert(sizeof(struct steward_report) == 48, "no padding");
 
 /* Looks at what came for a request, and copies it. 0, or why it is refused: EMSGSIZE (its size),
  * EPROTO (version, kind, flags, what must be 0), EINVAL (until_us is negative, or over
@@ -152,10 +224,13 @@ _Static_assert(sizeof(struct steward_report) == 32, "no padding");
  * filled as the size allows. */
 int steward_request_check(const void *bytes, size_t count, int64_t now_us,
                           struct steward_request *r);
-/* The same for a report: EMSGSIZE, EPROTO (version, kind, reason, flag, what must be 0). */
+/* The same for a report: EMSGSIZE, EPROTO (version, kind, reason, flag, part, an unended text). */
 int steward_report_check(const void *bytes, size_t count, struct steward_report *r);
 /* "held", "dropped" and so on; static text. */
 const char *steward_report_text(enum steward_report_kind kind);
+/* Writes why the host of an OBSTACLE could not hold the vip, such as "tracked interface eth1 has no
+ * carrier"; "" if it could. At most `bytes` with the NUL. */
+void steward_obstacle_describe(const struct steward_report *report, char *into, size_t bytes);
 
 /* ---- scripts ---- */
 

@@ -170,6 +170,7 @@ unsigned managed_vip_report(struct vips_shared *s, struct managed_vip *m,
         return report->flag ? VIP_CONFLICT : vip_report(&m->vip, now_us, VIP_IS_FOREIGN);
     case STEWARD_RESTORED:
     case STEWARD_ADOPTED:
+    case STEWARD_OBSTACLE:
     case STEWARD_READY:
         return 0;
     }

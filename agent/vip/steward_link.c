@@ -57,9 +57,9 @@ void steward_link_log(const struct steward_report *r, const char *name)
         steward_link_log_conflict(r, name);
         return;
     case STEWARD_RESTORED:
-        log_warn(
-            "vip \"%s\": the address was removed by another program; it is restored and announced",
-            name);
+        log_warn("vip \"%s\": %s; it is restored and announced", name,
+                 r->reason == DROP_LINK ? "its link was lost for a moment"
+                                        : "the address was removed by another program");
         return;
     case STEWARD_DROPPED:
         if (r->reason != DROP_ASKED)
@@ -71,6 +71,7 @@ void steward_link_log(const struct steward_report *r, const char *name)
                  name);
         return;
     case STEWARD_HELD:
+    case STEWARD_OBSTACLE:
         return;
     }
 }

@@ -29,7 +29,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static struct steward_vip vips[VIPS];
 static struct steward_io io;
 static struct steward_table table;
-static struct steward_address *addresses; /* its */
+static struct steward_hold *holds; /* its */
 static int agent_fd;
 
 static void start(void)
@@ -40,13 +40,14 @@ static void start(void)
     agent_fd = pair[0];
     io = (struct steward_io){.fd = pair[1], .fence_works = true};
     for (uint32_t i = 0; i < VIPS; i++) {
-        vips[i] = (struct steward_vip){.name = "vip", .prefix = 128, .interface = "vip0"};
-        vips[i].ip[0] = 0xfd;
-        vips[i].ip[15] = (uint8_t)i;
+        vips[i] = (struct steward_vip){.name = "vip", .addresses_count = 1};
+        vips[i].addresses[0] = (struct steward_vip_address){.prefix = 128, .interface = "vip0"};
+        vips[i].addresses[0].ip[0] = 0xfd;
+        vips[i].addresses[0].ip[15] = (uint8_t)i;
     }
     REQUIRE(steward_table_prepare(&table, vips, VIPS));
-    steward_table_commit(&table);
-    addresses = table.addresses;
+    steward_table_commit(&table, &io);
+    holds = table.holds;
 }
 
 static void stop(void)
@@ -59,23 +60,23 @@ static void stop(void)
 static struct netlink_addr addr_of(uint8_t which, uint8_t mark)
 {
     struct netlink_addr addr = {.ifindex = FAKE_IFINDEX, .prefix = 128, .mark = mark};
-    memcpy(addr.ip, vips[which % VIPS].ip, sizeof addr.ip);
+    memcpy(addr.ip, vips[which % VIPS].addresses[0].ip, sizeof addr.ip);
     return addr;
 }
 
 static void settle(void)
 {
     for (size_t i = 0; i < VIPS; i++) {
-        steward_address_settle(&io, &addresses[i]);
-        REQUIRE(hold_deadline(&addresses[i].hold) > fake_kernel.now_us || fake_kernel.call_us > 0);
+        steward_hold_settle(&io, &holds[i]);
+        REQUIRE(hold_deadline(&holds[i].hold) > fake_kernel.now_us || fake_kernel.call_us > 0);
     }
 }
 
 static void check(void)
 {
     for (size_t i = 0; i < VIPS; i++) {
-        const struct hold *w = &addresses[i].hold;
-        bool there = fake_addr_find(vips[i].ip, true);
+        const struct hold *w = &holds[i].hold;
+        bool there = fake_addr_find(vips[i].addresses[0].ip, true);
         REQUIRE(!hold_is_active(w) || fake_kernel.now_us < w->until_us || fake_kernel.call_us > 0);
         REQUIRE(!there || w->state != HOLD_FREE);
         REQUIRE(!there || w->state != HOLD_DROPPING || fake_kernel.now_us < w->next_us ||
@@ -104,7 +105,7 @@ static void request(uint8_t how, const uint8_t *data, size_t count)
     }
     r.kind = (uint8_t)(STEWARD_HOLD + data[0] % 3);
     r.flags = data[1] & (STEWARD_PROBE | STEWARD_RENEW);
-    r.vip = addresses[data[2] % VIPS].key;
+    r.vip = holds[data[2] % VIPS].key;
     r.epoch = data[3] % 4;
     r.until_us = fake_kernel.now_us + (data[4] - 16) * INT64_C(20000);
     steward_table_apply(&table, &io, &r, sizeof r);
@@ -113,9 +114,9 @@ static void request(uint8_t how, const uint8_t *data, size_t count)
 static void claim(uint8_t which, uint8_t mac)
 {
     struct announce_claim c = {.ifindex = FAKE_IFINDEX, .mac = {2, 0, 0, 0, 0, mac}};
-    memcpy(c.ip, vips[which % VIPS].ip, sizeof c.ip);
+    memcpy(c.ip, vips[which % VIPS].addresses[0].ip, sizeof c.ip);
     for (size_t i = 0; i < VIPS; i++)
-        steward_address_apply_claim(&io, &addresses[i], &c);
+        steward_hold_apply_claim(&io, &holds[i], &c);
 }
 
 static void change_link(uint8_t how)
@@ -124,7 +125,7 @@ static void change_link(uint8_t how)
     fake_kernel.link.mac[5] = how >> 4;
     fake_kernel.no_link = (how & 6) == 6;
     for (size_t i = 0; i < VIPS; i++)
-        steward_address_apply_link(&addresses[i], &fake_kernel.link, fake_kernel.no_link);
+        steward_hold_apply_link(&io, &holds[i], &fake_kernel.link, fake_kernel.no_link);
 }
 
 static void change_kernel(uint8_t how)
@@ -145,7 +146,7 @@ static void change_addr(uint8_t which, bool add)
     if (add)
         fake_addr_add(&theirs);
     for (size_t i = 0; i < VIPS; i++)
-        steward_address_verify(&io, &addresses[i]);
+        steward_hold_verify(&io, &holds[i]);
 }
 
 static void act(uint8_t how, const uint8_t *data, size_t count)
@@ -178,8 +179,8 @@ static void end(void)
     fake_kernel.now_us += STEWARD_AHEAD_US_MAX + 1;
     settle();
     for (size_t i = 0; i < VIPS; i++) {
-        REQUIRE(addresses[i].hold.state == HOLD_FREE);
-        REQUIRE(!fake_addr_find(vips[i].ip, true));
+        REQUIRE(holds[i].hold.state == HOLD_FREE);
+        REQUIRE(!fake_addr_find(vips[i].addresses[0].ip, true));
     }
 }
 

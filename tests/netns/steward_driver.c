@@ -47,18 +47,32 @@ static _Noreturn void fail(const char *what)
     exit(2);
 }
 
-/* IP/PREFIX@INTERFACE */
-static void add_vip(const char *text)
+static void add_address(struct steward_vip *vip, const char *text)
 {
     char ip[INET6_ADDRSTRLEN];
     unsigned prefix;
+    if (vip->addresses_count == STEWARD_ADDRESSES_MAX)
+        fail(text);
+    struct steward_vip_address *a = &vip->addresses[vip->addresses_count++];
+    if (sscanf(text, "%45[^/]/%u@%15s", ip, &prefix, a->interface) != 3)
+        fail(text);
+    a->ip[10] = a->ip[11] = 0xff;
+    if (inet_pton(AF_INET, ip, a->ip + 12) != 1 && inet_pton(AF_INET6, ip, a->ip) != 1)
+        fail(text);
+    a->prefix = (uint8_t)prefix;
+}
+
+/* IP/PREFIX@INTERFACE, and more of them, and INTERFACE for one that is tracked, after commas. */
+static void add_vip(char *text)
+{
+    if (count == VIPS_MAX)
+        fail(text);
     struct steward_vip *vip = &vips[count];
-    if (count == VIPS_MAX || sscanf(text, "%45[^/]/%u@%15s", ip, &prefix, vip->interface) != 3)
-        fail(text);
-    vip->ip[10] = vip->ip[11] = 0xff;
-    if (inet_pton(AF_INET, ip, vip->ip + 12) != 1 && inet_pton(AF_INET6, ip, vip->ip) != 1)
-        fail(text);
-    vip->prefix = (uint8_t)prefix;
+    for (char *part = strtok(text, ","); part; part = strtok(NULL, ","))
+        if (strchr(part, '@'))
+            add_address(vip, part);
+        else if (vip->tracks_count < STEWARD_TRACKS_MAX)
+            snprintf(vip->tracks[vip->tracks_count++], sizeof vip->tracks[0], "%s", part);
     snprintf(vip->name, sizeof vip->name, "vip%zu", count++);
 }
 
@@ -109,11 +123,17 @@ static void hear(void)
         return; /* the answer to a renewal */
     if (r.kind == STEWARD_HELD || r.kind == STEWARD_DROPPED)
         leases[vip].held = r.kind == STEWARD_HELD;
+    char obstacle[80] = "";
+    if (r.kind == STEWARD_OBSTACLE) {
+        obstacle[0] = ' ';
+        steward_obstacle_describe(&r, obstacle + 1, sizeof obstacle - 1);
+        r.reason = 0;
+    }
     printf("%" PRId64 " %s %zu epoch %" PRIu64 " why %s flag %u error %s mac "
-           "%02x:%02x:%02x:%02x:%02x:%02x\n",
+           "%02x:%02x:%02x:%02x:%02x:%02x part %u %u%s%s%s\n",
            now_us(), steward_report_text(r.kind), vip, r.epoch, drop_reason_text(r.reason), r.flag,
            r.error ? strerrorname_np(r.error) : "none", r.mac[0], r.mac[1], r.mac[2], r.mac[3],
-           r.mac[4], r.mac[5]);
+           r.mac[4], r.mac[5], r.part, r.index, r.where[0] ? " where " : "", r.where, obstacle);
 }
 
 static bool take_line(const char *line)

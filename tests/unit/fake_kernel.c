@@ -8,7 +8,12 @@ struct fake_kernel fake_kernel;
 void fake_kernel_start(void)
 {
     fake_kernel = (struct fake_kernel){.now_us = 1000000000};
-    fake_kernel.link = (struct netlink_link){FAKE_IFINDEX, "vip0", true, true, {2, 0, 0, 0, 0, 1}};
+    fake_kernel.link = (struct netlink_link){.index = FAKE_IFINDEX,
+                                             .name = "vip0",
+                                             .enabled = true,
+                                             .up = true,
+                                             .ethernet = true,
+                                             .mac = {2, 0, 0, 0, 0, 1}};
 }
 
 int64_t steward_now_us(void)
@@ -66,7 +71,7 @@ bool netlink_addr_set(struct netlink *n, const struct netlink_addr *addr, uint32
     (void)n;
     struct netlink_addr *a = same(addr);
     fake_kernel.sets++;
-    if (fake_kernel.set_error != 0)
+    if (fake_kernel.set_error != 0 && fake_kernel.sets > fake_kernel.sets_in_order)
         return done(fake_kernel.set_error);
     if (a && !replace)
         return done(EEXIST);
@@ -89,24 +94,25 @@ bool netlink_addr_delete(struct netlink *n, const struct netlink_addr *addr)
     return done(fake_addr_remove(addr) ? 0 : EADDRNOTAVAIL);
 }
 
-bool netlink_addr_find(struct netlink *n, const uint8_t ip[NETLINK_IP_BYTES], bool ours,
-                       struct netlink_addr *found)
+bool netlink_addrs(struct netlink *n, netlink_addr_fn *fn, void *arg)
 {
     (void)n;
-    const struct netlink_addr *a = fake_addr_find(ip, ours);
-    if (!a)
-        return done(ENOENT);
-    *found = *a;
+    if (fake_kernel.addrs_error != 0)
+        return done(fake_kernel.addrs_error);
+    for (size_t i = 0; i < fake_kernel.addrs_count; i++)
+        fn(arg, &fake_kernel.addrs[i]);
     return done(0);
 }
 
 bool netlink_link_find(struct netlink *n, const char *name, struct netlink_link *found)
 {
     (void)n;
-    if (fake_kernel.no_link || strcmp(name, fake_kernel.link.name) != 0)
-        return done(ENODEV);
-    *found = fake_kernel.link;
-    return done(0);
+    *found = (struct netlink_link){0};
+    if (!fake_kernel.no_link && strcmp(name, fake_kernel.link.name) == 0)
+        *found = fake_kernel.link;
+    else if (fake_kernel.other_link.index != 0 && strcmp(name, fake_kernel.other_link.name) == 0)
+        *found = fake_kernel.other_link;
+    return done(found->index != 0 ? 0 : ENODEV);
 }
 
 bool netlink_mac_find(struct netlink *n, const uint8_t mac[NETLINK_MAC_BYTES])
@@ -144,7 +150,7 @@ bool announce_send(const struct announce *a, int ifindex, const uint8_t mac[ANNO
     (void)mac;
     (void)ip;
     fake_kernel.announcements++;
-    return done(ifindex == FAKE_IFINDEX ? 0 : ENODEV);
+    return done(ifindex == FAKE_IFINDEX || ifindex == fake_kernel.other_link.index ? 0 : ENODEV);
 }
 
 bool announce_probe(const struct announce *a, int ifindex, const uint8_t mac[ANNOUNCE_MAC_BYTES],
@@ -154,5 +160,5 @@ bool announce_probe(const struct announce *a, int ifindex, const uint8_t mac[ANN
     (void)mac;
     (void)ip;
     fake_kernel.probes++;
-    return done(ifindex == FAKE_IFINDEX ? 0 : ENODEV);
+    return done(ifindex == FAKE_IFINDEX || ifindex == fake_kernel.other_link.index ? 0 : ENODEV);
 }

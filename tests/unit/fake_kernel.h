@@ -3,7 +3,7 @@
 #ifndef MUSTER_FAKE_KERNEL_H
 #define MUSTER_FAKE_KERNEL_H
 
-#include "agent/steward/steward_address.h"
+#include "agent/steward/steward_hold.h"
 
 #define FAKE_ADDRS_MAX 16
 #define FAKE_IFINDEX 7
@@ -14,6 +14,7 @@ struct fake_kernel {
     int64_t call_us; /* each call into the kernel takes so long */
     struct netlink_link link;
     bool no_link;
+    struct netlink_link other_link;       /* index 0: there is none */
     uint8_t other_mac[NETLINK_MAC_BYTES]; /* of another link of this host; all 0: there is none */
     int mac_error;                        /* what a search for a MAC fails with; 0: it does not */
     unsigned mac_finds;
@@ -21,7 +22,9 @@ struct fake_kernel {
     size_t addrs_count;
     uint32_t valid_s;            /* of the last address that was set */
     int set_error, delete_error; /* what the next calls fail with; 0: they do not */
-    bool markless;               /* a kernel that keeps no marks */
+    int addrs_error;
+    unsigned sets_in_order; /* so many are, before set_error */
+    bool markless;          /* a kernel that keeps no marks */
     bool fence_fails;
     int64_t fence_ms; /* of the last fence_arm */
     unsigned sets, deletes, passes, forgets, probes, announcements;

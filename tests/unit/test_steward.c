@@ -41,7 +41,7 @@ START_TEST(renewals_move_the_gate_each_time_and_the_lifetime_when_it_is_too_shor
         ask(STEWARD_HOLD, ms + 1000);
         expect(STEWARD_HELD);
         ck_assert_int_eq(fake_kernel.fence_ms, 1000);
-        ck_assert_int_ge(addresses[0].kernel_until_us, addresses[0].hold.until_us);
+        ck_assert_int_ge(holds[0].addresses.kernel_until_us, holds[0].hold.until_us);
     }
     ck_assert_uint_eq(fake_kernel.passes, 31);
     ck_assert_uint_le(fake_kernel.sets, 5);
@@ -104,7 +104,7 @@ START_TEST(what_may_only_go_on_does_not_begin_anew)
     expect_dropped(DROP_EXPIRED);
     expect_failed(ESTALE);
     ck_assert(!is_there());
-    ck_assert_int_eq(addresses[0].hold.state, HOLD_FREE);
+    ck_assert_int_eq(holds[0].hold.state, HOLD_FREE);
 }
 END_TEST
 
@@ -137,11 +137,11 @@ START_TEST(an_earlier_epoch_is_refused_and_a_later_one_is_told)
     struct steward_report refused = told();
     ck_assert_int_eq(refused.error, ESTALE);
     ck_assert_uint_eq(refused.flag, 1);
-    ck_assert_int_eq(addresses[0].hold.until_us, begun_us + 1000 * MS);
+    ck_assert_int_eq(holds[0].hold.until_us, begun_us + 1000 * MS);
     r.epoch += 2;
     take(&r);
     expect(STEWARD_HELD);
-    ck_assert_int_eq(addresses[0].hold.until_us, begun_us + 2000 * MS);
+    ck_assert_int_eq(holds[0].hold.until_us, begun_us + 2000 * MS);
 }
 END_TEST
 
@@ -207,16 +207,16 @@ START_TEST(what_is_gone_or_not_ours_any_more_is_restored)
     struct netlink_addr addr = operators(FAKE_IFINDEX, 32);
     ask(STEWARD_HOLD, 1000);
     expect(STEWARD_HELD);
-    steward_address_verify(&io, &addresses[0]);
+    steward_hold_verify(&io, &holds[0]);
     pass_until(60);
     ck_assert_int_eq(told().kind, 0);
     ck_assert(fake_addr_remove(&addr));
-    steward_address_verify(&io, &addresses[0]);
+    steward_hold_verify(&io, &holds[0]);
     pass_until(70);
     expect(STEWARD_RESTORED);
     ck_assert(fake_addr_remove(&addr));
     fake_addr_add(&addr);
-    steward_address_verify(&io, &addresses[0]);
+    steward_hold_verify(&io, &holds[0]);
     pass_until(200);
     expect(STEWARD_RESTORED);
     ck_assert(is_there());
@@ -226,21 +226,21 @@ END_TEST
 START_TEST(only_another_hosts_claim_on_the_same_link_is_a_conflict)
 {
     struct announce_claim claim = {.ifindex = FAKE_IFINDEX};
-    memcpy(claim.ip, vips[0].ip, sizeof claim.ip);
+    memcpy(claim.ip, vips[0].addresses[0].ip, sizeof claim.ip);
     memcpy(claim.mac, fake_kernel.link.mac, sizeof claim.mac);
     ask(STEWARD_HOLD, 1000);
     expect(STEWARD_HELD);
-    steward_address_apply_claim(&io, &addresses[0], &claim);
+    steward_hold_apply_claim(&io, &holds[0], &claim);
     memcpy(claim.mac, other_mac, sizeof claim.mac);
     claim.ifindex++;
-    steward_address_apply_claim(&io, &addresses[0], &claim);
+    steward_hold_apply_claim(&io, &holds[0], &claim);
     claim.ifindex--;
     claim.ip[15]++;
-    steward_address_apply_claim(&io, &addresses[0], &claim);
+    steward_hold_apply_claim(&io, &holds[0], &claim);
     ck_assert_int_eq(told().kind, 0);
     claim.ip[15]--;
     for (unsigned i = 0; i < 2; i++) {
-        steward_address_apply_claim(&io, &addresses[0], &claim);
+        steward_hold_apply_claim(&io, &holds[0], &claim);
         struct steward_report r = told();
         ck_assert_int_eq(r.kind, STEWARD_CONFLICT);
         ck_assert_uint_eq(r.flag, i == 0);
@@ -254,18 +254,18 @@ END_TEST
 START_TEST(this_hosts_answer_through_another_link_is_no_conflict)
 {
     struct announce_claim claim = {.ifindex = FAKE_IFINDEX};
-    memcpy(claim.ip, vips[0].ip, sizeof claim.ip);
+    memcpy(claim.ip, vips[0].addresses[0].ip, sizeof claim.ip);
     memcpy(claim.mac, other_mac, sizeof claim.mac);
     memcpy(fake_kernel.other_mac, other_mac, sizeof fake_kernel.other_mac);
     ask(STEWARD_HOLD, 1500);
     expect(STEWARD_HELD);
     for (int i = 0; i < 3; i++)
-        steward_address_apply_claim(&io, &addresses[0], &claim);
+        steward_hold_apply_claim(&io, &holds[0], &claim);
     ck_assert_int_eq(told().kind, 0);
     ck_assert_uint_eq(fake_kernel.mac_finds, 1); /* remembered */
     memset(fake_kernel.other_mac, 0, sizeof fake_kernel.other_mac);
     steward_io_link_changed(&io);
-    steward_address_apply_claim(&io, &addresses[0], &claim);
+    steward_hold_apply_claim(&io, &holds[0], &claim);
     expect(STEWARD_CONFLICT);
 }
 END_TEST
@@ -273,15 +273,15 @@ END_TEST
 START_TEST(a_claim_is_no_conflict_while_the_kernel_does_not_say_whose_it_is)
 {
     struct announce_claim claim = {.ifindex = FAKE_IFINDEX};
-    memcpy(claim.ip, vips[0].ip, sizeof claim.ip);
+    memcpy(claim.ip, vips[0].addresses[0].ip, sizeof claim.ip);
     memcpy(claim.mac, other_mac, sizeof claim.mac);
     ask(STEWARD_HOLD, 1500);
     expect(STEWARD_HELD);
     fake_kernel.mac_error = ETIMEDOUT;
-    steward_address_apply_claim(&io, &addresses[0], &claim);
+    steward_hold_apply_claim(&io, &holds[0], &claim);
     ck_assert_int_eq(told().kind, 0);
     fake_kernel.mac_error = 0;
-    steward_address_apply_claim(&io, &addresses[0], &claim);
+    steward_hold_apply_claim(&io, &holds[0], &claim);
     expect(STEWARD_CONFLICT);
 }
 END_TEST
@@ -307,11 +307,11 @@ START_TEST(a_link_whose_return_was_not_told_is_looked_at_before_it_is_given_up)
     down.up = false;
     ask(STEWARD_HOLD, 5000);
     expect(STEWARD_HELD);
-    steward_address_apply_link(&addresses[0], &down, false);
+    steward_hold_apply_link(&io, &holds[0], &down, false);
     pass_until(1000);
-    ck_assert_int_eq(addresses[0].hold.state, HOLD_HELD);
+    ck_assert_int_eq(holds[0].hold.state, HOLD_HELD);
     fake_kernel.link.up = false;
-    steward_address_apply_link(&addresses[0], &down, false);
+    steward_hold_apply_link(&io, &holds[0], &down, false);
     pass_until(2000);
     expect_dropped(DROP_LINK);
 }
@@ -320,17 +320,17 @@ END_TEST
 START_TEST(an_agent_that_does_not_read_is_told_the_last_word_later)
 {
     ask(STEWARD_HOLD, 60000);
-    for (int i = 0; steward_address_flush(&io, &addresses[0]) && i < 100000; i++) {
+    for (int i = 0; steward_hold_flush(&io, &holds[0]) && i < 100000; i++) {
         struct steward_request r = request(STEWARD_HOLD, 0);
         r.version = 0;
         take(&r);
     }
-    ck_assert(addresses[0].is_due);
+    ck_assert(holds[0].due.is_due);
     ask(STEWARD_DROP, 0);
-    ck_assert(!steward_address_flush(&io, &addresses[0]));
+    ck_assert(!steward_hold_flush(&io, &holds[0]));
     while (told().kind != 0)
         ;
-    ck_assert(steward_address_flush(&io, &addresses[0]));
+    ck_assert(steward_hold_flush(&io, &holds[0]));
     expect_dropped(DROP_ASKED);
 }
 END_TEST

@@ -66,13 +66,20 @@ START_TEST(a_report_with_a_field_out_of_range_is_refused)
     struct steward_report r = {.version = STEWARD_VERSION, .kind = STEWARD_HELD, .vip = 1}, copy;
     ck_assert_int_eq(steward_report_check(&r, sizeof r, &copy), 0);
     ck_assert_int_eq(steward_report_check(&r, sizeof r - 1, &copy), EMSGSIZE);
-    r.kind = STEWARD_ADOPTED + 1;
+    r.kind = STEWARD_OBSTACLE + 1;
+    ck_assert_int_eq(steward_report_check(&r, sizeof r, &copy), EPROTO);
+    r.kind = STEWARD_OBSTACLE;
+    r.reason = STEWARD_OBSTACLES_COUNT;
     ck_assert_int_eq(steward_report_check(&r, sizeof r, &copy), EPROTO);
     r.kind = STEWARD_READY;
     r.reason = DROP_REASONS_COUNT;
     ck_assert_int_eq(steward_report_check(&r, sizeof r, &copy), EPROTO);
     r.reason = 0;
-    r.zero[1] = 1;
+    r.part = STEWARD_PARTS_COUNT;
+    ck_assert_int_eq(steward_report_check(&r, sizeof r, &copy), EPROTO);
+    r.part = STEWARD_PART_TRACK;
+    ck_assert_int_eq(steward_report_check(&r, sizeof r, &copy), 0);
+    memset(r.where, 'x', sizeof r.where);
     ck_assert_int_eq(steward_report_check(&r, sizeof r, &copy), EPROTO);
 }
 END_TEST
@@ -90,7 +97,7 @@ START_TEST(a_request_that_is_refused_changes_nothing)
     take(&r);
     expect_failed(ENXIO);
     ck_assert_uint_eq(fake_kernel.sets, 0);
-    ck_assert_int_eq(addresses[0].hold.state, HOLD_FREE);
+    ck_assert_int_eq(holds[0].hold.state, HOLD_FREE);
 }
 END_TEST
 
@@ -98,9 +105,11 @@ END_TEST
 
 START_TEST(keys_tell_apart_what_is_not_the_same_address)
 {
-    static const size_t places[] = {
-        offsetof(struct steward_vip, name), offsetof(struct steward_vip, ip),
-        offsetof(struct steward_vip, prefix), offsetof(struct steward_vip, interface)};
+    static const size_t places[] = {offsetof(struct steward_vip, name),
+                                    offsetof(struct steward_vip, addresses_count),
+                                    offsetof(struct steward_vip, addresses[0].ip),
+                                    offsetof(struct steward_vip, addresses[0].prefix),
+                                    offsetof(struct steward_vip, addresses[0].interface)};
     struct steward_vip same = vips[0];
     ck_assert_uint_eq(steward_vip_key(&same), steward_vip_key(&vips[0]));
     for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
@@ -115,7 +124,8 @@ START_TEST(what_stays_in_the_table_goes_on)
 {
     ask(STEWARD_HOLD, 1500);
     expect(STEWARD_HELD);
-    struct steward_vip others[] = {{"new", {[15] = 7}, 128, "vip0"}, vips[0]};
+    struct steward_vip others[] = {
+        {.name = "new", .addresses_count = 1, .addresses = {{{[15] = 7}, 128, "vip0"}}}, vips[0]};
     set_table(others, 2);
     steward_table_settle(&table, &io);
     ck_assert_uint_eq(table.count, 2);
@@ -164,7 +174,8 @@ END_TEST
 
 START_TEST(while_a_configuration_is_prepared_both_can_be_held)
 {
-    struct steward_vip fresh = {"new", {[15] = 7}, 128, "vip0"};
+    struct steward_vip fresh = {
+        .name = "new", .addresses_count = 1, .addresses = {{{[15] = 7}, 128, "vip0"}}};
     ask(STEWARD_HOLD, 1500);
     expect(STEWARD_HELD);
     ck_assert(steward_table_prepare(&table, &fresh, 1));
@@ -172,7 +183,7 @@ START_TEST(while_a_configuration_is_prepared_both_can_be_held)
     ck_assert_uint_eq(table.count, VIPS + 1);
     ask(STEWARD_HOLD, 2500);
     expect(STEWARD_HELD);
-    steward_table_commit(&table);
+    steward_table_commit(&table, &io);
     steward_table_settle(&table, &io);
     expect_dropped(DROP_ASKED);
     ck_assert_uint_eq(table.count, 1);
@@ -181,7 +192,8 @@ END_TEST
 
 START_TEST(a_configuration_that_is_rolled_back_leaves_all_as_it_was)
 {
-    struct steward_vip fresh = {"new", {[15] = 7}, 128, "vip0"};
+    struct steward_vip fresh = {
+        .name = "new", .addresses_count = 1, .addresses = {{{[15] = 7}, 128, "vip0"}}};
     ask(STEWARD_HOLD, 1500);
     expect(STEWARD_HELD);
     ck_assert(steward_table_prepare(&table, &fresh, 1));
@@ -216,7 +228,7 @@ START_TEST(what_is_handed_over_stays_and_goes_at_its_time)
     struct handover_hold h = given(&vips[0]);
     ck_assert(steward_table_adopt(&table, &io, &h));
     steward_table_settle(&table, &io);
-    ck_assert(steward_address_flush(&io, &addresses[0]));
+    ck_assert(steward_hold_flush(&io, &holds[0]));
     expect(STEWARD_ADOPTED);
     ck_assert_int_eq(fake_kernel.fence_ms, 1500);
     ck_assert_uint_eq(fake_kernel.announcements, 1);
@@ -266,22 +278,22 @@ START_TEST(what_is_handed_over_too_late_is_not_taken)
     ck_assert(!steward_table_adopt(&table, &io, &h));
     h.until_us += STEWARD_AHEAD_US_MAX + 1;
     ck_assert(!steward_table_adopt(&table, &io, &h));
-    ck_assert_int_eq(addresses[0].hold.state, HOLD_FREE);
+    ck_assert_int_eq(holds[0].hold.state, HOLD_FREE);
 }
 END_TEST
 
 START_TEST(only_what_is_held_is_given)
 {
-    struct handover_hold holds[VIPS];
-    ck_assert_uint_eq(steward_table_give(&table, holds), 0);
+    struct handover_hold gave[VIPS];
+    ck_assert_uint_eq(steward_table_give(&table, gave), 0);
     ask(STEWARD_HOLD, 1500);
-    ck_assert_uint_eq(steward_table_give(&table, holds), 1);
-    ck_assert_mem_eq(&holds[0].vip, &vips[0], sizeof vips[0]);
-    ck_assert_uint_eq(holds[0].epoch, 5);
-    ck_assert_int_eq(holds[0].until_us, begun_us + 1500 * MS);
-    ck_assert_int_eq(holds[0].kernel_until_us, begun_us + 2000 * MS);
+    ck_assert_uint_eq(steward_table_give(&table, gave), 1);
+    ck_assert_mem_eq(&gave[0].vip, &vips[0], sizeof vips[0]);
+    ck_assert_uint_eq(gave[0].epoch, 5);
+    ck_assert_int_eq(gave[0].until_us, begun_us + 1500 * MS);
+    ck_assert_int_eq(gave[0].kernel_until_us, begun_us + 2000 * MS);
     ask(STEWARD_DROP, 0);
-    ck_assert_uint_eq(steward_table_give(&table, holds), 0);
+    ck_assert_uint_eq(steward_table_give(&table, gave), 0);
 }
 END_TEST
 

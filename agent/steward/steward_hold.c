@@ -1,0 +1,488 @@
+#include "agent/steward/steward_hold.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+/* ---- parts ---- */
+
+/* A kind of what a vip consists of. */
+struct hold_part {
+    enum steward_part part;
+    /* Adds what is missing, and reads it back: 0, or an errno, and in *at which of them. */
+    int (*add)(struct steward_io *io, struct steward_hold *h, size_t *at);
+    /* Removes all that is ours. True: there is nothing of it. */
+    bool (*remove)(struct steward_io *io, struct steward_hold *h);
+    /* 0: all are there; ENOENT: one is not; others: the kernel does not say. */
+    int (*verify)(struct steward_io *io, struct steward_hold *h);
+};
+
+static int hold_add_addresses(struct steward_io *io, struct steward_hold *h, size_t *at)
+{
+    return steward_addresses_add(io, &h->addresses, h->hold.until_us, h->hold.restoring, at);
+}
+
+static bool hold_remove_addresses(struct steward_io *io, struct steward_hold *h)
+{
+    return steward_addresses_remove(io, &h->addresses);
+}
+
+static int hold_verify_addresses(struct steward_io *io, struct steward_hold *h)
+{
+    return steward_addresses_verify(io, &h->addresses);
+}
+
+/* In the order in which they are added; they are removed in the other. */
+static const struct hold_part hold_parts[] = {
+    {STEWARD_PART_ADDRESS, hold_add_addresses, hold_remove_addresses, hold_verify_addresses},
+};
+enum { HOLD_PARTS = sizeof hold_parts / sizeof *hold_parts };
+
+static int hold_add_parts(struct steward_io *io, struct steward_hold *h)
+{
+    for (size_t i = 0; i < HOLD_PARTS; i++) {
+        size_t at = 0;
+        int error = hold_parts[i].add(io, h, &at);
+        h->error_part = (uint8_t)hold_parts[i].part;
+        h->error_index = (uint8_t)at;
+        if (error != 0)
+            return error;
+    }
+    return 0;
+}
+
+static bool hold_remove_parts(struct steward_io *io, struct steward_hold *h)
+{
+    bool all_gone = true;
+    for (size_t i = HOLD_PARTS; i > 0; i--)
+        all_gone &= hold_parts[i - 1].remove(io, h);
+    return all_gone;
+}
+
+void steward_hold_remove_leftovers(struct steward_io *io, struct steward_hold *h)
+{
+    enum { TRIES = 16 }; /* an address may be there more than once, with other prefixes */
+    for (int i = 0; i < TRIES && !hold_remove_parts(io, h); i++)
+        continue;
+}
+
+void steward_hold_verify(struct steward_io *io, struct steward_hold *h)
+{
+    bool any_missing = false;
+    if (h->hold.state != HOLD_HELD)
+        return;
+    for (size_t i = 0; i < HOLD_PARTS; i++)
+        any_missing |= hold_parts[i].verify(io, h) == ENOENT;
+    if (any_missing)
+        hold_missing(&h->hold, steward_now_us());
+}
+
+/* ---- begin ---- */
+
+void steward_hold_init(struct steward_hold *h, const struct steward_vip *vip)
+{
+    *h = (struct steward_hold){.vip = *vip, .key = steward_vip_key(vip)};
+    hold_init(&h->hold);
+    steward_addresses_init(&h->addresses, vip);
+}
+
+void steward_hold_change(struct steward_io *io, struct steward_hold *h,
+                         const struct steward_vip *vip)
+{
+    (void)io;
+    h->vip = *vip;
+    memset(h->tracks, 0, sizeof h->tracks);
+}
+
+/* ---- reports ---- */
+
+static bool due_flush(struct steward_io *io, struct steward_due *due)
+{
+    due->is_due = due->is_due && !steward_io_send(io, &due->report);
+    return !due->is_due;
+}
+
+static void hold_report(struct steward_io *io, struct steward_hold *h, struct steward_report r)
+{
+    r.vip = h->key;
+    h->due = (struct steward_due){r, true};
+    due_flush(io, &h->due);
+}
+
+static void hold_report_end(struct steward_io *io, struct steward_hold *h)
+{
+    struct steward_report r = {
+        .kind = STEWARD_DROPPED, .reason = (uint8_t)h->hold.reason, .epoch = h->hold.epoch};
+    if (h->hold.reason == DROP_FAILED) {
+        r.kind = STEWARD_FAILED;
+        r.error = h->error;
+        r.part = h->error_part;
+        r.index = h->error_index;
+    }
+    hold_report(io, h, r);
+}
+
+/* Nothing has changed. */
+static void hold_refuse(struct steward_io *io, struct steward_hold *h, uint64_t epoch, int error)
+{
+    struct steward_report r = {.kind = STEWARD_FAILED,
+                               .reason = DROP_FAILED,
+                               .error = error,
+                               .epoch = epoch,
+                               .part = h->error_part,
+                               .index = h->error_index};
+    r.flag = hold_is_active(&h->hold);
+    hold_report(io, h, r);
+}
+
+static void hold_report_restored(struct steward_io *io, struct steward_hold *h)
+{
+    hold_report(io, h,
+                (struct steward_report){.kind = STEWARD_RESTORED,
+                                        .reason = h->restored_because,
+                                        .epoch = h->hold.epoch});
+    h->restored_because = DROP_ASKED;
+}
+
+bool steward_hold_flush(struct steward_io *io, struct steward_hold *h)
+{
+    bool flushed = due_flush(io, &h->due);
+    h->obstacle.is_due &= !h->retired;
+    return due_flush(io, &h->obstacle) && flushed;
+}
+
+/* ---- interfaces ---- */
+
+static enum steward_obstacle obstacle_of(const struct netlink_link *link, bool is_track)
+{
+    if (link->index == 0)
+        return STEWARD_OBSTACLE_NO_INTERFACE;
+    if (!link->enabled)
+        return STEWARD_OBSTACLE_DOWN;
+    if (!link->up)
+        return STEWARD_OBSTACLE_NO_CARRIER;
+    return link->is_port && !is_track ? STEWARD_OBSTACLE_PORT : STEWARD_OBSTACLE_NONE;
+}
+
+static bool hold_note_obstacle(struct steward_report *r, const struct netlink_link *link,
+                               const char *interface, enum steward_part part, size_t index)
+{
+    enum steward_obstacle reason = obstacle_of(link, part == STEWARD_PART_TRACK);
+    if (reason == STEWARD_OBSTACLE_NONE)
+        return false;
+    r->reason = (uint8_t)reason;
+    r->part = (uint8_t)part;
+    r->index = (uint8_t)index;
+    snprintf(r->where, sizeof r->where, "%s", interface);
+    return true;
+}
+
+/* The first thing that stands in the way, as an OBSTACLE. */
+static struct steward_report hold_obstacle(const struct steward_hold *h)
+{
+    struct steward_report r = {.kind = STEWARD_OBSTACLE, .vip = h->key};
+    for (size_t i = 0; i < h->addresses.count; i++) {
+        const struct steward_address *a = &h->addresses.all[i];
+        if (hold_note_obstacle(&r, &a->link, a->spec.interface, STEWARD_PART_ADDRESS, i))
+            return r;
+    }
+    for (size_t i = 0; i < h->vip.tracks_count; i++)
+        if (hold_note_obstacle(&r, &h->tracks[i], h->vip.tracks[i], STEWARD_PART_TRACK, i))
+            return r;
+    return r;
+}
+
+void steward_hold_report_obstacle(struct steward_hold *h)
+{
+    h->obstacle = (struct steward_due){hold_obstacle(h), true};
+}
+
+/* A link that went down and returned has taken along what others had set up there, such as routes,
+ * even where the addresses stayed. */
+static void hold_on_link_return(struct steward_io *io, struct steward_hold *h)
+{
+    steward_hold_verify(io, h);
+    h->restored_because = DROP_LINK;
+    if (h->hold.state == HOLD_HELD)
+        hold_report_restored(io, h);
+}
+
+/* Its links have been looked at: the hold goes by them, and the agent is told of a change. */
+static void hold_apply_links(struct steward_io *io, struct steward_hold *h)
+{
+    struct steward_report now = hold_obstacle(h);
+    bool was_there = h->hold.link_until_us == INT64_MAX;
+    bool is_there = now.reason == STEWARD_OBSTACLE_NONE;
+    hold_link(&h->hold, steward_now_us(), is_there);
+    if (is_there && !was_there && hold_is_active(&h->hold))
+        hold_on_link_return(io, h);
+    if (memcmp(&h->obstacle.report, &now, sizeof now) != 0)
+        steward_hold_report_obstacle(h);
+}
+
+/* A link that the kernel does not tell of stays as it was. */
+static void hold_look_at_link(struct steward_io *io, struct steward_hold *h,
+                              struct netlink_link *known, const char *interface)
+{
+    struct netlink_link link;
+    bool found = netlink_link_find(&io->netlink, interface, &link);
+    if (!found && errno != ENODEV)
+        return;
+    if (found && known->index != 0 && memcmp(link.mac, known->mac, sizeof link.mac) != 0)
+        hold_announce(&h->hold, steward_now_us());
+    *known = link;
+}
+
+/* The kernel knows by which other names a link goes (its altnames), which an event is not searched
+ * for. True: it has been looked at. */
+static bool hold_take_link(struct steward_io *io, struct steward_hold *h,
+                           struct netlink_link *known, const char *interface,
+                           const struct netlink_link *link, bool gone)
+{
+    bool may_be_it = strcmp(link->name, interface) == 0 || known->index == link->index ||
+                     (known->index == 0 && !gone);
+    if (may_be_it)
+        hold_look_at_link(io, h, known, interface);
+    return may_be_it;
+}
+
+void steward_hold_apply_link(struct steward_io *io, struct steward_hold *h,
+                             const struct netlink_link *link, bool gone)
+{
+    bool concerned = false;
+    for (size_t i = 0; i < h->addresses.count; i++) {
+        struct steward_address *a = &h->addresses.all[i];
+        concerned |= hold_take_link(io, h, &a->link, a->spec.interface, link, gone);
+    }
+    for (size_t i = 0; i < h->vip.tracks_count; i++)
+        concerned |= hold_take_link(io, h, &h->tracks[i], h->vip.tracks[i], link, gone);
+    if (concerned)
+        hold_apply_links(io, h);
+}
+
+void steward_hold_look_at_links(struct steward_io *io, struct steward_hold *h)
+{
+    for (size_t i = 0; i < h->addresses.count; i++)
+        hold_look_at_link(io, h, &h->addresses.all[i].link, h->addresses.all[i].spec.interface);
+    for (size_t i = 0; i < h->vip.tracks_count; i++)
+        hold_look_at_link(io, h, &h->tracks[i], h->vip.tracks[i]);
+    hold_apply_links(io, h);
+}
+
+/* ---- steps ---- */
+
+static int64_t left_us(const struct steward_hold *h)
+{
+    return h->hold.until_us - steward_now_us();
+}
+
+/* What came too late, added or not, is for the hold to end. */
+static void do_add(struct steward_io *io, struct steward_hold *h)
+{
+    bool restoring = h->hold.restoring;
+    h->error = hold_add_parts(io, h);
+    if (left_us(h) <= 0)
+        return;
+    if ((h->error == ENETDOWN || h->error == ENODEV) && restoring) { /* the link may return */
+        hold_link(&h->hold, steward_now_us(), false);
+        return;
+    }
+    hold_added(&h->hold, steward_now_us(), h->error == 0);
+    if (h->error == 0 && restoring)
+        hold_report_restored(io, h);
+    else if (h->error == 0)
+        hold_report(io, h, (struct steward_report){.kind = STEWARD_HELD, .epoch = h->hold.epoch});
+}
+
+static void do_remove(struct steward_io *io, struct steward_hold *h)
+{
+    bool gone = hold_remove_parts(io, h);
+    hold_removed(&h->hold, steward_now_us(), gone);
+    if (gone)
+        hold_report_end(io, h);
+}
+
+static void do_step(struct steward_io *io, struct steward_hold *h, enum hold_step step)
+{
+    switch (step) {
+    case HOLD_PROBE:
+        steward_addresses_probe(io, &h->addresses);
+        break;
+    case HOLD_ADD:
+        do_add(io, h);
+        break;
+    case HOLD_REFRESH:
+        steward_addresses_refresh(io, &h->addresses, h->hold.until_us);
+        break;
+    case HOLD_ANNOUNCE:
+        steward_addresses_announce(io, &h->addresses);
+        break;
+    case HOLD_REMOVE:
+        do_remove(io, h);
+        break;
+    case HOLD_WAIT:
+        break;
+    }
+}
+
+/* The kernel tells of a link's return up to a second late: before an address is given up for it, we
+ * look for ourselves. */
+static void look_before_it_is_given_up(struct steward_io *io, struct steward_hold *h)
+{
+    if (hold_is_active(&h->hold) && steward_now_us() >= h->hold.link_until_us)
+        steward_hold_look_at_links(io, h);
+}
+
+void steward_hold_settle(struct steward_io *io, struct steward_hold *h)
+{
+    enum hold_step step;
+    look_before_it_is_given_up(io, h);
+    while ((step = hold_next(&h->hold, steward_now_us())) != HOLD_WAIT)
+        do_step(io, h, step);
+}
+
+/* ---- requests ---- */
+
+static bool has_ethernet(const struct steward_hold *h)
+{
+    for (size_t i = 0; i < h->addresses.count; i++)
+        if (h->addresses.all[i].link.ethernet)
+            return true;
+    return false;
+}
+
+/* 0, or an errno. EPERM: nobody could be asked, and nobody would learn where it is. */
+static int hold_error_of_links(struct steward_io *io, struct steward_hold *h)
+{
+    steward_hold_look_at_links(io, h);
+    const struct steward_report *r = &h->obstacle.report;
+    h->error_part = r->part;
+    h->error_index = r->index;
+    if (r->reason == STEWARD_OBSTACLE_NO_INTERFACE)
+        return ENODEV;
+    if (has_ethernet(h) && io->announce.arp_fd < 0)
+        return EPERM;
+    return r->reason == STEWARD_OBSTACLE_NONE ? 0 : ENETDOWN;
+}
+
+/* 0, or an errno. */
+static int may_hold(struct steward_io *io, struct steward_hold *h, const struct steward_request *r)
+{
+    if (h->hold.state == HOLD_DROPPING)
+        return EBUSY;
+    if (h->hold.state != HOLD_FREE)
+        return r->epoch < h->hold.epoch ? ESTALE : 0;
+    if (r->flags & STEWARD_RENEW)
+        return ESTALE;
+    return hold_error_of_links(io, h);
+}
+
+static void take_hold(struct steward_io *io, struct steward_hold *h,
+                      const struct steward_request *r)
+{
+    int error = may_hold(io, h, r);
+    bool probe = r->flags & STEWARD_PROBE && has_ethernet(h);
+    if (error == 0 && !hold_until(&h->hold, steward_now_us(), r->epoch, r->until_us, probe))
+        error = EBUSY;
+    if (error != 0)
+        hold_refuse(io, h, r->epoch, error);
+}
+
+static void take_drop(struct steward_io *io, struct steward_hold *h)
+{
+    if (h->hold.state == HOLD_FREE) {
+        h->hold.reason = DROP_ASKED;
+        hold_report_end(io, h);
+    }
+    hold_drop(&h->hold, steward_now_us(), DROP_ASKED);
+}
+
+/* What is over ends first, so that a renewal which comes too late finds it gone. */
+static void hold_take(struct steward_io *io, struct steward_hold *h,
+                      const struct steward_request *r)
+{
+    steward_hold_settle(io, h);
+    bool renewal = r->kind == STEWARD_HOLD && h->hold.state == HOLD_HELD;
+    if (r->kind == STEWARD_HOLD)
+        take_hold(io, h, r);
+    else if (r->kind == STEWARD_DROP)
+        take_drop(io, h);
+    else if (h->hold.state == HOLD_HELD)
+        hold_announce(&h->hold, steward_now_us());
+    steward_hold_settle(io, h);
+    if (renewal && h->hold.state == HOLD_HELD && h->hold.until_us == r->until_us)
+        hold_report(io, h, (struct steward_report){.kind = STEWARD_HELD, .epoch = r->epoch});
+}
+
+void steward_hold_apply(struct steward_io *io, struct steward_hold *h,
+                        const struct steward_request *r, int error)
+{
+    if (error == 0 && h->retired && r->kind == STEWARD_HOLD)
+        error = ENXIO;
+    h->error_part = h->error_index = 0;
+    if (error == 0)
+        hold_take(io, h, r);
+    else
+        hold_refuse(io, h, r->epoch, error);
+}
+
+/* ---- from one steward to the next ---- */
+
+/* The reports wait until READY has been sent. */
+void steward_hold_adopt(struct steward_io *io, struct steward_hold *h,
+                        const struct handover_hold *given)
+{
+    hold_adopt(&h->hold, steward_now_us(), given->epoch, given->until_us);
+    h->addresses.kernel_until_us = given->kernel_until_us;
+    for (size_t i = 0; i < h->addresses.count; i++)
+        h->addresses.all[i].fenced = true;
+    steward_hold_look_at_links(io, h);
+    h->due.report =
+        (struct steward_report){.kind = STEWARD_ADOPTED, .vip = h->key, .epoch = given->epoch};
+    h->due.is_due = true;
+    steward_hold_verify(io, h);
+}
+
+bool steward_hold_give(const struct steward_hold *h, struct handover_hold *into)
+{
+    *into = (struct handover_hold){.vip = h->vip,
+                                   .epoch = h->hold.epoch,
+                                   .until_us = h->hold.until_us,
+                                   .kernel_until_us = h->addresses.kernel_until_us};
+    return h->hold.state == HOLD_HELD;
+}
+
+/* ---- what has been heard ---- */
+
+void steward_hold_apply_claim(struct steward_io *io, struct steward_hold *h,
+                              const struct announce_claim *claim)
+{
+    if (!hold_is_active(&h->hold))
+        return;
+    for (size_t i = 0; i < h->addresses.count; i++) {
+        const struct steward_address *a = &h->addresses.all[i];
+        if (claim->ifindex != a->link.index ||
+            memcmp(claim->ip, a->spec.ip, sizeof claim->ip) != 0 ||
+            memcmp(claim->mac, a->link.mac, sizeof claim->mac) == 0 ||
+            !steward_io_is_foreign(io, claim->mac))
+            continue;
+        struct steward_report r = {.kind = STEWARD_CONFLICT,
+                                   .epoch = h->hold.epoch,
+                                   .part = STEWARD_PART_ADDRESS,
+                                   .index = (uint8_t)i};
+        r.flag = !hold_conflict(&h->hold, steward_now_us());
+        memcpy(r.mac, claim->mac, sizeof r.mac);
+        hold_report(io, h, r);
+        return;
+    }
+}
+
+void steward_hold_apply_addr(struct steward_io *io, struct steward_hold *h,
+                             const uint8_t ip[STEWARD_IP_BYTES])
+{
+    for (size_t i = 0; i < h->addresses.count; i++)
+        if (memcmp(ip, h->addresses.all[i].spec.ip, STEWARD_IP_BYTES) == 0) {
+            steward_hold_verify(io, h);
+            return;
+        }
+}
