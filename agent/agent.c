@@ -235,6 +235,10 @@ int agent_run(struct agent *a)
     log_info("%s of cluster \"%s\" at %s, detects a failure within %u ms", self.profile->name,
              a->config->cluster, address_text(self.profile->addr.ip, self.profile->addr.port, addr),
              a->config->detect_ms);
+    if (strcmp(a->config->cluster, CONFIG_CLUSTER_UNNAMED) == 0 &&
+        !address_is_loopback(self.profile->addr.ip))
+        log_warn("the cluster has no name of its own: it would merge with any other that has none "
+                 "and comes by one of its addresses; set cluster in muster.conf");
     host_publish(a->host, EVENT_MEMBER_JOIN, &self, NULL);
     host_dirty(a->host);
     notify_send("READY=1");

@@ -39,7 +39,19 @@ static void change_log_on_change(void *arg, const struct journal_entry *entry)
         log_info("%s: enough voters are alive and agree", event_kind_text(entry->kind));
 }
 
+static void change_log_on_merged(void *arg, const struct gossip_event *event)
+{
+    const struct gossip_profile *p = event->member.profile;
+    char addr[ADDRESS_TEXT_BYTES];
+    (void)arg;
+    log_warn("two clusters have merged: %s at %s, and the members that it brought, were not known "
+             "here before. If they are not meant to be one, give each a name of its own: cluster "
+             "in muster.conf",
+             p->name, address_text(p->addr.ip, p->addr.port, addr));
+}
+
 void change_log_start(struct host *host)
 {
+    host_on_event(host, GOSSIP_EVENT_MERGED, change_log_on_merged, NULL);
     host_subscribe(host, HOST_LOG, change_log_on_change, NULL);
 }

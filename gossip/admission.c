@@ -105,6 +105,8 @@ static void newcomer_let_in(struct gossip *g, const struct wire_message *m,
         return;
     proof_note_source(core_member(g, slot), from);
     bool knows_nobody = m->view == member_term(core_member(g, slot));
+    if (!knows_nobody)
+        merge_let_in(g, m->sender, m->view);
     if (m->join.token)
         sync_welcome(g, &to, m, !knows_nobody);
 }

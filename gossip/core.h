@@ -20,6 +20,7 @@
 #include "gossip/membership/contest.h"
 #include "gossip/membership/join.h"
 #include "gossip/membership/member.h"
+#include "gossip/membership/merge.h"
 #include "gossip/membership/proof.h"
 #include "gossip/membership/spread.h"
 #include "gossip/membership/sync.h"
@@ -58,6 +59,7 @@ struct gossip {
     struct sync sync;
     struct joins joins;
     struct contest contest;
+    struct merge merge;
     struct leases leases;
     uint8_t scratch[GOSSIP_FRAME_BYTES_MAX];
 };

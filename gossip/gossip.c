@@ -160,6 +160,7 @@ static const struct {
     [WIRE_REFUSE] = {admission_refused, true},
     [WIRE_LEASE] = {leases_receive, false},
     [WIRE_CHALLENGE] = {admission_challenged, true},
+    [WIRE_VOTERS] = {strangers_receive, false},
 };
 
 /* The records of a JOIN and of a REFUSE are claims, which admission.c weighs; those of a DELTA
@@ -174,12 +175,15 @@ static bool has_updates(const struct gossip *g, const struct wire_message *m, bo
 static void receive_records(struct gossip *g, const struct wire_message *m,
                             const struct gossip_route *from)
 {
+    bool settled = merge_is_settled(g, m->sender);
     struct records_source source = {
         .route = from, .sender = m->sender, .settled = m->kind == WIRE_DELTA};
     struct wire_reader records = m->records;
     struct wire_record record;
     while (wire_next_record(&records, &record))
         records_apply(g, &record, &source);
+    if (source.settled && settled)
+        merge_note(g, m->sender, source.known, source.fresh_terms);
     records_answer(g, &source);
 }
 

@@ -284,9 +284,12 @@ enum gossip_event_kind {
     GOSSIP_EVENT_DATAGRAMS_PASS, /* ... and on datagrams again */
     GOSSIP_EVENT_JOINED,         /* a gossip_join was answered: addr; member: ourselves, if we
                                   * answered it */
-    GOSSIP_EVENT_NAME_TAKEN,     /* an earlier member has our name: member; this one must stop */
-    GOSSIP_EVENT_ID_TAKEN,       /* another agent runs with our id: addr; this one must stop */
-    GOSSIP_EVENT_GONE,           /* gossip_leave is done: stop now */
+    GOSSIP_EVENT_MERGED,       /* two clusters have become one: the member that the other came by */
+    GOSSIP_EVENT_OTHER_VOTERS, /* members go by other voters of our version: one of them
+                                * (leases_next_other_voters) */
+    GOSSIP_EVENT_NAME_TAKEN,   /* an earlier member has our name: member; this one must stop */
+    GOSSIP_EVENT_ID_TAKEN,     /* another agent runs with our id: addr; this one must stop */
+    GOSSIP_EVENT_GONE,         /* gossip_leave is done: stop now */
 };
 
 struct gossip_event {

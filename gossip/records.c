@@ -127,6 +127,8 @@ static void record_apply_unknown(struct gossip *g, const struct wire_record *rec
         !view_add(g, record, &change))
         return;
     changes_apply(g, change);
+    if (record_is_live(record) && record->key != source->sender)
+        source->fresh_terms += member_term(core_member(g, change.slot));
     if (record->fact.status == GOSSIP_SUSPECT)
         suspicion_confirm(g, change.slot, record->observer);
 }
@@ -244,6 +246,7 @@ void records_apply(struct gossip *g, const struct wire_record *record,
     uint64_t known = slot == MEMBER_NONE ? 0 : core_member(g, slot)->profile->generation;
     if (record->fact.generation > known + WIRE_GENERATION_STEP_MAX)
         return;
+    source->known += slot != MEMBER_NONE && slot != g->self && record->key != source->sender;
     if (slot == MEMBER_NONE)
         record_apply_unknown(g, record, source);
     else if (!record_is_same_id(core_member(g, slot), record))

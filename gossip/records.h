@@ -12,6 +12,8 @@ struct records_source {
     const struct gossip_route *route;
     uint64_t sender;
     bool settled;
+    unsigned known;       /* records of members that were known here, without the sender and us */
+    uint64_t fresh_terms; /* sum of member_term of live ones that were not */
     /* Slots of which the sender is to be sent our facts. One packet answers one packet: more would
      * make us a lever for a forged sender's address. */
     uint32_t answers[RECORDS_ANSWERS_MAX];

@@ -258,6 +258,35 @@ static void wire_take_leases(struct wire_reader *r, struct wire_message *m)
         continue;
 }
 
+bool wire_next_name(struct wire_reader *names, char name[GOSSIP_NAME_BYTES_MAX + 1])
+{
+    if (names->bad || names->at == names->end)
+        return false;
+    size_t bytes = wire_take_integer(names, 1);
+    if (bytes > GOSSIP_NAME_BYTES_MAX)
+        names->bad = true;
+    else
+        wire_take_bytes(names, name, bytes);
+    if (names->bad)
+        return false;
+    name[bytes] = '\0';
+    names->bad = !gossip_name_valid(name, bytes);
+    return !names->bad;
+}
+
+static void wire_take_names(struct wire_reader *r, struct wire_message *m)
+{
+    uint64_t flags = wire_take_integer(r, 1);
+    r->bad |= (flags & ~(uint64_t)WIRE_ASKS) != 0;
+    m->names.asks = flags & WIRE_ASKS;
+    wire_take_voters(r, &m->names.voters);
+    m->names.list = *r;
+    char name[GOSSIP_NAME_BYTES_MAX + 1];
+    unsigned count = 0;
+    while (wire_next_name(r, name))
+        r->bad |= ++count > LEASE_VOTERS_MAX;
+}
+
 static void wire_take_body(struct wire_reader *r, struct wire_message *m)
 {
     switch (m->kind) {
@@ -292,6 +321,9 @@ static void wire_take_body(struct wire_reader *r, struct wire_message *m)
         return;
     case WIRE_LEASE:
         wire_take_leases(r, m);
+        return;
+    case WIRE_VOTERS:
+        wire_take_names(r, m);
         return;
     case WIRE_KINDS:
         break;
@@ -398,6 +430,21 @@ bool wire_put_lease(struct wire_writer *w, const struct wire_lease *lease)
             memcpy(&value, at, sizeof value);
         if (wire_lease_has(lease, i))
             wire_put(w, value, lease_parts[i].bytes);
+    }
+    return true;
+}
+
+bool wire_put_names(struct wire_writer *w, const struct gossip_voters *voters, bool asks,
+                    const char (*names)[GOSSIP_NAME_BYTES_MAX + 1], unsigned count)
+{
+    wire_put(w, asks ? WIRE_ASKS : 0, 1);
+    wire_put_voters(w, voters);
+    for (unsigned i = 0; i < count; i++) {
+        size_t bytes = strlen(names[i]);
+        if ((size_t)(w->end - w->at) < 1 + bytes)
+            return false;
+        wire_put(w, bytes, 1);
+        wire_put_bytes(w, names[i], bytes);
     }
     return true;
 }

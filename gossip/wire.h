@@ -25,15 +25,14 @@
  *               8 each
  *     DELTA     echo 8, nonce 8 (0 unless an answer is wanted), flags 1, log2 of the bucket count
  *               1, a bit per bucket (whole bytes)
- *     LEASE     the configurations of voters that the sender goes by: oldest 4, newest 4,
- *               hash 8; then, in the place of records: kind 1, name's hash 8, round 8, claim 8, and
- * by its kind PREPARE   owner 8, priority 1, time 4 (us), host 4, life 8 PROMISE   epoch 8 PROPOSE
- * owner 8, epoch 8, priority 1, time 4, host 4, life 8 ACCEPT    - REFUSE    promised round 8,
- * held: round 8, claim 8, owner 8, epoch 8, priority 1, time 4 RELEASE   successor 8, ended 1
- *         WAITING   priority 1, time 4 (0: waits no longer), preempts 1
- *         HANDOVER  -
- *         MOVE      successor 8
- *         QUERY     -
+ *     VOTERS    flags 1 (1: send me yours), the sender's configurations of voters as in LEASE 16;
+ * then, in the place of records, the names in the newest: length 1, name LEASE     the
+ * configurations of voters that the sender goes by: oldest 4, newest 4, hash 8; then, in the place
+ * of records: kind 1, name's hash 8, round 8, claim 8, and by its kind PREPARE   owner 8, priority
+ * 1, time 4 (us), host 4, life 8 PROMISE   epoch 8 PROPOSE owner 8, epoch 8, priority 1, time 4,
+ * host 4, life 8 ACCEPT    - REFUSE    promised round 8, held: round 8, claim 8, owner 8, epoch 8,
+ * priority 1, time 4 RELEASE   successor 8, ended 1 WAITING   priority 1, time 4 (0: waits no
+ * longer), preempts 1 HANDOVER  - MOVE      successor 8 QUERY     -
  *
  * A record is one fact about one member, short when the profile need not travel:
  *
@@ -69,6 +68,8 @@
  *     REFUSE      40 and more  -                    -
  *     LEASE       40 and more  -                    one datagram
  *     CHALLENGE   40           -                    JOIN, our own record
+ *     VOTERS      43 and more  -                    VOTERS; by stream if it is longer than a
+ * datagram
  *
  * A stream's answers go back on it. A new stream is opened only to a member's address, to one that
  * the operator has named, or to that of an agent of our name or id that a member has told us of
@@ -127,6 +128,7 @@ enum wire_kind {
     WIRE_REFUSE,
     WIRE_LEASE,
     WIRE_CHALLENGE,
+    WIRE_VOTERS, /* agents that do not know it count it as malformed, and answer nothing */
     WIRE_KINDS
 };
 
@@ -151,6 +153,8 @@ enum {
 #define WIRE_AGE_NONE 0xffff
 /* PING's: you answer poorly, me or others. */
 enum { WIRE_COMPLAINT = 1 };
+/* VOTERS': send me yours. */
+enum { WIRE_ASKS = 1 };
 /* DELTA's: send me yours of these buckets too. */
 enum { WIRE_WANT_BACK = 1 };
 
@@ -205,8 +209,13 @@ struct wire_message {
             uint64_t token, generation;
         } refuse;
         struct gossip_voters voters; /* LEASE */
+        struct {
+            struct gossip_voters voters;
+            bool asks;
+            struct wire_reader list;
+        } names; /* VOTERS */
     };
-    struct wire_reader records; /* of a LEASE: none */
+    struct wire_reader records; /* of a LEASE and VOTERS: none */
     struct wire_reader leases;
 };
 
@@ -220,6 +229,9 @@ bool wire_next_record(struct wire_reader *records, struct wire_record *record);
 
 /* The next of a LEASE. False: that was the last. */
 bool wire_next_lease(struct wire_reader *leases, struct wire_lease *lease);
+
+/* The next name of VOTERS. False: that was the last. */
+bool wire_next_name(struct wire_reader *names, char name[GOSSIP_NAME_BYTES_MAX + 1]);
 
 struct wire_writer {
     uint8_t *start, *at, *end;
@@ -236,6 +248,9 @@ bool wire_put_full(struct wire_writer *w, const struct member *m, int64_t now_us
 bool wire_put_lease(struct wire_writer *w, const struct wire_lease *lease);
 /* The body of a LEASE. */
 void wire_put_voters(struct wire_writer *w, const struct gossip_voters *voters);
+/* The body of VOTERS, and the names. False: it did not fit, and something was written. */
+bool wire_put_names(struct wire_writer *w, const struct gossip_voters *voters, bool asks,
+                    const char (*names)[GOSSIP_NAME_BYTES_MAX + 1], unsigned count);
 
 uint32_t wire_cluster_hash(const char *cluster);
 

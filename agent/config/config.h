@@ -39,6 +39,8 @@
 #define CONFIG_VALUE_BYTES_MAX 4095 /* a path's limit; all other values are shorter still */
 
 /* All strings are owned and never NULL unless said so. */
+#define CONFIG_CLUSTER_UNNAMED "default" /* of a file that names none */
+
 struct config {
     char *file; /* the file read, NULL if none */
     char *name;

@@ -32,7 +32,8 @@ _Static_assert(CONFIG_HANDLERS_MAX <= CONFIG_VIPS_MAX, "lines are kept for as ma
 
 const struct config_key config_keys[] = {
     {TOP("name", name, name), OPTION("-n", name)},
-    {TOP("cluster", text, cluster), .max = GOSSIP_CLUSTER_BYTES_MAX, .initial = "default"},
+    {TOP("cluster", text, cluster), .max = GOSSIP_CLUSTER_BYTES_MAX,
+     .initial = CONFIG_CLUSTER_UNNAMED},
     {TOP("bind", bind, bind), WITH(config, bind_ipv6), .min = CONFIG_DEFAULT_PORT,
      .initial = "0.0.0.0", OPTION("-b", bind)},
     {TOP("advertise", advertise, advertise), .unset = "(found from the interfaces)",

@@ -1,5 +1,6 @@
 #include "agent/vip/quorum.h"
 
+#include "agent/base/address.h"
 #include "agent/base/error.h"
 #include "agent/base/log.h"
 #include "agent/base/worker.h"
@@ -189,21 +190,50 @@ static void quorum_log_change(const struct quorum *q, enum event_kind kind,
                               const struct gossip_member *member)
 {
     const struct voters *voters = leases_voters(host_view(q->host));
-    struct gossip_voters ours = voters_range(voters);
-    const struct gossip_profile *p = member->profile;
     bool is_gone = kind == EVENT_MEMBER_FAILED || kind == EVENT_MEMBER_LEAVE;
-    bool is_update = kind == EVENT_MEMBER_JOIN || kind == EVENT_MEMBER_UPDATE;
-    if (voters->count == 0)
-        return;
-    if (is_gone && quorum_has_voter(voters, p->name))
-        quorum_log_lost_voter(q, p->name);
-    if (is_update && p->voters.newest == ours.newest && p->voters.hash != ours.hash)
-        log_warn(
-            "%s has a different list of voters with the same version %" PRIu32
-            ": neither list counts the votes of members with the other, and with half of the "
-            "members on each no new lease is granted; make quorum the same on all hosts, and raise "
-            "its version",
-            p->name, ours.newest);
+    if (is_gone && quorum_has_voter(voters, member->profile->name))
+        quorum_log_lost_voter(q, member->profile->name);
+}
+
+static void quorum_print_names(const struct voters_configuration *voters, char *into, size_t bytes)
+{
+    into[0] = '\0';
+    for (unsigned i = 0; i < voters->count; i++) {
+        size_t used = strlen(into);
+        snprintf(into + used, bytes - used, "%s%s", i > 0 ? " " : "", voters->names[i]);
+    }
+}
+
+static void quorum_log_other(const struct voters *ours, const struct leases_other_voters *other,
+                             const struct gossip_profile *member)
+{
+    enum { NAMES_BYTES = 1024 };
+    char addr[ADDRESS_TEXT_BYTES], theirs[NAMES_BYTES] = "not known", own[NAMES_BYTES];
+    const struct voters_configuration *newest = &ours->configurations[ours->count - 1];
+    quorum_print_names(newest, own, sizeof own);
+    if (other->voters)
+        quorum_print_names(other->voters, theirs, sizeof theirs);
+    log_warn("%s has a different list of voters with the same version %" PRIu32
+             ": it is at %s, and %u members have it. Theirs: %s. Ours: %s. %s",
+             member->name, newest->version, address_text(member->addr.ip, member->addr.port, addr),
+             other->members, theirs, own,
+             other->overlaps
+                 ? "Neither list counts the votes of members with the other, and with half of the "
+                   "members on each no new lease is granted: make quorum the same on all hosts, "
+                   "and raise its version"
+                 : "No voter is in both: another cluster has merged with this one, and each counts "
+                   "its own voters alone. Give each a name of its own: cluster in muster.conf");
+}
+
+static void quorum_on_other_voters(void *arg, const struct gossip_event *event)
+{
+    const struct quorum *q = arg;
+    const struct gossip *g = host_view(q->host);
+    struct leases_other_voters other;
+    unsigned cursor = 0;
+    while (leases_next_other_voters(g, &cursor, &other))
+        if (other.hash == event->member.profile->voters.hash)
+            quorum_log_other(leases_voters(g), &other, event->member.profile);
 }
 
 static void quorum_on_change(void *arg, const struct journal_entry *entry)
@@ -254,6 +284,7 @@ struct quorum *quorum_start(struct host *host, struct store *store, struct worke
         leases_start(host_core(host), host_now_us(), &q->saved.voters, q->saved.longest_ms,
                      found.epochs);
     host_on_settle(host, HOST_QUORUM, quorum_on_settle, q);
+    host_on_event(host, GOSSIP_EVENT_OTHER_VOTERS, quorum_on_other_voters, q);
     host_subscribe(host, HOST_QUORUM, quorum_on_change, q);
     return q;
 }
@@ -263,6 +294,7 @@ void quorum_free(struct quorum *q)
     if (!q)
         return;
     host_on_settle(q->host, HOST_QUORUM, NULL, NULL);
+    host_on_event(q->host, GOSSIP_EVENT_OTHER_VOTERS, NULL, NULL);
     host_subscribe(q->host, HOST_QUORUM, NULL, NULL);
     free(q);
 }

@@ -97,8 +97,9 @@ static void claim_try(struct gossip *g, struct claim *c)
     struct lease_message m;
     bool held = lease_is_held(&c->candidate, g->now_us);
     c->next_us = g->now_us + claim_part(c, ATTEMPT_PARTS);
+    c->candidate.phase = LEASE_IDLE;
     if (!voters_quorum(&l->voters, &quorum) || core_is_leaving(g) ||
-        (!held && leases_are_disputed(g)))
+        (!held && strangers_dispute(g)))
         return;
     c->tried_us = g->now_us;
     c->takes_over = false;

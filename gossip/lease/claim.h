@@ -82,8 +82,5 @@ uint64_t claim_hash(const char *name);
 struct claim *claim_find(const struct leases *l, uint64_t hash);
 /* Takes in what the voters say of their configurations. */
 void leases_note_voters(struct gossip *g);
-/* True: too many members go by another configuration of our version; nothing new should be taken.
- */
-bool leases_are_disputed(struct gossip *g);
 
 #endif

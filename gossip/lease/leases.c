@@ -12,6 +12,7 @@ void leases_free(struct leases *l)
 {
     grants_free(&l->grants);
     lease_outbox_free(&l->out);
+    strangers_free(&l->strangers);
     free(l->claims);
 }
 
@@ -149,6 +150,7 @@ void leases_tick(struct gossip *g)
     if (!l->started)
         return;
     leases_note_voters(g);
+    strangers_tick(g);
     if (!leases_is_any_due(g))
         return;
     for (uint32_t i = l->count; i > 0; i--) {

@@ -16,6 +16,7 @@
 #include "gossip/gossip.h"
 #include "gossip/lease/grants.h"
 #include "gossip/lease/lease_outbox.h"
+#include "gossip/lease/strangers.h"
 #include "gossip/lease/successors.h"
 #include "gossip/lease/voters.h"
 
@@ -41,6 +42,22 @@ struct leases_needs {
 struct leases_needs leases_needs(const struct gossip *g);
 /* The disk has that now. */
 void leases_allow(struct gossip *g, int64_t now_us, uint32_t longest_ms);
+
+/* A list of voters under our version that is not ours, and that members go by (strangers.h). */
+struct leases_other_voters {
+    uint64_t hash;
+    unsigned members;                    /* that go by it */
+    const struct gossip_profile *member; /* one of these; borrowed as in gossip_member; or NULL */
+    const struct voters_configuration *voters; /* borrowed; NULL: its names are not known (yet) */
+    bool overlaps; /* has a voter in common with ours, or may have: counts against our quorum */
+};
+/* Walks them: *cursor starts 0. A new one is the event OTHER_VOTERS. */
+bool leases_next_other_voters(const struct gossip *g, unsigned *cursor,
+                              struct leases_other_voters *other);
+
+/* A live member with the same first label as this voter, which is no member: the voter was written
+ * "db1" and the member is "db1.example.org", or the other way round. False: there is none. */
+bool leases_find_alike(const struct gossip *g, const char *voter, struct gossip_member *member);
 
 /* True: a lease can be had. A majority of voters is alive, as far as this member sees; and if this
  * member asks them, a majority has answered recently: a member that is cut off counts as alive for
@@ -116,8 +133,7 @@ struct leases {
     struct claim *claims;
     uint32_t count, capacity;
     struct lease_outbox out;
-    bool disputed;
-    int64_t disputed_us; /* when that was looked at */
+    struct strangers strangers;
 };
 
 void leases_free(struct leases *l);

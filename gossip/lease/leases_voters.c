@@ -5,10 +5,7 @@
 
 #include <string.h>
 
-enum {
-    DISPUTE_MS = 500,   /* until the configurations of others are looked at again */
-    REACHED_LENGTHS = 2 /* lengths of a lease without an answer */
-};
+enum { REACHED_LENGTHS = 2 }; /* lengths of a lease without an answer */
 
 static void voters_publish(struct gossip *g)
 {
@@ -48,6 +45,7 @@ void leases_start(struct gossip *g, int64_t now_us, const struct voters *voters,
     l->grants.silent_until_us = now_us + lease_quarantine_us(core_ms(l->grants.longest_ms));
     l->grants.epochs = epochs;
     l->started = true;
+    l->strangers.looked_us = INT64_MIN;
     leases_set_voters(g, now_us, voters);
 }
 
@@ -55,6 +53,7 @@ void leases_set_voters(struct gossip *g, int64_t now_us, const struct voters *vo
 {
     core_begin(g, now_us);
     g->leases.voters = *voters;
+    g->leases.strangers.looked_us = INT64_MIN;
     voters_take_effect(g);
     lease_outbox_flush(g);
 }
@@ -68,6 +67,26 @@ static bool voter_is_alive(const struct gossip *g, const char *name)
 {
     uint32_t slot = member_by_name(&g->members, name);
     return slot != MEMBER_NONE && member_is_live(&g->members.slots[slot]);
+}
+
+static size_t voter_label_bytes(const char *name)
+{
+    return strcspn(name, ".");
+}
+
+bool leases_find_alike(const struct gossip *g, const char *voter, struct gossip_member *member)
+{
+    size_t cursor = 0, bytes = voter_label_bytes(voter);
+    if (gossip_find(g, voter, member))
+        return false;
+    while (gossip_next_member(g, &cursor, member)) {
+        const char *name = member->profile->name;
+        bool one_is_short = voter[bytes] == '\0' || name[voter_label_bytes(name)] == '\0';
+        if (member->status <= GOSSIP_SUSPECT && one_is_short && voter_label_bytes(name) == bytes &&
+            strncmp(name, voter, bytes) == 0)
+            return true;
+    }
+    return false;
 }
 
 /* True: a majority has answered recently, or nothing was asked. */
@@ -108,26 +127,4 @@ void leases_note_voters(struct gossip *g)
     }
     if (voters_tick(&l->voters, g->now_us) || changed)
         voters_take_effect(g);
-}
-
-/* Two members or more go by another configuration of this version, and as many as go by ours: that
- * is a mistake in a file, and with bad luck each side has a majority of its own. Nothing new is
- * taken then; of two sides the smaller one stops. */
-bool leases_are_disputed(struct gossip *g)
-{
-    struct leases *l = &g->leases;
-    if (g->now_us - l->disputed_us < core_ms(DISPUTE_MS))
-        return l->disputed;
-    struct gossip_voters ours = voters_range(&l->voters);
-    unsigned others = 0, same = 0;
-    for (uint32_t slot = 0; slot < g->members.used; slot++) {
-        const struct member *m = core_member(g, slot);
-        if (!m->profile || !member_is_live(m) || m->profile->voters.newest != ours.newest)
-            continue;
-        same += m->profile->voters.hash == ours.hash;
-        others += m->profile->voters.hash != ours.hash;
-    }
-    l->disputed = others > 1 && others >= same;
-    l->disputed_us = g->now_us;
-    return l->disputed;
 }

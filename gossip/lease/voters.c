@@ -40,8 +40,8 @@ static uint64_t voters_hash(const struct voters_configuration *one)
     return sum;
 }
 
-static bool voters_fill(struct voters_configuration *one, uint32_t version,
-                        const char *const *names, unsigned count)
+bool voters_fill(struct voters_configuration *one, uint32_t version, const char *const *names,
+                 unsigned count)
 {
     if (version == 0 || count == 0 || count > LEASE_VOTERS_MAX)
         return false;

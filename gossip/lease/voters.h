@@ -52,6 +52,10 @@ enum voters_error { VOTERS_ERRORS(VOTERS_ERROR_ENUM) };
 #undef VOTERS_ERROR_ENUM
 const char *voters_error_text(enum voters_error error);
 
+/* Makes a configuration of these names. False: not 1 to LEASE_VOTERS_MAX, or not each once. */
+bool voters_fill(struct voters_configuration *one, uint32_t version, const char *const *names,
+                 unsigned count);
+
 /* Takes the operator's configuration. names: copied, borrowed during the call; version: from 1.
  * Anything but VOTERS_OK changes nothing. */
 enum voters_error voters_configure(struct voters *v, uint32_t version, const char *const *names,
