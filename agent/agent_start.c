@@ -44,15 +44,11 @@ static bool next_published_vip(const void *arg, size_t *cursor, struct vip_recor
     return vips_next_published(arg, cursor, into);
 }
 
-/* Skip floating addresses: one may still be configured here from an earlier run. */
 static struct gossip_addr own_addr(const struct config *c)
 {
     struct gossip_addr addr = address_is_any(c->advertise.ip) ? c->bind : c->advertise;
-    struct gossip_addr vips[CONFIG_VIPS_MAX];
-    for (size_t i = 0; i < c->vips_count; i++)
-        vips[i] = c->vips[i].address;
     if (address_is_any(addr.ip))
-        net_own_addr(c->bind_ipv6, vips, c->vips_count, &addr);
+        net_own_addr(c->bind_ipv6, c->vips, c->vips_count, &addr);
     return addr;
 }
 

@@ -70,7 +70,7 @@ static bool check_permissions(const char *path, const struct account *account,
     struct stat st;
     if (geteuid() != 0 && !d->for_root)
         return true;
-    if (stat(path, &st) != 0 && errno == EACCES && d->for_root)
+    if (stat(path, &st) != 0 && (errno == ENOENT || (errno == EACCES && d->for_root)))
         return true; /* the look-up has noted it */
     if (script_permission_check(path, account ? account->uid : 0, reason))
         return true;
@@ -122,28 +122,89 @@ static bool check_quorum(struct config_draft *d, size_t index)
     return true;
 }
 
-/* The place of a vip's address. */
-static struct config_place vip_address_place(struct config_draft *d, size_t index, char *text)
+/* The place of one of a vip's addresses. */
+static struct config_place vip_address_place(struct config_draft *d, size_t index,
+                                             const struct vip_address *a, char *text)
 {
-    const struct vip_spec *spec = &d->config->vips[index];
-    return config_draft_place(d, config_key_find(CONFIG_VIP, "address"), index,
-                              address_prefix_text(spec->address.ip, spec->prefix_bits, text));
+    const struct config_key *one = config_key_find(CONFIG_VIP, "address");
+    const struct config_key *all = config_key_find(CONFIG_VIP, "addresses");
+    bool is_list = *config_draft_line(d, all, index) > 0;
+    return config_draft_place(d, is_list ? all : one, index,
+                              address_prefix_text(a->ip, a->prefix_bits, text));
 }
 
-static bool same_ip(const struct gossip_addr *a, const struct gossip_addr *b)
+static bool check_same_ip(const uint8_t *a, const uint8_t *b)
 {
-    return memcmp(a->ip, b->ip, sizeof a->ip) == 0;
+    return memcmp(a, b, ADDRESS_IP_BYTES) == 0;
+}
+
+/* A link-local address is another one on each link (RFC 4291, 2.5.6). */
+static bool check_same_address(const struct vip_address *a, const struct vip_address *b)
+{
+    bool link_local = a->ip[0] == 0xfe && (a->ip[1] & 0xc0) == 0x80;
+    return check_same_ip(a->ip, b->ip) && (!link_local || strcmp(a->interface, b->interface) == 0);
+}
+
+/* The vip that has an address before it stands at `at` in vip `index`; NULL: none. */
+static const struct vip_spec *vip_with_address(const struct config *c, size_t index, size_t at)
+{
+    const struct vip_address *wanted = &c->vips[index].addresses[at];
+    for (size_t i = 0; i <= index; i++)
+        for (size_t j = 0; j < (i < index ? c->vips[i].addresses_count : at); j++)
+            if (check_same_address(&c->vips[i].addresses[j], wanted))
+                return &c->vips[i];
+    return NULL;
+}
+
+/* Each address gets its interface. */
+static bool check_vip_interfaces(struct config_draft *d, size_t index)
+{
+    struct vip_spec *spec = &d->config->vips[index];
+    struct config_place at = config_draft_section(d, CONFIG_VIP, index);
+    for (size_t i = 0; i < spec->addresses_count; i++) {
+        struct vip_address *a = &spec->addresses[i];
+        if (a->interface[0] == '\0' && !spec->interface)
+            return config_refuse(&at, "interface is missing; name the one that gets the address, "
+                                      "such as interface = \"eth0\"");
+        if (a->interface[0] == '\0')
+            memcpy(a->interface, spec->interface, strlen(spec->interface) + 1);
+    }
+    return true;
+}
+
+static bool check_vip_keys(struct config_draft *d, size_t index)
+{
+    const struct vip_spec *spec = &d->config->vips[index];
+    const struct config_key *one = config_key_find(CONFIG_VIP, "address");
+    const struct config_key *all = config_key_find(CONFIG_VIP, "addresses");
+    const struct config_key *delay = config_key_find(CONFIG_VIP, "preempt_delay");
+    if (*config_draft_line(d, one, index) > 0 && *config_draft_line(d, all, index) > 0) {
+        struct config_place at = config_draft_place(d, all, index, NULL);
+        return config_refuse(&at, "address is given too, on line %d; name all of them here",
+                             *config_draft_line(d, one, index));
+    }
+    if (spec->preempt_delay_ms > 0 && !spec->preempt) {
+        struct config_place at = config_draft_place(d, delay, index, NULL);
+        return config_refuse(&at, "nothing is preempted here; set preempt = true, or remove it");
+    }
+    return true;
 }
 
 static bool check_vip(struct config_draft *d, size_t index)
 {
-    const struct vip_spec *vips = d->config->vips;
-    char text[ADDRESS_PREFIX_TEXT_BYTES];
-    struct config_place at = vip_address_place(d, index, text);
-    for (size_t i = 0; i < index; i++)
-        if (same_ip(&vips[i].address, &vips[index].address))
+    const struct vip_spec *spec = &d->config->vips[index];
+    if (!check_vip_keys(d, index) || !check_vip_interfaces(d, index))
+        return false;
+    for (size_t i = 0; i < spec->addresses_count; i++) {
+        char text[ADDRESS_PREFIX_TEXT_BYTES];
+        struct config_place at = vip_address_place(d, index, &spec->addresses[i], text);
+        const struct vip_spec *other = vip_with_address(d->config, index, i);
+        if (other == spec)
+            return config_refuse(&at, "given twice in this vip; once is enough");
+        if (other)
             return config_refuse(&at, "vip \"%s\" has this address already; give each its own",
-                                 vips[i].name);
+                                 other->name);
+    }
     return true;
 }
 
@@ -234,16 +295,65 @@ static bool finish_user(struct config_draft *d, bool keep_user)
 }
 
 /* Agents must reach one another whichever host holds it. */
-static bool finish_address(struct config_draft *d, size_t index)
+static bool finish_address(struct config_draft *d, size_t index, const struct vip_address *a)
 {
     const struct config *c = d->config;
     char text[ADDRESS_PREFIX_TEXT_BYTES];
-    struct config_place at = vip_address_place(d, index, text);
-    const char *key = same_ip(&c->bind, &c->vips[index].address)        ? "bind"
-                      : same_ip(&c->advertise, &c->vips[index].address) ? "advertise"
-                                                                        : NULL;
+    struct config_place at = vip_address_place(d, index, a, text);
+    const char *key = check_same_ip(c->bind.ip, a->ip)        ? "bind"
+                      : check_same_ip(c->advertise.ip, a->ip) ? "advertise"
+                                                              : NULL;
     return !key ||
            config_refuse(&at, "the agent's own, by %s; use one that belongs to no host", key);
+}
+
+/* The priority of this host: its own, or that of all others. */
+static uint8_t finish_priority(const struct config *c, const struct vip_spec *spec)
+{
+    uint8_t priority = 0;
+    for (size_t i = 0; i < spec->priorities_count; i++) {
+        if (strcmp(spec->priorities[i].host, c->name) == 0)
+            return spec->priorities[i].value;
+        if (spec->priorities[i].host[0] == '\0')
+            priority = spec->priorities[i].value;
+    }
+    return priority;
+}
+
+static bool finish_script(struct config_draft *d, size_t index, const char *key, const char *path)
+{
+    struct config_place at = config_draft_place(d, config_key_find(CONFIG_VIP, key), index, path);
+    return !path || check_permissions(path, d->config->vips[index].account, &at);
+}
+
+/* Interfaces that come later are waited for. */
+static bool finish_interfaces(struct config_draft *d, size_t index)
+{
+    const struct vip_spec *spec = &d->config->vips[index];
+    const struct config_key *interface = config_key_find(CONFIG_VIP, "interface");
+    const struct config_key *track = config_key_find(CONFIG_VIP, "track");
+    const struct config_key *routes = config_key_find(CONFIG_VIP, "routes");
+    bool ok = true;
+    for (size_t i = 0; ok && i < spec->addresses_count; i++) {
+        char text[ADDRESS_PREFIX_TEXT_BYTES];
+        const char *name = spec->addresses[i].interface;
+        struct config_place at = vip_address_place(d, index, &spec->addresses[i], text);
+        if (spec->interface && strcmp(name, spec->interface) == 0)
+            at = config_draft_place(d, interface, index, NULL);
+        at.key = "interface";
+        at.value = name;
+        if (i == 0 || strcmp(name, spec->addresses[i - 1].interface) != 0)
+            ok = config_note_interface(name, &at);
+    }
+    for (size_t i = 0; ok && i < spec->track_count; i++) {
+        struct config_place at = config_draft_place(d, track, index, spec->track[i]);
+        ok = config_note_interface(spec->track[i], &at);
+    }
+    for (size_t i = 0; ok && i < spec->routes_count; i++) {
+        struct config_place at = config_draft_place(d, routes, index, spec->routes[i].dev);
+        ok = spec->routes[i].dev[0] == '\0' || config_note_interface(spec->routes[i].dev, &at);
+    }
+    return ok;
 }
 
 /* What only a host that may hold the address must have. */
@@ -259,9 +369,8 @@ static bool finish_holder(struct config_draft *d, size_t index)
         if (!key->type->look_up(key, spec, &at))
             return false;
     }
-    struct config_place at =
-        config_draft_place(d, config_key_find(CONFIG_VIP, "hook"), index, spec->hook);
-    return !spec->hook || check_permissions(spec->hook, spec->account, &at);
+    return finish_script(d, index, "hook", spec->hook) &&
+           finish_script(d, index, "before_hook", spec->before_hook);
 }
 
 static bool finish_vip(struct config_draft *d, size_t index)
@@ -271,8 +380,13 @@ static bool finish_vip(struct config_draft *d, size_t index)
     if (c->quorum.count == 0)
         return config_refuse(&at, "voters must decide which member holds it; name them, such as "
                                   "quorum { voters = {\"db1\", \"db2\", \"witness1\"} }");
-    c->vips[index].fits = tag_match_fits(&c->vips[index].match, c->tags, c->tags_bytes);
-    return finish_address(d, index) && (!c->vips[index].fits || finish_holder(d, index));
+    struct vip_spec *spec = &c->vips[index];
+    spec->fits = tag_match_fits(&spec->match, c->tags, c->tags_bytes);
+    spec->priority = finish_priority(c, spec);
+    for (size_t i = 0; i < spec->addresses_count; i++)
+        if (!finish_address(d, index, &spec->addresses[i]))
+            return false;
+    return !spec->fits || (finish_interfaces(d, index) && finish_holder(d, index));
 }
 
 bool config_finish(struct config_draft *d, bool keep_user)

@@ -6,7 +6,7 @@
 
 #include <stdbool.h>
 
-#define CONFIG_KEYS_MAX 16 /* in one section */
+#define CONFIG_KEYS_MAX 24 /* in one section */
 
 /* The top of the file, and the sections in it. */
 enum config_section_id {

@@ -131,6 +131,7 @@ void config_key_free(const struct config_key *key, void *element)
         free(*strings);
         break;
     case CONFIG_STRING:
+    case CONFIG_ARRAY:
         free(*strings);
         break;
     case CONFIG_STRINGS:

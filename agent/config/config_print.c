@@ -63,6 +63,7 @@ static void print_vip(const struct vip_spec *spec, FILE *out)
     char text[DURATION_TEXT_BYTES];
     uint32_t hold_ms = (uint32_t)(lease_hold_us(spec->lease_ms * INT64_C(1000)) / 1000);
     fprintf(out, "vip.%s.here = %s\n", spec->name, role_text(spec));
+    fprintf(out, "vip.%s.priority_here = %u\n", spec->name, spec->priority);
     fprintf(out, "vip.%s.renewed_every = %s\n", spec->name,
             duration_text(spec->lease_ms / LEASES_RENEW_PARTS, text));
     fprintf(out, "vip.%s.given_up_unless_renewed_within = %s\n", spec->name,
@@ -135,5 +136,5 @@ void config_print(const struct config *c, FILE *out)
         print_section(c, section, out);
     print_timing(c->detect_ms, out);
     for (const char *note = c->notes ? c->notes : ""; *note; note = strchr(note, '\n') + 1)
-        fprintf(out, "note = %.*s\n", (int)strcspn(note, "\n"), note);
+        fprintf(out, "warning = %.*s\n", (int)strcspn(note, "\n"), note);
 }

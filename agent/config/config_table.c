@@ -8,6 +8,7 @@
 #define RUN_DIR_BYTES_MAX (sizeof((struct sockaddr_un *)NULL)->sun_path - SOCKET_NAME_BYTES_MAX)
 #define STATE_DIR_BYTES_MAX 3072  /* leaves room for file names below a path's limit */
 #define SCRIPT_MS_MAX 2592000000u /* 30 days, the longest duration */
+#define DELAY_MS_MAX 86400000u    /* a day */
 #define RPC_PORT_DEFAULT 7373     /* where Serf's clients look */
 
 #define STARTER "(the user that starts musterd)"
@@ -77,18 +78,30 @@ const struct config_key config_keys[] = {
     {QUORUM("version", number, version), .min = 1, .max = INT32_MAX, .initial = "1"},
     {QUORUM("both_voters_must_live", flag, both_must_live), .unset = "false", .set = "true"},
 
-    {VIP("address", prefix, address), WITH(vip_spec, prefix_bits),
-     .missing = "give it with its prefix, such as address = \"10.0.0.30/32\""},
-    {VIP("interface", interface, interface),
-     .missing = "name the one that gets the address, such as interface = \"eth0\"",
-     .for_holder = true},
+    {VIP("address", vip_address, addresses), WITH(vip_spec, addresses_count), .max = 1,
+     .missing = "give it with its prefix, such as address = \"10.0.0.30/32\"",
+     .many = "address; use addresses = {...}"},
+    {VIP("addresses", vip_addresses, addresses), WITH(vip_spec, addresses_count),
+     .max = VIP_ADDRESSES_MAX, .unset = "(as address)", .many = "addresses"},
+    {VIP("interface", interface, interface), .unset = "(each address has its own)"},
+    {VIP("routes", vip_routes, routes), WITH(vip_spec, routes_count), .max = VIP_ROUTES_MAX,
+     .unset = "(none)", .many = "routes"},
+    {VIP("rules", vip_rules, rules), WITH(vip_spec, rules_count), .max = VIP_RULES_MAX,
+     .unset = "(none)", .many = "rules"},
+    {VIP("track", interfaces, track), WITH(vip_spec, track_count), .max = VIP_TRACK_MAX,
+     .unset = "(none)", .many = "interfaces"},
     {VIP("match", tags, match.tags), WITH(vip_spec, match.bytes), .unset = "(every member)"},
-    {VIP("priority", number, priority), .max = UINT8_MAX, .initial = "100"},
+    {VIP("priority", priorities, priorities), WITH(vip_spec, priorities_count),
+     .max = VIP_PRIORITIES_MAX, .initial = "100", .many = "hosts"},
     {VIP("preempt", flag, preempt), .unset = "false (leaves it to a holder that lives)",
      .set = "true (takes it from a holder of lower priority)"},
+    {VIP("preempt_delay", duration, preempt_delay_ms), .max = DELAY_MS_MAX, .initial = "0ms"},
+    {VIP("start_delay", duration, start_delay_ms), .max = DELAY_MS_MAX, .initial = "0ms"},
+    {VIP("announce_every", duration, announce_every_ms), .max = DELAY_MS_MAX, .initial = "1m"},
     {VIP("requires", names, requires), WITH(vip_spec, requires_count), .max = VIP_REQUIRES_MAX,
      .unset = "(nothing)", .many = "checks", .hint = ""},
     {VIP("hook", script, hook), .unset = "(none)", .for_holder = true},
+    {VIP("before_hook", script, before_hook), .unset = "(none)", .for_holder = true},
     {VIP("lease", duration, lease_ms), .min = LEASE_LENGTH_MS_MIN, .max = LEASE_LENGTH_MS_MAX,
      .initial = "1s"},
     {VIP("timeout", duration, timeout_ms), .min = 1, .max = SCRIPT_MS_MAX, .initial = "30s"},

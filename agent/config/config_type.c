@@ -1,6 +1,8 @@
 #include "agent/config/config_type.h"
 
+#include "agent/base/array.h"
 #include "agent/config/config_table.h"
+#include "agent/config/ip_words.h"
 
 #include <confuse.h>
 #include <errno.h>
@@ -307,21 +309,142 @@ static bool prefix_is_of_host(const uint8_t *ip, unsigned bits, const struct con
     return true;
 }
 
-static bool prefix_take(const struct config_key *key, void *element, const char *value,
-                        const struct config_place *at)
+/* Room for one more element in an array of the key. NULL: refused. */
+#define ARRAY_ADD(type, key, element, at)                                                          \
+    ((type *)array_add(FIELD(void *, key, element), ALSO(size_t, key, element), sizeof(type), key, \
+                       at))
+static void *array_add(void **all, size_t *count, size_t bytes, const struct config_key *key,
+                       const struct config_place *at)
 {
-    uint8_t *ip = FIELD(struct gossip_addr, key, element)->ip, *bits = ALSO(uint8_t, key, element);
-    if (!address_parse_prefix(value, ip, bits))
-        return config_refuse(at, "not an IPv4 or IPv6 address with a prefix, " SUCH_AS);
-    return prefix_is_of_host(ip, *bits, at);
+    if (*count == key->max) {
+        config_refuse(at, "more than %" PRIu32 " %s", key->max, key->many);
+        return NULL;
+    }
+    if (!array_resize(all, *count + 1, bytes)) {
+        config_refuse(at, "out of memory");
+        return NULL;
+    }
+    return (char *)*all + (*count)++ * bytes;
 }
 
-static void prefix_print(const struct config_key *key, const void *element, FILE *out)
+static bool vip_address_take(const struct config_key *key, void *element, const char *value,
+                             const struct config_place *at)
 {
+    char why[ERROR_BYTES];
+    struct vip_address taken;
+    if (!ip_words_address(value, &taken, why))
+        return config_refuse(at, "%s", why);
+    if (!prefix_is_of_host(taken.ip, taken.prefix_bits, at))
+        return false;
+    struct vip_address *into = ARRAY_ADD(struct vip_address, key, element, at);
+    if (into)
+        *into = taken;
+    return into;
+}
+
+/* The first of them, which stands for the vip. */
+static void vip_address_print(const struct config_key *key, const void *element, FILE *out)
+{
+    const struct vip_address *first = *FIELD(struct vip_address *, key, element);
     char text[ADDRESS_PREFIX_TEXT_BYTES];
-    fprintf(out, " %s",
-            address_prefix_text(FIELD(struct gossip_addr, key, element)->ip,
-                                *ALSO(uint8_t, key, element), text));
+    fprintf(out, " %s", address_prefix_text(first->ip, first->prefix_bits, text));
+}
+
+static void vip_addresses_print(const struct config_key *key, const void *element, FILE *out)
+{
+    const struct vip_address *all = *FIELD(struct vip_address *, key, element);
+    for (size_t i = 0; i < *ALSO(size_t, key, element); i++) {
+        fputs(i > 0 ? "," : "", out);
+        ip_words_print_address(&all[i], out);
+    }
+}
+
+static bool vip_routes_take(const struct config_key *key, void *element, const char *value,
+                            const struct config_place *at)
+{
+    char why[ERROR_BYTES];
+    struct vip_route taken;
+    if (!ip_words_route(value, &taken, why))
+        return config_refuse(at, "%s", why);
+    struct vip_route *into = ARRAY_ADD(struct vip_route, key, element, at);
+    if (into)
+        *into = taken;
+    return into;
+}
+
+static void vip_routes_print(const struct config_key *key, const void *element, FILE *out)
+{
+    const struct vip_route *all = *FIELD(struct vip_route *, key, element);
+    for (size_t i = 0; i < *ALSO(size_t, key, element); i++) {
+        fputs(i > 0 ? "," : "", out);
+        ip_words_print_route(&all[i], out);
+    }
+}
+
+static bool vip_rules_take(const struct config_key *key, void *element, const char *value,
+                           const struct config_place *at)
+{
+    char why[ERROR_BYTES];
+    struct vip_rule taken;
+    if (!ip_words_rule(value, &taken, why))
+        return config_refuse(at, "%s", why);
+    struct vip_rule *into = ARRAY_ADD(struct vip_rule, key, element, at);
+    if (into)
+        *into = taken;
+    return into;
+}
+
+static void vip_rules_print(const struct config_key *key, const void *element, FILE *out)
+{
+    const struct vip_rule *all = *FIELD(struct vip_rule *, key, element);
+    for (size_t i = 0; i < *ALSO(size_t, key, element); i++) {
+        fputs(i > 0 ? "," : "", out);
+        ip_words_print_rule(&all[i], out);
+    }
+}
+
+/* ---- priorities ---- */
+
+/* The element of that host; NULL: there is none. */
+static struct vip_priority *priority_of(struct vip_priority *all, size_t count, const char *host)
+{
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(all[i].host, host) == 0)
+            return &all[i];
+    return NULL;
+}
+
+/* HOST=NUMBER, or NUMBER for all others: it takes the place of the default. */
+static bool priorities_take(const struct config_key *key, void *element, const char *value,
+                            const struct config_place *at)
+{
+    const char *equals = strrchr(value, '='), *number = equals ? equals + 1 : value;
+    size_t bytes = equals ? (size_t)(equals - value) : 0;
+    struct vip_priority taken = {.host = ""};
+    uint32_t parsed;
+    if (equals && !gossip_name_valid(value, bytes))
+        return config_refuse(at, "%s; write HOST=NUMBER, such as \"db1=150\"",
+                             gossip_error_text(GOSSIP_ERROR_NAME));
+    if (!text_parse_number(number, UINT8_MAX, &parsed))
+        return config_refuse(at, "not a whole number from 0 to %d", UINT8_MAX);
+    memcpy(taken.host, value, bytes);
+    taken.value = (uint8_t)parsed;
+    struct vip_priority *into = priority_of(*FIELD(struct vip_priority *, key, element),
+                                            *ALSO(size_t, key, element), taken.host);
+    if (into && equals)
+        return config_refuse(at, "\"%s\" has a priority already; give each host one", taken.host);
+    into = into ? into : ARRAY_ADD(struct vip_priority, key, element, at);
+    if (into)
+        *into = taken;
+    return into;
+}
+
+static void priorities_print(const struct config_key *key, const void *element, FILE *out)
+{
+    const struct vip_priority *all = *FIELD(struct vip_priority *, key, element);
+    for (size_t i = 0; i < *ALSO(size_t, key, element); i++)
+        fprintf(out, "%s %s%s%u", i > 0 ? "," : "", all[i].host, *all[i].host ? "=" : "",
+                all[i].value);
 }
 
 /* ---- what must be on this host ---- */
@@ -345,48 +468,53 @@ static bool user_look_up(const struct config_key *key, void *element, const stru
                          "no such user on this host; make it, or use another, such as \"nobody\"");
 }
 
-/* As the kernel has it (dev_valid_name). */
+static bool interface_is_name(const char *value, const struct config_place *at)
+{
+    _Static_assert(VIP_INTERFACE_BYTES_MAX + 1 == IFNAMSIZ, "an interface's name is the kernel's");
+    return ip_words_interface(value) ||
+           config_refuse(at,
+                         "not an interface's name, which is 1 to %d bytes without '/', ':' "
+                         "and spaces; use one such as \"eth0\"",
+                         VIP_INTERFACE_BYTES_MAX);
+}
+
 static bool interface_take(const struct config_key *key, void *element, const char *value,
                            const struct config_place *at)
 {
-    _Static_assert(VIP_INTERFACE_BYTES_MAX + 1 == IFNAMSIZ, "an interface's name is the kernel's");
-    if (strlen(value) > VIP_INTERFACE_BYTES_MAX || value[strcspn(value, "/: ")] != '\0' ||
-        strcmp(value, ".") == 0 || strcmp(value, "..") == 0)
-        return config_refuse(at,
-                             "not an interface's name, which is 1 to %d bytes without '/', ':' "
-                             "and spaces; use one such as \"eth0\"",
-                             VIP_INTERFACE_BYTES_MAX);
-    return text_keep(FIELD(char *, key, element), value, at);
+    return interface_is_name(value, at) && text_keep(FIELD(char *, key, element), value, at);
 }
 
-/* The names of all interfaces, as far as they fit. True: `name` is one of them. */
-static bool interface_find(const struct if_nameindex *all, const char *name, char *names)
+static bool interfaces_take(const struct config_key *key, void *element, const char *value,
+                            const struct config_place *at)
 {
+    return interface_is_name(value, at) && config_type_list_add(key, element, value, at);
+}
+
+/* The names of all interfaces, as far as they fit. */
+static void interfaces_list(char *names)
+{
+    struct if_nameindex *all = if_nameindex();
     size_t len = 0;
     names[0] = '\0';
-    for (const struct if_nameindex *i = all; i->if_name; i++) {
+    for (const struct if_nameindex *i = all; i && i->if_name; i++) {
         char shown[4 * IFNAMSIZ];
-        if (strcmp(i->if_name, name) == 0)
-            return true;
         text_escape(shown, sizeof shown, i->if_name);
         if (len < INTERFACES_BYTES)
             len += (size_t)snprintf(names + len, INTERFACES_BYTES - len, " %s", shown);
     }
     if (len >= INTERFACES_BYTES)
         memcpy(names + INTERFACES_BYTES - 5, " ...", 5);
-    return false;
+    if_freenameindex(all);
 }
 
-static bool interface_look_up(const struct config_key *key, void *element,
-                              const struct config_place *at)
+bool config_note_interface(const char *name, const struct config_place *at)
 {
-    struct if_nameindex *all = if_nameindex();
     char names[INTERFACES_BYTES];
-    if (!all)
-        return config_refuse(at, "this host's interfaces cannot be listed: %s", strerror(errno));
-    bool found = interface_find(all, *FIELD(char *, key, element), names);
-    if_freenameindex(all);
-    return found || config_refuse(at, "no such interface on this host; there are%s", names);
+    if (if_nametoindex(name) > 0)
+        return true;
+    interfaces_list(names);
+    return config_note(at, "no such interface on this host, so it is waited for; there are%s",
+                       names);
 }
 
 static bool script_take(const struct config_key *key, void *element, const char *value,
@@ -408,9 +536,11 @@ static bool script_look_up(const struct config_key *key, void *element,
         return true;
     if (stat(path, &st) != 0 && errno == EACCES && d->for_root)
         return config_note(at, "only root can look at it; check that with -t as root");
+    if (stat(path, &st) != 0 && errno == ENOENT)
+        return config_note(at, "no such file, so nothing is run until it is there; a script is "
+                               "named without arguments");
     if (stat(path, &st) != 0)
-        return config_refuse(at, "%s; name a script that is there, without arguments",
-                             strerror(errno));
+        return config_refuse(at, "%s; name a script, without arguments", strerror(errno));
     if (!S_ISREG(st.st_mode))
         return config_refuse(at, "not a file; name a script");
     /* Root may execute what has any of these bits. */
@@ -431,17 +561,21 @@ TYPE(events, CONFIG_PLAIN, true, .take = events_take, .print = events_print);
 TYPE(flag, CONFIG_PLAIN, .take = flag_take);
 TYPE(group, CONFIG_STRING, .take = text_take, .look_up = group_look_up, .print = text_print);
 TYPE(hosts, CONFIG_STRINGS, true, .take = hosts_take, .print = list_print);
-TYPE(interface, CONFIG_STRING, .take = interface_take, .look_up = interface_look_up,
-     .print = text_print);
+TYPE(interface, CONFIG_STRING, .take = interface_take, .print = text_print);
+TYPE(interfaces, CONFIG_STRINGS, true, .take = interfaces_take, .print = list_print);
 TYPE(level, CONFIG_PLAIN, .take = level_take, .print = level_print);
 TYPE(name, CONFIG_STRING, .take = name_take, .print = text_print);
 TYPE(names, CONFIG_STRINGS, true, .take = names_take, .print = list_print);
 TYPE(number, CONFIG_PLAIN, .take = number_take, .print = number_print);
-TYPE(prefix, CONFIG_PLAIN, .take = prefix_take, .print = prefix_print);
+TYPE(priorities, CONFIG_ARRAY, true, .take = priorities_take, .print = priorities_print);
 TYPE(script, CONFIG_STRING, .take = script_take, .look_up = script_look_up, .print = text_print);
 TYPE(tags, CONFIG_PLAIN, true, .take = tags_take, .print = tags_print);
 TYPE(text, CONFIG_STRING, .take = text_take, .print = text_print);
 TYPE(user, CONFIG_USER, .take = text_take, .look_up = user_look_up, .print = text_print);
+TYPE(vip_address, CONFIG_ARRAY, .take = vip_address_take, .print = vip_address_print);
+TYPE(vip_addresses, CONFIG_ARRAY, true, .take = vip_address_take, .print = vip_addresses_print);
+TYPE(vip_routes, CONFIG_ARRAY, true, .take = vip_routes_take, .print = vip_routes_print);
+TYPE(vip_rules, CONFIG_ARRAY, true, .take = vip_rules_take, .print = vip_rules_print);
 
 /* ---- any of them ---- */
 

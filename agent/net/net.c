@@ -83,16 +83,16 @@ static int net_rank(const struct ifaddrs *i, bool ipv6, struct gossip_addr *addr
     return 1 + ((family == AF_INET6) == ipv6) + (i->ifa_flags & IFF_LOOPBACK ? 0 : 2);
 }
 
-static bool net_is_among(const struct gossip_addr *addr, const struct gossip_addr *all,
-                         size_t count)
+static bool net_is_vip(const struct gossip_addr *addr, const struct vip_spec *vips, size_t count)
 {
     for (size_t i = 0; i < count; i++)
-        if (memcmp(all[i].ip, addr->ip, sizeof addr->ip) == 0)
-            return true;
+        for (size_t j = 0; j < vips[i].addresses_count; j++)
+            if (memcmp(addr->ip, vips[i].addresses[j].ip, sizeof addr->ip) == 0)
+                return true;
     return false;
 }
 
-void net_own_addr(bool ipv6, const struct gossip_addr *others, size_t others_count,
+void net_own_addr(bool ipv6, const struct vip_spec *vips, size_t vips_count,
                   struct gossip_addr *addr)
 {
     struct ifaddrs *all = NULL;
@@ -103,7 +103,7 @@ void net_own_addr(bool ipv6, const struct gossip_addr *others, size_t others_cou
     for (const struct ifaddrs *i = all; i; i = i->ifa_next) {
         struct gossip_addr candidate;
         int r = net_rank(i, ipv6, &candidate);
-        if (r <= best || net_is_among(&candidate, others, others_count))
+        if (r <= best || net_is_vip(&candidate, vips, vips_count))
             continue;
         best = r;
         *addr = candidate;

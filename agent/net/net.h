@@ -3,6 +3,7 @@
 #define MUSTER_NET_H
 
 #include "agent/base/error.h"
+#include "agent/config/vip_spec.h"
 #include "gossip/gossip.h"
 
 #include <stdbool.h>
@@ -14,9 +15,9 @@
 int net_bind(const struct gossip_addr *addr, int type, bool ipv6, char *error);
 
 /* An address of this host that others could reach, for one that listens on all: the first that is
- * up, no loopback before any loopback, the family of choice before the other; none of `others`,
- * whose ports do not count. Port untouched. */
-void net_own_addr(bool ipv6, const struct gossip_addr *others, size_t others_count,
+ * up, no loopback before any loopback, the family of choice before the other; none of the vips',
+ * as one may still be configured here from an earlier run. Port untouched. */
+void net_own_addr(bool ipv6, const struct vip_spec *vips, size_t vips_count,
                   struct gossip_addr *addr);
 
 #endif

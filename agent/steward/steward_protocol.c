@@ -7,15 +7,61 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
+
+static void describe_route(const struct vip_route *r, struct steward_vip_route *into)
+{
+    *into = (struct steward_vip_route){.family = r->ipv6 ? AF_INET6 : AF_INET,
+                                       .to_bits = r->to_bits,
+                                       .has_via = !address_is_any(r->via),
+                                       .has_src = !address_is_any(r->src),
+                                       .onlink = r->onlink,
+                                       .table = r->table,
+                                       .metric = r->metric,
+                                       .mtu = r->mtu};
+    memcpy(into->to, r->to, sizeof into->to);
+    memcpy(into->via, r->via, sizeof into->via);
+    memcpy(into->src, r->src, sizeof into->src);
+    memcpy(into->dev, r->dev, sizeof into->dev);
+}
+
+static void describe_rule(const struct vip_rule *r, struct steward_vip_rule *into)
+{
+    *into = (struct steward_vip_rule){.family = r->ipv6 ? AF_INET6 : AF_INET,
+                                      .from_bits = r->from_bits,
+                                      .to_bits = r->to_bits,
+                                      .fwmark = r->fwmark,
+                                      .fwmask = r->fwmask,
+                                      .table = r->table,
+                                      .priority = r->priority};
+    memcpy(into->from, r->from, sizeof into->from);
+    memcpy(into->to, r->to, sizeof into->to);
+    memcpy(into->iif, r->iif, sizeof into->iif);
+}
 
 void steward_vip_describe(const struct vip_spec *s, struct steward_vip *into)
 {
-    *into = (struct steward_vip){.addresses_count = 1};
+    _Static_assert(STEWARD_ADDRESSES_MAX >= VIP_ADDRESSES_MAX, "room for all");
+    _Static_assert(STEWARD_ROUTES_MAX >= VIP_ROUTES_MAX, "room for all");
+    _Static_assert(STEWARD_RULES_MAX >= VIP_RULES_MAX, "room for all");
+    _Static_assert(STEWARD_TRACKS_MAX >= VIP_TRACK_MAX, "room for all");
+    *into = (struct steward_vip){.addresses_count = (uint8_t)s->addresses_count,
+                                 .routes_count = (uint8_t)s->routes_count,
+                                 .rules_count = (uint8_t)s->rules_count,
+                                 .tracks_count = (uint8_t)s->track_count};
     snprintf(into->name, sizeof into->name, "%s", s->name);
-    struct steward_vip_address *a = &into->addresses[0];
-    a->prefix = s->prefix_bits;
-    snprintf(a->interface, sizeof a->interface, "%s", s->interface);
-    memcpy(a->ip, s->address.ip, sizeof a->ip);
+    for (size_t i = 0; i < s->addresses_count; i++) {
+        const struct vip_address *a = &s->addresses[i];
+        into->addresses[i].prefix = a->prefix_bits;
+        memcpy(into->addresses[i].ip, a->ip, sizeof a->ip);
+        memcpy(into->addresses[i].interface, a->interface, sizeof a->interface);
+    }
+    for (size_t i = 0; i < s->routes_count; i++)
+        describe_route(&s->routes[i], &into->routes[i]);
+    for (size_t i = 0; i < s->rules_count; i++)
+        describe_rule(&s->rules[i], &into->rules[i]);
+    for (size_t i = 0; i < s->track_count; i++)
+        snprintf(into->tracks[i], sizeof into->tracks[i], "%s", s->track[i]);
 }
 
 uint64_t steward_vip_key(const struct steward_vip *vip)

@@ -28,12 +28,13 @@ bool managed_vip_has_steward(const struct vips_shared *s, const struct managed_v
 
 void vips_describe(const struct vip_spec *spec, const struct vip *vip, struct vip_record *into)
 {
-    char ip[ADDRESS_TEXT_BYTES];
+    char text[ADDRESS_PREFIX_TEXT_BYTES];
+    const struct vip_address *first = &spec->addresses[0];
     *into = (struct vip_record){.epoch = vip->epoch, .here = vip->here};
     snprintf(into->name, sizeof into->name, "%s", spec->name);
-    snprintf(into->address, sizeof into->address, "%s/%u", address_ip_text(spec->address.ip, ip),
-             spec->prefix_bits);
-    snprintf(into->interface, sizeof into->interface, "%s", spec->interface);
+    snprintf(into->address, sizeof into->address, "%s",
+             address_prefix_text(first->ip, first->prefix_bits, text));
+    snprintf(into->interface, sizeof into->interface, "%s", first->interface);
     snprintf(into->holder, sizeof into->holder, "%s", vip->holder);
 }
 

@@ -43,8 +43,22 @@ config_refused 'two voters' '\nquorum { voters = {"db1", "db2"} }\n' 'bad.conf:2
 quorum='quorum { voters = {"db1", "db2", "witness1"} }\n'
 config_refused 'vip without a prefix' "$quorum"'vip "web" { address = "10.0.0.300" }\n' \
     'bad.conf:2: vip "web": address "10.0.0.300": not an IPv4 or IPv6 address with a prefix, such as "10.0.0.30/32"'
-config_refused 'vip on no interface' \
-    "$quorum"'vip "web" { address = "10.0.0.30/32" interface = "nowhere0" }\n' 'bad.conf:2:.*"nowhere0".* lo'
+web="$quorum"'vip "web" { address = "10.0.0.30/32" interface = "lo" '
+config_refused 'address twice in one vip' \
+    "$quorum"'vip "v" { addresses = {"10.0.0.30/32", "10.0.0.30/24"} interface = "lo" }\n' \
+    'bad.conf:2:.*10.0.0.30/24.*twice'
+config_refused 'address of another vip' "$web"'}\nvip "v" { addresses = {"10.0.0.30/24 dev lo"} }\n' \
+    'bad.conf:3:.*"web" has this address'
+config_refused 'route without a way out' "$web"'routes = {"default table 100"} }\n' 'bad.conf:2:.*no way out; say via'
+config_refused 'rule of an unknown table' "$web"'rules = {"from 10.0.0.30 table nosuch"} }\n' \
+    'bad.conf:2:.*"nosuch" on this host; use its number'
+config_refused 'preempt_delay without preempt' "$web"'preempt_delay = "30s" }\n' 'bad.conf:2:.*set preempt = true'
+# What a host can get later is a warning: a build host has none of it.
+printf '%b' "$quorum"'vip "web" {\ninterface = "nowhere0" address = "10.0.0.30/32"\nhook = "/nowhere/hook.sh" }\n' >"$T/later.conf"
+t_check '-t warns of an interface that is not there' \
+    eval '"$BUILD/musterd" -t -c "$T/later.conf" | grep -q "^warning = .*later.conf:3: .*nowhere0.* lo"'
+t_check '-t warns of a hook that is not there' \
+    eval '"$BUILD/musterd" -t -c "$T/later.conf" | grep -q "^warning = .*later.conf:4: .*/nowhere/hook.sh"'
 config_refused 'vip without a quorum' '\nvip "web" { address = "10.0.0.30/32" interface = "lo" }\n' \
     'bad.conf:2:.*quorum'
 config_refused 'syntax' 'name = "a"\nhandler {\n' 'bad.conf:[23]:'
@@ -160,7 +174,7 @@ if [ "$(id -u)" -eq 0 ]; then
     t_check 'and says what root is told' cmp "$T/root.said" "$T/nobody.said"
     sed -i "s|hooks/page.sh|hooks/secret/page.sh|" "$T/root.conf"
     t_check '-t by nobody notes a script that only root can look at' \
-        eval 'check_as_nobody 2>&1 | grep -q "^note = .*root.conf:3: .*only root can look at it"'
+        eval 'check_as_nobody 2>&1 | grep -q "^warning = .*root.conf:3: .*only root can look at it"'
     t_check 'which is no error' eval 'check_as_nobody >/dev/null 2>&1'
     chmod o+w "$T/hooks/vip.sh"
     check_as_nobody >"$T/nobody.said" 2>&1

@@ -38,7 +38,7 @@ void vips_describe(const struct vip_spec *spec, const struct vip *vip, struct vi
 {
     *into = (struct vip_record){.epoch = vip->epoch, .address = "10.0.0.100/32"};
     snprintf(into->name, sizeof into->name, "%s", spec->name);
-    snprintf(into->interface, sizeof into->interface, "%s", spec->interface);
+    snprintf(into->interface, sizeof into->interface, "%s", spec->addresses[0].interface);
     snprintf(into->holder, sizeof into->holder, "%s", vip->holder);
 }
 

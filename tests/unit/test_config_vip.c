@@ -4,7 +4,8 @@
 static void assert_address(const struct vip_spec *spec, const char *expected)
 {
     char text[ADDRESS_PREFIX_TEXT_BYTES];
-    ck_assert_str_eq(address_prefix_text(spec->address.ip, spec->prefix_bits, text), expected);
+    ck_assert_str_eq(
+        address_prefix_text(spec->addresses[0].ip, spec->addresses[0].prefix_bits, text), expected);
 }
 
 /* ---- what is taken ---- */
@@ -58,7 +59,6 @@ START_TEST(vip_has_its_defaults)
     ck_assert_uint_eq(c->vips_count, 1);
     ck_assert_str_eq(v->name, "web");
     assert_address(v, "10.0.0.30/32");
-    ck_assert_uint_eq(v->address.port, 0);
     ck_assert_str_eq(v->interface, "eth0");
     ck_assert_uint_eq(v->match.bytes + v->requires_count, 0);
     ck_assert(v->fits && vip_spec_may_hold(v) && !v->preempt);
@@ -149,15 +149,116 @@ START_TEST(host_that_is_no_candidate_needs_neither_interface_nor_hook_nor_user)
 }
 END_TEST
 
+/* ---- several addresses ---- */
+
+START_TEST(addresses_that_belong_together_are_taken_in_order)
+{
+    struct config *c = must_load(
+        QUORUM
+        "vip router { interface = eth0\n"
+        "    addresses = {\"10.0.0.100/24\", \"2001:db8::100/64\", \"192.0.2.1/24 dev eth1\"}\n"
+        "    routes = {\"default via 192.0.2.254 table 100\"} track = {eth1, bond0}\n"
+        "    rules = {\"from 10.0.0.100 table 100\"} }");
+    const struct vip_spec *v = c->vips;
+    ck_assert_uint_eq(v->addresses_count, 3);
+    assert_address(v, "10.0.0.100/24");
+    ck_assert_str_eq(v->addresses[1].interface, "eth0");
+    ck_assert_uint_eq(v->addresses[1].prefix_bits, 64);
+    ck_assert_str_eq(v->addresses[2].interface, "eth1");
+    ck_assert_uint_eq(v->routes_count, 1);
+    ck_assert_uint_eq(v->routes[0].table, 100);
+    ck_assert_uint_eq(v->rules_count, 1);
+    ck_assert_uint_eq(v->rules[0].from_bits, 32);
+    ck_assert_uint_eq(v->track_count, 2);
+    ck_assert_str_eq(v->track[1], "bond0");
+    config_free(c);
+}
+END_TEST
+
+START_TEST(each_address_can_have_its_own_interface_and_the_vip_none)
+{
+    struct config *c = must_load(QUORUM "vip v { addresses = {\"fe80::1/64 dev eth0\",\n"
+                                        "  \"fe80::1/64 dev eth1\"} }");
+    ck_assert_ptr_null(c->vips[0].interface);
+    ck_assert_str_eq(c->vips[0].addresses[0].interface, "eth0");
+    ck_assert_str_eq(c->vips[0].addresses[1].interface, "eth1");
+    config_free(c);
+}
+END_TEST
+
+START_TEST(priority_is_of_this_host_where_it_is_named)
+{
+    static const struct {
+        const char *name, *priority;
+        unsigned expected;
+    } cases[] = {
+        {"db1", "{\"db1=150\", \"db2=90\"}", 150}, {"db2", "{\"db1=150\", \"db2=90\"}", 90},
+        {"db3", "{\"db1=150\", \"db2=90\"}", 100}, {"db3", "{\"db1=150\", \"80\"}", 80},
+        {"db1", "{\"80\", \"db1=0\"}", 0},         {"db1", "255", 255}};
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        char text[256];
+        snprintf(text, sizeof text, "name = %s\n" QUORUM VIP "priority = %s }", cases[i].name,
+                 cases[i].priority);
+        struct config *c = must_load(text);
+        ck_assert_uint_eq(c->vips[0].priority, cases[i].expected);
+        config_free(c);
+    }
+}
+END_TEST
+
+/* What a host does not have yet is named by -t, and no error. */
+START_TEST(what_is_not_there_yet_is_noted)
+{
+    static const struct {
+        const char *text, *expected;
+    } cases[] = {
+        {"vip web { address = \"10.0.0.30/32\"\n interface = \"eth7\" }",
+         "muster.conf:3: vip \"web\": interface \"eth7\": no such interface on this host, so it is "
+         "waited for; there are lo eth0 eth1\n"},
+        {"vip web { address = \"10.0.0.30/32 dev eth8\" }",
+         "muster.conf:2: vip \"web\": interface \"eth8\": no such interface on this host, so it is "
+         "waited for; there are lo eth0 eth1\n"},
+        {VIP "track = {\"eth1\", \"bond0\"} }",
+         "muster.conf:2: vip \"web\": track \"bond0\": no such interface on this host, so it is "
+         "waited for; there are lo eth0 eth1\n"},
+        {VIP "routes = {\"192.0.2.0/24 dev wg0\"} }",
+         "muster.conf:2: vip \"web\": routes \"wg0\": no such interface on this host, so it is "
+         "waited for; there are lo eth0 eth1\n"},
+        {VIP "hook = \"/nowhere/vip.sh\" }",
+         "muster.conf:2: vip \"web\": hook \"/nowhere/vip.sh\": no such file, so nothing is run "
+         "until it is there; a script is named without arguments\n"},
+        {VIP "before_hook = \"/nowhere/vip.sh\" }",
+         "muster.conf:2: vip \"web\": before_hook \"/nowhere/vip.sh\": no such file, so nothing is "
+         "run until it is there; a script is named without arguments\n"},
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        char text[256];
+        snprintf(text, sizeof text, QUORUM "%s", cases[i].text);
+        struct config *c = must_load(text);
+        ck_assert_str_eq(c->notes, cases[i].expected);
+        config_free(c);
+    }
+}
+END_TEST
+
+START_TEST(many_interfaces_are_named_as_far_as_they_fit)
+{
+    for (size_t i = 0; i < COUNT(interface_names); i++)
+        snprintf(interface_names[i], IFNAMSIZ, "interface-%zu", i);
+    struct config *c = must_load(QUORUM VIP "}");
+    ck_assert_str_eq(c->notes + strlen(c->notes) - 5, " ...\n");
+    config_free(c);
+}
+END_TEST
+
 START_TEST(tags_of_options_make_a_candidate)
 {
     options.tags[0] = "role=web";
     options.tags_count = 1;
-    assert_refused("tags = {\"role=witness\"}\n" QUORUM
-                   "vip web { address = \"10.0.0.30/32\"\n interface = nowhere0\n"
-                   "          match = {\"role=web\"} }",
-                   "muster.conf:4: vip \"web\": interface \"nowhere0\": no such interface on this "
-                   "host; there are lo eth0 eth1");
+    struct config *c =
+        must_load("tags = {\"role=witness\"}\n" QUORUM VIP "match = {\"role=web\"} }");
+    ck_assert(c->vips[0].fits);
+    config_free(c);
 }
 END_TEST
 
@@ -229,16 +330,25 @@ START_TEST(printed_vip_says_all_that_follows)
     assert_printed(QUORUM VIP "}", "quorum.silent",
                    "quorum.silent_at_start = 1s\n"
                    "vip.web.address = 10.0.0.30/32\n"
+                   "vip.web.addresses = 10.0.0.30/32 dev eth0\n"
                    "vip.web.interface = eth0\n"
+                   "vip.web.routes = (none)\n"
+                   "vip.web.rules = (none)\n"
+                   "vip.web.track = (none)\n"
                    "vip.web.match = (every member)\n"
                    "vip.web.priority = 100\n"
                    "vip.web.preempt = false (leaves it to a holder that lives)\n"
+                   "vip.web.preempt_delay = 0ms\n"
+                   "vip.web.start_delay = 0ms\n"
+                   "vip.web.announce_every = 1m\n"
                    "vip.web.requires = (nothing)\n"
                    "vip.web.hook = (none)\n"
+                   "vip.web.before_hook = (none)\n"
                    "vip.web.lease = 1s\n"
                    "vip.web.timeout = 30s\n"
                    "vip.web.user = (the user that starts musterd)\n"
                    "vip.web.here = a candidate\n"
+                   "vip.web.priority_here = 100\n"
                    "vip.web.renewed_every = 250ms\n"
                    "vip.web.given_up_unless_renewed_within = 990ms\n");
     assert_printed(QUORUM "tags = {\"role=db\"}\n" VIP
@@ -247,20 +357,30 @@ START_TEST(printed_vip_says_all_that_follows)
                    "quorum.silent",
                    "quorum.silent_at_start = 10s\n"
                    "vip.web.address = 10.0.0.30/32\n"
+                   "vip.web.addresses = 10.0.0.30/32 dev eth0\n"
                    "vip.web.interface = eth0\n"
+                   "vip.web.routes = (none)\n"
+                   "vip.web.rules = (none)\n"
+                   "vip.web.track = (none)\n"
                    "vip.web.match = role=db\n"
                    "vip.web.priority = 7\n"
                    "vip.web.preempt = true (takes it from a holder of lower priority)\n"
+                   "vip.web.preempt_delay = 0ms\n"
+                   "vip.web.start_delay = 0ms\n"
+                   "vip.web.announce_every = 1m\n"
                    "vip.web.requires = postgres, disk\n"
                    "vip.web.hook = /bin/true\n"
+                   "vip.web.before_hook = (none)\n"
                    "vip.web.lease = 10s\n"
                    "vip.web.timeout = 30s\n"
                    "vip.web.user = root\n"
                    "vip.web.here = no candidate (checks are required, and this version has none)\n"
+                   "vip.web.priority_here = 7\n"
                    "vip.web.renewed_every = 2.5s\n"
                    "vip.web.given_up_unless_renewed_within = 9.9s\n");
     assert_printed(QUORUM VIP "match = {\"role=db\"} }", "vip.web.here",
                    "vip.web.here = no candidate (its tags do not match)\n"
+                   "vip.web.priority_here = 100\n"
                    "vip.web.renewed_every = 250ms\n"
                    "vip.web.given_up_unless_renewed_within = 990ms\n");
 }
@@ -280,6 +400,11 @@ static TCase *taken(void)
     tcase_add_test(t, vip_that_requires_checks_is_never_held_without_checks);
     tcase_add_test(t, host_that_is_no_candidate_needs_neither_interface_nor_hook_nor_user);
     tcase_add_test(t, tags_of_options_make_a_candidate);
+    tcase_add_test(t, addresses_that_belong_together_are_taken_in_order);
+    tcase_add_test(t, each_address_can_have_its_own_interface_and_the_vip_none);
+    tcase_add_test(t, priority_is_of_this_host_where_it_is_named);
+    tcase_add_test(t, what_is_not_there_yet_is_noted);
+    tcase_add_test(t, many_interfaces_are_named_as_far_as_they_fit);
     tcase_add_test(t, printed_quorum_says_how_many_may_fail);
     tcase_add_test(t, printed_quorum_of_one_or_two_says_what_it_means);
     tcase_add_test(t, printed_vip_says_all_that_follows);

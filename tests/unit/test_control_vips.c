@@ -10,8 +10,12 @@
 #include <string.h>
 
 static struct peer p;
-static struct vip_spec spec = {
-    .name = (char[]){"web"}, .interface = (char[]){"eth0"}, .priority = 90, .lease_ms = 1000};
+static struct vip_address address = {.interface = "eth0"};
+static struct vip_spec spec = {.name = (char[]){"web"},
+                               .addresses = &address,
+                               .addresses_count = 1,
+                               .priority = 90,
+                               .lease_ms = 1000};
 static struct vip vip;
 
 static void setup(void)

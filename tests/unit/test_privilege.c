@@ -222,7 +222,7 @@ START_TEST(check_notes_what_only_root_can_look_at)
     check_as_nobody();
     struct config *c = must_load(handler_of("closed/page.sh", "user = daemon"));
     char *text = printed(c);
-    ck_assert_ptr_nonnull(strstr(text, "\nnote = muster.conf:1: handler \"h\": run \"/"));
+    ck_assert_ptr_nonnull(strstr(text, "\nwarning = muster.conf:1: handler \"h\": run \"/"));
     ck_assert_ptr_nonnull(strstr(text, "/page.sh\": only root can look at it"));
     free(text);
     config_free(c);

@@ -6,13 +6,17 @@ static struct vip_spec moved, more;
 
 static void setup_more(void)
 {
-    static char name[] = "more", interface[] = "eth1";
+    static char name[] = "more";
+    static struct vip_address elsewhere, another;
     setup();
     moved = spec;
-    moved.interface = interface;
+    elsewhere = another = spec.addresses[0];
+    memcpy(elsewhere.interface, "eth1", sizeof "eth1");
+    moved.addresses = &elsewhere;
     more = spec;
     more.name = name;
-    more.address.ip[15] = 7;
+    another.ip[15] = 7;
+    more.addresses = &another;
 }
 
 START_TEST(what_is_taken_out_is_down_before_its_lease_goes)

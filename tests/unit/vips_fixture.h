@@ -185,15 +185,16 @@ static inline void take_on(const struct vip_spec *specs, size_t count)
 /* It waits for its lease, and its steward is well. */
 static inline void setup(void)
 {
-    static char name[] = "web", interface[] = "eth0";
+    static char name[] = "web";
+    static struct vip_address address = {.prefix_bits = 32, .interface = "eth0"};
     int pair[2];
     stewards_lost = 0;
     fake_core_start();
     fake_log_reset();
     memset(&fake_leases, 0, sizeof fake_leases);
     spec = (struct vip_spec){.name = name,
-                             .interface = interface,
-                             .prefix_bits = 32,
+                             .addresses = &address,
+                             .addresses_count = 1,
                              .priority = 90,
                              .lease_ms = LEASE_MS,
                              .fits = true};
