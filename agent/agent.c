@@ -10,6 +10,8 @@
 #include "agent/peers.h"
 #include "agent/reload.h"
 #include "agent/scripts/handlers.h"
+#include "agent/vip/quorum.h"
+#include "agent/vip/vips.h"
 
 #include <event2/event.h>
 #include <signal.h>
@@ -113,6 +115,25 @@ static void agent_on_hangup(int signal, short what, void *arg)
     reload_begin(a->reloads, agent_on_reloaded, NULL);
 }
 
+/* A line for the log: what `muster members` and `muster vip` say in detail. */
+static void agent_on_summary(int signal, short what, void *arg)
+{
+    struct agent *a = arg;
+    unsigned count[GOSSIP_LEFT + 1] = {0}, held = 0;
+    struct gossip_member member;
+    struct vips_view view;
+    (void)signal, (void)what;
+    for (size_t cursor = 0; gossip_next_member(a->gossip, &cursor, &member);)
+        count[member.status]++;
+    for (size_t cursor = 0; vips_next(a->vips, &cursor, &view);)
+        held += view.vip->state == VIP_HOLDING;
+    log_info(
+        "summary: members: %u alive, %u suspect, %u failed, %u leaving, %u left; addresses held "
+        "here: %u; quorum: %s",
+        count[GOSSIP_ALIVE], count[GOSSIP_SUSPECT], count[GOSSIP_FAILED], count[GOSSIP_LEAVING],
+        count[GOSSIP_LEFT], held, quorum_is_there(a->quorum) ? "there" : "not there");
+}
+
 bool agent_start_leave(struct agent *a, char *error)
 {
     a->leave = leave_new(a->host, a->vips, a->handlers, agent_on_left, a);
@@ -197,8 +218,10 @@ bool agent_watch(struct agent *a, char *error)
     static const struct {
         int signal;
         event_callback_fn callback;
-    } signals[] = {
-        {SIGTERM, agent_on_stop_signal}, {SIGINT, agent_on_stop_signal}, {SIGHUP, agent_on_hangup}};
+    } signals[] = {{SIGTERM, agent_on_stop_signal},
+                   {SIGINT, agent_on_stop_signal},
+                   {SIGHUP, agent_on_hangup},
+                   {SIGUSR1, agent_on_summary}};
     struct timeval advise = {.tv_sec = ADVISE_PERIOD_S};
     int64_t watchdog_us = notify_watchdog_us();
     struct timeval watchdog = {watchdog_us / 1000000, watchdog_us % 1000000};

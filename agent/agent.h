@@ -61,7 +61,7 @@ struct agent {
     struct leave *leave;
     struct event *advise;     /* checks detect against measured round-trip times */
     struct event *watchdog;   /* systemd's; NULL without */
-    struct event *signals[3]; /* SIGTERM, SIGINT, SIGHUP */
+    struct event *signals[4]; /* SIGTERM, SIGINT, SIGHUP, SIGUSR1 */
     int64_t advised_us;       /* last advice about detect; 0: none yet */
     int exit_status;
 };

@@ -25,7 +25,6 @@
 #include <errno.h>
 #include <event2/event.h>
 #include <grp.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -445,7 +444,6 @@ bool agent_start(struct agent *a, const struct agent_row *rows, size_t count, st
                         .control_fd = -1,
                         .events_fd = -1,
                         .rpc_fd = -1};
-    signal(SIGPIPE, SIG_IGN);
     for (size_t i = 0; i < count; i++)
         if (rows[i].start && !rows[i].start(a, error))
             return false;

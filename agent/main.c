@@ -2,7 +2,9 @@
 #include "agent/agent.h"
 #include "agent/base/directory.h"
 #include "agent/base/error.h"
+#include "agent/base/init.h"
 #include "agent/base/log.h"
+#include "agent/base/signals.h"
 #include "agent/privilege.h"
 #include "agent/steward/steward.h"
 
@@ -146,6 +148,16 @@ static int run(struct config *config, struct config_options *options)
     return status;
 }
 
+static int start(struct config *config, struct config_options *options)
+{
+    signals_ignore_stray();
+    if (init_split())
+        return run(config, options);
+    fprintf(stderr, "musterd: cannot fork: %s\n", strerror(errno));
+    config_free(config);
+    return EXIT_FAILURE;
+}
+
 /* Whatever is opened first would get the numbers of standard streams that are closed: the steward's
  * sockets, and the log written to them. */
 static bool open_standard_streams(void)
@@ -171,7 +183,7 @@ int main(int argc, char **argv)
         return AGENT_EXIT_CONFIGURATION;
     }
     if (!options.check)
-        return run(config, &options);
+        return start(config, &options);
     config_print(config, stdout);
     config_free(config);
     return EXIT_SUCCESS;

@@ -61,11 +61,13 @@ static const char *hint(int error)
 
 static bool unreachable(struct client *c, int error)
 {
+    c->absent = error == ENOENT || error == ECONNREFUSED;
     return client_fail(c, CLIENT_LOST, "%s: %s (%s)", c->path, strerror(error), hint(error));
 }
 
 static bool closed(struct client *c)
 {
+    c->absent = true;
     return client_fail(c, CLIENT_LOST, "%s: musterd closed the connection (its log says why)",
                        c->path);
 }

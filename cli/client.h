@@ -34,6 +34,7 @@ struct client {
     enum client_status status;      /* of the last call */
     char error[CLIENT_ERROR_BYTES]; /* for people, unless status is CLIENT_OK; not made safe */
     msgpack_unpacked body;          /* of the last answer or record; ends with the next call */
+    bool absent;                    /* CLIENT_LOST: the agent does not run (yet), or has ended */
     int silence_ms;                 /* how long an answer may take to come, or to go on coming */
     int output_fd;                  /* a stream ends when nobody reads this any more; -1: none */
 

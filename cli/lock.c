@@ -1,4 +1,5 @@
 #include "agent/base/clock.h"
+#include "agent/base/init.h"
 #include "agent/rpc/fields.h"
 #include "cli/cli.h"
 #include "cli/guard.h"
@@ -252,6 +253,11 @@ int lock_run(struct cli *cli, int argc, char **argv)
     if (!*command)
         cli_wrong(cli, "the command is missing: %s -- COMMAND", words[0]);
 
+    /* As PID 1 of a container, we would be left with the orphans of the command. */
+    if (!init_split()) {
+        cli_say(cli, "cannot fork: %s", strerror(errno));
+        return CLI_UNASKED;
+    }
     struct client *client = cli_connect(cli, deadline_ms);
     put_name(client, "lock", words[0]);
     client_stream(client);

@@ -4,9 +4,11 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #define FAILED_MAX 64 /* --failed options */
 #define VIPS_MAX 64   /* --vip options */
+#define AGAIN_MS 100  /* between two attempts to reach the agent */
 
 /* Events that can make a condition true. member-unreachable: it ends a suspicion. */
 #define EVENTS                                                                                     \
@@ -118,10 +120,31 @@ static bool wait_until(struct client *client, const struct conditions *condition
     return false;
 }
 
+/* An agent that does not run yet, or that restarts, is waited for too. False: the deadline passes
+ * before the next attempt. */
+static bool wait_for_agent(struct cli *cli, const struct conditions *conditions, bool said)
+{
+    if (!said)
+        cli_say(cli, "%s; waits for the agent", cli->client.error);
+    if (client_now_ms() + AGAIN_MS >= conditions->deadline_ms)
+        return false;
+    client_close(&cli->client);
+    nanosleep(&(struct timespec){.tv_nsec = AGAIN_MS * 1000000L}, NULL);
+    return true;
+}
+
 int wait_run(struct cli *cli, int argc, char **argv)
 {
     struct conditions conditions = {.deadline_ms = CLIENT_NO_DEADLINE};
+    bool said = false;
     wait_read_options(cli, argc, argv, &conditions);
-    wait_until(cli_connect(cli, conditions.deadline_ms), &conditions);
+    while (!wait_until(cli_connect(cli, conditions.deadline_ms), &conditions) &&
+           cli->client.status == CLIENT_LOST && cli->client.absent) {
+        if (!wait_for_agent(cli, &conditions, said)) {
+            cli_say(cli, "timed out: %s", cli->client.error);
+            return CLI_TIMEOUT;
+        }
+        said = true;
+    }
     return cli_done(cli, NULL, "waited");
 }

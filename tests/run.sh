@@ -115,7 +115,7 @@ compute() {
     [ "$mode" != --all ] || step schedules env MUSTER_SEEDS=1000000 build/gcc/tests/sim/test_lease
 }
 
-real_both='two_agents restart bad_input reload handlers leave user lock serf_cli ipv6 embed'
+real_both='two_agents restart bad_input reload handlers leave user lock serf_cli ipv6 embed supervisors'
 real_once='rejoin forged serf_forms serf_npm watchers hooks aws_eip readme sim slow unreachable'
 processes() {
     local script

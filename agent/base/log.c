@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #define TIME_BYTES 25            /* "2026-11-20T12:00:00.123Z" and its NUL */
+#define PRIORITY_BYTES 3         /* "<6>" */
 #define HISTORY_BYTES_MAX 65536  /* 512 lines of usual length; longer ones, fewer lines */
 #define WRITER_STACK_BYTES 65536 /* it only calls poll and write */
 #define CLOSE_TIMEOUT_MS 200
@@ -57,6 +58,7 @@ static void *listener_arg;
 /* By enum log_level. */
 static const char *const level_texts[] = {"error", "warn", "info", "debug"};
 static const char *const level_tags[] = {"ERROR", "WARN", "INFO", "DEBUG"};
+static const char level_priorities[] = "3467"; /* syslog(3)'s, for the journal */
 
 /* ---- the writer ---- */
 
@@ -152,8 +154,9 @@ static size_t log_line_make(char *line, enum log_level level, const char *text)
     return len + text_escape(line + len, LOG_LINE_BYTES_MAX - len, text);
 }
 
-/* The journal puts its own time on every line (systemd.exec(5), $JOURNAL_STREAM: DEVICE:INODE of
- * the stream, which may have been replaced since). */
+/* The journal puts its own time on every line, and takes a priority before it (systemd.exec(5),
+ * $JOURNAL_STREAM: DEVICE:INODE of the stream, which may have been replaced since; sd-daemon(3)).
+ */
 static bool log_stderr_is_journal(void)
 {
     const char *stream = getenv("JOURNAL_STREAM");
@@ -165,13 +168,15 @@ static bool log_stderr_is_journal(void)
     return strcmp(ours, stream) == 0;
 }
 
-/* The same line as stderr gets it, its newline in place of the NUL. Returns its bytes, *from where
- * they start. */
-static size_t log_line_for_stderr(char *line, size_t len, const char **from)
+/* The same line as stderr gets it, its newline in place of the NUL: for the journal with "<N>" in
+ * place of the time. Returns its bytes, *from where they start. */
+static size_t log_line_for_stderr(char *line, size_t len, enum log_level level, const char **from)
 {
-    size_t skip = log_stderr_is_journal() ? TIME_BYTES : 0;
+    size_t skip = log_stderr_is_journal() ? TIME_BYTES - PRIORITY_BYTES : 0;
     line[len] = '\n';
     *from = line + skip;
+    if (skip > 0)
+        memcpy(line + skip, (char[]){'<', level_priorities[level], '>'}, PRIORITY_BYTES);
     return len + 1 - skip;
 }
 
@@ -184,7 +189,7 @@ static bool writer_push_dropped(struct writer *w, size_t len)
         return writer_has_room(w, len);
     snprintf(text, sizeof text, "%" PRIu64 " lines dropped", lines_dropped);
     size_t line_len = log_line_make(line, LOG_LEVEL_WARN, text);
-    size_t notice_len = log_line_for_stderr(line, line_len, &from);
+    size_t notice_len = log_line_for_stderr(line, line_len, LOG_LEVEL_WARN, &from);
     if (!writer_has_room(w, notice_len + len))
         return false;
     writer_push(w, from, notice_len);
@@ -192,10 +197,10 @@ static bool writer_push_dropped(struct writer *w, size_t len)
     return true;
 }
 
-static void log_show(char *line, size_t len)
+static void log_show(char *line, size_t len, enum log_level level)
 {
     const char *from;
-    len = log_line_for_stderr(line, len, &from);
+    len = log_line_for_stderr(line, len, level, &from);
     if (!writer) { /* before log_open and after log_close nothing is there to be delayed */
         log_write_some(from, len);
         return;
@@ -290,7 +295,7 @@ void log_write(enum log_level level, const char *format, ...)
     size_t len = log_line_make(line, level, text);
     history_add(line, len, level);
     if (level <= level_shown)
-        log_show(line, len);
+        log_show(line, len, level);
     if (listener_call)
         listener_call(listener_arg);
 }

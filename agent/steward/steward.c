@@ -1,5 +1,6 @@
 #include "agent/steward/steward.h"
 
+#include "agent/base/signals.h"
 #include "agent/steward/steward_table.h"
 
 #include <assert.h>
@@ -72,7 +73,8 @@ static void prepare_fence(struct steward *st)
     st->io.ready_due = true;
 }
 
-/* The bounding set is left alone: scripts inherit it. */
+/* What is permitted is left alone, and so is the bounding set: scripts of root's get what the
+ * supervisor allows. Under no_new_privs they get no more than is permitted here (execve(2)). */
 static void drop_capabilities(void)
 {
     const uint32_t kept = UINT32_C(1) << CAP_NET_ADMIN | UINT32_C(1) << CAP_NET_RAW |
@@ -82,17 +84,17 @@ static void drop_capabilities(void)
     struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = {0};
     if (syscall(SYS_capget, &header, data) != 0)
         return;
-    uint32_t permitted = data[0].permitted & kept;
-    memset(data, 0, sizeof data);
-    data[0].permitted = data[0].effective = permitted;
+    for (size_t i = 0; i < _LINUX_CAPABILITY_U32S_3; i++)
+        data[i].effective = i == 0 ? data[i].permitted & kept : 0;
     syscall(SYS_capset, &header, data);
 }
 
+/* The agent's end is what ends the steward. */
 static void ignore_signals(void)
 {
-    static const int numbers[] = {SIGTERM, SIGINT, SIGHUP, SIGPIPE, SIGUSR1, SIGUSR2};
-    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
-        signal(numbers[i], SIG_IGN);
+    signals_ignore_stray();
+    signal(SIGTERM, SIG_IGN);
+    signal(SIGINT, SIG_IGN);
     signal(SIGCHLD, SIG_DFL);
 }
 

@@ -165,8 +165,10 @@ START_TEST(journal_gets_no_time_as_it_has_its_own)
     setenv("JOURNAL_STREAM", stream, 1);
     ck_assert(log_open(LOG_LEVEL_INFO));
     log_info("x");
-    ck_assert_str_eq(written(), "[INFO] x\n");
-    assert_matches(newest_line(), TIME "\\[INFO\\] x$"); /* monitors have no clock of their own */
+    log_error("y");
+    log_warn("z");
+    ck_assert_str_eq(written(), "<6>[INFO] x\n<3>[ERROR] y\n<4>[WARN] z\n");
+    assert_matches(newest_line(), TIME "\\[WARN\\] z$"); /* monitors have no clock of their own */
 }
 END_TEST
 
