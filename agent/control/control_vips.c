@@ -38,7 +38,9 @@ const char *control_vips_list(struct control_request *r)
 
 /* ---- explain ---- */
 
-static const char *voter_note(const struct gossip *g, const char *name)
+enum { NOTE_BYTES = 80 };
+
+static const char *voter_note(const struct gossip *g, const char *name, char into[NOTE_BYTES])
 {
     const struct voters *voters = leases_voters(g);
     struct gossip_voters ours = voters_range(voters);
@@ -54,18 +56,24 @@ static const char *voter_note(const struct gossip *g, const char *name)
         return "goes by another version of the list";
     if (theirs->hash != ours.hash)
         return "goes by another list of the same version";
-    return "agrees";
+    int64_t silent_us = leases_voter_silent_us(g, host_now_us(), name);
+    if (silent_us == 0)
+        return "agrees";
+    snprintf(into, NOTE_BYTES, "no answer to lease questions for %lld s",
+             (long long)(silent_us / 1000000));
+    return into;
 }
 
 static void put_voters(struct rpc_out *out, const struct gossip *g)
 {
     const struct voters *voters = leases_voters(g);
     unsigned cursor = 0;
+    char note[NOTE_BYTES];
     rpc_array_begin(out, "voters");
     for (const char *name; (name = voters_next(voters, &cursor));) {
         rpc_map_begin(out, NULL);
         rpc_put_text(out, "name", name);
-        rpc_put_text(out, "note", voter_note(g, name));
+        rpc_put_text(out, "note", voter_note(g, name, note));
         rpc_end(out);
     }
     rpc_end(out);

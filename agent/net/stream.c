@@ -11,6 +11,7 @@
 #include <event2/event.h>
 #include <event2/listener.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -119,6 +120,8 @@ static struct connection *connection_new(struct stream *s, int fd, const struct 
                              .next = s->connections};
     s->connections = c;
     s->count++;
+    /* A frame waits for no other: pings and leases have little time. */
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
     struct timeval idle = {.tv_sec = STREAM_IDLE_S};
     bufferevent_setcb(io, connection_on_read, NULL, connection_on_event, c);
     bufferevent_setwatermark(io, EV_READ, 0, FRAME_BYTES_MAX);

@@ -140,6 +140,7 @@ static void probe_note_path(struct gossip *g, struct edge *e, enum gossip_via vi
 {
     bool was_stream_only = edge_is_stream_only(e);
     e->stream_answers = via == GOSSIP_STREAM ? e->stream_answers + 1 : 0;
+    core_member(g, e->slot)->by_stream = via == GOSSIP_STREAM;
     if (edge_is_stream_only(e) != was_stream_only && edge_is_ring(g, e))
         outbox_event(g, was_stream_only ? GOSSIP_EVENT_DATAGRAMS_PASS : GOSSIP_EVENT_DATAGRAMS_LOST,
                      core_member(g, e->slot), NULL);

@@ -38,13 +38,22 @@ static bool claim_ask_self(struct gossip *g, uint64_t name, const struct lease_m
     return is_voter && grants_receive(&l->grants, g->now_us, &asked, answer);
 }
 
+/* No majority has answered for so long that datagrams may be lost: streams are tried beside them.
+ */
+static bool claim_is_unanswered(const struct gossip *g, const struct claim *c)
+{
+    return g->now_us - c->reached_us >= claim_part(c, ATTEMPT_PARTS);
+}
+
 /* Asks every voter; this member answers at once if it is one. */
 static void claim_ask_voters(struct gossip *g, struct claim *c, const struct lease_message *m)
 {
     struct lease_message answer;
-    lease_outbox_push(g, 0, c->hash, m);
+    g->leases.asked_us = g->now_us;
+    lease_outbox_push(g, 0, c->hash, m, claim_is_unanswered(g, c));
     if (claim_ask_self(g, c->hash, m, &answer))
-        claim_receive_answer(g, c, core_member(g, g->self)->profile->name, &answer);
+        claim_receive_answer(g, c, core_member(g, g->self)->profile->name, &answer,
+                             GOSSIP_DATAGRAM);
 }
 
 /* Sends what needs no answer to every voter. */
@@ -52,7 +61,7 @@ static void claim_tell_voters(struct gossip *g, const struct claim *c,
                               const struct lease_message *m)
 {
     struct lease_message none;
-    lease_outbox_push(g, 0, c->hash, m);
+    lease_outbox_push(g, 0, c->hash, m, claim_is_unanswered(g, c));
     claim_ask_self(g, c->hash, m, &none);
 }
 
@@ -119,7 +128,8 @@ static void claim_tell_waiting(struct gossip *g, const struct claim *c, int64_t 
                                               .ballot = {candidate->round, candidate->claim},
                                               .grant.priority = candidate->priority,
                                               .time_us = time_us,
-                                              .preempts = c->preempts});
+                                              .preempts = c->preempts},
+                      claim_is_unanswered(g, c));
 }
 
 /* No candidate any more: the holder shall not choose us, nor voters keep it for us. */
@@ -217,8 +227,19 @@ static void claim_note_held(struct gossip *g, struct claim *c)
     c->holder_until_us = candidate->until_us;
 }
 
+/* A voter's first answer to a question tells by which way it answers. */
+static void claim_note_way(struct gossip *g, struct claim *c, const char *voter,
+                           const uint32_t bits[LEASE_CONFIGURATIONS_MAX], enum gossip_via via)
+{
+    bool answered = false;
+    for (unsigned i = 0; i < LEASE_CONFIGURATIONS_MAX; i++)
+        answered |= (c->answered[i] & bits[i]) != 0;
+    if (via == GOSSIP_DATAGRAM || !answered)
+        core_member(g, member_by_name(&g->members, voter))->by_stream = via == GOSSIP_STREAM;
+}
+
 void claim_receive_answer(struct gossip *g, struct claim *c, const char *voter,
-                          const struct lease_message *m)
+                          const struct lease_message *m, enum gossip_via via)
 {
     struct lease_candidate *candidate = &c->candidate;
     uint32_t bits[LEASE_CONFIGURATIONS_MAX];
@@ -226,6 +247,8 @@ void claim_receive_answer(struct gossip *g, struct claim *c, const char *voter,
     bool ours = m->ballot.claim == candidate->claim, learnt = m->ballot.claim == 0;
     if ((!ours && !learnt) || !voters_bits(&g->leases.voters, voter, bits))
         return;
+    leases_note_heard(g, bits);
+    claim_note_way(g, c, voter, bits, via);
     if (learnt) {
         claim_note_holder(g, c, m, bits);
         return;
@@ -305,7 +328,8 @@ void claim_receive_waiting(const struct gossip *g, struct claim *c, uint64_t key
 static void claim_hand_over(struct gossip *g, struct claim *c)
 {
     lease_outbox_push(g, c->successor, c->hash,
-                      &(struct lease_message){.kind = LEASE_HANDOVER, .ballot = c->released});
+                      &(struct lease_message){.kind = LEASE_HANDOVER, .ballot = c->released},
+                      c->handovers < HANDOVERS);
     c->handovers--;
     c->handover_us = g->now_us + claim_part(c, RESEND_PARTS);
 }
@@ -439,7 +463,7 @@ void claim_set(struct gossip *g, struct claim *c, const struct leases_options *o
 static void claim_tell_successors(struct gossip *g, struct claim *c, const struct lease_message *m)
 {
     for (unsigned i = 0; i < c->waiting.count; i++)
-        lease_outbox_push(g, c->waiting.all[i].key, c->hash, m);
+        lease_outbox_push(g, c->waiting.all[i].key, c->hash, m, false);
     c->waiting.count = 0;
 }
 

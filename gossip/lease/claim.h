@@ -56,9 +56,9 @@ const struct successor *claim_choose_successor(const struct gossip *g, struct cl
 
 /* ---- what others send ---- */
 
-/* A voter has answered. */
+/* A voter, which is a member, has answered. */
 void claim_receive_answer(struct gossip *g, struct claim *c, const char *voter,
-                          const struct lease_message *m);
+                          const struct lease_message *m, enum gossip_via via);
 /* This member, as a voter, has granted it to another. */
 void claim_receive_granted(const struct gossip *g, struct claim *c,
                            const struct lease_grant *grant);
@@ -80,6 +80,8 @@ int64_t claim_deadline(const struct claim *c);
 uint64_t claim_hash(const char *name);
 /* NULL: there is none of that name. */
 struct claim *claim_find(const struct leases *l, uint64_t hash);
+/* These voters have answered a question just now. */
+void leases_note_heard(struct gossip *g, const uint32_t bits[LEASE_CONFIGURATIONS_MAX]);
 /* Takes in what the voters say of their configurations. */
 void leases_note_voters(struct gossip *g);
 

@@ -66,7 +66,8 @@ void leases_allow(struct gossip *g, int64_t now_us, uint32_t longest_ms)
 
 /* A candidate's message to this member as a voter. c: our own claim of the same; NULL: none. */
 static void leases_receive_question(struct gossip *g, const struct wire_message *m,
-                                    const struct wire_lease *asked, struct claim *c)
+                                    const struct gossip_route *from, const struct wire_lease *asked,
+                                    struct claim *c)
 {
     struct leases *l = &g->leases;
     uint32_t bits[LEASE_CONFIGURATIONS_MAX];
@@ -78,13 +79,14 @@ static void leases_receive_question(struct gossip *g, const struct wire_message 
     }
     if (!grants_receive(&l->grants, g->now_us, asked, &answer))
         return;
-    lease_outbox_push(g, m->sender, asked->name, &answer);
+    lease_outbox_answer(g, m->sender, from, asked->name, &answer);
     if (c && answer.kind == LEASE_ACCEPT)
         claim_receive_granted(g, c, &asked->message.grant);
 }
 
 static void leases_receive_one(struct gossip *g, const struct wire_message *m,
-                               const struct member *sender, const struct wire_lease *received)
+                               const struct gossip_route *from, const struct member *sender,
+                               const struct wire_lease *received)
 {
     const struct lease_message *message = &received->message;
     struct claim *c = claim_find(&g->leases, received->name);
@@ -92,10 +94,10 @@ static void leases_receive_one(struct gossip *g, const struct wire_message *m,
     case LEASE_PREPARE:
     case LEASE_PROPOSE:
     case LEASE_QUERY:
-        leases_receive_question(g, m, received, c);
+        leases_receive_question(g, m, from, received, c);
         return;
     case LEASE_RELEASE:
-        leases_receive_question(g, m, received, c);
+        leases_receive_question(g, m, from, received, c);
         if (c)
             claim_receive_release(g, c, message->successor);
         return;
@@ -115,7 +117,7 @@ static void leases_receive_one(struct gossip *g, const struct wire_message *m,
     case LEASE_ACCEPT:
     case LEASE_REFUSE:
         if (c)
-            claim_receive_answer(g, c, sender->profile->name, message);
+            claim_receive_answer(g, c, sender->profile->name, message, from->via);
         return;
     case LEASE_KINDS:
         return;
@@ -124,14 +126,13 @@ static void leases_receive_one(struct gossip *g, const struct wire_message *m,
 
 void leases_receive(struct gossip *g, const struct wire_message *m, const struct gossip_route *from)
 {
-    (void)from;
     uint32_t slot = member_by_key(&g->members, m->sender);
     if (slot == MEMBER_NONE || slot == g->self || !g->leases.started)
         return;
     struct wire_reader leases = m->leases;
     struct wire_lease received;
     while (wire_next_lease(&leases, &received))
-        leases_receive_one(g, m, core_member(g, slot), &received);
+        leases_receive_one(g, m, from, core_member(g, slot), &received);
 }
 
 /* ---- time ---- */
@@ -188,6 +189,8 @@ enum gossip_error leases_claim(struct gossip *g, int64_t now_us,
         c = leases_add(l);
         if (!c)
             return GOSSIP_ERROR_MEMORY;
+        if (l->count == 1)
+            l->began_us = now_us;
         claim_init(g, c, options->name, core_ms(options->length_ms));
     }
     claim_set(g, c, options);
@@ -236,7 +239,7 @@ enum gossip_error leases_move(struct gossip *g, int64_t now_us, const char *name
     if (c->held)
         claim_ask_to_move(g, c, key);
     else
-        lease_outbox_push(g, c->holder.owner, c->hash, &m);
+        lease_outbox_push(g, c->holder.owner, c->hash, &m, true);
     lease_outbox_flush(g);
     return GOSSIP_OK;
 }

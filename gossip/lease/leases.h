@@ -55,6 +55,10 @@ struct leases_other_voters {
 bool leases_next_other_voters(const struct gossip *g, unsigned *cursor,
                               struct leases_other_voters *other);
 
+/* For how long this voter has answered none of our questions, though we ask twice in the length of
+ * a lease at the least; 0: it answers, or nothing is asked. */
+int64_t leases_voter_silent_us(const struct gossip *g, int64_t now_us, const char *voter);
+
 /* A live member with the same first label as this voter, which is no member: the voter was written
  * "db1" and the member is "db1.example.org", or the other way round. False: there is none. */
 bool leases_find_alike(const struct gossip *g, const char *voter, struct gossip_member *member);
@@ -134,6 +138,8 @@ struct leases {
     uint32_t count, capacity;
     struct lease_outbox out;
     struct strangers strangers;
+    int64_t began_us, asked_us; /* to ask these voters; the last question; their last answers: */
+    int64_t heard_us[LEASE_CONFIGURATIONS_MAX][LEASE_VOTERS_MAX];
 };
 
 void leases_free(struct leases *l);

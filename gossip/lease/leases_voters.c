@@ -5,7 +5,10 @@
 
 #include <string.h>
 
-enum { REACHED_LENGTHS = 2 }; /* lengths of a lease without an answer */
+enum {
+    REACHED_LENGTHS = 2, /* lengths of a lease without an answer */
+    SILENT_LENGTHS = 2,  /* ... of one voter */
+};
 
 static void voters_publish(struct gossip *g)
 {
@@ -25,6 +28,8 @@ static void voters_publish(struct gossip *g)
 static void voters_take_effect(struct gossip *g)
 {
     struct leases *l = &g->leases;
+    l->began_us = l->asked_us = g->now_us;
+    memset(l->heard_us, 0, sizeof l->heard_us);
     struct lease_quorum quorum;
     voters_publish(g);
     for (uint32_t i = 0; i < l->count; i++) {
@@ -67,6 +72,28 @@ static bool voter_is_alive(const struct gossip *g, const char *name)
 {
     uint32_t slot = member_by_name(&g->members, name);
     return slot != MEMBER_NONE && member_is_live(&g->members.slots[slot]);
+}
+
+void leases_note_heard(struct gossip *g, const uint32_t bits[LEASE_CONFIGURATIONS_MAX])
+{
+    for (unsigned i = 0; i < LEASE_CONFIGURATIONS_MAX; i++)
+        if (bits[i] != 0)
+            g->leases.heard_us[i][__builtin_ctz(bits[i])] = g->now_us;
+}
+
+int64_t leases_voter_silent_us(const struct gossip *g, int64_t now_us, const char *voter)
+{
+    const struct leases *l = &g->leases;
+    uint32_t bits[LEASE_CONFIGURATIONS_MAX];
+    int64_t length_us = INT64_MAX, heard_us = l->began_us;
+    for (uint32_t i = 0; i < l->count; i++)
+        length_us = core_min(length_us, l->claims[i].candidate.length_us);
+    if (l->count == 0 || !voters_bits(&l->voters, voter, bits))
+        return 0;
+    for (unsigned i = 0; i < LEASE_CONFIGURATIONS_MAX; i++)
+        if (bits[i] != 0)
+            heard_us = core_max(heard_us, l->heard_us[i][__builtin_ctz(bits[i])]);
+    return l->asked_us - heard_us > SILENT_LENGTHS * length_us ? now_us - heard_us : 0;
 }
 
 static size_t voter_label_bytes(const char *name)

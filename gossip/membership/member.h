@@ -43,8 +43,9 @@ struct member {
     uint8_t refutations;     /* of suspicions, with no direct answer in between */
     uint8_t away;            /* times detect, the longest that it was gone before it returned */
     unsigned returns : 2;    /* from failed, in one life, soon one after another: one, or more */
-    bool unreachable : 1;    /* its observers cannot reach it, though it lives */
-    bool parity : 1;         /* of its latest fact */
+    bool by_stream : 1;   /* its last answer came by stream, after datagrams had gone unanswered */
+    bool unreachable : 1; /* its observers cannot reach it, though it lives */
+    bool parity : 1;      /* of its latest fact */
     bool undisseminated : 1; /* its fact is from our isolation, and not spread */
     bool pruned : 1;         /* kept only so that an old update cannot bring it back */
     bool force_left : 1;     /* left by an operator's force-leave and not by its own: it may live */

@@ -76,6 +76,7 @@ mac_change            fast  the MAC of the holder changes
 link_bounce           fast  its link goes down and comes back
 ipv6                  fast  an IPv6 address, and a pulled cable
 ipv6_bounce           fast  an IPv6 address, and a link that comes back
+udp_blocked           fast  UDP is dropped between all hosts
 forged                fast  garbage, and forged, truncated and replayed packets
 '
 if [ "${1-}" = --list ]; then

@@ -518,6 +518,29 @@ bounced6() {
 }
 row_ipv6_bounce() { ipv6_row bounced6; }
 
+# ---- what firewalls do ----
+
+no_udp() {
+    nft "table bridge no_udp { chain forward {
+        type filter hook forward priority 0; ether type ip udp dport 7949 drop; }; }"
+}
+udp_again() { nft delete table bridge no_udp 2>/dev/null; }
+row_udp_blocked() {
+    local to
+    standard 1s && begin
+    to=$(others "$AT" | tail -n 1)
+    CLUSTER=
+    claim "UDP is dropped" no_udp
+    sleep 4
+    claim 'it is held where it was' carries "$AT"
+    claim 'every voter agrees' eval "[ \$(m $AT vip explain web | grep -c ': agrees') = 3 ]"
+    claim 'it is moved' m "$AT" vip move web "$to"
+    claim 'and held there' wait_for 5 carries "$to"
+    claim 'muster lock works' timeout 10 "$BUILD/muster" -r "$T/$AT/run" lock udp -- true
+    judge 300 1 1
+    udp_again
+}
+
 # ---- packets of strangers ----
 
 forge() {

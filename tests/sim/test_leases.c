@@ -1,5 +1,7 @@
 /* Leases in whole clusters: a member that claims one gets it, one at a time, and soon; and the
  * successor has it at once. */
+#include "gossip/core.h"
+
 #include "tests/sim/leases_lab.h"
 
 START_TEST(one_gets_it_and_keeps_it)
@@ -288,6 +290,76 @@ START_TEST(a_third_of_all_packets_lost_moves_it_seldom)
 }
 END_TEST
 
+static void block_datagrams(struct net *net, bool block)
+{
+    for (uint32_t node = 0; node < lab.nodes; node++)
+        net_block(net, node, GOSSIP_DATAGRAM, block);
+}
+
+START_TEST(without_datagrams_it_is_kept_and_handed_over_by_streams)
+{
+    for_seeds(20)
+    {
+        struct net *net = lab_start_held(5, 5);
+        block_datagrams(net, true);
+        lab_run_ms(60000);
+        expect(lab.moves == 0 && lab.gap_us == 0);
+        int holder = lab_holder(), successor = (holder + 2) % 5;
+        char name[16];
+        snprintf(name, sizeof name, "n%d", successor);
+        expect(lab_release((uint32_t)holder, name, true) == GOSSIP_OK);
+        lab_run_ms(60);
+        expect(lab_holder() == successor);
+        lab_run_ms(100);
+        expect(all_know_the_holder(NOBODY, successor));
+        block_datagrams(net, false);
+        lab_run_ms(10000);
+        expect(lab.moves == 1 && lab_holder() == successor);
+        for (uint32_t node = 0; node < lab.nodes; node++)
+            for (uint32_t slot = 0; slot < lab_core(node)->members.used; slot++)
+                expect(!core_member(lab_core(node), slot)->by_stream);
+    }
+}
+END_TEST
+
+START_TEST(without_datagrams_from_the_start_one_gets_it)
+{
+    for_seeds(20)
+    {
+        struct net *net = lab_start(5, 3);
+        block_datagrams(net, true);
+        for (uint32_t node = 0; node < 4; node++)
+            lab_claim(node, 100, false);
+        lab_run_ms(3000);
+        expect(lab_holder() != NOBODY);
+        for (uint32_t voter = 0; voter < 3; voter++)
+            expect(leases_has_quorum(lab_core(voter)));
+    }
+}
+END_TEST
+
+START_TEST(a_voter_that_answers_no_question_is_known_for_silent)
+{
+    for_seeds(10)
+    {
+        struct net *net = lab_start_held(4, 4);
+        expect(leases_voter_silent_us(lab_core(3), net_now_us(net), "n2") == 0);
+        net_pause(net, 2);
+        lab_run_ms(5000);
+        for (uint32_t node = 0; node < 4; node++) {
+            if (node == 2)
+                continue;
+            int64_t now_us = net_now_us(net);
+            expect(leases_voter_silent_us(lab_core(node), now_us, "n0") == 0);
+            expect(leases_voter_silent_us(lab_core(node), now_us, "n1") == 0);
+            int64_t silent_us = leases_voter_silent_us(lab_core(node), now_us, "n2");
+            expect(silent_us >= 4000000 && silent_us <= 6000000);
+        }
+        net_resume(net, 2);
+    }
+}
+END_TEST
+
 START_TEST(all_restart_at_once_and_one_gets_it)
 {
     for_seeds(20)
@@ -484,6 +556,9 @@ int main(void)
     tcase_add_test(t, who_holds_it_is_asked_no_more_once_it_is_known);
     tcase_add_test(t, in_the_minority_it_ends_and_the_majority_takes_it);
     tcase_add_test(t, a_third_of_all_packets_lost_moves_it_seldom);
+    tcase_add_test(t, without_datagrams_it_is_kept_and_handed_over_by_streams);
+    tcase_add_test(t, without_datagrams_from_the_start_one_gets_it);
+    tcase_add_test(t, a_voter_that_answers_no_question_is_known_for_silent);
     tcase_add_test(t, all_restart_at_once_and_one_gets_it);
     tcase_add_test(t, a_holder_that_restarts_within_its_lease_goes_on_where_that_is_bound_to_it);
     tcase_add_test(t, a_holder_that_slept_too_long_has_it_no_more);
