@@ -28,6 +28,7 @@ run_tests() {
         MUSTER_BUILD=$folder "tests/real/$script.sh" >>"$folder.log" 2>&1 || echo "# $script failed: $folder.log"
     done
     MUSTER_BUILD=$folder tests/netns/steward.sh >>"$folder.log" 2>&1 || echo "# steward failed: $folder.log"
+    MUSTER_BUILD=$folder tests/netns/steward_host.sh >>"$folder.log" 2>&1 || echo "# steward_host failed: $folder.log"
     MUSTER_BUILD=$folder tests/netns/faults.sh link_cut move sigterm drain link_bounce ipv6 \
         removed_by_hand foreign_later reload_vips hung_hook mac_change >>"$folder.log" 2>&1 ||
         echo "# faults failed: $folder.log"

@@ -44,6 +44,16 @@ void address_from_ipv4(const void *ipv4, uint8_t ip[ADDRESS_IP_BYTES])
     memcpy(ip + ADDRESS_IPV4_AT, ipv4, ADDRESS_IP_BYTES - ADDRESS_IPV4_AT);
 }
 
+void address_network(const uint8_t ip[ADDRESS_IP_BYTES], uint8_t bits,
+                     uint8_t network[ADDRESS_IP_BYTES])
+{
+    size_t kept = bits + (address_is_ipv4(ip) ? ADDRESS_IPV4_AT * 8 : 0);
+    for (size_t i = 0; i < ADDRESS_IP_BYTES; i++) {
+        size_t of_byte = kept > i * 8 ? kept - i * 8 : 0;
+        network[i] = of_byte >= 8 ? ip[i] : (uint8_t)(ip[i] & ~(0xff >> of_byte));
+    }
+}
+
 socklen_t address_to_socket(const uint8_t ip[ADDRESS_IP_BYTES], uint16_t port, int family,
                             struct sockaddr_storage *into)
 {

@@ -23,6 +23,10 @@ bool address_is_multicast(const uint8_t ip[ADDRESS_IP_BYTES]); /* 224.0.0.0/3, r
 /* Maps the four bytes of an IPv4 address, network order. */
 void address_from_ipv4(const void *ipv4, uint8_t ip[ADDRESS_IP_BYTES]);
 
+/* Fills in the network of `ip`: all but its first `bits`, of the family, are 0. */
+void address_network(const uint8_t ip[ADDRESS_IP_BYTES], uint8_t bits,
+                     uint8_t network[ADDRESS_IP_BYTES]);
+
 /* The kernel's form, for a socket of `family` (AF_INET, or AF_INET6, where IPv4 is mapped).
  * Returns its length; 0: an IPv6 address has no form on an AF_INET socket. */
 socklen_t address_to_socket(const uint8_t ip[ADDRESS_IP_BYTES], uint16_t port, int family,

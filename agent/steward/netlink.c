@@ -3,6 +3,7 @@
 #include "agent/base/address.h"
 
 #include <arpa/inet.h>
+#include <assert.h>
 #include <errno.h>
 #include <libmnl/libmnl.h>
 #include <linux/if_addr.h>
@@ -17,12 +18,12 @@
 #define IFA_PROTO 11 /* headers before Linux 5.18 */
 #endif
 
-#define IPV4_BITS 32
 #define REQUEST_BYTES 256 /* far more than any that is built here */
 /* IFF_LOWER_UP of <linux/if.h>, which does not go with <net/if.h>. IFF_RUNNING follows it up to a
  * second later. */
 #define CARRIER (1 << 16)
-#define DUMP_TRIES 3 /* of a list that changed while it was read */
+#define NETWORK_METRIC 100000 /* of our routes to networks: whoever has another prefers it */
+#define DUMP_TRIES 3          /* of a list that changed while it was read */
 
 /* ---- asking ---- */
 
@@ -116,12 +117,11 @@ bool netlink_addr_set(struct netlink *n, const struct netlink_addr *addr, uint32
 {
     char bytes[REQUEST_BYTES];
     bool ipv4 = address_is_ipv4(addr->ip);
-    bool routeless = !ipv4 || addr->prefix == IPV4_BITS;
     struct ifa_cacheinfo lifetime = {.ifa_prefered = ipv4 ? valid_s : 0, .ifa_valid = valid_s};
     struct nlmsghdr *h =
         start_addr(bytes, RTM_NEWADDR, NLM_F_CREATE | (replace ? NLM_F_REPLACE : NLM_F_EXCL), addr);
     mnl_attr_put(h, IFA_CACHEINFO, sizeof lifetime, &lifetime);
-    mnl_attr_put_u32(h, IFA_FLAGS, IFA_F_NODAD | (routeless ? IFA_F_NOPREFIXROUTE : 0));
+    mnl_attr_put_u32(h, IFA_FLAGS, IFA_F_NODAD | IFA_F_NOPREFIXROUTE);
     mnl_attr_put_u8(h, IFA_PROTO, NETLINK_MARK);
     return route_ask(n, h, NULL, NULL);
 }
@@ -168,7 +168,10 @@ bool netlink_decode_addr(const struct nlmsghdr *h, struct netlink_addr *addr)
     if (mnl_nlmsg_get_payload_len(h) < sizeof *m ||
         (m->ifa_family != AF_INET && m->ifa_family != AF_INET6))
         return false;
-    *addr = (struct netlink_addr){.ifindex = (int)m->ifa_index, .prefix = m->ifa_prefixlen};
+    *addr = (struct netlink_addr){.ifindex = (int)m->ifa_index,
+                                  .prefix = m->ifa_prefixlen,
+                                  .is_global = m->ifa_scope == RT_SCOPE_UNIVERSE,
+                                  .is_secondary = m->ifa_flags & IFA_F_SECONDARY};
     struct addr_attrs attrs = {.ipv4 = m->ifa_family == AF_INET, .addr = addr};
     mnl_attr_parse(h, sizeof *m, take_addr_attr, &attrs);
     return attrs.has_ip;
@@ -203,6 +206,41 @@ bool netlink_addrs(struct netlink *n, netlink_addr_fn *fn, void *arg)
             return false;
     }
     return false;
+}
+
+/* ---- the network of an address ---- */
+
+static bool ask_network(struct netlink *n, int type, int flags, const struct netlink_addr *addr,
+                        uint8_t prefix)
+{
+    char bytes[REQUEST_BYTES];
+    uint8_t network[sizeof addr->ip];
+    struct nlmsghdr *h = route_start(bytes, type, NLM_F_ACK | flags);
+    struct rtmsg *m = mnl_nlmsg_put_extra_header(h, sizeof *m);
+    assert(address_is_ipv4(addr->ip));
+    address_network(addr->ip, prefix, network);
+    m->rtm_family = AF_INET;
+    m->rtm_dst_len = prefix;
+    m->rtm_table = RT_TABLE_MAIN;
+    m->rtm_protocol = NETLINK_MARK;
+    m->rtm_scope = RT_SCOPE_LINK;
+    m->rtm_type = RTN_UNICAST;
+    mnl_attr_put(h, RTA_DST, sizeof network - ADDRESS_IPV4_AT, network + ADDRESS_IPV4_AT);
+    mnl_attr_put(h, RTA_PREFSRC, sizeof addr->ip - ADDRESS_IPV4_AT, addr->ip + ADDRESS_IPV4_AT);
+    mnl_attr_put_u32(h, RTA_OIF, (uint32_t)addr->ifindex);
+    mnl_attr_put_u32(h, RTA_PRIORITY, NETWORK_METRIC);
+    return route_ask(n, h, NULL, NULL);
+}
+
+/* Two addresses of one network have a route each. */
+bool netlink_network_add(struct netlink *n, const struct netlink_addr *addr, uint8_t prefix)
+{
+    return ask_network(n, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_APPEND, addr, prefix);
+}
+
+bool netlink_network_delete(struct netlink *n, const struct netlink_addr *addr, uint8_t prefix)
+{
+    return ask_network(n, RTM_DELROUTE, 0, addr, prefix);
 }
 
 /* ---- links ---- */

@@ -31,6 +31,8 @@ struct netlink_addr {
     uint8_t ip[NETLINK_IP_BYTES];
     uint8_t prefix; /* of the family: at most 32, or 128 */
     uint8_t mark;   /* NETLINK_MARK: ours; 0: an operator's */
+    bool is_global; /* of scope "global": the host may send from it wherever it sends */
+    bool is_secondary;
 };
 
 struct netlink_link {
@@ -56,9 +58,8 @@ bool netlink_ask(struct netlink *n, const void *bytes, size_t count, netlink_par
 
 /* Adds an address with our mark, or, if `replace`, adds it or changes it to that mark and lifetime.
  * valid_s: seconds after which the kernel removes it (within a second more). No duplicate
- * address detection, which is the caller's; a single address (/32, /128) and any of IPv6 come
- * without a route to their prefix. An IPv6 address is deprecated from the start: it answers, and is
- * never chosen for what the host itself begins.
+ * address detection, which is the caller's, and no route to its prefix. An IPv6 address is
+ * deprecated from the start: it answers, and is never chosen for what the host itself begins.
  * False, EEXIST: it is there, and `replace` was not asked; EPERM, ENODEV, ENETDOWN, EINVAL. Whether
  * the kernel keeps marks shows in netlink_addrs only. */
 bool netlink_addr_set(struct netlink *n, const struct netlink_addr *addr, uint32_t valid_s,
@@ -69,6 +70,12 @@ bool netlink_addr_delete(struct netlink *n, const struct netlink_addr *addr);
 typedef void netlink_addr_fn(void *arg, const struct netlink_addr *addr);
 /* Calls back with every address of this host; the callback must not use `n`. */
 bool netlink_addrs(struct netlink *n, netlink_addr_fn *fn, void *arg);
+/* Adds a route to the network of an address of ours, by its link and from it (IPv4): such as the
+ * kernel makes itself, but after all others to the same network. The kernel removes it with the
+ * address. False, EEXIST: it is there already. */
+bool netlink_network_add(struct netlink *n, const struct netlink_addr *addr, uint8_t prefix);
+bool netlink_network_delete(struct netlink *n, const struct netlink_addr *addr, uint8_t prefix);
+
 /* The link with that name or altname. False, ENODEV: there is none; *found is all zero then. */
 bool netlink_link_find(struct netlink *n, const char *name, struct netlink_link *found);
 

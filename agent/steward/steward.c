@@ -24,6 +24,7 @@
 #define PROCESS_NAME "musterd:steward" /* the kernel keeps 15 bytes */
 /* Of each kind in one turn, so that none keeps the others, or the clock, waiting. */
 #define TURN_EVENTS 64
+#define CHECK_US INT64_C(3000000)
 #define END_TRIES 100 /* to remove everything, HOLD_REMOVE_GAP_US apart */
 
 enum { AGENT, TIMER, MONITOR, ARP, ND, SCRIPTS, SUCCESSOR, POLLED };
@@ -32,6 +33,7 @@ struct steward {
     struct steward_io io;
     struct netlink monitor;
     int timer_fd;
+    int64_t check_us; /* the next time that all is looked at */
     struct steward_table table;
     steward_load_fn *load;
     void *load_arg;
@@ -180,42 +182,45 @@ static bool steward_start(struct steward *st, const struct steward_ends *ends,
 
 /* ---- one turn ---- */
 
-/* What was changed may have been changed by us: who is concerned looks for itself. */
 static void steward_on_event(void *arg, const struct netlink_event *e)
 {
     struct steward *st = arg;
     bool is_link = e->kind == NETLINK_LINK_SET || e->kind == NETLINK_LINK_GONE;
-    bool is_news = e->kind == NETLINK_ADDR_GONE || e->addr.mark != NETLINK_MARK;
+    bool is_ours = e->kind == NETLINK_ADDR_SET && e->addr.mark == NETLINK_MARK;
     if (is_link)
         steward_io_link_changed(&st->io);
     for (size_t i = 0; i < st->table.count; i++) {
         struct steward_hold *h = &st->table.holds[i];
         if (is_link)
             steward_hold_apply_link(&st->io, h, &e->link, e->kind == NETLINK_LINK_GONE);
-        else if (is_news)
-            steward_hold_apply_addr(&st->io, h, e->addr.ip);
+        else if (!is_ours)
+            steward_hold_apply_addr(h, &e->addr);
     }
 }
 
-/* Something was lost. */
-static void look_at_all(struct steward *st)
-{
-    steward_io_link_changed(&st->io);
-    for (size_t i = 0; i < st->table.count; i++) {
-        steward_hold_look_at_links(&st->io, &st->table.holds[i]);
-        steward_hold_verify(&st->io, &st->table.holds[i]);
-    }
-}
-
+/* What was changed may have been changed by us: all is looked at together, after the last event
+ * that waited. Where events were lost, as the host has many changes at once, everything is. */
 static void receive_changes(struct steward *st)
 {
+    bool any_lost = false;
     for (int i = 0; i < TURN_EVENTS; i++) {
         if (netlink_monitor_read(&st->monitor, steward_on_event, st))
             continue;
         if (errno == EAGAIN)
-            return;
-        look_at_all(st);
+            break;
+        any_lost = true;
     }
+    (any_lost ? steward_table_check : steward_table_verify)(&st->table, &st->io);
+}
+
+/* Now and then everything is looked at, whatever was heard, or not. */
+static void check_at_times(struct steward *st)
+{
+    int64_t now_us = steward_now_us();
+    if (now_us < st->check_us)
+        return;
+    steward_table_check(&st->table, &st->io);
+    st->check_us = now_us + CHECK_US;
 }
 
 static void receive_claims(struct steward *st, int fd)
@@ -296,6 +301,7 @@ static void steward_turn(struct steward *st, const struct pollfd *polled)
     steward_table_settle(&st->table, &st->io);
     if (polled[TIMER].revents)
         (void)!read(st->timer_fd, &expirations, sizeof expirations);
+    check_at_times(st);
     if (polled[MONITOR].revents)
         receive_changes(st);
     if (polled[ARP].revents)
@@ -332,7 +338,9 @@ static void steward_loop(struct steward *st)
     while (goes_on(st)) {
         polled[AGENT].fd = st->io.fd;
         polled[SUCCESSOR].fd = st->handover_fd;
-        set_timer(st, steward_table_settle(&st->table, &st->io));
+        int64_t due_us = steward_table_settle(&st->table, &st->io);
+        bool checks = st->table.count > 0 && st->check_us < due_us;
+        set_timer(st, checks ? st->check_us : due_us);
         polled[SCRIPTS].fd = st->runner ? runner_fd(st->runner) : -1;
         polled[AGENT].events = (short)(flush_all(st) ? POLLIN : POLLIN | POLLOUT);
         if (poll(polled, POLLED, -1) > 0)

@@ -1,9 +1,12 @@
 #include "agent/steward/steward_address.h"
 
+#include "agent/base/address.h"
+
 #include <errno.h>
 #include <string.h>
 
 #define SECOND_US INT64_C(1000000)
+#define IPV4_BITS 32
 
 _Static_assert(STEWARD_IP_BYTES == ANNOUNCE_IP_BYTES && STEWARD_IP_BYTES == NETLINK_IP_BYTES &&
                    STEWARD_IP_BYTES == FENCE_IP_BYTES,
@@ -37,79 +40,121 @@ int steward_addresses_find_links(struct steward_io *io, struct steward_addresses
 
 static struct netlink_addr address_wanted(const struct steward_address *a)
 {
-    struct netlink_addr addr = {
-        .ifindex = a->link.index, .prefix = a->spec.prefix, .mark = NETLINK_MARK};
+    struct netlink_addr addr = {.ifindex = a->link.index,
+                                .prefix = address_is_ipv4(a->spec.ip) ? IPV4_BITS : a->spec.prefix,
+                                .mark = NETLINK_MARK};
     memcpy(addr.ip, a->spec.ip, sizeof addr.ip);
     return addr;
 }
 
 static bool address_is_as_wanted(const struct steward_address *a, const struct netlink_addr *addr)
 {
-    return addr->ifindex == a->link.index && addr->prefix == a->spec.prefix;
+    struct netlink_addr wanted = address_wanted(a);
+    return addr->ifindex == wanted.ifindex && addr->prefix == wanted.prefix;
 }
 
-/* What one reading of all addresses of the host shows of those of a vip. */
-struct seen {
-    const struct steward_addresses *s;
-    struct {
-        bool ours, others;
-        struct netlink_addr addr, other;
-    } of[STEWARD_ADDRESSES_MAX];
-};
+void steward_addresses_read_begin(struct steward_addresses *s)
+{
+    for (struct steward_address *a = s->all; a < s->all + s->count; a++) {
+        a->is_there = a->has_other = false;
+        a->is_after_own = a->is_before_own = a->has_own_nearby = false;
+    }
+}
+
+/* The host's own, on an interface of ours: the kernel sends from the first that is global. */
+static void address_read_own(struct steward_address *a, const struct netlink_addr *own)
+{
+    uint8_t network[STEWARD_IP_BYTES], own_network[STEWARD_IP_BYTES];
+    if (!address_is_ipv4(own->ip) || !address_is_ipv4(a->spec.ip) || !own->is_global ||
+        own->ifindex != a->link.index)
+        return;
+    bool is_there = a->is_there && address_is_as_wanted(a, &a->ours);
+    a->is_before_own |= is_there && !a->is_after_own;
+    a->is_after_own |= !is_there;
+    address_network(a->spec.ip, own->prefix, network);
+    address_network(own->ip, own->prefix, own_network);
+    a->has_own_nearby |= memcmp(network, own_network, sizeof network) == 0;
+}
 
 /* Of several of ours with that ip, the one that is as it should be counts. */
+static void address_read(struct steward_address *a, const struct netlink_addr *addr)
+{
+    bool is_it = memcmp(addr->ip, a->spec.ip, sizeof addr->ip) == 0;
+    if (addr->mark != NETLINK_MARK && !is_it) {
+        address_read_own(a, addr);
+    } else if (addr->mark != NETLINK_MARK) {
+        a->has_other = true;
+        a->other = *addr;
+    } else if (is_it && (!a->is_there || address_is_as_wanted(a, addr))) {
+        a->is_there = true;
+        a->ours = *addr;
+    }
+}
+
+void steward_addresses_read(struct steward_addresses *s, const struct netlink_addr *addr)
+{
+    for (struct steward_address *a = s->all; a < s->all + s->count; a++)
+        address_read(a, addr);
+}
+
 static void addresses_on_addr(void *arg, const struct netlink_addr *addr)
 {
-    struct seen *seen = arg;
-    for (size_t i = 0; i < seen->s->count; i++) {
-        const struct steward_address *a = &seen->s->all[i];
-        if (memcmp(addr->ip, a->spec.ip, sizeof addr->ip) != 0)
-            continue;
-        if (addr->mark != NETLINK_MARK) {
-            seen->of[i].others = true;
-            seen->of[i].other = *addr;
-        } else if (!seen->of[i].ours || address_is_as_wanted(a, addr)) {
-            seen->of[i].ours = true;
-            seen->of[i].addr = *addr;
-        }
-    }
+    steward_addresses_read(arg, addr);
 }
 
-/* False with errno. */
-static bool addresses_look(struct steward_io *io, const struct steward_addresses *s,
-                           struct seen *seen)
+bool steward_addresses_read_all(struct steward_io *io, struct steward_addresses *s)
 {
-    *seen = (struct seen){.s = s};
-    return netlink_addrs(&io->netlink, addresses_on_addr, seen);
+    steward_addresses_read_begin(s);
+    return netlink_addrs(&io->netlink, addresses_on_addr, s);
 }
 
-int steward_addresses_verify(struct steward_io *io, struct steward_addresses *s)
+/* Somebody has configured it beside ours, in its network: it would stay when ours goes. One that is
+ * the primary of its network is left alone, as others would go with it. */
+static bool address_has_copy(const struct steward_address *a)
 {
-    struct seen seen;
-    int error = 0;
-    if (!addresses_look(io, s, &seen))
-        return errno;
-    for (size_t i = 0; i < s->count; i++) {
-        struct steward_address *a = &s->all[i];
-        a->missing = !seen.of[i].ours || !address_is_as_wanted(a, &seen.of[i].addr);
-        error = a->missing ? ENOENT : error;
-    }
-    return error;
+    return a->has_other && a->other.is_secondary && a->other.ifindex == a->link.index &&
+           a->other.prefix == a->spec.prefix;
+}
+
+static bool address_is_in_order(const struct steward_address *a)
+{
+    return a->is_there && address_is_as_wanted(a, &a->ours) && !a->is_before_own &&
+           !address_has_copy(a);
+}
+
+bool steward_addresses_are_in_order(const struct steward_addresses *s)
+{
+    for (const struct steward_address *a = s->all; a < s->all + s->count; a++)
+        if (!address_is_in_order(a))
+            return false;
+    return true;
+}
+
+/* What has our mark and is set is our own doing, or harmless. */
+bool steward_addresses_are_concerned(const struct steward_addresses *s,
+                                     const struct netlink_addr *addr)
+{
+    for (const struct steward_address *a = s->all; a < s->all + s->count; a++)
+        if (memcmp(addr->ip, a->spec.ip, sizeof addr->ip) == 0 ||
+            (addr->ifindex == a->link.index && addr->mark != NETLINK_MARK))
+            return true;
+    return false;
 }
 
 /* ---- adding ---- */
 
-/* Has an operator configured one of them? 0, or an errno. */
-static int addresses_look_for_others(struct steward_io *io, const struct steward_addresses *s,
+/* Has an operator configured one of them? 0, or an errno. Where an address of ours was replaced, it
+ * is ours to take. */
+static int addresses_look_for_others(struct steward_io *io, struct steward_addresses *s,
                                      bool restoring, size_t *at)
 {
-    struct seen seen;
     *at = 0;
-    if (!addresses_look(io, s, &seen))
+    if (!steward_addresses_read_all(io, s))
         return errno;
     for (; *at < s->count; ++*at) {
-        bool is_ours_to_take = restoring && address_is_as_wanted(&s->all[*at], &seen.of[*at].other);
-        if (seen.of[*at].others && !is_ours_to_take)
+        const struct steward_address *a = &s->all[*at];
+        bool is_ours_to_take = address_is_as_wanted(a, &a->other) || address_has_copy(a);
+        if (a->has_other && !(restoring && is_ours_to_take))
             return EEXIST;
     }
     return 0;
@@ -136,20 +181,32 @@ static bool address_set(struct steward_io *io, const struct steward_address *a, 
  * known for ours again: then it does not stay. */
 static int addresses_read_back(struct steward_io *io, struct steward_addresses *s, size_t *at)
 {
-    struct seen seen;
     *at = 0;
-    if (!addresses_look(io, s, &seen))
+    if (!steward_addresses_read_all(io, s))
         return errno;
     for (; *at < s->count; ++*at) {
-        struct steward_address *a = &s->all[*at];
+        const struct steward_address *a = &s->all[*at];
         struct netlink_addr addr = address_wanted(a);
-        if (!seen.of[*at].ours)
+        if (!a->is_there)
             return netlink_addr_delete(&io->netlink, &addr) ? EOPNOTSUPP : EIO;
-        if (!address_is_as_wanted(a, &seen.of[*at].addr))
+        if (!address_is_as_wanted(a, &a->ours))
             return EEXIST;
-        a->missing = false;
     }
     return 0;
+}
+
+/* Nothing is restored that is in order. What is misplaced gets its place by being added anew. */
+static bool address_restore(struct steward_io *io, const struct steward_address *a,
+                            int64_t until_us, int64_t *kernel_until_us)
+{
+    struct netlink_addr addr = address_wanted(a);
+    if (address_is_in_order(a))
+        return true;
+    if (a->is_before_own)
+        netlink_addr_delete(&io->netlink, &addr);
+    if (address_has_copy(a))
+        netlink_addr_delete(&io->netlink, &a->other);
+    return address_set(io, a, until_us, kernel_until_us, true);
 }
 
 /* The fence is there before the addresses are. */
@@ -161,15 +218,35 @@ static int addresses_set_all(struct steward_io *io, struct steward_addresses *s,
     if (!restoring)
         s->kernel_until_us = INT64_MAX;
     for (*at = 0; *at < s->count; ++*at) {
-        int64_t kernel_until_us = s->kernel_until_us;
-        if (restoring && !s->all[*at].missing)
-            continue;
-        if (!address_set(io, &s->all[*at], until_us, &kernel_until_us, restoring))
+        const struct steward_address *a = &s->all[*at];
+        int64_t its_us = s->kernel_until_us;
+        if (!(restoring ? address_restore(io, a, until_us, &its_us)
+                        : address_set(io, a, until_us, &its_us, false)))
             return errno;
-        if (kernel_until_us < s->kernel_until_us)
-            s->kernel_until_us = kernel_until_us;
+        if (its_us < s->kernel_until_us)
+            s->kernel_until_us = its_us;
     }
     return 0;
+}
+
+/* The route of the network comes after the address, which is its source. One that could not be
+ * added (the link is down) is tried again when the link returns. */
+static void address_route(struct steward_io *io, struct steward_address *a)
+{
+    bool wanted = address_is_ipv4(a->spec.ip) && a->spec.prefix < IPV4_BITS && a->is_there &&
+                  !a->has_own_nearby;
+    if (wanted)
+        netlink_network_add(&io->netlink, &a->ours, a->spec.prefix);
+    else if (a->routed)
+        netlink_network_delete(&io->netlink, &a->ours, a->spec.prefix);
+    a->routed = wanted;
+}
+
+void steward_addresses_route(struct steward_io *io, struct steward_addresses *s, bool anew)
+{
+    for (struct steward_address *a = s->all; a < s->all + s->count; a++)
+        if (a->routed || anew)
+            address_route(io, a);
 }
 
 int steward_addresses_add(struct steward_io *io, struct steward_addresses *s, int64_t until_us,
@@ -180,7 +257,11 @@ int steward_addresses_add(struct steward_io *io, struct steward_addresses *s, in
         error = addresses_look_for_others(io, s, restoring, at);
     if (error == 0)
         error = addresses_set_all(io, s, until_us, restoring, at);
-    return error == 0 ? addresses_read_back(io, s, at) : error;
+    if (error == 0)
+        error = addresses_read_back(io, s, at);
+    if (error == 0)
+        steward_addresses_route(io, s, !restoring);
+    return error;
 }
 
 /* The kernel's lifetime is only moved when it would be too short, as each time all who listen for
@@ -207,28 +288,26 @@ void steward_addresses_refresh(struct steward_io *io, struct steward_addresses *
 /* Only what is ours is deleted, wherever it is. */
 bool steward_addresses_remove(struct steward_io *io, struct steward_addresses *s)
 {
-    struct seen seen;
     for (size_t i = 0; i < s->count; i++)
         if (s->all[i].fenced)
             address_arm(io, &s->all[i], 0);
-    if (!addresses_look(io, s, &seen))
+    if (!steward_addresses_read_all(io, s))
         return false;
-    bool any = false;
-    for (size_t i = 0; i < s->count; i++)
-        if (seen.of[i].ours) {
-            any = true;
-            netlink_addr_delete(&io->netlink, &seen.of[i].addr);
-        }
-    if (any && !addresses_look(io, s, &seen))
+    bool any = false, any_left = false;
+    for (size_t i = 0; i < s->count; i++) {
+        if (s->all[i].is_there)
+            netlink_addr_delete(&io->netlink, &s->all[i].ours);
+        any |= s->all[i].is_there;
+    }
+    if (any && !steward_addresses_read_all(io, s))
         return false;
-    bool all_gone = true;
     for (size_t i = 0; i < s->count; i++) {
         struct steward_address *a = &s->all[i];
-        all_gone &= !seen.of[i].ours;
-        if (a->fenced && !seen.of[i].ours)
+        any_left |= a->is_there;
+        if (a->fenced && !a->is_there)
             a->fenced = !fence_forget(&io->fence, a->spec.ip);
     }
-    return all_gone;
+    return !any_left;
 }
 
 /* ---- on the link ---- */

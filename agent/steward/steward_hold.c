@@ -13,7 +13,8 @@ struct hold_part {
     int (*add)(struct steward_io *io, struct steward_hold *h, size_t *at);
     /* Removes all that is ours. True: there is nothing of it. */
     bool (*remove)(struct steward_io *io, struct steward_hold *h);
-    /* 0: all are there; ENOENT: one is not; others: the kernel does not say. */
+    /* 0: all are there; ENOENT: one is not; others: the kernel does not say. NULL: they are read
+     * for all vips at once (steward_hold_read). */
     int (*verify)(struct steward_io *io, struct steward_hold *h);
 };
 
@@ -27,14 +28,9 @@ static bool hold_remove_addresses(struct steward_io *io, struct steward_hold *h)
     return steward_addresses_remove(io, &h->addresses);
 }
 
-static int hold_verify_addresses(struct steward_io *io, struct steward_hold *h)
-{
-    return steward_addresses_verify(io, &h->addresses);
-}
-
 /* In the order in which they are added; they are removed in the other. */
 static const struct hold_part hold_parts[] = {
-    {STEWARD_PART_ADDRESS, hold_add_addresses, hold_remove_addresses, hold_verify_addresses},
+    {STEWARD_PART_ADDRESS, hold_add_addresses, hold_remove_addresses, NULL},
 };
 enum { HOLD_PARTS = sizeof hold_parts / sizeof *hold_parts };
 
@@ -66,15 +62,45 @@ void steward_hold_remove_leftovers(struct steward_io *io, struct steward_hold *h
         continue;
 }
 
-void steward_hold_verify(struct steward_io *io, struct steward_hold *h)
+bool steward_hold_read_begin(struct steward_hold *h, bool all)
 {
-    bool any_missing = false;
-    if (h->hold.state != HOLD_HELD)
+    h->is_read = (h->is_unread || all) && h->hold.state == HOLD_HELD;
+    h->is_unread = false;
+    if (h->is_read)
+        steward_addresses_read_begin(&h->addresses);
+    return h->is_read;
+}
+
+void steward_hold_read(struct steward_hold *h, const struct netlink_addr *addr)
+{
+    if (h->is_read)
+        steward_addresses_read(&h->addresses, addr);
+}
+
+void steward_hold_judge(struct steward_io *io, struct steward_hold *h)
+{
+    if (!h->is_read)
         return;
+    bool any_missing = !steward_addresses_are_in_order(&h->addresses);
     for (size_t i = 0; i < HOLD_PARTS; i++)
-        any_missing |= hold_parts[i].verify(io, h) == ENOENT;
+        any_missing |= hold_parts[i].verify && hold_parts[i].verify(io, h) == ENOENT;
     if (any_missing)
         hold_missing(&h->hold, steward_now_us());
+    else
+        steward_addresses_route(io, &h->addresses, false);
+}
+
+void steward_hold_route(struct steward_io *io, struct steward_hold *h)
+{
+    if (h->is_read && h->hold.state == HOLD_HELD)
+        steward_addresses_route(io, &h->addresses, true);
+}
+
+/* For this one alone. */
+static void hold_verify(struct steward_io *io, struct steward_hold *h)
+{
+    if (steward_hold_read_begin(h, true) && steward_addresses_read_all(io, &h->addresses))
+        steward_hold_judge(io, h);
 }
 
 /* ---- begin ---- */
@@ -201,7 +227,7 @@ void steward_hold_report_obstacle(struct steward_hold *h)
  * even where the addresses stayed. */
 static void hold_on_link_return(struct steward_io *io, struct steward_hold *h)
 {
-    steward_hold_verify(io, h);
+    hold_verify(io, h);
     h->restored_because = DROP_LINK;
     if (h->hold.state == HOLD_HELD)
         hold_report_restored(io, h);
@@ -435,12 +461,12 @@ void steward_hold_adopt(struct steward_io *io, struct steward_hold *h,
     hold_adopt(&h->hold, steward_now_us(), given->epoch, given->until_us);
     h->addresses.kernel_until_us = given->kernel_until_us;
     for (size_t i = 0; i < h->addresses.count; i++)
-        h->addresses.all[i].fenced = true;
+        h->addresses.all[i].fenced = h->addresses.all[i].routed = true;
     steward_hold_look_at_links(io, h);
     h->due.report =
         (struct steward_report){.kind = STEWARD_ADOPTED, .vip = h->key, .epoch = given->epoch};
     h->due.is_due = true;
-    steward_hold_verify(io, h);
+    hold_verify(io, h);
 }
 
 bool steward_hold_give(const struct steward_hold *h, struct handover_hold *into)
@@ -477,12 +503,7 @@ void steward_hold_apply_claim(struct steward_io *io, struct steward_hold *h,
     }
 }
 
-void steward_hold_apply_addr(struct steward_io *io, struct steward_hold *h,
-                             const uint8_t ip[STEWARD_IP_BYTES])
+void steward_hold_apply_addr(struct steward_hold *h, const struct netlink_addr *addr)
 {
-    for (size_t i = 0; i < h->addresses.count; i++)
-        if (memcmp(ip, h->addresses.all[i].spec.ip, STEWARD_IP_BYTES) == 0) {
-            steward_hold_verify(io, h);
-            return;
-        }
+    h->is_unread |= steward_addresses_are_concerned(&h->addresses, addr);
 }

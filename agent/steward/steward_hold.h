@@ -21,6 +21,8 @@ struct steward_hold {
     bool retired;  /* neither: it goes, and then its slot */
     struct hold hold;
     struct steward_addresses addresses;
+    bool is_unread; /* something happened to its parts since they were read */
+    bool is_read;   /* they are being read, or have been */
     struct netlink_link tracks[STEWARD_TRACKS_MAX]; /* as last seen; index 0: not there */
     int error;                                      /* why it could not be added */
     uint8_t error_part, error_index;                /* and which part of it */
@@ -59,10 +61,15 @@ void steward_hold_report_obstacle(struct steward_hold *h);
 /* Another host claims an address. */
 void steward_hold_apply_claim(struct steward_io *io, struct steward_hold *h,
                               const struct announce_claim *claim);
-/* Something happened to an address with that ip. */
-void steward_hold_apply_addr(struct steward_io *io, struct steward_hold *h,
-                             const uint8_t ip[STEWARD_IP_BYTES]);
-/* Looks whether all parts are still there, and still ours. */
-void steward_hold_verify(struct steward_io *io, struct steward_hold *h);
+/* Something happened to an address of this host: the hold is unread, if that bears on it. */
+void steward_hold_apply_addr(struct steward_hold *h, const struct netlink_addr *addr);
+
+/* To see whether all parts are still there, and still ours: begin, hand it every address of the
+ * host, and judge. all: even if nothing happened. False: it is not held, or nothing happened. */
+bool steward_hold_read_begin(struct steward_hold *h, bool all);
+void steward_hold_read(struct steward_hold *h, const struct netlink_addr *addr);
+void steward_hold_judge(struct steward_io *io, struct steward_hold *h);
+/* Sets routes to networks, as was read. */
+void steward_hold_route(struct steward_io *io, struct steward_hold *h);
 
 #endif

@@ -109,6 +109,42 @@ void steward_table_look_at_links(struct steward_table *t, struct steward_io *io)
     }
 }
 
+static void table_on_addr(void *arg, const struct netlink_addr *addr)
+{
+    struct steward_table *t = arg;
+    for (size_t i = 0; i < t->count; i++)
+        steward_hold_read(&t->holds[i], addr);
+}
+
+/* False: nothing was to be read, or the kernel does not say. */
+static bool table_read(struct steward_table *t, struct steward_io *io, bool all)
+{
+    bool any = false;
+    for (size_t i = 0; i < t->count; i++)
+        any |= steward_hold_read_begin(&t->holds[i], all);
+    if (!any || !netlink_addrs(&io->netlink, table_on_addr, t))
+        return false;
+    for (size_t i = 0; i < t->count; i++)
+        steward_hold_judge(io, &t->holds[i]);
+    return true;
+}
+
+void steward_table_verify(struct steward_table *t, struct steward_io *io)
+{
+    table_read(t, io, false);
+}
+
+void steward_table_check(struct steward_table *t, struct steward_io *io)
+{
+    steward_io_link_changed(io);
+    for (size_t i = 0; i < t->count; i++)
+        steward_hold_look_at_links(io, &t->holds[i]);
+    if (!table_read(t, io, true))
+        return;
+    for (size_t i = 0; i < t->count; i++)
+        steward_hold_route(io, &t->holds[i]);
+}
+
 void steward_table_free(struct steward_table *t)
 {
     table_forget_next(t);

@@ -37,6 +37,12 @@ size_t steward_table_give(const struct steward_table *t, struct handover_hold *i
 /* Looks at the interfaces of all that is in force, and tells the agent what stands in the way. */
 void steward_table_look_at_links(struct steward_table *t, struct steward_io *io);
 
+/* Reads the addresses of this host, if something happened to those of a vip that is held, and looks
+ * whether its parts are there. */
+void steward_table_verify(struct steward_table *t, struct steward_io *io);
+/* Reads links and addresses of all, whatever was heard of them. */
+void steward_table_check(struct steward_table *t, struct steward_io *io);
+
 /* Does all that is due. Returns when there will be something again. */
 int64_t steward_table_settle(struct steward_table *t, struct steward_io *io);
 /* Is none of them on this host? */

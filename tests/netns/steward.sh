@@ -1,98 +1,6 @@
 #!/usr/bin/env bash
-# The steward on a real link: two network namespaces, a steward driven in one of them, and in the
-# other a client that asks every 2 ms who has the address. Nothing leaves the namespaces.
-. "$(dirname "$0")/../real/lib.sh"
-
-if [ "$(id -u)" -ne 0 ] || ! ip netns list >/dev/null 2>&1; then
-    t_skip 'the steward in network namespaces (needs root)'
-    exit 0
-fi
-NETNS=$BUILD/tests/netns
-HOLDER=muster$$-holder CLIENT=muster$$-client
-IP4=10.77.0.100 IP6=fd77::100 # vip 0 and vip 1
-STEWARDS=()
-
-end_namespaces() {
-    local status=$? pid
-    trap - EXIT
-    for pid in "${STEWARDS[@]}"; do
-        # It may have ended, and its number be another's.
-        grep -q '^musterd:steward$\|^steward_driver$' "/proc/$pid/comm" && kill -9 "$pid"
-    done 2>/dev/null
-    ip netns del "$HOLDER"
-    ip netns del "$CLIENT"
-    (exit "$status")
-    t_end
-}
-trap end_namespaces EXIT
-
-h() { ip netns exec "$HOLDER" "$@"; }
-c() { ip netns exec "$CLIENT" "$@"; }
-
-make_link() {
-    ip netns add "$HOLDER" && ip netns add "$CLIENT" &&
-        ip link add vip0 netns "$HOLDER" type veth peer name cli0 netns "$CLIENT" &&
-        ip -n "$HOLDER" addr add 10.77.0.1/24 dev vip0 &&
-        ip -n "$CLIENT" addr add 10.77.0.2/24 dev cli0 &&
-        ip -n "$HOLDER" link set vip0 up && ip -n "$CLIENT" link set cli0 up &&
-        wait_for 5 eval '! ip -n "$HOLDER" addr | grep -q tentative'
-}
-
-# Starts a driver with both addresses, and its steward; what it prints goes to $T/driver.
-# Sets driver and steward to their pids, and what it is told goes to descriptor 7.
-start_steward() {
-    rm -f "$T/requests" "$T/driver"
-    mkfifo "$T/requests"
-    # shellcheck disable=SC2086  # a command, or none
-    STATE_DIR=$T ip netns exec "$HOLDER" ${unprivileged-} "$T/steward_driver" $IP4/32@vip0 $IP6/128@vip0 \
-        <"$T/requests" >"$T/driver" 2>"$T/driver.err" &
-    driver=$!
-    exec 7>"$T/requests"
-    wait_for 5 grep -q ready "$T/driver" || { t_fail 'the steward did not start'; exit 1; }
-    steward=$(awk '$2 == "steward" { print $3 }' "$T/driver")
-    STEWARDS+=("$driver" "$steward")
-}
-ask() { echo "$*" >&7; }
-# end_steward: in peace.
-end_steward() {
-    ask quit
-    exec 7>&-
-    { wait "$driver"; } 2>/dev/null
-}
-told() { grep -q " $1 $2 .*${3-}" "$T/driver"; }
-told_times() { [ "$(grep -c " $2 $3 " "$T/driver")" -eq "$1" ]; }
-told_none() { ! told "$@"; }
-# time_of WORD VIP: when it was last told so, in microseconds.
-time_of() { awk -v word="$1" -v vip="$2" '$2 == word && $3 == vip { t = $1 } END { printf "%.0f\n", t }' "$T/driver"; }
-# until_of VIP: the end of what was last asked for.
-until_of() { awk -v vip="$1" '$2 == "until" && $3 == vip { t = $4 } END { printf "%.0f\n", t }' "$T/driver"; }
-# hold VIP MS [OPTION...]: and waits until it is.
-hold() {
-    ask hold "$@"
-    wait_for 3 told held "$1" || t_fail "vip $1 was not held: $(tail -n 3 "$T/driver")"
-}
-
-has() { ip -n "$HOLDER" -o addr show to "$1" | grep -q .; }
-has_not() { ! has "$1"; }
-# ended PID: whoever has inherited it may take its time to reap it.
-ended() { gone "$1" || grep -q '^State:[[:space:]]*Z' "/proc/$1/status"; }
-fenced() { told ready 0 'flag 1'; }
-
-# watch IP, and unwatch: the client's answers, in $T/answers.
-watch() {
-    ip netns exec "$CLIENT" "$NETNS/link_watch" cli0 "$1" 2 >"$T/answers" 2>/dev/null &
-    watcher=$!
-}
-unwatch() { { kill "$watcher"; wait "$watcher"; } 2>/dev/null; }
-answered() { [ -s "$T/answers" ]; }
-# last_answer_after TIME: by how many microseconds the last answer came after it; 0 or less is good.
-last_answer_after() { awk -v t="$1" 'END { printf "%.0f\n", $1 ? $1 - t : -999999999 }' "$T/answers"; }
-# longest_gap: between two answers, in microseconds.
-longest_gap() { awk 'NR > 1 && $1 - last > gap { gap = $1 - last } { last = $1 } END { printf "%.0f\n", gap }' "$T/answers"; }
-# at_most WHAT NUMBER LIMIT
-at_most() {
-    if [ "$2" -le "$3" ]; then t_pass "$1 ($2 us)"; else t_fail "$1: $2 us, at most $3"; fi
-}
+# The steward on a real link.
+. "$(dirname "$0")/steward_lib.sh"
 
 # ---- what the tests say of each family ----
 
@@ -115,7 +23,6 @@ held_and_gone_at_its_time() {
     end_steward
 }
 
-now_us() { awk '{ printf "%.0f\n", $1 * 1000000 }' /proc/uptime; }
 # kill_driver: kill -9 of the agent alone.
 kill_driver() {
     { kill -9 "$driver"; wait "$driver"; } 2>/dev/null
@@ -401,8 +308,6 @@ without_privileges_what_is_asked_fails() {
     t_check 'nor left behind' has_not "$IP4"
 }
 
-cp "$NETNS/steward_driver" "$T" || exit 2 # where everybody may run it
-make_link || { t_fail 'the namespaces could not be made'; exit 1; }
 for family in "0 $IP4 32" "1 $IP6 128"; do
     # shellcheck disable=SC2086  # three words
     for test in held_and_gone_at_its_time kept_to_its_time_when_the_agent_is_killed \

@@ -43,9 +43,10 @@ static struct netlink_addr *same(const struct netlink_addr *addr)
 bool fake_addr_remove(const struct netlink_addr *addr)
 {
     struct netlink_addr *a = same(addr);
-    if (a)
-        *a = fake_kernel.addrs[--fake_kernel.addrs_count];
-    return a;
+    if (!a)
+        return false;
+    memmove(a, a + 1, (size_t)(&fake_kernel.addrs[--fake_kernel.addrs_count] - a) * sizeof *a);
+    return true;
 }
 
 struct netlink_addr *fake_addr_find(const uint8_t *ip, bool ours)
@@ -101,6 +102,24 @@ bool netlink_addrs(struct netlink *n, netlink_addr_fn *fn, void *arg)
         return done(fake_kernel.addrs_error);
     for (size_t i = 0; i < fake_kernel.addrs_count; i++)
         fn(arg, &fake_kernel.addrs[i]);
+    return done(0);
+}
+
+bool netlink_network_add(struct netlink *n, const struct netlink_addr *addr, uint8_t prefix)
+{
+    (void)n;
+    (void)addr;
+    fake_kernel.networks++;
+    fake_kernel.network_prefix = prefix;
+    return done(0);
+}
+
+bool netlink_network_delete(struct netlink *n, const struct netlink_addr *addr, uint8_t prefix)
+{
+    (void)n;
+    (void)addr;
+    (void)prefix;
+    fake_kernel.networks--;
     return done(0);
 }
 

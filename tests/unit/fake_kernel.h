@@ -26,7 +26,9 @@ struct fake_kernel {
     unsigned sets_in_order; /* so many are, before set_error */
     bool markless;          /* a kernel that keeps no marks */
     bool fence_fails;
-    int64_t fence_ms; /* of the last fence_arm */
+    int64_t fence_ms;  /* of the last fence_arm */
+    unsigned networks; /* routes to them */
+    uint8_t network_prefix;
     unsigned sets, deletes, passes, forgets, probes, announcements;
 };
 

@@ -182,6 +182,28 @@ START_TEST(kinds_are_told_in_both_families)
 }
 END_TEST
 
+START_TEST(network_keeps_the_first_bits_of_its_family)
+{
+    static const struct {
+        const char *ip, *network;
+        uint8_t bits;
+    } cases[] = {
+        {"10.1.2.255", "10.1.2.0", 24},       {"10.1.2.255", "10.1.2.240", 28},
+        {"10.1.2.255", "10.1.2.255", 32},     {"10.1.2.255", "0.0.0.0", 0},
+        {"2001:db8::ff:1", "2001:db8::", 64}, {"2001:db8::ff:1", "2001:db8::f0:0", 108},
+        {"2001:db8::ff:1", "::", 0},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        uint8_t ip[ADDRESS_IP_BYTES], network[ADDRESS_IP_BYTES];
+        char text[ADDRESS_TEXT_BYTES];
+        uint16_t port = 0;
+        ck_assert(address_parse(cases[i].ip, ip, &port));
+        address_network(ip, cases[i].bits, network);
+        ck_assert_str_eq(address_ip_text(network, text), cases[i].network);
+    }
+}
+END_TEST
+
 START_TEST(prefix_needs_its_length_in_the_range_of_its_family)
 {
     static const char *const bad[] = {"10.0.0.1",           "10.0.0.1/", "10.0.0.1/0",
@@ -252,6 +274,7 @@ int main(void)
     tcase_add_test(t, what_is_no_host_is_refused);
     tcase_add_test(t, host_is_as_long_as_dns_allows_and_no_longer);
     tcase_add_test(t, kinds_are_told_in_both_families);
+    tcase_add_test(t, network_keeps_the_first_bits_of_its_family);
     tcase_add_test(t, prefix_needs_its_length_in_the_range_of_its_family);
     tcase_add_test(t, socket_address_of_either_family_comes_back_as_it_went);
     tcase_add_test(t, socket_of_another_family_has_no_address);

@@ -100,7 +100,8 @@ START_TEST(only_what_is_missing_is_put_back)
     unsigned sets = fake_kernel.sets;
     struct netlink_addr gone = *fake_addr_find(pair.addresses[1].ip, true);
     ck_assert(fake_addr_remove(&gone));
-    steward_hold_apply_addr(&io, &holds[0], pair.addresses[1].ip);
+    steward_hold_apply_addr(&holds[0], &gone);
+    steward_table_verify(&table, &io);
     steward_hold_settle(&io, &holds[0]);
     expect(STEWARD_RESTORED);
     ck_assert(both_are_there());
@@ -138,6 +139,152 @@ START_TEST(tracked_interfaces_change_in_place_and_addresses_do_not)
     set_table(&changed, 1);
     steward_table_settle(&table, &io);
     ck_assert(none_is_there());
+}
+END_TEST
+
+/* ---- beside the host's own addresses ---- */
+
+/* As the kernel reads them: in the order in which they were added. */
+static void add_own(uint8_t last, uint8_t prefix)
+{
+    struct netlink_addr own = {.ifindex = FAKE_IFINDEX, .prefix = prefix, .is_global = true};
+    memcpy(own.ip, vips[0].addresses[0].ip, sizeof own.ip);
+    own.ip[15] = last;
+    fake_addr_add(&own);
+    steward_hold_apply_addr(&holds[0], &own);
+    steward_table_verify(&table, &io);
+}
+
+static struct steward_vip in_a_network(void)
+{
+    struct steward_vip vip = vips[0];
+    vip.addresses[0].prefix = 24;
+    return vip;
+}
+
+static void set_one(const struct steward_vip *vip)
+{
+    set_table(vip, 1);
+    steward_table_settle(&table, &io);
+    holds = table.holds;
+}
+
+START_TEST(an_ipv4_address_is_a_single_one_in_the_kernel_whatever_its_network)
+{
+    struct steward_vip vip = in_a_network();
+    set_one(&vip);
+    ask_pair(STEWARD_HOLD, 5000);
+    expect(STEWARD_HELD);
+    ck_assert_uint_eq(fake_addr_find(vip.addresses[0].ip, true)->prefix, 32);
+}
+END_TEST
+
+START_TEST(a_route_to_its_network_is_there_as_long_as_the_host_has_none)
+{
+    struct steward_vip vip = in_a_network();
+    set_one(&vip);
+    ask_pair(STEWARD_HOLD, 60000);
+    expect(STEWARD_HELD);
+    ck_assert_uint_eq(fake_kernel.networks, 1);
+    ck_assert_uint_eq(fake_kernel.network_prefix, 24);
+    add_own(1, 24);
+    steward_hold_settle(&io, &holds[0]);
+    pass_until(100);
+    ck_assert_uint_eq(fake_kernel.networks, 0);
+    struct netlink_addr own = fake_kernel.addrs[0];
+    ck_assert(own.mark != NETLINK_MARK && fake_addr_remove(&own));
+    steward_hold_apply_addr(&holds[0], &own);
+    steward_table_verify(&table, &io);
+    ck_assert_uint_eq(fake_kernel.networks, 0); /* it may be back in a moment */
+    steward_table_check(&table, &io);
+    ck_assert_uint_eq(fake_kernel.networks, 1);
+}
+END_TEST
+
+START_TEST(where_the_host_has_an_address_of_its_network_no_route_is_made)
+{
+    struct steward_vip vip = in_a_network();
+    set_one(&vip);
+    steward_table_look_at_links(&table, &io);
+    add_own(1, 24);
+    ask_pair(STEWARD_HOLD, 60000);
+    expect(STEWARD_HELD);
+    steward_table_check(&table, &io);
+    ck_assert_uint_eq(fake_kernel.networks, 0);
+}
+END_TEST
+
+START_TEST(an_address_of_the_hosts_own_that_comes_later_gets_its_place_before_ours)
+{
+    set_one(&vips[0]);
+    ask_pair(STEWARD_HOLD, 60000);
+    expect(STEWARD_HELD);
+    add_own(1, 24);
+    pass_until(100);
+    expect(STEWARD_RESTORED);
+    ck_assert_uint_eq(fake_kernel.deletes, 1);
+    ck_assert(is_there());
+    ck_assert_int_eq(fake_kernel.addrs[fake_kernel.addrs_count - 1].mark, NETLINK_MARK);
+    add_own(2, 24); /* another one comes after it, and need not be moved */
+    pass_until(500);
+    ck_assert_uint_eq(fake_kernel.deletes, 1);
+    ck_assert_int_eq(told().kind, 0);
+}
+END_TEST
+
+START_TEST(one_on_another_interface_or_of_the_link_alone_leaves_ours_where_it_is)
+{
+    struct netlink_addr own = {.ifindex = FAKE_IFINDEX, .prefix = 16, .is_global = false};
+    set_one(&vips[0]);
+    ask_pair(STEWARD_HOLD, 60000);
+    expect(STEWARD_HELD);
+    memcpy(own.ip, vips[0].addresses[0].ip, sizeof own.ip);
+    own.ip[12] = 169;
+    fake_addr_add(&own);
+    own.ifindex = OTHER_IFINDEX;
+    own.is_global = true;
+    fake_addr_add(&own);
+    steward_table_check(&table, &io);
+    pass_until(100);
+    ck_assert_uint_eq(fake_kernel.deletes, 0);
+}
+END_TEST
+
+START_TEST(a_copy_in_its_network_that_somebody_adds_does_not_stay_beside_ours)
+{
+    struct steward_vip vip = in_a_network();
+    set_one(&vip);
+    add_own(1, 24);
+    ask_pair(STEWARD_HOLD, 60000);
+    expect(STEWARD_HELD);
+    struct netlink_addr copy = operators(FAKE_IFINDEX, 24);
+    copy.is_secondary = copy.is_global = true;
+    fake_addr_add(&copy);
+    steward_hold_apply_addr(&holds[0], &copy);
+    steward_table_verify(&table, &io);
+    pass_until(100);
+    expect(STEWARD_RESTORED);
+    ck_assert(is_there());
+    ck_assert(!fake_addr_find(vip.addresses[0].ip, false));
+}
+END_TEST
+
+START_TEST(what_was_not_heard_of_is_found_by_a_check)
+{
+    ask_pair(STEWARD_HOLD, 60000);
+    expect(STEWARD_HELD);
+    struct netlink_addr gone = *fake_addr_find(pair.addresses[1].ip, true);
+    ck_assert(fake_addr_remove(&gone));
+    pass_until(1000);
+    ck_assert(!both_are_there());
+    steward_table_check(&table, &io);
+    pass_until(1100);
+    ck_assert(both_are_there());
+    expect(STEWARD_RESTORED);
+    fake_kernel.other_link.up = false;
+    steward_table_check(&table, &io);
+    pass_until(2000);
+    expect_dropped(DROP_LINK);
 }
 END_TEST
 
@@ -267,6 +414,16 @@ int main(void)
     tcase_add_test(t, only_what_is_missing_is_put_back);
     tcase_add_test(t, a_claim_of_any_of_them_is_a_conflict_of_the_vip);
     tcase_add_test(t, tracked_interfaces_change_in_place_and_addresses_do_not);
+    suite_add_tcase(s, t);
+    t = tcase_create("beside the host's own addresses");
+    tcase_add_checked_fixture(t, setup_pair, teardown);
+    tcase_add_test(t, an_ipv4_address_is_a_single_one_in_the_kernel_whatever_its_network);
+    tcase_add_test(t, a_route_to_its_network_is_there_as_long_as_the_host_has_none);
+    tcase_add_test(t, where_the_host_has_an_address_of_its_network_no_route_is_made);
+    tcase_add_test(t, an_address_of_the_hosts_own_that_comes_later_gets_its_place_before_ours);
+    tcase_add_test(t, one_on_another_interface_or_of_the_link_alone_leaves_ours_where_it_is);
+    tcase_add_test(t, a_copy_in_its_network_that_somebody_adds_does_not_stay_beside_ours);
+    tcase_add_test(t, what_was_not_heard_of_is_found_by_a_check);
     suite_add_tcase(s, t);
     t = tcase_create("what stands in the way");
     tcase_add_checked_fixture(t, setup_pair, teardown);

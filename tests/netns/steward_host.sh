@@ -1,0 +1,228 @@
+#!/usr/bin/env bash
+# The steward beside what else happens on a host: interfaces that come and go, addresses of the
+# host's own, other programs. The vips of a driver are IP/PREFIX@INTERFACE, and interfaces that are
+# tracked, after commas.
+. "$(dirname "$0")/steward_lib.sh"
+
+link() { ip -n "$HOLDER" link "$@"; }
+addr() { ip -n "$HOLDER" addr "$@"; }
+obstacle() { awk '$2 == "obstacle" { sub(/.* where /, ""); o = $0 } END { print o }' "$T/driver"; }
+obstacle_is() { [[ "$(obstacle)" == *"$1" ]]; }
+# obstacle_is_none: the last line is a whole one, without an interface.
+obstacle_is_none() { [[ "$(obstacle)" == *'part 0 0'* ]]; }
+has_own() { addr show dev vip0 | grep -q 'inet 10.77.0.1/24'; }
+# first_own: the first IPv4 address of the interface, from which the kernel sends.
+first_own() { [[ "$(addr show dev vip0 | awk '$1 == "inet" { print $2; exit }')" == 10.77.0.1/* ]]; }
+source_to() { ip -n "$HOLDER" route get "$1" | sed -n 's/.* src \([^ ]*\).*/\1/p'; }
+# begin VIP...: a steward that holds the first of them for long.
+begin() {
+    start_steward "$@"
+    hold 0 60000
+}
+# pair NAME: an interface with a carrier, and its other end.
+pair() { link add "$1" type veth peer name "p-$1" && link set "p-$1" up; }
+pair_up() { pair "$1" && link set "$1" up; }
+
+# ---- several addresses ----
+
+all_or_none() {
+    pair_up vip1
+    start_steward "$IP4/32@vip0,$IP6/128@vip1,10.78.0.100/24@vip1"
+    hold 0 60000
+    t_check 'three addresses on two interfaces are held together' \
+        eval "has $IP4 && has $IP6 && has 10.78.0.100"
+    addr del "$IP6/128" dev vip1
+    t_wait 'one that somebody removes is restored' 2 told restored 0
+    t_check 'and is there' has "$IP6"
+    ask drop 0
+    t_wait 'they are dropped together' 2 told dropped 0 'why asked'
+    t_check 'and all are gone' eval "has_not $IP4 && has_not $IP6 && has_not 10.78.0.100"
+    addr add 10.78.0.100/32 dev vip1
+    ask hold 0 60000
+    t_wait 'one that is there already fails all, and is named' 2 told failed 0 'error EEXIST .*part 1 2'
+    t_check 'nothing is left of the others' eval "has_not $IP4 && has_not $IP6"
+    end_steward
+    start_steward "$IP4/32@vip0,$IP6/128@vip1,10.78.0.101/24@vip1"
+    h sysctl -q net.ipv6.conf.vip1.disable_ipv6=1
+    ask hold 0 60000
+    t_wait 'one that the kernel refuses fails all, and is named' 2 told failed 0 'part 1 1'
+    t_check 'the one before it is gone' has_not "$IP4"
+    end_steward
+    link del vip1
+}
+
+# ---- the host's own addresses ----
+
+# As a client of DHCP does it at a renewal.
+flush_and_add() {
+    addr flush dev vip0
+    sleep "0.0$((RANDOM % 5))"
+    addr add 10.77.0.1/24 dev vip0
+}
+the_hosts_own_address_is_first_and_stays() {
+    local n wrong=0
+    begin "$IP4/24@vip0"
+    for ((n = 0; n < 10; n++)); do
+        flush_and_add
+        wait_for 1 first_own || wrong=$((wrong + 1))
+        wait_for 1 has "$IP4" || wrong=$((wrong + 1))
+        [ "$(source_to 10.77.0.2)" = 10.77.0.1 ] || wrong=$((wrong + 1))
+    done
+    t_check "flushed and added again ten times: the host's own is the first, and what it sends from" \
+        [ "$wrong" -eq 0 ]
+    t_wait 'the restoration is reported' 1 told restored 0
+    ip -n "$HOLDER" route add default via 10.77.0.2
+    t_check 'also by the default route' [ "$(source_to 192.0.2.1)" = 10.77.0.1 ]
+    ask drop 0
+    t_wait 'it is dropped' 2 told dropped 0
+    t_check "the host's own stays" has_own
+    t_check 'its routes, too' [ "$(source_to 192.0.2.1)" = 10.77.0.1 ]
+    ip -n "$HOLDER" route del default
+    end_steward
+}
+# The others would go with a primary, where promote_secondaries is 0.
+others_of_the_network_stay_when_one_goes() {
+    addr flush dev vip0
+    start_steward "$IP4/24@vip0" 10.77.0.101/24@vip0
+    hold 0 60000
+    hold 1 60000
+    addr add 10.77.0.1/24 dev vip0
+    ask drop 0
+    t_wait 'the first of its network is dropped' 2 told dropped 0
+    t_check "the host's own address stays" has_own
+    t_check 'and the other vip' has 10.77.0.101
+    ask hold 0 60000
+    wait_for 2 has "$IP4"
+    { kill -9 "$steward" "$driver"; wait "$driver"; } 2>/dev/null
+    exec 7>&-
+    start_steward "$IP4/24@vip0"
+    t_check 'after kill -9, too' has_own
+    end_steward
+    addr flush dev vip0
+    addr add 10.77.0.1/24 dev vip0
+}
+a_host_without_an_address_of_the_network_reaches_it() {
+    pair_up out0
+    begin 192.0.2.1/24@out0
+    t_check 'a route to the network comes with the address' [ "$(source_to 192.0.2.9)" = 192.0.2.1 ]
+    link set out0 down
+    sleep 0.05
+    link set out0 up
+    t_wait 'and returns with the link' 1 eval '[ "$(source_to 192.0.2.9)" = 192.0.2.1 ]'
+    addr add 192.0.2.5/24 dev out0
+    t_wait "an address of the host's own takes its place" 1 eval '[ "$(source_to 192.0.2.9)" = 192.0.2.5 ]'
+    t_wait 'and the route is removed' 1 eval '! ip -n "$HOLDER" route | grep -q "src 192.0.2.1 "'
+    ask drop 0
+    t_wait 'dropped' 2 told dropped 0
+    t_check 'no route is left' eval '! ip -n "$HOLDER" route | grep -q 192.0.2.1'
+    end_steward
+    link del out0
+}
+
+# ---- interfaces ----
+
+an_interface_that_is_made_later() {
+    local begun
+    start_steward 10.78.0.100/24@late0
+    t_wait 'an interface that is not there is reported' 1 obstacle_is 'interface late0 is not there'
+    begun=$(now_us)
+    pair late0
+    t_wait 'made, it is seen' 1 obstacle_is 'interface late0 is not up'
+    link set late0 up
+    t_wait 'and when it is up' 1 obstacle_is_none
+    at_most 'within milliseconds' $(($(now_us) - begun)) 300000
+    hold 0 60000
+    link set late0 name lan0
+    t_wait 'renamed while it is held: given up' 1 told dropped 0 'why link'
+    t_check 'and gone' has_not 10.78.0.100
+    link property add dev lan0 altname late0
+    t_wait 'found by its altname' 1 obstacle_is_none
+    hold 0 60000
+    t_check 'and held on it' has 10.78.0.100
+    link set lan0 netns "$CLIENT"
+    t_wait 'moved to another namespace: given up' 1 told_times 2 dropped 0
+    t_check 'the obstacle is told' obstacle_is 'interface late0 is not there'
+    link del p-late0
+    end_steward
+}
+an_interface_in_a_bridge() {
+    pair_up nic0
+    link add br0 type bridge
+    start_steward 10.78.0.100/24@nic0
+    hold 0 60000
+    link set nic0 master br0
+    t_wait 'put into a bridge while it is held: given up' 1 told dropped 0 'why link'
+    t_check 'and why' obstacle_is 'interface nic0 is a port of a bridge or bond, and takes no packets itself'
+    link set nic0 nomaster
+    t_wait 'taken out of it, it is in order' 1 obstacle_is_none
+    end_steward
+    link del br0
+    link del nic0
+}
+an_interface_that_is_tracked() {
+    link add br0 type bridge
+    link add up0 type veth peer name up1 netns "$CLIENT"
+    pair_up port0
+    link set port0 master br0
+    link set up0 master br0
+    link set up0 up
+    link set br0 up
+    ip -n "$CLIENT" link set up1 up
+    wait_for 2 eval 'link show br0 | grep -q LOWER_UP'
+    start_steward 10.78.0.100/24@br0,up0
+    hold 0 60000
+    ip -n "$CLIENT" link set up1 down
+    t_wait 'the uplink of a bridge is lost: given up' 3 told dropped 0 'why link'
+    t_check 'the bridge itself has its carrier' eval 'link show br0 | grep -q LOWER_UP'
+    t_check 'and why' obstacle_is 'tracked interface up0 has no carrier'
+    ask hold 0 1000
+    t_wait 'not held without it' 1 told failed 0 'error ENETDOWN .*part 4 0'
+    ip -n "$CLIENT" link set up1 up
+    t_wait 'it returns' 3 obstacle_is_none
+    link del up0
+    t_wait 'it vanishes' 1 obstacle_is 'tracked interface up0 is not there'
+    end_steward
+    link del br0
+    link del port0
+}
+a_link_that_flaps() {
+    begin "$IP4/32@vip0"
+    link set vip0 down
+    sleep 0.1
+    link set vip0 up
+    t_wait 'a flap of a link is reported, as it takes routes along' 2 told restored 0 'why link'
+    t_check 'and nothing was dropped' told_none dropped 0
+    end_steward
+}
+
+# ---- what was not heard of ----
+
+many_changes() {
+    local n
+    for ((n = 0; n < 4000; n++)); do
+        echo "addr add 10.$((90 + n / 250)).$((n % 250)).1/32 dev many0"
+    done | ip -n "$HOLDER" -batch -
+}
+changes_that_were_lost() {
+    pair_up many0
+    begin "$IP4/32@vip0"
+    kill -STOP "$steward"
+    many_changes
+    ip -n "$CLIENT" link set cli0 down
+    addr del "$IP4/32" dev vip0
+    sleep 1.2 # the kernel tells of links once a second at most
+    addr flush dev many0
+    kill -CONT "$steward"
+    t_wait 'a lost link is noticed though nothing was heard of it' 2 told dropped 0 'why link'
+    t_check 'the address is gone' has_not "$IP4"
+    ip -n "$CLIENT" link set cli0 up
+    end_steward
+    link del many0
+}
+
+for test in all_or_none the_hosts_own_address_is_first_and_stays \
+    others_of_the_network_stay_when_one_goes a_host_without_an_address_of_the_network_reaches_it \
+    an_interface_that_is_made_later an_interface_in_a_bridge an_interface_that_is_tracked \
+    a_link_that_flaps changes_that_were_lost; do
+    $test
+done
