@@ -233,8 +233,9 @@ static int addresses_set_all(struct steward_io *io, struct steward_addresses *s,
  * added (the link is down) is tried again when the link returns. */
 static void address_route(struct steward_io *io, struct steward_address *a)
 {
-    bool wanted = address_is_ipv4(a->spec.ip) && a->spec.prefix < IPV4_BITS && a->is_there &&
-                  !a->has_own_nearby;
+    if (!address_is_ipv4(a->spec.ip) || a->spec.prefix == IPV4_BITS)
+        return;
+    bool wanted = a->is_there && !a->has_own_nearby;
     if (wanted)
         netlink_network_add(&io->netlink, &a->ours, a->spec.prefix);
     else if (a->routed)

@@ -1,5 +1,8 @@
 #include "tests/unit/fake_kernel.h"
 
+#include "agent/base/address.h"
+
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
 
@@ -108,7 +111,7 @@ bool netlink_addrs(struct netlink *n, netlink_addr_fn *fn, void *arg)
 bool netlink_network_add(struct netlink *n, const struct netlink_addr *addr, uint8_t prefix)
 {
     (void)n;
-    (void)addr;
+    assert(address_is_ipv4(addr->ip));
     fake_kernel.networks++;
     fake_kernel.network_prefix = prefix;
     return done(0);
@@ -117,8 +120,8 @@ bool netlink_network_add(struct netlink *n, const struct netlink_addr *addr, uin
 bool netlink_network_delete(struct netlink *n, const struct netlink_addr *addr, uint8_t prefix)
 {
     (void)n;
-    (void)addr;
     (void)prefix;
+    assert(address_is_ipv4(addr->ip));
     fake_kernel.networks--;
     return done(0);
 }

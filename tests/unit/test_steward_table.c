@@ -241,6 +241,20 @@ START_TEST(what_is_handed_over_stays_and_goes_at_its_time)
 }
 END_TEST
 
+START_TEST(what_is_handed_over_may_be_of_ipv6)
+{
+    struct handover_hold h = given(&vips[1]);
+    struct netlink_addr addr = {.ifindex = FAKE_IFINDEX, .prefix = 128, .mark = NETLINK_MARK};
+    memcpy(addr.ip, vips[1].addresses[0].ip, sizeof addr.ip);
+    fake_addr_add(&addr);
+    ck_assert(steward_table_adopt(&table, &io, &h));
+    steward_table_settle(&table, &io);
+    steward_table_check(&table, &io);
+    ck_assert_int_eq(holds[1].hold.state, HOLD_HELD);
+    ck_assert_uint_eq(fake_kernel.networks, 0);
+}
+END_TEST
+
 START_TEST(what_is_handed_over_goes_on_by_a_hold)
 {
     struct handover_hold h = given(&vips[0]);
@@ -330,6 +344,7 @@ int main(void)
     t = tcase_create("from one steward to the next");
     tcase_add_checked_fixture(t, setup, teardown);
     tcase_add_test(t, what_is_handed_over_stays_and_goes_at_its_time);
+    tcase_add_test(t, what_is_handed_over_may_be_of_ipv6);
     tcase_add_test(t, what_is_handed_over_goes_on_by_a_hold);
     tcase_add_test(t, what_is_handed_over_and_not_configured_any_more_is_removed);
     tcase_add_test(t, what_is_handed_over_too_late_is_not_taken);
