@@ -37,13 +37,13 @@ enum {
 
 struct agent {
     struct host *host;
-    struct config *config;                  /* in force; replaced by a reload */
-    const struct config_options *options;   /* for reloads (borrowed) */
-    int steward_fd, runner_fd;              /* until their modules take them; then -1 */
-    int control_fd, events_fd, rpc_fd;      /* likewise */
-    struct worker *files;                   /* for the state directory and the configuration */
-    struct worker *resolver;                /* for name look-ups, which may block for long */
-    struct event *files_ran, *resolver_ran; /* readable: finished jobs to deliver */
+    struct config *config;                /* in force; replaced by a reload */
+    const struct config_options *options; /* for reloads (borrowed) */
+    int steward_fd, runner_fd;            /* until their modules take them; then -1 */
+    int control_fd, events_fd, rpc_fd;    /* likewise */
+    struct worker *files;                 /* for the state directory and the configuration */
+    struct event *files_ran;              /* readable: finished jobs to deliver */
+    struct resolver *resolver;            /* for name look-ups, which may block for long */
     struct runner_link *runner;
     struct store *store;
     struct gossip *gossip;

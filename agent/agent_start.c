@@ -9,6 +9,7 @@
 #include "agent/leave.h"
 #include "agent/net/attempts.h"
 #include "agent/net/net.h"
+#include "agent/net/resolver.h"
 #include "agent/net/stream.h"
 #include "agent/net/udp.h"
 #include "agent/peers.h"
@@ -99,11 +100,12 @@ static bool start_worker(const struct agent *a, struct worker **w, struct event 
 
 static bool start_workers(struct agent *a, char *error)
 {
-    bool ok = start_worker(a, &a->files, &a->files_ran) &&
-              start_worker(a, &a->resolver, &a->resolver_ran);
-    if (!ok)
+    bool ok = start_worker(a, &a->files, &a->files_ran);
+    if (ok)
+        a->resolver = resolver_new(host_base(a->host));
+    if (!a->resolver)
         error_set(error, "cannot start a thread: %s", strerror(errno));
-    return ok;
+    return a->resolver;
 }
 
 static void stop_worker(struct worker *w, struct event *ran, int timeout_ms)
@@ -115,7 +117,7 @@ static void stop_worker(struct worker *w, struct event *ran, int timeout_ms)
 
 static void stop_workers(struct agent *a)
 {
-    stop_worker(a->resolver, a->resolver_ran, LOOK_UP_TIMEOUT_MS);
+    resolver_free(a->resolver, LOOK_UP_TIMEOUT_MS);
     stop_worker(a->files, a->files_ran, SAVE_TIMEOUT_MS);
 }
 

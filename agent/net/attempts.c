@@ -2,9 +2,9 @@
 
 #include "agent/base/address.h"
 #include "agent/base/log.h"
-#include "agent/base/worker.h"
 #include "agent/config/config.h"
 #include "agent/net/net.h"
+#include "agent/net/resolver.h"
 #include "agent/state/store.h"
 
 #include <assert.h>
@@ -15,7 +15,10 @@
 #include <string.h>
 #include <sys/queue.h>
 
-enum { HOST_BYTES = 256 };
+enum {
+    HOST_BYTES = 256,
+    PATIENCE_TICKS = 3, /* 1, 2 and 4 s: then it is logged that nobody answers */
+};
 
 /* One host. */
 struct attempt {
@@ -23,9 +26,12 @@ struct attempt {
     struct attempts *attempts;
     char host[HOST_BYTES + 8];
     bool persistent; /* configured: for as long as we run */
+    bool is_number;  /* no name: its one address stays the same */
     bool joining;    /* else it rests, having been answered */
-    bool answered;   /* at some time */
-    bool has_complained;
+    bool answered;   /* by another member, at some time */
+    bool has_complained, has_said_self;
+    unsigned tries;     /* ticks without an answer, or alone */
+    unsigned rest_s;    /* left until it is looked up again */
     host_done_fn *done; /* NULL: nobody waits */
     void *arg;
     struct lookup *lookup; /* under way; it may outlive the attempt */
@@ -46,7 +52,7 @@ struct lookup {
 
 struct attempts {
     struct host *host;
-    struct worker *resolver; /* for name look-ups, which take as long as they take */
+    struct resolver *resolver;
     size_t count;
     LIST_HEAD(attempt_list, attempt) all;
     struct gossip_addr peers[STORE_PEERS_MAX];
@@ -60,7 +66,7 @@ static void attempts_on_joined(void *arg, const struct gossip_event *event)
     attempts_answered(arg, &event->addr, event->member.profile != NULL);
 }
 
-struct attempts *attempts_new(struct host *host, struct worker *resolver)
+struct attempts *attempts_new(struct host *host, struct resolver *resolver)
 {
     struct attempts *all = calloc(1, sizeof *all);
     if (!all)
@@ -148,18 +154,57 @@ static bool attempt_has(const struct attempt *a, const struct gossip_addr *addr)
     return false;
 }
 
-/* False: the core joins none of its addresses, with `error` set. */
+/* True: a live member has that address. but: not that one. */
+static bool attempts_is_member(const struct gossip *g, const struct gossip_addr *addr,
+                               const struct gossip_profile *but)
+{
+    size_t cursor = 0;
+    struct gossip_member m;
+    while (gossip_next_member(g, &cursor, &m))
+        if (m.status <= GOSSIP_SUSPECT && m.profile != but &&
+            attempts_same_addr(&m.profile->addr, addr))
+            return true;
+    return false;
+}
+
+static bool attempts_is_alone(const struct attempts *all)
+{
+    const struct gossip *g = host_view(all->host);
+    const struct gossip_profile *self = gossip_self(g).profile;
+    size_t cursor = 0;
+    struct gossip_member m;
+    while (gossip_next_member(g, &cursor, &m))
+        if (m.status <= GOSSIP_SUSPECT && m.profile != self)
+            return false;
+    return true;
+}
+
+/* True if a member, perhaps this one, is at each of its addresses. */
+static bool attempt_is_done(const struct attempt *a)
+{
+    for (size_t i = 0; i < a->count; i++)
+        if (!attempts_is_member(host_view(a->attempts->host), &a->addrs[i], NULL))
+            return false;
+    return true;
+}
+
+/* Of a configured host the members that we see are left out: one of them would be the first to
+ * answer, and end it for the others. False: the core joins none of its addresses, with `error` set.
+ */
 static bool attempt_join(struct attempt *a, enum gossip_error *error)
 {
     struct host *host = a->attempts->host;
+    const struct gossip_profile *self = gossip_self(host_view(host)).profile;
     size_t joined = 0;
     for (size_t i = 0; i < a->count; i++) {
+        if (a->persistent && attempts_is_member(host_view(host), &a->addrs[i], self))
+            continue;
         enum gossip_error one = gossip_join(host_core(host), host_now_us(), &a->addrs[i]);
         joined += one == GOSSIP_OK;
         if (one != GOSSIP_OK)
             *error = one;
     }
-    return joined > 0;
+    return joined > 0 || *error == GOSSIP_OK;
 }
 
 /* True if the address is joined for another host too, or as a member known from before. */
@@ -204,6 +249,10 @@ static void attempt_take(struct attempt *a, const struct lookup *l)
         attempt_stop(a);
     a->count = l->count;
     memcpy(a->addrs, l->addrs, sizeof a->addrs);
+    if (a->persistent && !a->joining && !attempt_is_done(a)) {
+        a->joining = true; /* a name has new addresses, or a member of the old ones is gone */
+        attempt_wait(a, ATTEMPTS_RETRY_S);
+    }
     if (a->joining && !attempt_join(a, &error))
         attempt_fail(a, gossip_error_text(error));
 }
@@ -230,10 +279,11 @@ static bool lookup_begin(struct attempt *a)
                        &l->port); /* as attempt_begin has checked */
     lookup_resolve(l, AI_NUMERICHOST);
     if (l->count > 0) {
+        a->is_number = true;
         lookup_done(l);
         return true;
     }
-    if (worker_submit(a->attempts->resolver, lookup_run, lookup_done, l)) {
+    if (resolver_submit(a->attempts->resolver, lookup_run, lookup_done, l)) {
         a->lookup = l;
         return true;
     }
@@ -241,39 +291,48 @@ static bool lookup_begin(struct attempt *a)
     return false;
 }
 
-static bool attempts_is_member(const struct gossip *g, const struct gossip_addr *addr)
+static void attempt_rest(struct attempt *a)
 {
-    size_t cursor = 0;
-    struct gossip_member m;
-    while (gossip_next_member(g, &cursor, &m))
-        if (m.status <= GOSSIP_SUSPECT && attempts_same_addr(&m.profile->addr, addr))
-            return true;
-    return false;
+    a->joining = false;
+    a->tries = 0;
+    a->rest_s = ATTEMPTS_REST_S;
+    attempt_wait(a, ATTEMPTS_ALONE_S_MAX);
 }
 
-/* True if a member, perhaps this one, is at each of its addresses. */
-static bool attempt_is_done(const struct attempt *a)
+/* Nobody has answered yet, or this member is alone: its name is looked up often. It may mean this
+ * host only so far, or another address by now. */
+static void attempt_seek(struct attempt *a)
 {
-    for (size_t i = 0; i < a->count; i++)
-        if (!attempts_is_member(host_view(a->attempts->host), &a->addrs[i]))
-            return false;
-    return true;
+    unsigned wait_s = ATTEMPTS_ALONE_S_MIN << a->tries;
+    if (a->tries == PATIENCE_TICKS && !a->answered && a->count > 0 && !a->has_said_self)
+        attempt_complain(a, "no answer yet");
+    a->tries += wait_s < ATTEMPTS_ALONE_S_MAX;
+    a->joining = true;
+    attempt_wait(a, (int)(wait_s < ATTEMPTS_ALONE_S_MAX ? wait_s : ATTEMPTS_ALONE_S_MAX));
+    if (!a->lookup)
+        lookup_begin(a);
 }
 
-/* Until the first answer without a pause. Afterwards the host is joined now and then while no
- * member has its address: so that two parts of a cluster meet that have long forgotten each other.
- */
+/* Afterwards it is looked up now and then, and joined for a while if no member has one of its
+ * addresses: so that two parts of a cluster meet that have long forgotten each other. */
 static void attempt_persist(struct attempt *a)
 {
-    bool again = !a->answered || (!a->joining && !attempt_is_done(a));
-    if (a->joining && !a->answered && a->count)
-        attempt_complain(a, "no answer yet");
-    if (a->joining && !again)
+    if (!a->answered || attempts_is_alone(a->attempts)) {
+        attempt_seek(a);
+        return;
+    }
+    if (a->joining) {
         attempt_stop(a);
-    a->joining = again;
-    attempt_wait(a, again ? ATTEMPTS_RETRY_S : ATTEMPTS_REST_S);
-    /* Its name may mean another address by now. */
-    if (again && !a->lookup)
+        attempt_rest(a);
+        return;
+    }
+    a->rest_s -= a->rest_s < ATTEMPTS_ALONE_S_MAX ? a->rest_s : ATTEMPTS_ALONE_S_MAX;
+    bool due = a->rest_s == 0;
+    if (due)
+        attempt_rest(a);
+    else
+        attempt_wait(a, ATTEMPTS_ALONE_S_MAX);
+    if (due && !a->lookup)
         lookup_begin(a);
 }
 
@@ -418,13 +477,16 @@ static void attempt_forget_addr(struct attempt *a, const struct gossip_addr *add
             a->addrs[i] = a->addrs[--a->count];
 }
 
-static void attempt_rest(struct attempt *a, const char *why)
+/* A number is of this host alone, and rests. A name that means this host alone may mean others
+ * later: of a service whose other hosts are not ready yet, for instance. */
+static void attempt_note_self(struct attempt *a)
 {
-    if (!a->answered)
-        log_info("join %s: %s", a->host, why);
-    a->joining = a->has_complained = false;
-    a->answered = true;
-    attempt_wait(a, ATTEMPTS_REST_S);
+    if (!a->has_said_self)
+        log_info("join %s: that is this agent%s", a->host,
+                 a->is_number ? "" : " alone so far; it is looked up again");
+    a->has_said_self = true;
+    if (a->is_number)
+        attempt_rest(a);
 }
 
 /* A name may stand for all hosts, this one among them: then the others are still joined. */
@@ -435,7 +497,7 @@ static void attempts_answered_by_self(struct attempts *all, const struct gossip_
         if (a->count > 0)
             continue;
         if (a->persistent)
-            attempt_rest(a, "that is this agent");
+            attempt_note_self(a);
         else
             attempt_finish(a, true, NULL);
     }
@@ -453,9 +515,14 @@ static void attempts_answered(struct attempts *all, const struct gossip_addr *ad
     for (struct attempt *a; (a = attempts_find(all, addr)) != NULL;) {
         a->joining = false;
         attempt_stop(a);
-        if (a->persistent)
-            attempt_rest(a, "done");
-        else
+        if (!a->persistent) {
             attempt_finish(a, true, NULL);
+            continue;
+        }
+        if (!a->answered)
+            log_info("join %s: done", a->host);
+        a->answered = true;
+        a->has_complained = a->has_said_self = false;
+        attempt_rest(a);
     }
 }

@@ -7,15 +7,17 @@
 
 #define ATTEMPTS_MAX 128         /* at one time, configured hosts and asked-for ones together */
 #define ATTEMPTS_ADDRESSES_MAX 8 /* of one host */
-#define ATTEMPTS_RETRY_S 5       /* a configured host is looked up again while it does not answer */
+#define ATTEMPTS_ALONE_S_MIN 1   /* a configured host is looked up again so soon, at first, */
+#define ATTEMPTS_ALONE_S_MAX 10  /* ... and then, until it answers, and while we are alone */
+#define ATTEMPTS_RETRY_S 5       /* later it is joined for so long */
 #define ATTEMPTS_ONCE_S 5        /* an asked-for host fails if nobody has answered by then */
-#define ATTEMPTS_REST_S 60       /* after an answer: is still a member at its addresses? */
+#define ATTEMPTS_REST_S 60       /* after an answer: are members at all of its addresses? */
 
 struct attempts;
-struct worker;
+struct resolver;
 
-/* resolver: a worker for name look-ups (borrowed). NULL: out of memory. */
-struct attempts *attempts_new(struct host *host, struct worker *resolver);
+/* resolver: for name look-ups (borrowed). NULL: out of memory. */
+struct attempts *attempts_new(struct host *host, struct resolver *resolver);
 /* Look-ups under way go on, and their results are dropped. NULL: nothing. */
 void attempts_free(struct attempts *all);
 

@@ -43,6 +43,28 @@ if [ -n "${MUSTER_IN_MNTNS:-}" ]; then
     sleep 3
     start_ready b 127.1.13.2
     t_wait 'of a name for all hosts the others are dialled on' 15 sees_each_other
+
+    # A service whose other hosts are not ready yet: the name means only this host at first. Beside
+    # it names that nobody answers for.
+    kill_agent a KILL
+    kill_agent b KILL
+    rm -r "$T/a/state" "$T/b/state"
+    printf '127.1.13.1 seeds.test\n' >"$T/hosts"
+    printf 'nameserver 127.1.13.9\noptions timeout:5 attempts:2\n' >"$T/resolv.conf"
+    mount --bind "$T/resolv.conf" /etc/resolv.conf
+    perl -e 'use IO::Socket::INET;
+        my $s = IO::Socket::INET->new(Proto => "udp", LocalAddr => "127.1.13.9", LocalPort => 53) or die;
+        sleep 1000' & # which never answers
+    begun=$(now_ms) before=$(wc -l <"$T/a/log")
+    start_ready a 127.1.13.1 -j dead1.test -j dead2.test -j dead3.test -j dead4.test -j seeds.test
+    found_itself() {
+        tail -n +$((before + 1)) "$T/a/log" | grep 'join seeds.test: that is this agent'
+    }
+    t_wait 'names that nobody answers for hold up no other' 5 found_itself
+    t_check '... not even for 8 s' [ $(($(now_ms) - begun)) -lt 8000 ]
+    start_ready b 127.1.13.2
+    printf '127.1.13.1 seeds.test\n127.1.13.2 seeds.test\n' >"$T/hosts"
+    t_wait 'a name that meant only this host is looked up again' 15 sees_each_other
 else
     t_skip 'one name for all hosts (needs a mount namespace)'
 fi

@@ -123,6 +123,12 @@ bool gossip_next_member(const struct gossip *g, size_t *cursor, struct gossip_me
     return true;
 }
 
+struct gossip_member gossip_self(const struct gossip *g)
+{
+    const struct host *h = (const struct host *)g;
+    return (struct gossip_member){.profile = h->self};
+}
+
 const char *gossip_error_text(enum gossip_error error)
 {
     return error == GOSSIP_ERROR_FULL ? "full" : "another error";

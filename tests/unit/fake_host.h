@@ -24,7 +24,8 @@ struct host {
     enum gossip_error join_error; /* what the core answers */
     host_event_fn *joined;
     void *joined_arg;
-    struct gossip_member member; /* of the view; its profile NULL: there is none */
+    struct gossip_member member;       /* of the view; its profile NULL: there is none */
+    const struct gossip_profile *self; /* NULL: a profile that no member has */
 };
 
 struct host *fake_host_new(void);

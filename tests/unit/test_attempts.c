@@ -3,12 +3,13 @@
 #include "agent/net/attempts.h"
 
 #include "agent/base/address.h"
-#include "agent/base/worker.h"
+#include "agent/net/resolver.h"
 
 #include "tests/unit/fake_host.h"
 #include "tests/unit/fake_log.h"
 #include "tests/unit/unit.h"
 
+#include <event2/event.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <stdio.h>
@@ -27,9 +28,9 @@ static struct {
 } jobs[JOBS_MAX];
 static size_t jobs_count, jobs_max;
 
-bool worker_submit(struct worker *w, worker_fn *run, worker_fn *done, void *arg)
+bool resolver_submit(struct resolver *r, worker_fn *run, worker_fn *done, void *arg)
 {
-    (void)w;
+    (void)r;
     if (jobs_count == jobs_max)
         return false;
     jobs[jobs_count].run = run;
@@ -48,7 +49,9 @@ static void run_jobs(void)
     }
 }
 
-/* "hostN" is 10.0.0.N, "all" the first three of them, "many" twelve; numbers are themselves. */
+/* "hostN" is 10.0.0.N, "all" the first three of them, "many" twelve, "service" as many as are ready
+ * from 10.0.0.1 on; numbers are themselves. */
+static unsigned ready;
 int getaddrinfo(const char *name, const char *port, const struct addrinfo *hints,
                 struct addrinfo **found)
 {
@@ -60,9 +63,10 @@ int getaddrinfo(const char *name, const char *port, const struct addrinfo *hints
     if (address_parse(name, ip, &ignored))
         count = 1, first = ip[15];
     else if (!(hints->ai_flags & AI_NUMERICHOST))
-        count = strcmp(name, "all") == 0    ? 3
-                : strcmp(name, "many") == 0 ? 12
-                                            : sscanf(name, "host%u", &first) == 1;
+        count = strcmp(name, "all") == 0       ? 3
+                : strcmp(name, "many") == 0    ? 12
+                : strcmp(name, "service") == 0 ? ready
+                                               : sscanf(name, "host%u", &first) == 1;
     for (unsigned i = 0; i < count; i++) {
         sas[i] = (struct sockaddr_in){.sin_family = AF_INET,
                                       .sin_port = htons((uint16_t)atoi(port)),
@@ -78,6 +82,42 @@ int getaddrinfo(const char *name, const char *port, const struct addrinfo *hints
 void freeaddrinfo(struct addrinfo *found)
 {
     (void)found;
+}
+
+/* ---- time: in place of libevent's timers, a second at a time ---- */
+
+struct event {
+    event_callback_fn callback;
+    void *arg;
+    long due_s; /* 0: not armed */
+    struct event *next;
+};
+static struct event *timers;
+static long now_s;
+
+struct event *event_new(struct event_base *base, evutil_socket_t fd, short what,
+                        event_callback_fn callback, void *arg)
+{
+    (void)base, (void)fd, (void)what;
+    struct event *e = calloc(1, sizeof *e);
+    *e = (struct event){callback, arg, 0, timers};
+    timers = e;
+    return e;
+}
+
+int event_add(struct event *e, const struct timeval *after)
+{
+    e->due_s = now_s + after->tv_sec;
+    return 0;
+}
+
+void event_free(struct event *e)
+{
+    struct event **link = &timers;
+    while (*link != e)
+        link = &(*link)->next;
+    *link = e->next;
+    free(e);
 }
 
 /* ---- who asks ---- */
@@ -132,9 +172,39 @@ static void configure(const char *first, const char *second)
     attempts_configure(all, hosts, (first != NULL) + (second != NULL));
 }
 
+/* Lets seconds pass; names are looked up at once. Returns how many look-ups there were. */
+static size_t pass(long seconds)
+{
+    size_t looked_up = 0;
+    for (long end_s = now_s + seconds; now_s < end_s;) {
+        now_s++;
+        for (struct event *e = timers, *next; e; e = next) {
+            next = e->next;
+            if (e->due_s != now_s)
+                continue;
+            e->due_s = 0;
+            e->callback(-1, EV_TIMEOUT, e->arg);
+        }
+        looked_up += jobs_count;
+        run_jobs();
+    }
+    return looked_up;
+}
+
+static struct gossip_profile other = {.name = "other"};
+
+/* Another member is alive at 10.0.0.N from now on. */
+static void meet(uint8_t host)
+{
+    other.addr = number(host);
+    h->member = (struct gossip_member){.profile = &other};
+}
+
 static void setup(void)
 {
     fake_log_reset();
+    ready = 1;
+    now_s = 1000;
     jobs_count = ends_count = 0;
     jobs_max = JOBS_MAX;
     h = fake_host_new();
@@ -338,6 +408,72 @@ START_TEST(the_end_of_one_may_change_the_others)
 }
 END_TEST
 
+START_TEST(a_name_that_means_only_this_host_is_looked_up_until_it_means_another)
+{
+    configure("service", NULL);
+    run_jobs();
+    ck_assert(joins(1));
+    answer(1, true);
+    ck_assert_uint_eq(fake_log_count("join service: that is this agent alone so far"), 1);
+    ck_assert_uint_eq(pass(1), 1);
+    answer(1, true);
+    ck_assert_uint_eq(pass(14), 3); /* after 2, 4 and 8 s more */
+    ck_assert_uint_eq(pass(30), 3);
+    ck_assert_uint_eq(fake_log_count("join service: "), 1);
+    ready = 2;
+    pass(ATTEMPTS_ALONE_S_MAX);
+    ck_assert(joins(2));
+    answer(1, true);
+    ck_assert(joins(2));
+    answer(2, false);
+    ck_assert_uint_eq(fake_log_count("join service: done"), 1);
+}
+END_TEST
+
+START_TEST(a_name_that_is_answered_is_looked_up_each_minute_and_its_new_addresses_joined)
+{
+    configure("service", NULL);
+    run_jobs();
+    meet(1);
+    answer(1, false);
+    ck_assert_uint_eq(pass(10 * ATTEMPTS_REST_S), 10);
+    ck_assert_uint_eq(h->joins_count, 0);
+    ready = 2;
+    pass(ATTEMPTS_REST_S);
+    ck_assert(!joins(1) && joins(2));
+    pass(ATTEMPTS_RETRY_S); /* nobody answers there */
+    ck_assert(!joins(2));
+    pass(ATTEMPTS_REST_S);
+    ck_assert(joins(2));
+}
+END_TEST
+
+START_TEST(left_alone_it_is_looked_up_often_again)
+{
+    configure("service", "10.0.0.9");
+    run_jobs();
+    meet(1);
+    answer(1, false);
+    pass(25);
+    ck_assert(!joins(1));
+    h->member.status = GOSSIP_FAILED;
+    pass(ATTEMPTS_ALONE_S_MAX);
+    ck_assert(joins(1));
+    ck_assert_uint_ge(pass(60), 6);
+}
+END_TEST
+
+START_TEST(nobody_who_answers_is_logged_once)
+{
+    configure("10.0.0.7", NULL);
+    pass(6);
+    ck_assert_uint_eq(fake_log_count("no answer yet"), 0);
+    pass(60);
+    ck_assert(joins(7));
+    ck_assert_uint_eq(fake_log_count("join 10.0.0.7: no answer yet; still trying"), 1);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("attempts");
@@ -357,6 +493,11 @@ int main(void)
     tcase_add_test(t, our_own_address_among_several_leaves_the_others);
     tcase_add_test(t, members_known_from_before_are_joined_until_the_first_answer);
     tcase_add_test(t, the_end_of_one_may_change_the_others);
+    tcase_add_test(t, a_name_that_means_only_this_host_is_looked_up_until_it_means_another);
+    tcase_add_test(t,
+                   a_name_that_is_answered_is_looked_up_each_minute_and_its_new_addresses_joined);
+    tcase_add_test(t, left_alone_it_is_looked_up_often_again);
+    tcase_add_test(t, nobody_who_answers_is_logged_once);
     suite_add_tcase(s, t);
     return unit_run(s);
 }
