@@ -54,7 +54,9 @@ if [ -n "${MUSTER_IN_MNTNS:-}" ]; then
     mount --bind "$T/resolv.conf" /etc/resolv.conf
     perl -e 'use IO::Socket::INET;
         my $s = IO::Socket::INET->new(Proto => "udp", LocalAddr => "127.1.13.9", LocalPort => 53) or die;
-        sleep 1000' & # which never answers
+        open(my $there, ">", $ARGV[0]);
+        sleep 1000' "$T/name_server" & # which never answers
+    wait_for 5 [ -e "$T/name_server" ]
     begun=$(now_ms) before=$(wc -l <"$T/a/log")
     start_ready a 127.1.13.1 -j dead1.test -j dead2.test -j dead3.test -j dead4.test -j seeds.test
     found_itself() {
