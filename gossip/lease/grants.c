@@ -129,16 +129,18 @@ static void grant_note_release(struct grant_slot *s, int64_t now_us, const struc
     s->successor = m->successor;
 }
 
-/* A member that only asks is a candidate no longer, if it ever was. */
-static bool grants_answer_query(struct grants *grants, int64_t now_us,
+/* A member that only asks is a candidate no longer, if it ever was. It is answered also where
+ * nothing is known of the lease: so it knows that this voter answers. */
+static void grants_answer_query(struct grants *grants, int64_t now_us,
                                 const struct wire_lease *received, struct lease_message *answer)
 {
+    static const struct lease_voter nothing;
     uint32_t at = grants_place(grants, received->name);
-    if (at == grants->count || grants->slots[at].name != received->name)
-        return false;
-    successors_remove(&grants->slots[at].waiting, received->message.ballot.claim);
-    lease_voter_report(&grants->slots[at].voter, now_us, &received->message, answer);
-    return true;
+    bool known = at < grants->count && grants->slots[at].name == received->name;
+    if (known)
+        successors_remove(&grants->slots[at].waiting, received->message.ballot.claim);
+    lease_voter_report(known ? &grants->slots[at].voter : &nothing, now_us, &received->message,
+                       answer);
 }
 
 bool grants_receive(struct grants *grants, int64_t now_us, const struct wire_lease *received,
@@ -150,8 +152,10 @@ bool grants_receive(struct grants *grants, int64_t now_us, const struct wire_lea
         grants->wanted_ms = ms > grants->wanted_ms ? ms : grants->wanted_ms;
         return false;
     }
-    if (m->kind == LEASE_QUERY)
-        return grants_answer_query(grants, now_us, received, answer);
+    if (m->kind == LEASE_QUERY) {
+        grants_answer_query(grants, now_us, received, answer);
+        return true;
+    }
     struct grant_slot *s = grants_find_or_add(grants, now_us, received->name);
     if (!s)
         return false;

@@ -116,13 +116,17 @@ bool leases_find_alike(const struct gossip *g, const char *voter, struct gossip_
     return false;
 }
 
-/* True: a majority has answered recently, or nothing was asked. */
+/* True: a majority has answered recently, or nothing is asked. */
 static bool voters_are_reached(const struct leases *l, int64_t now_us)
 {
-    for (uint32_t i = 0; i < l->count; i++)
-        if (now_us - l->claims[i].reached_us < REACHED_LENGTHS * l->claims[i].candidate.length_us)
+    bool asks = false;
+    for (uint32_t i = 0; i < l->count; i++) {
+        const struct claim *c = &l->claims[i];
+        if (now_us - c->reached_us < REACHED_LENGTHS * c->candidate.length_us)
             return true;
-    return l->count == 0;
+        asks |= !c->withdrawn && now_us < c->renew_until_us;
+    }
+    return !asks;
 }
 
 bool leases_has_quorum(const struct gossip *g)

@@ -254,6 +254,30 @@ START_TEST(who_holds_it_is_asked_no_more_once_it_is_known)
 }
 END_TEST
 
+START_TEST(where_nobody_is_a_candidate_all_have_a_quorum)
+{
+    for_seeds(10)
+    {
+        struct net *net = lab_start(4, 3);
+        struct leases_options observes = {
+            .name = lab_lease, .length_ms = LENGTH_MS, .observes = true};
+        for (uint32_t node = 0; node < 4; node++) {
+            expect(leases_claim(lab_core(node), net_now_us(net), &observes) == GOSSIP_OK);
+            net_settle(net, node);
+        }
+        for (int ms = 0; ms < 10000; ms += 100) {
+            lab_run_ms(100);
+            for (uint32_t node = 0; node < 4; node++)
+                expect(leases_has_quorum(lab_core(node)));
+        }
+        net_crash(net, 0);
+        net_crash(net, 1);
+        lab_run_ms(5000);
+        expect(!leases_has_quorum(lab_core(2)) && !leases_has_quorum(lab_core(3)));
+    }
+}
+END_TEST
+
 START_TEST(in_the_minority_it_ends_and_the_majority_takes_it)
 {
     for_seeds(20)
@@ -554,6 +578,7 @@ int main(void)
     tcase_add_test(t, after_a_handover_all_know_the_holder_in_a_few_round_trips);
     tcase_add_test(t, after_a_crash_voters_know_the_next_holder_in_a_few_round_trips);
     tcase_add_test(t, who_holds_it_is_asked_no_more_once_it_is_known);
+    tcase_add_test(t, where_nobody_is_a_candidate_all_have_a_quorum);
     tcase_add_test(t, in_the_minority_it_ends_and_the_majority_takes_it);
     tcase_add_test(t, a_third_of_all_packets_lost_moves_it_seldom);
     tcase_add_test(t, without_datagrams_it_is_kept_and_handed_over_by_streams);
