@@ -83,6 +83,19 @@ static void newcomer_refuse(struct gossip *g, const struct wire_message *m,
         probe_now(g, slot);
 }
 
+/* A live member has the newcomer's name or id. True: it is the newcomer itself, which has moved. */
+static bool newcomer_has_moved(struct gossip *g, const struct wire_message *m,
+                               const struct gossip_route *to, uint32_t holder,
+                               const struct wire_record *record)
+{
+    if (holder == g->self || !move_is_claimed(core_member(g, holder), record)) {
+        newcomer_refuse(g, m, to, holder);
+        return false;
+    }
+    probe_now(g, holder);
+    return move_is_confirmed(g, holder, record);
+}
+
 /* The newcomer's address has been proved. */
 static void newcomer_let_in(struct gossip *g, const struct wire_message *m,
                             const struct gossip_route *from, const struct wire_record *record)
@@ -91,10 +104,8 @@ static void newcomer_let_in(struct gossip *g, const struct wire_message *m,
     if (from->via == GOSSIP_DATAGRAM)
         to.addr = record->profile.addr;
     uint32_t holder = newcomer_holder(g, record);
-    if (holder != MEMBER_NONE) {
-        newcomer_refuse(g, m, &to, holder);
+    if (holder != MEMBER_NONE && !newcomer_has_moved(g, m, &to, holder, record))
         return;
-    }
     if (record->key == g->key)
         return;
     struct records_source source = {.route = &to, .sender = m->sender};

@@ -21,6 +21,7 @@
 #include "gossip/membership/join.h"
 #include "gossip/membership/member.h"
 #include "gossip/membership/merge.h"
+#include "gossip/membership/move.h"
 #include "gossip/membership/proof.h"
 #include "gossip/membership/spread.h"
 #include "gossip/membership/sync.h"
@@ -60,6 +61,7 @@ struct gossip {
     struct joins joins;
     struct contest contest;
     struct merge merge;
+    struct moves moves;
     struct leases leases;
     uint8_t scratch[GOSSIP_FRAME_BYTES_MAX];
 };

@@ -200,6 +200,7 @@ static void receive_message(struct gossip *g, const struct wire_message *m,
     if (slot == MEMBER_NONE)
         return;
     detect_packet(g, slot);
+    move_refuted(g, m->sender);
     if (m->kind != WIRE_JOIN && m->kind != WIRE_DELTA)
         sync_compare(g, slot, m->view, from);
 }
@@ -283,6 +284,20 @@ enum gossip_error gossip_force_leave(struct gossip *g, int64_t now_us, const cha
     return GOSSIP_OK;
 }
 
+/* Publishes our profile, changed. */
+static enum gossip_error gossip_set_profile(struct gossip *g, int64_t now_us,
+                                            const struct gossip_profile *changed)
+{
+    const struct gossip_profile *profile = profile_new(changed);
+    if (!profile)
+        return GOSSIP_ERROR_MEMORY;
+    gossip_begin(g, now_us);
+    changes_apply(g, view_reprofile_self(g, profile));
+    outbox_event(g, GOSSIP_EVENT_UPDATE, core_member(g, g->self), NULL);
+    gossip_end(g);
+    return GOSSIP_OK;
+}
+
 enum gossip_error gossip_set_tags(struct gossip *g, int64_t now_us, const char *tags,
                                   uint16_t tags_bytes)
 {
@@ -296,12 +311,18 @@ enum gossip_error gossip_set_tags(struct gossip *g, int64_t now_us, const char *
         return GOSSIP_OK;
     changed.tags = tags;
     changed.tags_bytes = tags_bytes;
-    const struct gossip_profile *profile = profile_new(&changed);
-    if (!profile)
-        return GOSSIP_ERROR_MEMORY;
-    gossip_begin(g, now_us);
-    changes_apply(g, view_reprofile_self(g, profile));
-    outbox_event(g, GOSSIP_EVENT_UPDATE, core_member(g, g->self), NULL);
-    gossip_end(g);
-    return GOSSIP_OK;
+    return gossip_set_profile(g, now_us, &changed);
+}
+
+enum gossip_error gossip_set_addr(struct gossip *g, int64_t now_us, const struct gossip_addr *addr)
+{
+    struct gossip_profile changed = *core_member(g, g->self)->profile;
+    if (core_is_leaving(g))
+        return GOSSIP_ERROR_LEAVING;
+    if (profile_addr_equal(&changed.addr, addr))
+        return GOSSIP_OK;
+    changed.addr = *addr;
+    if (profile_check(&changed) != GOSSIP_OK)
+        return GOSSIP_ERROR_ADDRESS;
+    return gossip_set_profile(g, now_us, &changed);
 }

@@ -321,6 +321,11 @@ enum gossip_error gossip_force_leave(struct gossip *g, int64_t now_us, const cha
 enum gossip_error gossip_set_tags(struct gossip *g, int64_t now_us, const char *tags,
                                   uint16_t tags_bytes);
 
+/* Replaces the address at which others reach us, if it differs from before. Members take packets
+ * from another address than they know for a stranger's: join some of them (gossip_join), which then
+ * find out that we have moved. ADDRESS, LEAVING, MEMORY. */
+enum gossip_error gossip_set_addr(struct gossip *g, int64_t now_us, const struct gossip_addr *addr);
+
 /* This member, as others should see it. */
 struct gossip_member gossip_self(const struct gossip *g);
 

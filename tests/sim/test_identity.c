@@ -153,6 +153,33 @@ START_TEST(all_members_return_with_new_addresses)
 }
 END_TEST
 
+/* The address of a running node changes, as by DHCP: the core is told, and some members are asked.
+ */
+static void readdress_live(struct net *net, uint32_t node)
+{
+    net_readdress(net, node);
+    struct gossip_addr addr = net_host(net, node)->addr;
+    gossip_set_addr(net_core(net, node), net_now_us(net), &addr);
+    for (uint32_t i = 1; i <= 3; i++)
+        net_join(net, node, (node + i) % net_nodes(net));
+    net_settle(net, node);
+}
+
+START_TEST(a_live_member_whose_address_changes_is_an_update_and_no_failure)
+{
+    static const uint32_t sizes[] = {4, 16};
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
+        for_seeds(20)
+        {
+            struct net *net = scenario_start(sizes[i], 0);
+            readdress_live(net, 3);
+            scenario_settles(net, 4000);
+            expect_addressed(net, sizes[i], 3);
+            expect(scenario_count(net, GOSSIP_EVENT_FAILED) == 0);
+        }
+}
+END_TEST
+
 START_TEST(a_host_installed_anew_takes_the_place_of_its_old_self)
 {
     for_seeds(20)
@@ -291,6 +318,7 @@ int main(void)
     tcase_add_test(t, a_restart_of_all_leaves_no_stale_slots);
     tcase_add_test(t, a_rolling_restart_declares_none_failed);
     tcase_add_test(t, a_member_returns_with_a_new_address);
+    tcase_add_test(t, a_live_member_whose_address_changes_is_an_update_and_no_failure);
     tcase_add_test(t, all_members_return_with_new_addresses);
     tcase_add_test(t, a_host_installed_anew_takes_the_place_of_its_old_self);
     suite_add_tcase(s, t);
