@@ -12,6 +12,7 @@
 
 struct control;
 struct attempts;
+struct endpoint;
 struct event;
 struct events;
 struct handlers;
@@ -23,8 +24,6 @@ struct reloads;
 struct runner_link;
 struct steward_ends;
 struct store;
-struct stream;
-struct udp;
 struct vips;
 struct worker;
 
@@ -47,8 +46,7 @@ struct agent {
     struct runner_link *runner;
     struct store *store;
     struct gossip *gossip;
-    struct udp *udp;
-    struct stream *stream;
+    struct endpoint *endpoint;
     struct handlers *handlers;
     struct locks *locks;
     struct vips *vips;

@@ -8,10 +8,9 @@
 #include "agent/control/control.h"
 #include "agent/leave.h"
 #include "agent/net/attempts.h"
+#include "agent/net/endpoint.h"
 #include "agent/net/net.h"
 #include "agent/net/resolver.h"
-#include "agent/net/stream.h"
-#include "agent/net/udp.h"
 #include "agent/peers.h"
 #include "agent/reload.h"
 #include "agent/scripts/hooks.h"
@@ -42,14 +41,6 @@ enum {
 static bool next_published_vip(const void *arg, size_t *cursor, struct vip_record *into)
 {
     return vips_next_published(arg, cursor, into);
-}
-
-static struct gossip_addr own_addr(const struct config *c)
-{
-    struct gossip_addr addr = address_is_any(c->advertise.ip) ? c->bind : c->advertise;
-    if (address_is_any(addr.ip))
-        net_own_addr(c->bind_ipv6, c->vips, c->vips_count, &addr);
-    return addr;
 }
 
 static bool no_memory(char *error)
@@ -142,13 +133,13 @@ static bool start_core(struct agent *a, char *error)
     struct gossip_config core = {
         .cluster = c->cluster,
         .self = {.generation = identity.generation,
-                 .addr = own_addr(c),
                  .name = c->name,
                  .tags = c->tags,
                  .tags_bytes = c->tags_bytes},
         .detect_ms = c->detect_ms,
     };
     memcpy(core.self.id, identity.id, sizeof core.self.id);
+    endpoint_first_addr(c, &core.self.addr);
     if (getrandom(&core.seed, sizeof core.seed, 0) != sizeof core.seed)
         core.seed = identity.generation;
     srandom((unsigned)core.seed);
@@ -175,16 +166,13 @@ static void stop_core(struct agent *a)
 
 static bool start_sockets(struct agent *a, char *error)
 {
-    const struct config *c = a->config;
-    a->udp = udp_new(a->host, &c->bind, c->bind_ipv6, error);
-    a->stream = a->udp ? stream_new(a->host, &c->bind, c->bind_ipv6, error) : NULL;
-    return a->stream;
+    a->endpoint = endpoint_new(a->host, error);
+    return a->endpoint;
 }
 
 static void stop_sockets(struct agent *a)
 {
-    stream_free(a->stream);
-    udp_free(a->udp);
+    endpoint_free(a->endpoint);
 }
 
 static bool find_group(const char *name, gid_t *group, char *error)
@@ -362,11 +350,14 @@ static bool start_attempts(struct agent *a, char *error)
         return no_memory(error);
     attempts_configure(a->attempts, a->config->join, a->config->join_count);
     attempts_peers(a->attempts, peers, count);
+    endpoint_set_attempts(a->endpoint, a->attempts);
     return true;
 }
 
 static void stop_attempts(struct agent *a)
 {
+    if (a->endpoint)
+        endpoint_set_attempts(a->endpoint, NULL);
     attempts_free(a->attempts);
 }
 

@@ -8,9 +8,9 @@
  *                            or   REFUSE(token), the record of the holder of its name or id
  *
  * A newcomer takes neither name nor id from a live member, whatever age it claims. The one that is
- * refused asks the holder itself (contest.h). A host that was started anew at another address is let
- * in once it has failed at the old one; one whose address has changed, once the old one is silent
- * (move.h). */
+ * refused asks the holder itself (contest.h). A host that was started anew at another address is
+ * let in once it has failed at the old one; one whose address has changed, once the old one is
+ * silent (move.h). */
 #ifndef GOSSIP_ADMISSION_H
 #define GOSSIP_ADMISSION_H
 

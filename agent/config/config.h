@@ -38,6 +38,14 @@
 #define CONFIG_VIPS_MAX 256
 #define CONFIG_VALUE_BYTES_MAX 4095 /* a path's limit; all other values are shorter still */
 
+/* Where an address is to be found on this host, if it is not given itself: the host may get it
+ * later, or another one. */
+struct config_where {
+    bool ipv6;               /* bind to every address: of which family */
+    uint8_t network_bits;    /* over 0: the address in the network that the address names */
+    vip_interface interface; /* not "": the address of that interface */
+};
+
 /* All strings are owned and never NULL unless said so. */
 #define CONFIG_CLUSTER_UNNAMED "default" /* of a file that names none */
 
@@ -45,9 +53,10 @@ struct config {
     char *file; /* the file read, NULL if none */
     char *name;
     char *cluster;
-    struct gossip_addr bind;      /* all zero ip: every address */
-    bool bind_ipv6;               /* the family that an all-zero bind means */
-    struct gossip_addr advertise; /* all zero ip: to be found from the interfaces */
+    struct gossip_addr bind; /* all zero ip: every address, unless bind_where names an interface */
+    struct config_where bind_where;
+    struct gossip_addr advertise; /* all zero ip: to be found (agent/net/own_address.h) */
+    struct config_where advertise_where;
     char *join[CONFIG_JOINS_MAX]; /* HOST, HOST:PORT or [IPV6]:PORT, not looked up */
     size_t join_count;
     char tags[GOSSIP_TAGS_BYTES_MAX]; /* encoded as in gossip_profile */

@@ -253,13 +253,14 @@ static bool finish_advertise(struct config_draft *d)
     char text[ADDRESS_TEXT_BYTES];
     if (config_key_is_unset(key, c))
         return true;
-    if (address_is_ipv4(c->advertise.ip) == c->bind_ipv6) {
+    if (c->advertise_where.interface[0] == '\0' && c->bind_where.interface[0] == '\0' &&
+        address_is_ipv4(c->advertise.ip) == c->bind_where.ipv6) {
         struct config_place at =
             config_draft_place(d, key, 0, address_ip_text(c->advertise.ip, text));
         return config_refuse(&at,
                              "nothing listens there, as bind is an %s address; "
                              "use one of the same family",
-                             c->bind_ipv6 ? "IPv6" : "IPv4");
+                             c->bind_where.ipv6 ? "IPv6" : "IPv4");
     }
     if (c->advertise.port == 0)
         c->advertise.port = c->bind.port;
@@ -300,7 +301,7 @@ static bool finish_address(struct config_draft *d, size_t index, const struct vi
     const struct config *c = d->config;
     char text[ADDRESS_PREFIX_TEXT_BYTES];
     struct config_place at = vip_address_place(d, index, a, text);
-    const char *key = check_same_ip(c->bind.ip, a->ip)        ? "bind"
+    const char *key = check_same_ip(c->bind.ip, a->ip) && c->bind_where.network_bits == 0 ? "bind"
                       : check_same_ip(c->advertise.ip, a->ip) ? "advertise"
                                                               : NULL;
     return !key ||

@@ -66,15 +66,21 @@ void *config_key_also(const struct config_key *key, const void *element)
     return (char *)(uintptr_t)element + key->also;
 }
 
-bool config_key_is_unset(const struct config_key *key, const void *element)
+static bool key_is_zero(const char *bytes, size_t count)
 {
-    const char *bytes = key->also_bytes > 0 && key->type->list ? config_key_also(key, element)
-                                                               : config_key_value(key, element);
-    size_t count = key->also_bytes > 0 && key->type->list ? key->also_bytes : key->bytes;
     for (size_t i = 0; i < count; i++)
         if (bytes[i])
             return false;
     return true;
+}
+
+bool config_key_is_unset(const struct config_key *key, const void *element)
+{
+    bool also = key->also_bytes > 0 && key_is_zero(config_key_also(key, element), key->also_bytes);
+    if (key->also_bytes > 0 && key->type->list)
+        return also;
+    return key_is_zero(config_key_value(key, element), key->bytes) &&
+           (key->also_bytes == 0 || also);
 }
 
 static bool key_string_equal(const char *a, const char *b)

@@ -4,8 +4,6 @@
 #include "agent/base/error.h"
 
 #include <errno.h>
-#include <ifaddrs.h>
-#include <net/if.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
@@ -62,52 +60,6 @@ int net_bind(const struct gossip_addr *addr, int type, bool ipv6, char *error)
               type == SOCK_STREAM ? "TCP" : "UDP", strerror(reason), net_bind_advice(reason));
     if (fd >= 0)
         close(fd);
+    errno = reason;
     return -1;
-}
-
-/* The higher the better; 0: of no use to others (down, link-local, or not an internet address). */
-static int net_rank(const struct ifaddrs *i, bool ipv6, struct gossip_addr *addr)
-{
-    if (!i->ifa_addr || !(i->ifa_flags & IFF_UP))
-        return 0;
-    int family = i->ifa_addr->sa_family;
-    if (family != AF_INET && family != AF_INET6)
-        return 0;
-    struct sockaddr_storage sa = {0};
-    memcpy(&sa, i->ifa_addr,
-           family == AF_INET ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6));
-    if (!address_from_socket(&sa, addr->ip, &addr->port))
-        return 0;
-    if (family == AF_INET6 && addr->ip[0] == 0xfe && (addr->ip[1] & 0xc0) == 0x80)
-        return 0;
-    return 1 + ((family == AF_INET6) == ipv6) + (i->ifa_flags & IFF_LOOPBACK ? 0 : 2);
-}
-
-static bool net_is_vip(const struct gossip_addr *addr, const struct vip_spec *vips, size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        for (size_t j = 0; j < vips[i].addresses_count; j++)
-            if (memcmp(addr->ip, vips[i].addresses[j].ip, sizeof addr->ip) == 0)
-                return true;
-    return false;
-}
-
-void net_own_addr(bool ipv6, const struct vip_spec *vips, size_t vips_count,
-                  struct gossip_addr *addr)
-{
-    struct ifaddrs *all = NULL;
-    int best = 0;
-    uint16_t port = addr->port;
-    if (getifaddrs(&all) != 0)
-        return;
-    for (const struct ifaddrs *i = all; i; i = i->ifa_next) {
-        struct gossip_addr candidate;
-        int r = net_rank(i, ipv6, &candidate);
-        if (r <= best || net_is_vip(&candidate, vips, vips_count))
-            continue;
-        best = r;
-        *addr = candidate;
-        addr->port = port;
-    }
-    freeifaddrs(all);
 }

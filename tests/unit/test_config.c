@@ -38,7 +38,7 @@ START_TEST(empty_file_means_the_defaults)
     ck_assert_str_eq(c->cluster, "default");
     ck_assert_mem_eq(c->bind.ip, unset, 16);
     ck_assert_uint_eq(c->bind.port, 7949);
-    ck_assert(!c->bind_ipv6);
+    ck_assert(!c->bind_where.ipv6);
     ck_assert_mem_eq(c->advertise.ip, unset, 16);
     ck_assert_uint_eq(c->join_count + c->tags_bytes + c->handlers_count, 0);
     ck_assert_uint_eq(c->detect_ms, 1500);
@@ -138,7 +138,7 @@ START_TEST(bind_knows_its_family_also_for_every_address)
         options.bind = all[i].value;
         struct config *c = must_load("");
         assert_addr(&c->bind, all[i].text);
-        ck_assert_int_eq(c->bind_ipv6, all[i].ipv6);
+        ck_assert_int_eq(c->bind_where.ipv6, all[i].ipv6);
         config_free(c);
     }
 }
@@ -152,6 +152,34 @@ START_TEST(advertise_takes_the_port_of_bind_whichever_comes_first)
     options.bind = "10.0.0.2:9000";
     c = must_load("bind = \"10.0.0.1:8000\"\nadvertise = \"192.0.2.1\"\n");
     assert_addr(&c->advertise, "192.0.2.1:9000");
+    config_free(c);
+}
+END_TEST
+
+START_TEST(bind_by_network_and_by_interface_is_taken)
+{
+    static const struct {
+        const char *text, *interface, *addr;
+        unsigned bits;
+    } cases[] = {
+        {"10.0.0.0/24", "", "10.0.0.0:7949", 24},
+        {"10.0.0.0/24:7950", "", "10.0.0.0:7950", 24},
+        {"2001:db8::/64", "", "[2001:db8::]:7949", 64},
+        {"[2001:db8::/64]:80", "", "[2001:db8::]:80", 64},
+        {"lo", "lo", "[::]:7949", 0},
+        {"eth0.100:80", "eth0.100", "[::]:80", 0},
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        options.bind = cases[i].text;
+        struct config *c = must_load("");
+        assert_addr(&c->bind, cases[i].addr);
+        ck_assert_str_eq(c->bind_where.interface, cases[i].interface);
+        ck_assert_uint_eq(c->bind_where.network_bits, cases[i].bits);
+        config_free(c);
+    }
+    options.bind = NULL;
+    struct config *c = must_load("bind = \"10.0.0.0/24\" advertise = \"lo\"");
+    ck_assert_str_eq(c->advertise_where.interface, "lo");
     config_free(c);
 }
 END_TEST
@@ -209,8 +237,8 @@ START_TEST(options_are_refused_by_their_own_name)
     } bad[] = {
         {{.name = "a\nb"}, "-n \"a\\nb\": a control character"},
         {{.name = ""}, "-n \"\": empty"},
-        {{.bind = "x"}, "-b \"x\": not an IPv4 or IPv6 address"},
-        {{.bind = "127.0.0.1:x"}, "-b \"127.0.0.1:x\": not an IPv4"},
+        {{.bind = "1x"}, "-b \"1x\": not an address"},
+        {{.bind = "127.0.0.1:x"}, "-b \"127.0.0.1:x\": not an address"},
         {{.advertise = "::"}, "-a \"::\": not an address that others"},
         {{.advertise = "::1"}, "-a \"::1\": nothing listens there, as bind is an IPv4 address"},
         {{.join = {"a:b"}, .join_count = 1}, "-j \"a:b\": not a host's name"},
@@ -446,6 +474,7 @@ static TCase *values(void)
     tcase_add_test(t, advertise_takes_the_port_of_bind_whichever_comes_first);
     tcase_add_test(t, values_may_be_quoted_either_way_and_lists_added_to);
     tcase_add_test(t, options_win_over_the_file);
+    tcase_add_test(t, bind_by_network_and_by_interface_is_taken);
     tcase_add_test(t, options_are_refused_by_their_own_name);
     tcase_add_test(t, run_directory_leaves_room_for_its_sockets);
     tcase_add_test(t, host_with_an_impossible_name_needs_one_given);

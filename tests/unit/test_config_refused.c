@@ -26,12 +26,25 @@ static const struct {
      ":1: cluster \"a\\tb\": a control character, or not UTF-8; use printable UTF-8 only"},
     {"cluster = \"a\xff\"",
      ":1: cluster \"a\\xff\": a control character, or not UTF-8; use printable UTF-8 only"},
-    {"\nbind = \"eth0\"",
-     ":2: bind \"eth0\": not an IPv4 or IPv6 address with or without a port; use one "
-     "such as \"10.0.0.11\", \"10.0.0.11:7949\" or \"[2001:db8::11]:7949\""},
-    {"bind = \"10.0.0.11:0\"", ":1: bind \"10.0.0.11:0\": not an IPv4 or IPv6 address with or "
-                               "without a port; use one such as "
-                               "\"10.0.0.11\", \"10.0.0.11:7949\" or \"[2001:db8::11]:7949\""},
+    {"\nbind = \"10.0.0.300\"",
+     ":2: bind \"10.0.0.300\": not an address, a network or an interface of this host, with or "
+     "without a port; use one such as \"10.0.0.11\", \"[2001:db8::11]:7949\", \"10.0.0.0/24\" or "
+     "\"eth1\""},
+    {"bind = \"10.0.0.11:0\"",
+     ":1: bind \"10.0.0.11:0\": not an address, a network or an interface of this host, with or "
+     "without a port; use one such as \"10.0.0.11\", \"[2001:db8::11]:7949\", \"10.0.0.0/24\" or "
+     "\"eth1\""},
+    {"bind = \"10.0.0.0/33\"",
+     ":1: bind \"10.0.0.0/33\": not an address, a network or an interface of this host, with or "
+     "without a port; use one such as \"10.0.0.11\", \"[2001:db8::11]:7949\", \"10.0.0.0/24\" or "
+     "\"eth1\""},
+    {"bind = \"eth0:x\"",
+     ":1: bind \"eth0:x\": not an address, a network or an interface of this host, with or without "
+     "a port; use one such as \"10.0.0.11\", \"[2001:db8::11]:7949\", \"10.0.0.0/24\" or \"eth1\""},
+    {"bind = \"[10.0.0.0/24\"",
+     ":1: bind \"[10.0.0.0/24\": not an address, a network or an interface of this host, with or "
+     "without a port; use one such as \"10.0.0.11\", \"[2001:db8::11]:7949\", \"10.0.0.0/24\" or "
+     "\"eth1\""},
     {"bind = \"224.0.0.1\"",
      ":1: bind \"224.0.0.1\": a multicast or reserved address; use one of this host's"},
     {"advertise = \"0.0.0.0\"", ":1: advertise \"0.0.0.0\": not an address that others could "
@@ -189,8 +202,8 @@ START_TEST(comments_of_any_kind_leave_the_lines_as_they_are)
 {
     assert_refused_like("# one\n## two # three\n/* four\n five */ name = a // six\n//\n#\n\n/**/\n"
                         "cluster = \"/* # // '\" # \"\ntags = {# \"}\n\"a=b#c\", /* } */\n'c=//'}\n"
-                        "bind = x",
-                        "muster.conf:13: bind \"x\": ", "");
+                        "bind = 1x",
+                        "muster.conf:13: bind \"1x\": ", "");
     struct config *c = must_load("cluster = a//b# c\n");
     ck_assert_str_eq(c->cluster, "a//b");
     config_free(c);

@@ -239,7 +239,7 @@ START_TEST(kept_values_are_those_of_the_running_agent)
     config_keep_fixed(running, next);
     config_free(running);
     ck_assert_str_eq(next->name, "a");
-    ck_assert(!next->bind_ipv6);
+    ck_assert(!next->bind_where.ipv6);
     ck_assert_uint_eq(next->detect_ms, 1500);
     ck_assert_str_eq(next->join[0], "h2");
     config_free(next);
