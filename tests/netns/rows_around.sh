@@ -438,6 +438,7 @@ carried_of_200() {
     for host in "${HOSTS[@]}"; do ip -n "$host" -o addr show to 10.77.1.0/24; done | wc -l
 }
 all_200() { [ "$(carried_of_200)" -eq 200 ]; }
+none_of_200() { [ "$(ip -n "$1" -o addr show to 10.77.1.0/24 | wc -l)" -eq 0 ]; }
 row_vips_200() {
     local host most=0 count
     special=with_200 fresh 1s
@@ -454,6 +455,7 @@ row_vips_200() {
     judge 100 0 0
     watch_begin "$ip"
     kill_agent "$AT"
+    claim 'its steward keeps them to their time' wait_for 5 none_of_200 "$AT"
     claim 'all 200 are held again' wait_for 20 all_200
     sleep 1
     claim 'and still' all_200
