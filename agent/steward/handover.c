@@ -140,6 +140,20 @@ bool handover_take(const char *name, struct handover_hold *into, size_t *count)
     return ok;
 }
 
+bool handover_is_served(const char *name)
+{
+    struct sockaddr_un sa;
+    socklen_t bytes = handover_address(name, &sa);
+    if (name[0] == '\0')
+        return false;
+    int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return false;
+    bool served = connect(fd, (struct sockaddr *)&sa, bytes) == 0 || errno == EAGAIN;
+    close(fd);
+    return served;
+}
+
 /* ---- the predecessor ---- */
 
 int handover_listen(const char *name)

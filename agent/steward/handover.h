@@ -37,6 +37,9 @@ void handover_name(const char *state_dir, char *name);
  * False with errno: EBUSY: its agent lives; others: there may be one, and it could not be asked. */
 bool handover_take(const char *name, struct handover_hold *into, size_t *count);
 
+/* Is there a steward that listens? Asking it nothing. */
+bool handover_is_served(const char *name);
+
 /* The predecessor: a non-blocking socket that is readable when somebody connects. -1: another has
  * the name, or there is none. */
 int handover_listen(const char *name);

@@ -167,6 +167,7 @@ static bool steward_start(struct steward *st, const struct steward_ends *ends,
     if (!steward_table_prepare(&st->table, plan->vips, plan->vips_count))
         return false;
     steward_table_commit(&st->table, &st->io);
+    steward_guard_start(&st->io.guard, plan->handover); /* without one, lifetimes are short */
     if (!open_io(st, ends->vips, plan->handover))
         return false;
     st->vips_fd = memfd_create("muster-vips", MFD_CLOEXEC);
@@ -288,6 +289,7 @@ static void answer_successor(struct steward *st)
     if (fd < 0)
         return;
     st->is_handed_over = true;
+    steward_guard_stop(&st->io.guard);
     steward_table_free(&st->table);
     close(st->handover_fd);
     st->handover_fd = -1;
@@ -366,8 +368,10 @@ static bool remove_all(struct steward *st)
 
 static void steward_stop(struct steward *st, bool all_gone)
 {
-    if (all_gone)
+    if (all_gone) {
         fence_remove(&st->io.fence);
+        steward_guard_stop(&st->io.guard);
+    }
     fence_abandon(&st->io.fence);
     netlink_close(&st->io.netlink);
     netlink_close(&st->monitor);
@@ -393,7 +397,8 @@ int steward_run(const struct steward_ends *ends, struct steward_plan *plan,
                          .handover_fd = -1,
                          .load = load_plan,
                          .load_arg = load_arg,
-                         .io.announce = {-1, -1}};
+                         .io.announce = {-1, -1},
+                         .io.guard.fd = -1};
     ignore_signals();
     bool started = steward_start(&st, ends, plan);
     if (started)

@@ -4,8 +4,8 @@
  * Times are CLOCK_BOOTTIME in microseconds. The steward is a dead man's switch: an address goes
  * when its time passes. A late renewal never brings it back: HOLD for an address whose time has
  * passed begins anew, or is refused with STEWARD_RENEW. Should the steward itself be stopped or
- * killed, the fence shuts at that time, and the kernel removes the address at most two seconds
- * after it.
+ * killed, the fence shuts at that time, and the guard (steward_guard.h) removes the address a
+ * second after it.
  *
  * An agent that ends in order sends QUIT: everything is removed at once. When the agent's end of
  * the socket closes without it, the agent has died: its leases are good to their end, and so the

@@ -7,6 +7,7 @@
 
 #define SECOND_US INT64_C(1000000)
 #define IPV4_BITS 32
+#define LONG_LIFETIME_S 600
 
 _Static_assert(STEWARD_IP_BYTES == ANNOUNCE_IP_BYTES && STEWARD_IP_BYTES == NETLINK_IP_BYTES &&
                    STEWARD_IP_BYTES == FENCE_IP_BYTES,
@@ -165,12 +166,38 @@ static void address_arm(struct steward_io *io, struct steward_address *a, int64_
     a->fenced |= steward_io_arm(io, a->spec.ip, ms);
 }
 
-/* Whole seconds, not less than is left of its time. */
-static bool address_set(struct steward_io *io, const struct steward_address *a, int64_t until_us,
-                        int64_t *kernel_until_us, bool replace)
+/* What ends the traffic of all of them, and removes them, whatever happens to this process? */
+static bool addresses_are_ended(const struct steward_io *io, const struct steward_addresses *s)
+{
+    for (size_t i = 0; i < s->count; i++)
+        if (!s->all[i].fenced)
+            return false;
+    return io->fence_works && io->guard_works;
+}
+
+/* The kernel's lifetime of an address, in whole seconds. Each time it is moved, all who listen for
+ * changes of addresses are told, and with leases of a second that would be at every renewal. It is
+ * for the case that nothing of us is left: where there is a fence and a guard, that they are killed
+ * together with the steward and none is started again. Without one of them, it is never longer than
+ * it must be, so that an address does not stay where nobody is left to remove it. */
+static int64_t lifetime_s(bool are_ended, int64_t left_us)
+{
+    return are_ended ? LONG_LIFETIME_S : left_us / SECOND_US + 1;
+}
+
+static bool lifetime_is_due(const struct steward_addresses *s, bool are_ended, int64_t until_us)
+{
+    int64_t left_us = s->kernel_until_us - steward_now_us();
+    if (are_ended)
+        return left_us < LONG_LIFETIME_S / 2 * SECOND_US;
+    return until_us > s->kernel_until_us || until_us + 2 * SECOND_US < s->kernel_until_us;
+}
+
+static bool address_set(struct steward_io *io, const struct steward_address *a, bool are_ended,
+                        int64_t until_us, int64_t *kernel_until_us, bool replace)
 {
     struct netlink_addr addr = address_wanted(a);
-    int64_t now_us = steward_now_us(), seconds = (until_us - now_us) / SECOND_US + 1;
+    int64_t now_us = steward_now_us(), seconds = lifetime_s(are_ended, until_us - now_us);
     if (until_us <= now_us)
         return errno = ETIME, false;
     *kernel_until_us = now_us + seconds * SECOND_US;
@@ -196,7 +223,7 @@ static int addresses_read_back(struct steward_io *io, struct steward_addresses *
 }
 
 /* Nothing is restored that is in order. What is misplaced gets its place by being added anew. */
-static bool address_restore(struct steward_io *io, const struct steward_address *a,
+static bool address_restore(struct steward_io *io, const struct steward_address *a, bool are_ended,
                             int64_t until_us, int64_t *kernel_until_us)
 {
     struct netlink_addr addr = address_wanted(a);
@@ -206,7 +233,7 @@ static bool address_restore(struct steward_io *io, const struct steward_address 
         netlink_addr_delete(&io->netlink, &addr);
     if (address_has_copy(a))
         netlink_addr_delete(&io->netlink, &a->other);
-    return address_set(io, a, until_us, kernel_until_us, true);
+    return address_set(io, a, are_ended, until_us, kernel_until_us, true);
 }
 
 /* The fence is there before the addresses are. */
@@ -215,13 +242,14 @@ static int addresses_set_all(struct steward_io *io, struct steward_addresses *s,
 {
     for (size_t i = 0; i < s->count; i++)
         address_arm(io, &s->all[i], (until_us - steward_now_us()) / 1000);
+    bool are_ended = addresses_are_ended(io, s);
     if (!restoring)
         s->kernel_until_us = INT64_MAX;
     for (*at = 0; *at < s->count; ++*at) {
         const struct steward_address *a = &s->all[*at];
         int64_t its_us = s->kernel_until_us;
-        if (!(restoring ? address_restore(io, a, until_us, &its_us)
-                        : address_set(io, a, until_us, &its_us, false)))
+        if (!(restoring ? address_restore(io, a, are_ended, until_us, &its_us)
+                        : address_set(io, a, are_ended, until_us, &its_us, false)))
             return errno;
         if (its_us < s->kernel_until_us)
             s->kernel_until_us = its_us;
@@ -265,19 +293,17 @@ int steward_addresses_add(struct steward_io *io, struct steward_addresses *s, in
     return error;
 }
 
-/* The kernel's lifetime is only moved when it would be too short, as each time all who listen for
- * changes of addresses are told; with leases of a second that is at every renewal: it is never
- * longer than it must be, so that an address does not stay where nobody is left to remove it. */
 void steward_addresses_refresh(struct steward_io *io, struct steward_addresses *s, int64_t until_us)
 {
     int64_t kernel_until_us = INT64_MAX;
     for (size_t i = 0; i < s->count; i++)
         address_arm(io, &s->all[i], (until_us - steward_now_us()) / 1000);
-    if (until_us <= s->kernel_until_us)
+    bool are_ended = addresses_are_ended(io, s);
+    if (!lifetime_is_due(s, are_ended, until_us))
         return;
     for (size_t i = 0; i < s->count; i++) {
         int64_t its_us;
-        if (!address_set(io, &s->all[i], until_us, &its_us, true))
+        if (!address_set(io, &s->all[i], are_ended, until_us, &its_us, true))
             return;
         kernel_until_us = its_us < kernel_until_us ? its_us : kernel_until_us;
     }
@@ -305,8 +331,8 @@ bool steward_addresses_remove(struct steward_io *io, struct steward_addresses *s
     for (size_t i = 0; i < s->count; i++) {
         struct steward_address *a = &s->all[i];
         any_left |= a->is_there;
-        if (a->fenced && !a->is_there)
-            a->fenced = !fence_forget(&io->fence, a->spec.ip);
+        if (!a->is_there)
+            a->fenced = !steward_io_forget(io, a->spec.ip) && a->fenced;
     }
     return !any_left;
 }

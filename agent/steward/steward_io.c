@@ -23,7 +23,14 @@ bool steward_io_arm(struct steward_io *io, const uint8_t ip[STEWARD_IP_BYTES], i
     bool works = fence_arm(&io->fence, ip, ms);
     io->ready_due |= works != io->fence_works;
     io->fence_works = works;
+    io->guard_works = steward_guard_set(&io->guard, ip, steward_now_us() + ms * 1000);
     return works;
+}
+
+bool steward_io_forget(struct steward_io *io, const uint8_t ip[STEWARD_IP_BYTES])
+{
+    steward_guard_forget(&io->guard, ip);
+    return fence_forget(&io->fence, ip);
 }
 
 void steward_io_link_changed(struct steward_io *io)

@@ -220,9 +220,46 @@ changes_that_were_lost() {
     link del many0
 }
 
+# ---- what the rest of the host is told ----
+
+guard_of() { cat "/proc/$steward/task/$steward/children"; }
+lifetime() { addr show to "$IP4" | sed -n 's/.*valid_lft \([0-9]*\)sec.*/\1/p'; }
+no_word_while_nothing_changes() {
+    start_steward
+    ask keep 0 900
+    ask keep 1 900
+    wait_for 3 told held 1
+    fenced || { t_skip 'address events (no fence here)'; end_steward; return; }
+    timeout 4 ip -n "$HOLDER" monitor address >"$T/events"
+    t_check 'renewed for four seconds, no address event is told' [ ! -s "$T/events" ]
+    t_check 'and both are held' eval "has $IP4 && has $IP6"
+    t_check 'the kernel keeps them for long' [ "$(lifetime)" -gt 300 ]
+    kill -9 "$(guard_of)"
+    t_wait 'without the guard, no longer than it must' 2 eval '[ "$(lifetime)" -le 2 ]'
+    t_check 'nor without the steward' eval 'kill -9 $steward $driver; sleep 3.5; has_not $IP4 && has_not $IP6'
+    { wait "$driver"; } 2>/dev/null
+    exec 7>&-
+}
+nothing_is_left_when_both_are_killed() {
+    local end
+    start_steward
+    hold 0 1500
+    hold 1 2500
+    end=$(until_of 1)
+    { kill -9 "$steward" "$driver"; wait "$driver"; } 2>/dev/null
+    exec 7>&-
+    t_check 'agent and steward killed: the addresses are there' eval "has $IP4 && has $IP6"
+    t_wait 'each goes after its time' 4 has_not "$IP4"
+    t_check 'and not before' has "$IP6"
+    t_wait 'the other later' 4 has_not "$IP6"
+    at_most 'a second after it' $(($(now_us) - end)) 1500000
+    t_wait 'and then the fence' 1 eval '[ -z "$(h nft list ruleset)" ]'
+}
+
 for test in all_or_none the_hosts_own_address_is_first_and_stays \
     others_of_the_network_stay_when_one_goes a_host_without_an_address_of_the_network_reaches_it \
     an_interface_that_is_made_later an_interface_in_a_bridge an_interface_that_is_tracked \
-    a_link_that_flaps changes_that_were_lost; do
+    a_link_that_flaps changes_that_were_lost no_word_while_nothing_changes \
+    nothing_is_left_when_both_are_killed; do
     $test
 done

@@ -165,6 +165,22 @@ bool fence_forget(struct fence *g, const uint8_t ip[FENCE_IP_BYTES])
     return done(fake_kernel.fence_fails ? ENOENT : 0);
 }
 
+bool steward_guard_set(struct steward_guard *g, const uint8_t ip[NETLINK_IP_BYTES],
+                       int64_t until_us)
+{
+    (void)g;
+    (void)ip;
+    fake_kernel.guard_until_us = until_us;
+    return !fake_kernel.no_guard;
+}
+
+void steward_guard_forget(struct steward_guard *g, const uint8_t ip[NETLINK_IP_BYTES])
+{
+    (void)g;
+    (void)ip;
+    fake_kernel.guard_until_us = 0;
+}
+
 bool announce_send(const struct announce *a, int ifindex, const uint8_t mac[ANNOUNCE_MAC_BYTES],
                    const uint8_t ip[ANNOUNCE_IP_BYTES])
 {

@@ -25,9 +25,10 @@ struct fake_kernel {
     int addrs_error;
     unsigned sets_in_order; /* so many are, before set_error */
     bool markless;          /* a kernel that keeps no marks */
-    bool fence_fails;
-    int64_t fence_ms;  /* of the last fence_arm */
-    unsigned networks; /* routes to them */
+    bool fence_fails, no_guard;
+    int64_t guard_until_us; /* of the last guard_set; 0 after a guard_forget */
+    int64_t fence_ms;       /* of the last fence_arm */
+    unsigned networks;      /* routes to them */
     uint8_t network_prefix;
     unsigned sets, deletes, passes, forgets, probes, announcements;
 };

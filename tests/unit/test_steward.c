@@ -5,6 +5,7 @@
 
 START_TEST(it_is_held_fenced_and_gone_at_its_time)
 {
+    fake_kernel.no_guard = true;
     ask(STEWARD_HOLD, 1500);
     expect(STEWARD_HELD);
     ck_assert(is_there());
@@ -23,6 +24,7 @@ END_TEST
 
 START_TEST(a_lifetime_is_never_shorter_than_the_time_it_is_held)
 {
+    fake_kernel.no_guard = true;
     for (int until_ms = 990; until_ms < 1010; until_ms++) {
         ask(STEWARD_HOLD, until_ms);
         ck_assert_int_ge(fake_kernel.valid_s * 1000, until_ms);
@@ -34,6 +36,7 @@ END_TEST
 
 START_TEST(renewals_move_the_gate_each_time_and_the_lifetime_when_it_is_too_short)
 {
+    fake_kernel.no_guard = true;
     ask(STEWARD_HOLD, 1000);
     expect(STEWARD_HELD);
     for (int ms = 100; ms <= 3000; ms += 100) {
@@ -46,6 +49,47 @@ START_TEST(renewals_move_the_gate_each_time_and_the_lifetime_when_it_is_too_shor
     ck_assert_uint_eq(fake_kernel.passes, 31);
     ck_assert_uint_le(fake_kernel.sets, 5);
     ck_assert_int_eq(told().kind, 0);
+}
+END_TEST
+
+/* Each move of the lifetime would be told to all who listen on the host. */
+START_TEST(with_a_fence_and_a_guard_the_kernel_is_told_of_no_renewal)
+{
+    int ms = 0;
+    ask(STEWARD_HOLD, 1000);
+    for (ms = 100; ms <= 60000; ms += 100) {
+        pass_until(ms);
+        ask(STEWARD_HOLD, ms + 1000);
+        ck_assert_int_eq(fake_kernel.guard_until_us, holds[0].hold.until_us);
+        while (told().kind != 0)
+            ;
+    }
+    ck_assert_uint_eq(fake_kernel.sets, 1);
+    ck_assert_uint_eq(fake_kernel.valid_s, 600);
+    for (; ms <= 620000; ms += 500) {
+        pass_until(ms);
+        ask(STEWARD_HOLD, ms + 1000);
+        ck_assert_int_ge(holds[0].addresses.kernel_until_us, holds[0].hold.until_us);
+    }
+    ck_assert_uint_eq(fake_kernel.sets, 3);
+}
+END_TEST
+
+START_TEST(when_the_fence_or_the_guard_is_lost_the_lifetime_is_short_at_the_next_renewal)
+{
+    for (int i = 0; i < 2; i++) {
+        fake_kernel.fence_fails = fake_kernel.no_guard = false;
+        ask(STEWARD_HOLD, 1000);
+        ck_assert_uint_eq(fake_kernel.valid_s, 600);
+        *(i == 0 ? &fake_kernel.fence_fails : &fake_kernel.no_guard) = true;
+        ask(STEWARD_HOLD, 1500);
+        ck_assert_uint_eq(fake_kernel.valid_s, 2);
+        fake_kernel.fence_fails = fake_kernel.no_guard = false;
+        ask(STEWARD_HOLD, 1600);
+        ck_assert_uint_eq(fake_kernel.valid_s, 600);
+        ask(STEWARD_DROP, 0);
+        ck_assert_int_eq(fake_kernel.guard_until_us, 0);
+    }
 }
 END_TEST
 
@@ -346,6 +390,9 @@ int main(void)
     tcase_add_test(t, it_is_held_fenced_and_gone_at_its_time);
     tcase_add_test(t, a_lifetime_is_never_shorter_than_the_time_it_is_held);
     tcase_add_test(t, renewals_move_the_gate_each_time_and_the_lifetime_when_it_is_too_short);
+    tcase_add_test(t, with_a_fence_and_a_guard_the_kernel_is_told_of_no_renewal);
+    tcase_add_test(t,
+                   when_the_fence_or_the_guard_is_lost_the_lifetime_is_short_at_the_next_renewal);
     tcase_add_test(t, a_stop_before_the_kernel_is_told_is_undone_at_once);
     tcase_add_test(t, a_stop_while_it_is_added_leaves_nothing_and_says_nothing_on_the_link);
     tcase_add_test(t, a_renewal_that_comes_too_late_goes_through_everything_again);
