@@ -8,6 +8,7 @@
 #include <libmnl/libmnl.h>
 #include <linux/if_addr.h>
 #include <linux/if_link.h>
+#include <linux/ipv6.h>
 #include <linux/rtnetlink.h>
 #include <net/if_arp.h>
 #include <string.h>
@@ -254,6 +255,23 @@ static int take_link_info(const struct nlattr *attr, void *arg)
     return MNL_CB_OK;
 }
 
+/* Of the table of IPv6's settings of the interface. */
+static int take_ipv6_attr(const struct nlattr *attr, void *arg)
+{
+    struct netlink_link *link = arg;
+    const int32_t *settings = mnl_attr_get_payload(attr);
+    if (mnl_attr_get_type(attr) == IFLA_INET6_CONF &&
+        mnl_attr_get_payload_len(attr) > DEVCONF_DISABLE_IPV6 * sizeof *settings)
+        link->no_ipv6 = settings[DEVCONF_DISABLE_IPV6] != 0;
+    return MNL_CB_OK;
+}
+
+static int take_family(const struct nlattr *attr, void *arg)
+{
+    return mnl_attr_get_type(attr) == AF_INET6 ? mnl_attr_parse_nested(attr, take_ipv6_attr, arg)
+                                               : MNL_CB_OK;
+}
+
 static int take_link_attr(const struct nlattr *attr, void *arg)
 {
     struct netlink_link *link = arg;
@@ -264,6 +282,8 @@ static int take_link_attr(const struct nlattr *attr, void *arg)
         memcpy(link->mac, mnl_attr_get_payload(attr), bytes);
     if (mnl_attr_get_type(attr) == IFLA_LINKINFO)
         mnl_attr_parse_nested(attr, take_link_info, link);
+    if (mnl_attr_get_type(attr) == IFLA_AF_SPEC)
+        mnl_attr_parse_nested(attr, take_family, link);
     return MNL_CB_OK;
 }
 
@@ -290,18 +310,30 @@ static int take_link(const struct nlmsghdr *h, void *arg)
     return MNL_CB_OK;
 }
 
-bool netlink_link_find(struct netlink *n, const char *name, struct netlink_link *found)
+static bool ask_link(struct netlink *n, int index, const char *name, struct netlink_link *found)
 {
     char bytes[REQUEST_BYTES];
     struct nlmsghdr *h = route_start(bytes, RTM_GETLINK, NLM_F_ACK);
     struct ifinfomsg *m = mnl_nlmsg_put_extra_header(h, sizeof *m);
     m->ifi_family = AF_UNSPEC;
-    mnl_attr_put_strz(h, IFLA_IFNAME, name);
+    m->ifi_index = index;
+    if (name)
+        mnl_attr_put_strz(h, IFLA_IFNAME, name);
     *found = (struct netlink_link){0};
     if (!route_ask(n, h, take_link, found))
         return false;
     errno = ENODEV;
     return found->index > 0;
+}
+
+bool netlink_link_find(struct netlink *n, const char *name, struct netlink_link *found)
+{
+    return ask_link(n, 0, name, found);
+}
+
+bool netlink_link_by_index(struct netlink *n, int index, struct netlink_link *found)
+{
+    return ask_link(n, index, NULL, found);
 }
 
 struct mac_search {

@@ -15,6 +15,7 @@
  * the kernel's own end at 3). Linux before 5.18 does not keep it, and says nothing when it is
  * given: see netlink_addr_set. */
 #define NETLINK_MARK 109
+#define NETLINK_LOOPBACK 1  /* the index of lo, in each network namespace */
 #define NETLINK_IP_BYTES 16 /* IPv6, or IPv4 mapped into it */
 #define NETLINK_MAC_BYTES 6
 #define NETLINK_ANSWER_BYTES 16384 /* the kernel's messages about one link, with room to spare */
@@ -41,6 +42,7 @@ struct netlink_link {
     bool enabled;  /* switched on (IFF_UP) */
     bool up;       /* enabled, and with a carrier */
     bool is_port;  /* of a bridge, bond or the like, which takes its packets */
+    bool no_ipv6;  /* switched off (disable_ipv6) */
     bool ethernet; /* it has a MAC, and so ARP and its like */
     uint8_t mac[NETLINK_MAC_BYTES];
 };
@@ -78,6 +80,9 @@ bool netlink_network_delete(struct netlink *n, const struct netlink_addr *addr, 
 
 /* The link with that name or altname. False, ENODEV: there is none; *found is all zero then. */
 bool netlink_link_find(struct netlink *n, const char *name, struct netlink_link *found);
+
+/* The link with that index; otherwise the same. */
+bool netlink_link_by_index(struct netlink *n, int index, struct netlink_link *found);
 
 /* Has a link of this host that MAC? False, ENOENT: none has. */
 bool netlink_mac_find(struct netlink *n, const uint8_t mac[NETLINK_MAC_BYTES]);

@@ -112,9 +112,9 @@ static bool open_io(struct steward *st, int fd, const char *handover)
         return false;
     if (!take_over(st, handover))
         return false;
+    steward_table_look_at_links(&st->table, &st->io);
     remove_leftovers(st);
     prepare_fence(st);
-    steward_table_look_at_links(&st->table, &st->io);
     return true;
 }
 

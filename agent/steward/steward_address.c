@@ -7,6 +7,7 @@
 
 #define SECOND_US INT64_C(1000000)
 #define IPV4_BITS 32
+#define IPV6_BITS 128
 #define LONG_LIFETIME_S 600
 
 _Static_assert(STEWARD_IP_BYTES == ANNOUNCE_IP_BYTES && STEWARD_IP_BYTES == NETLINK_IP_BYTES &&
@@ -38,6 +39,12 @@ int steward_addresses_find_links(struct steward_io *io, struct steward_addresses
 }
 
 /* ---- what the kernel has ---- */
+
+/* fe80::/10 */
+static bool address_is_link_local(const uint8_t ip[STEWARD_IP_BYTES])
+{
+    return ip[0] == 0xfe && (ip[1] & 0xc0) == 0x80;
+}
 
 static struct netlink_addr address_wanted(const struct steward_address *a)
 {
@@ -77,10 +84,24 @@ static void address_read_own(struct steward_address *a, const struct netlink_add
     a->has_own_nearby |= memcmp(network, own_network, sizeof network) == 0;
 }
 
+/* Not on our link, and so nobody's business: a link-local address of another interface; and a
+ * single address on lo, which real servers behind LVS and hosts of an anycast address have. */
+static bool address_is_elsewhere(const struct steward_address *a, const struct netlink_addr *addr)
+{
+    const uint8_t full = address_is_ipv4(addr->ip) ? IPV4_BITS : IPV6_BITS;
+    if (addr->ifindex == a->link.index)
+        return false;
+    if (address_is_link_local(addr->ip))
+        return true;
+    return addr->mark != NETLINK_MARK && addr->ifindex == NETLINK_LOOPBACK && addr->prefix == full;
+}
+
 /* Of several of ours with that ip, the one that is as it should be counts. */
 static void address_read(struct steward_address *a, const struct netlink_addr *addr)
 {
     bool is_it = memcmp(addr->ip, a->spec.ip, sizeof addr->ip) == 0;
+    if (is_it && address_is_elsewhere(a, addr))
+        return;
     if (addr->mark != NETLINK_MARK && !is_it) {
         address_read_own(a, addr);
     } else if (addr->mark != NETLINK_MARK) {

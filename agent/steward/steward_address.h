@@ -16,7 +16,8 @@ struct steward_address {
     bool fenced;              /* the fence knows of it */
     bool routed;              /* a route of ours to its network is wanted */
     /* As last read: */
-    bool is_there, has_other; /* one with our mark; one without */
+    bool is_there,
+        has_other; /* one with our mark; one without, but for lo's (address_is_elsewhere) */
     struct netlink_addr ours, other;
     bool is_after_own;   /* an address of the host's own comes before it on the interface */
     bool is_before_own;  /* it comes before all of them: it is misplaced */

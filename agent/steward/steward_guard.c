@@ -141,11 +141,18 @@ static void guard_compare(void *arg, const struct netlink_addr *addr)
     s->found = true;
 }
 
-/* True: it is not there, or not any more. */
+/* True: it is not there, or not any more. Link-local ones may be on several interfaces. */
 static bool guard_remove(struct netlink *n, const uint8_t *ip)
 {
-    struct guard_search s = {.ip = ip};
-    return netlink_addrs(n, guard_compare, &s) && (!s.found || netlink_addr_delete(n, &s.addr));
+    enum { TRIES = 64 };
+    for (int i = 0; i < TRIES; i++) {
+        struct guard_search s = {.ip = ip};
+        if (!netlink_addrs(n, guard_compare, &s))
+            return false;
+        if (!s.found || !netlink_addr_delete(n, &s.addr))
+            return !s.found;
+    }
+    return false;
 }
 
 /* What was held until then, or not as long. Of a steward that is stopped the fence stays shut. */

@@ -1,5 +1,7 @@
 #include "agent/steward/steward_hold.h"
 
+#include "agent/base/address.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -135,6 +137,24 @@ static void hold_report(struct steward_io *io, struct steward_hold *h, struct st
     due_flush(io, &h->due);
 }
 
+/* Which interface has the address already, or is in the way. */
+static void hold_find_where(struct steward_io *io, const struct steward_hold *h,
+                            struct steward_report *r)
+{
+    struct netlink_link link = {0};
+    const char *where = "";
+    if (r->error == ENODEV || r->error == ENETDOWN) {
+        where = r->part == STEWARD_PART_TRACK     ? h->vip.tracks[r->index]
+                : r->part == STEWARD_PART_ADDRESS ? h->vip.addresses[r->index].interface
+                                                  : "";
+    } else if (r->error == EEXIST && r->part == STEWARD_PART_ADDRESS &&
+               h->addresses.all[r->index].has_other) {
+        netlink_link_by_index(&io->netlink, h->addresses.all[r->index].other.ifindex, &link);
+        where = link.name;
+    }
+    snprintf(r->where, sizeof r->where, "%s", where);
+}
+
 static void hold_report_end(struct steward_io *io, struct steward_hold *h)
 {
     struct steward_report r = {
@@ -144,6 +164,7 @@ static void hold_report_end(struct steward_io *io, struct steward_hold *h)
         r.error = h->error;
         r.part = h->error_part;
         r.index = h->error_index;
+        hold_find_where(io, h, &r);
     }
     hold_report(io, h, r);
 }
@@ -158,6 +179,7 @@ static void hold_refuse(struct steward_io *io, struct steward_hold *h, uint64_t 
                                .part = h->error_part,
                                .index = h->error_index};
     r.flag = hold_is_active(&h->hold);
+    hold_find_where(io, h, &r);
     hold_report(io, h, r);
 }
 
@@ -179,7 +201,9 @@ bool steward_hold_flush(struct steward_io *io, struct steward_hold *h)
 
 /* ---- interfaces ---- */
 
-static enum steward_obstacle obstacle_of(const struct netlink_link *link, bool is_track)
+/* needs_ipv6, takes_packets: for an address of ours, and not if it is only tracked. */
+static enum steward_obstacle obstacle_of(const struct netlink_link *link, bool needs_ipv6,
+                                         bool takes_packets)
 {
     if (link->index == 0)
         return STEWARD_OBSTACLE_NO_INTERFACE;
@@ -187,34 +211,36 @@ static enum steward_obstacle obstacle_of(const struct netlink_link *link, bool i
         return STEWARD_OBSTACLE_DOWN;
     if (!link->up)
         return STEWARD_OBSTACLE_NO_CARRIER;
-    return link->is_port && !is_track ? STEWARD_OBSTACLE_PORT : STEWARD_OBSTACLE_NONE;
+    if (link->is_port && takes_packets)
+        return STEWARD_OBSTACLE_PORT;
+    return link->no_ipv6 && needs_ipv6 ? STEWARD_OBSTACLE_NO_IPV6 : STEWARD_OBSTACLE_NONE;
 }
 
-static bool hold_note_obstacle(struct steward_report *r, const struct netlink_link *link,
-                               const char *interface, enum steward_part part, size_t index)
+static void hold_fill_obstacle(struct steward_report *r, enum steward_obstacle reason,
+                               enum steward_part part, size_t index, const char *interface)
 {
-    enum steward_obstacle reason = obstacle_of(link, part == STEWARD_PART_TRACK);
-    if (reason == STEWARD_OBSTACLE_NONE)
-        return false;
     r->reason = (uint8_t)reason;
     r->part = (uint8_t)part;
     r->index = (uint8_t)index;
     snprintf(r->where, sizeof r->where, "%s", interface);
-    return true;
 }
 
 /* The first thing that stands in the way, as an OBSTACLE. */
 static struct steward_report hold_obstacle(const struct steward_hold *h)
 {
     struct steward_report r = {.kind = STEWARD_OBSTACLE, .vip = h->key};
-    for (size_t i = 0; i < h->addresses.count; i++) {
+    enum steward_obstacle reason = STEWARD_OBSTACLE_NONE;
+    for (size_t i = 0; reason == STEWARD_OBSTACLE_NONE && i < h->addresses.count; i++) {
         const struct steward_address *a = &h->addresses.all[i];
-        if (hold_note_obstacle(&r, &a->link, a->spec.interface, STEWARD_PART_ADDRESS, i))
-            return r;
+        reason = obstacle_of(&a->link, !address_is_ipv4(a->spec.ip), true);
+        if (reason != STEWARD_OBSTACLE_NONE)
+            hold_fill_obstacle(&r, reason, STEWARD_PART_ADDRESS, i, a->spec.interface);
     }
-    for (size_t i = 0; i < h->vip.tracks_count; i++)
-        if (hold_note_obstacle(&r, &h->tracks[i], h->vip.tracks[i], STEWARD_PART_TRACK, i))
-            return r;
+    for (size_t i = 0; reason == STEWARD_OBSTACLE_NONE && i < h->vip.tracks_count; i++) {
+        reason = obstacle_of(&h->tracks[i], false, false);
+        if (reason != STEWARD_OBSTACLE_NONE)
+            hold_fill_obstacle(&r, reason, STEWARD_PART_TRACK, i, h->vip.tracks[i]);
+    }
     return r;
 }
 
@@ -388,6 +414,8 @@ static int hold_error_of_links(struct steward_io *io, struct steward_hold *h)
         return ENODEV;
     if (has_ethernet(h) && io->announce.arp_fd < 0)
         return EPERM;
+    if (r->reason == STEWARD_OBSTACLE_NO_IPV6)
+        return EACCES;
     return r->reason == STEWARD_OBSTACLE_NONE ? 0 : ENETDOWN;
 }
 

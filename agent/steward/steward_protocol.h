@@ -160,7 +160,8 @@ enum steward_part {
     X(NO_INTERFACE, "is not there")                                                                \
     X(DOWN, "is not up")                                                                           \
     X(NO_CARRIER, "has no carrier")                                                                \
-    X(PORT, "is a port of a bridge or bond, and takes no packets itself")
+    X(PORT, "is a port of a bridge or bond, and takes no packets itself")                          \
+    X(NO_IPV6, "has IPv6 switched off (sysctl disable_ipv6)")
 
 enum steward_obstacle {
 #define STEWARD_OBSTACLE_ROW(name, text) STEWARD_OBSTACLE_##name,
@@ -213,8 +214,8 @@ struct steward_report {
     uint8_t mac[STEWARD_MAC_BYTES]; /* CONFLICT */
     uint8_t part;                   /* FAILED, CONFLICT, OBSTACLE: enum steward_part */
     uint8_t index;                  /* of the part in its list of the vip */
-    char where[IF_NAMESIZE]; /* OBSTACLE: the interface; FAILED, EEXIST: the one of this host that
-                              * has the address; or "" */
+    char where[IF_NAMESIZE]; /* OBSTACLE, and FAILED for ENODEV, ENETDOWN: the interface; FAILED for
+                              * EEXIST: the one of this host that has the address; or "" */
 };
 _Static_assert(sizeof(struct steward_report) == 48, "no padding");
 

@@ -1,6 +1,7 @@
 #include "agent/vip/steward_link.h"
 
 #include "agent/base/log.h"
+#include "agent/steward/steward_failure.h"
 
 #include <errno.h>
 #include <string.h>
@@ -37,8 +38,19 @@ static void steward_link_log_conflict(const struct steward_report *r, const char
               r->flag ? "defended once" : "it is not held here");
 }
 
-void steward_link_log(const struct steward_report *r, const char *name)
+static void steward_link_log_failure(const struct steward_report *r, const struct vip_spec *spec)
 {
+    char text[STEWARD_FAILURE_BYTES];
+    /* Skip answers to renewals of an address that was dropped or removed: logged already. */
+    if (r->error == ESTALE || r->error == ENXIO)
+        return;
+    steward_failure_describe(r, spec, text);
+    log_error("vip \"%s\": cannot be held here: %s", spec->name, text);
+}
+
+void steward_link_log(const struct steward_report *r, const struct vip_spec *spec)
+{
+    const char *name = spec ? spec->name : "";
     switch ((enum steward_report_kind)r->kind) {
     case STEWARD_READY:
         if (r->flag)
@@ -49,9 +61,7 @@ void steward_link_log(const struct steward_report *r, const char *name)
                 "both stopped, an address can outlast its lease by two seconds");
         return;
     case STEWARD_FAILED:
-        /* Skip answers to renewals of an address that was dropped or removed: logged already. */
-        if (r->error != ESTALE && r->error != ENXIO)
-            log_error("vip \"%s\": cannot be held here: %s", name, strerror(r->error));
+        steward_link_log_failure(r, spec);
         return;
     case STEWARD_CONFLICT:
         steward_link_log_conflict(r, name);

@@ -13,7 +13,8 @@ enum steward_link_got { STEWARD_LINK_NOTHING, STEWARD_LINK_REPORT, STEWARD_LINK_
 /* Reads the next report. A malformed one is logged and skipped. */
 enum steward_link_got steward_link_receive(int fd, struct steward_report *report);
 
-/* Logs a report that operators should know of. name: of the vip. */
-void steward_link_log(const struct steward_report *report, const char *name);
+/* Logs a report that operators should know of. spec: of the vip; NULL: READY is about none. */
+struct vip_spec;
+void steward_link_log(const struct steward_report *report, const struct vip_spec *spec);
 
 #endif

@@ -101,7 +101,7 @@ static void vips_on_report(struct vips *v, const struct steward_report *report)
     struct managed_vip *m = vips_by_key(v, report->vip);
     vips_note_report(v);
     if (m)
-        steward_link_log(report, m->spec->name);
+        steward_link_log(report, m->spec);
     if (m && !managed_vip_is_late(m, report))
         managed_vip_apply(&v->shared, m, managed_vip_report(&v->shared, m, report));
 }
@@ -109,7 +109,7 @@ static void vips_on_report(struct vips *v, const struct steward_report *report)
 static void vips_on_ready(struct vips *v, const struct steward_report *report)
 {
     if (v->count > 0 && (v->shared.reported_us == 0 || v->has_fence != report->flag))
-        steward_link_log(report, "");
+        steward_link_log(report, NULL);
     vips_note_report(v);
     v->has_fence = report->flag;
 }

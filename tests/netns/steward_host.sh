@@ -45,8 +45,29 @@ all_or_none() {
     start_steward "$IP4/32@vip0,$IP6/128@vip1,10.78.0.101/24@vip1"
     h sysctl -q net.ipv6.conf.vip1.disable_ipv6=1
     ask hold 0 60000
-    t_wait 'one that the kernel refuses fails all, and is named' 2 told failed 0 'part 1 1'
+    t_wait 'one that the kernel refuses fails all, and is named' 2 told failed 0 'error EACCES .*part 1 1'
     t_check 'the one before it is gone' has_not "$IP4"
+    t_wait 'what is wrong is known before' 4 obstacle_is 'interface vip1 has IPv6 switched off (sysctl disable_ipv6)'
+    end_steward
+    link del vip1
+}
+an_address_elsewhere_on_this_host() {
+    link set lo up
+    addr add "$IP4/32" dev lo
+    pair_up vip1
+    addr add fe80::77/64 dev vip1 nodad
+    begin "$IP4/32@vip0,fe80::77/64@vip0"
+    t_pass 'a single address on lo, and a link-local one of another interface, are in nobody'"'"'s way'
+    ask drop 0
+    t_wait 'dropped' 2 told dropped 0
+    t_check 'they stay' eval 'addr show dev lo | grep -q "$IP4/32" && addr show dev vip1 | grep -q fe80::77'
+    t_check 'and no other' eval '! addr show dev vip0 | grep -q "$IP4\|fe80::77"'
+    end_steward
+    addr del "$IP4/32" dev lo
+    addr add "$IP4/24" dev vip1
+    start_steward "$IP4/32@vip0"
+    ask hold 0 1000
+    t_wait 'an address on another interface is, which is named' 2 told failed 0 'error EEXIST .*part 1 0 where vip1'
     end_steward
     link del vip1
 }
@@ -256,7 +277,7 @@ nothing_is_left_when_both_are_killed() {
     t_wait 'and then the fence' 1 eval '[ -z "$(h nft list ruleset)" ]'
 }
 
-for test in all_or_none the_hosts_own_address_is_first_and_stays \
+for test in all_or_none an_address_elsewhere_on_this_host the_hosts_own_address_is_first_and_stays \
     others_of_the_network_stay_when_one_goes a_host_without_an_address_of_the_network_reaches_it \
     an_interface_that_is_made_later an_interface_in_a_bridge an_interface_that_is_tracked \
     a_link_that_flaps changes_that_were_lost no_word_while_nothing_changes \

@@ -137,6 +137,17 @@ bool netlink_link_find(struct netlink *n, const char *name, struct netlink_link 
     return done(found->index != 0 ? 0 : ENODEV);
 }
 
+bool netlink_link_by_index(struct netlink *n, int index, struct netlink_link *found)
+{
+    (void)n;
+    *found = (struct netlink_link){0};
+    if (index == NETLINK_LOOPBACK)
+        *found = (struct netlink_link){.index = index, .name = "lo"};
+    else if (index == fake_kernel.other_link.index)
+        *found = fake_kernel.other_link;
+    return done(found->index != 0 ? 0 : ENODEV);
+}
+
 bool netlink_mac_find(struct netlink *n, const uint8_t mac[NETLINK_MAC_BYTES])
 {
     (void)n;

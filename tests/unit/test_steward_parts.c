@@ -269,6 +269,60 @@ START_TEST(a_copy_in_its_network_that_somebody_adds_does_not_stay_beside_ours)
 }
 END_TEST
 
+START_TEST(where_it_is_found_on_this_host_is_said)
+{
+    struct netlink_addr theirs = operators(OTHER_IFINDEX, 24);
+    fake_addr_add(&theirs);
+    ask_pair(STEWARD_HOLD, 1000);
+    struct steward_report r = told();
+    ck_assert_int_eq(r.error, EEXIST);
+    ck_assert_str_eq(r.where, "vip1");
+}
+END_TEST
+
+START_TEST(a_single_address_on_lo_is_not_on_the_link)
+{
+    struct netlink_addr theirs = operators(NETLINK_LOOPBACK, 32);
+    fake_addr_add(&theirs);
+    ask_pair(STEWARD_HOLD, 1000);
+    expect(STEWARD_HELD);
+    ask_pair(STEWARD_DROP, 0);
+    expect_dropped(DROP_ASKED);
+    ck_assert(fake_addr_remove(&theirs));
+    theirs.prefix = 8; /* of a network: everything in it is answered */
+    fake_addr_add(&theirs);
+    ask_pair(STEWARD_HOLD, 1000);
+    struct steward_report r = told();
+    ck_assert_int_eq(r.error, EEXIST);
+    ck_assert_str_eq(r.where, "lo");
+}
+END_TEST
+
+START_TEST(one_link_local_address_may_be_on_several_interfaces)
+{
+    struct steward_vip both = {
+        .name = "router",
+        .addresses_count = 2,
+        .addresses = {{{0xfe, 0x80, [15] = 1}, 64, "vip0"}, {{0xfe, 0x80, [15] = 1}, 64, "vip1"}}};
+    struct netlink_addr elsewhere = {.ifindex = OTHER_IFINDEX + 1, .prefix = 64};
+    memcpy(elsewhere.ip, both.addresses[0].ip, sizeof elsewhere.ip);
+    fake_addr_add(&elsewhere);
+    set_one(&both);
+    ask_pair(STEWARD_HOLD, 1000);
+    expect(STEWARD_HELD);
+    ck_assert_uint_eq(fake_kernel.addrs_count, 3);
+    ask_pair(STEWARD_DROP, 0);
+    expect_dropped(DROP_ASKED);
+    ck_assert_uint_eq(fake_kernel.addrs_count, 1);
+    elsewhere = fake_kernel.addrs[0];
+    ck_assert(fake_addr_remove(&elsewhere));
+    elsewhere.ifindex = OTHER_IFINDEX;
+    fake_addr_add(&elsewhere);
+    ask_pair(STEWARD_HOLD, 1000);
+    expect_failed_part(EEXIST, 1);
+}
+END_TEST
+
 START_TEST(what_was_not_heard_of_is_found_by_a_check)
 {
     ask_pair(STEWARD_HOLD, 60000);
@@ -315,6 +369,19 @@ START_TEST(the_agent_is_told_what_stands_in_the_way_and_when_it_is_gone)
     fake_kernel.no_link = false;
     steward_hold_apply_link(&io, &holds[0], &fake_kernel.link, false);
     expect_obstacle("");
+}
+END_TEST
+
+START_TEST(ipv6_that_is_switched_off_is_in_the_way_of_ipv6_alone)
+{
+    fake_kernel.link.no_ipv6 = true;
+    steward_hold_apply_link(&io, &holds[0], &fake_kernel.link, false);
+    expect_obstacle("");
+    fake_kernel.other_link.no_ipv6 = true;
+    change_other_link(true, true, false);
+    expect_obstacle("interface vip1 has IPv6 switched off (sysctl disable_ipv6)");
+    ask_pair(STEWARD_HOLD, 1000);
+    expect_failed_part(EACCES, 1);
 }
 END_TEST
 
@@ -423,11 +490,15 @@ int main(void)
     tcase_add_test(t, an_address_of_the_hosts_own_that_comes_later_gets_its_place_before_ours);
     tcase_add_test(t, one_on_another_interface_or_of_the_link_alone_leaves_ours_where_it_is);
     tcase_add_test(t, a_copy_in_its_network_that_somebody_adds_does_not_stay_beside_ours);
+    tcase_add_test(t, where_it_is_found_on_this_host_is_said);
+    tcase_add_test(t, a_single_address_on_lo_is_not_on_the_link);
+    tcase_add_test(t, one_link_local_address_may_be_on_several_interfaces);
     tcase_add_test(t, what_was_not_heard_of_is_found_by_a_check);
     suite_add_tcase(s, t);
     t = tcase_create("what stands in the way");
     tcase_add_checked_fixture(t, setup_pair, teardown);
     tcase_add_test(t, the_agent_is_told_what_stands_in_the_way_and_when_it_is_gone);
+    tcase_add_test(t, ipv6_that_is_switched_off_is_in_the_way_of_ipv6_alone);
     tcase_add_test(t, what_has_not_changed_is_told_once);
     tcase_add_test(t, a_tracked_interface_stands_in_the_way_but_may_be_a_port);
     tcase_add_test(t, a_held_interface_that_is_renamed_or_gone_takes_the_vip_along);
