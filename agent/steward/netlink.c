@@ -19,7 +19,6 @@
 #define IFA_PROTO 11 /* headers before Linux 5.18 */
 #endif
 
-#define REQUEST_BYTES 256 /* far more than any that is built here */
 /* IFF_LOWER_UP of <linux/if.h>, which does not go with <net/if.h>. IFF_RUNNING follows it up to a
  * second later. */
 #define CARRIER (1 << 16)
@@ -80,18 +79,34 @@ bool netlink_ask(struct netlink *n, const void *bytes, size_t count, netlink_par
     return more == MNL_CB_STOP;
 }
 
-static bool route_ask(struct netlink *n, struct nlmsghdr *h, netlink_part_fn *fn, void *arg)
+bool netlink_request(struct netlink *n, struct nlmsghdr *h, netlink_part_fn *fn, void *arg)
 {
     h->nlmsg_seq = ++n->seq;
     return netlink_ask(n, h, h->nlmsg_len, fn, arg);
 }
 
-static struct nlmsghdr *route_start(char *bytes, int type, int flags)
+struct nlmsghdr *netlink_start(char *bytes, int type, int flags)
 {
     struct nlmsghdr *h = mnl_nlmsg_put_header(bytes);
     h->nlmsg_type = (uint16_t)type;
     h->nlmsg_flags = (uint16_t)(NLM_F_REQUEST | flags);
     return h;
+}
+
+bool netlink_dump(struct netlink *n, struct nlmsghdr *h, netlink_part_fn *fn, void *arg)
+{
+    int strict = 1, lenient = 0;
+    bool ok = false;
+    mnl_socket_setsockopt(n->socket, NETLINK_GET_STRICT_CHK, &strict, sizeof strict);
+    for (int i = 0; i < DUMP_TRIES && !ok; i++) {
+        ok = netlink_request(n, h, fn, arg);
+        if (!ok && errno != EINTR)
+            break;
+    }
+    int error = errno;
+    mnl_socket_setsockopt(n->socket, NETLINK_GET_STRICT_CHK, &lenient, sizeof lenient);
+    errno = error;
+    return ok;
 }
 
 /* ---- addresses ---- */
@@ -102,7 +117,7 @@ static struct nlmsghdr *start_addr(char *bytes, int type, int flags,
     bool ipv4 = address_is_ipv4(addr->ip);
     const uint8_t *ip = ipv4 ? addr->ip + ADDRESS_IPV4_AT : addr->ip;
     size_t ip_bytes = ipv4 ? sizeof addr->ip - ADDRESS_IPV4_AT : sizeof addr->ip;
-    struct nlmsghdr *h = route_start(bytes, type, NLM_F_ACK | flags);
+    struct nlmsghdr *h = netlink_start(bytes, type, NLM_F_ACK | flags);
     struct ifaddrmsg *m = mnl_nlmsg_put_extra_header(h, sizeof *m);
     m->ifa_family = ipv4 ? AF_INET : AF_INET6;
     m->ifa_prefixlen = addr->prefix;
@@ -116,7 +131,7 @@ static struct nlmsghdr *start_addr(char *bytes, int type, int flags,
 bool netlink_addr_set(struct netlink *n, const struct netlink_addr *addr, uint32_t valid_s,
                       bool replace)
 {
-    char bytes[REQUEST_BYTES];
+    char bytes[NETLINK_REQUEST_BYTES];
     bool ipv4 = address_is_ipv4(addr->ip);
     struct ifa_cacheinfo lifetime = {.ifa_prefered = ipv4 ? valid_s : 0, .ifa_valid = valid_s};
     struct nlmsghdr *h =
@@ -124,13 +139,13 @@ bool netlink_addr_set(struct netlink *n, const struct netlink_addr *addr, uint32
     mnl_attr_put(h, IFA_CACHEINFO, sizeof lifetime, &lifetime);
     mnl_attr_put_u32(h, IFA_FLAGS, IFA_F_NODAD | IFA_F_NOPREFIXROUTE);
     mnl_attr_put_u8(h, IFA_PROTO, NETLINK_MARK);
-    return route_ask(n, h, NULL, NULL);
+    return netlink_request(n, h, NULL, NULL);
 }
 
 bool netlink_addr_delete(struct netlink *n, const struct netlink_addr *addr)
 {
-    char bytes[REQUEST_BYTES];
-    return route_ask(n, start_addr(bytes, RTM_DELADDR, 0, addr), NULL, NULL);
+    char bytes[NETLINK_REQUEST_BYTES];
+    return netlink_request(n, start_addr(bytes, RTM_DELADDR, 0, addr), NULL, NULL);
 }
 
 struct addr_attrs {
@@ -195,13 +210,13 @@ static int take_addr(const struct nlmsghdr *h, void *arg)
 /* One that changed while it was read may name an address twice, which harms nobody. */
 bool netlink_addrs(struct netlink *n, netlink_addr_fn *fn, void *arg)
 {
-    char bytes[REQUEST_BYTES];
+    char bytes[NETLINK_REQUEST_BYTES];
     struct each_addr each = {fn, arg};
     for (int i = 0; i < DUMP_TRIES; i++) {
-        struct nlmsghdr *h = route_start(bytes, RTM_GETADDR, NLM_F_DUMP);
+        struct nlmsghdr *h = netlink_start(bytes, RTM_GETADDR, NLM_F_DUMP);
         struct ifaddrmsg *m = mnl_nlmsg_put_extra_header(h, sizeof *m);
         m->ifa_family = AF_UNSPEC;
-        if (route_ask(n, h, take_addr, &each))
+        if (netlink_request(n, h, take_addr, &each))
             return true;
         if (errno != EINTR)
             return false;
@@ -214,9 +229,9 @@ bool netlink_addrs(struct netlink *n, netlink_addr_fn *fn, void *arg)
 static bool ask_network(struct netlink *n, int type, int flags, const struct netlink_addr *addr,
                         uint8_t prefix)
 {
-    char bytes[REQUEST_BYTES];
+    char bytes[NETLINK_REQUEST_BYTES];
     uint8_t network[sizeof addr->ip];
-    struct nlmsghdr *h = route_start(bytes, type, NLM_F_ACK | flags);
+    struct nlmsghdr *h = netlink_start(bytes, type, NLM_F_ACK | flags);
     struct rtmsg *m = mnl_nlmsg_put_extra_header(h, sizeof *m);
     assert(address_is_ipv4(addr->ip));
     address_network(addr->ip, prefix, network);
@@ -230,7 +245,7 @@ static bool ask_network(struct netlink *n, int type, int flags, const struct net
     mnl_attr_put(h, RTA_PREFSRC, sizeof addr->ip - ADDRESS_IPV4_AT, addr->ip + ADDRESS_IPV4_AT);
     mnl_attr_put_u32(h, RTA_OIF, (uint32_t)addr->ifindex);
     mnl_attr_put_u32(h, RTA_PRIORITY, NETWORK_METRIC);
-    return route_ask(n, h, NULL, NULL);
+    return netlink_request(n, h, NULL, NULL);
 }
 
 /* Two addresses of one network have a route each. */
@@ -312,15 +327,15 @@ static int take_link(const struct nlmsghdr *h, void *arg)
 
 static bool ask_link(struct netlink *n, int index, const char *name, struct netlink_link *found)
 {
-    char bytes[REQUEST_BYTES];
-    struct nlmsghdr *h = route_start(bytes, RTM_GETLINK, NLM_F_ACK);
+    char bytes[NETLINK_REQUEST_BYTES];
+    struct nlmsghdr *h = netlink_start(bytes, RTM_GETLINK, NLM_F_ACK);
     struct ifinfomsg *m = mnl_nlmsg_put_extra_header(h, sizeof *m);
     m->ifi_family = AF_UNSPEC;
     m->ifi_index = index;
     if (name)
         mnl_attr_put_strz(h, IFLA_IFNAME, name);
     *found = (struct netlink_link){0};
-    if (!route_ask(n, h, take_link, found))
+    if (!netlink_request(n, h, take_link, found))
         return false;
     errno = ENODEV;
     return found->index > 0;
@@ -352,12 +367,12 @@ static int compare_mac(const struct nlmsghdr *h, void *arg)
 
 bool netlink_mac_find(struct netlink *n, const uint8_t mac[NETLINK_MAC_BYTES])
 {
-    char bytes[REQUEST_BYTES];
+    char bytes[NETLINK_REQUEST_BYTES];
     struct mac_search s = {.mac = mac};
-    struct nlmsghdr *h = route_start(bytes, RTM_GETLINK, NLM_F_DUMP);
+    struct nlmsghdr *h = netlink_start(bytes, RTM_GETLINK, NLM_F_DUMP);
     struct ifinfomsg *m = mnl_nlmsg_put_extra_header(h, sizeof *m);
     m->ifi_family = AF_UNSPEC;
-    if (!route_ask(n, h, compare_mac, &s))
+    if (!netlink_request(n, h, compare_mac, &s))
         return false;
     errno = ENOENT;
     return s.any;

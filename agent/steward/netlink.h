@@ -18,6 +18,7 @@
 #define NETLINK_LOOPBACK 1  /* the index of lo, in each network namespace */
 #define NETLINK_IP_BYTES 16 /* IPv6, or IPv4 mapped into it */
 #define NETLINK_MAC_BYTES 6
+#define NETLINK_REQUEST_BYTES 512  /* far more than any that is built here */
 #define NETLINK_ANSWER_BYTES 16384 /* the kernel's messages about one link, with room to spare */
 
 struct mnl_socket;
@@ -58,6 +59,15 @@ typedef int netlink_part_fn(const struct nlmsghdr *part, void *arg); /* a libmnl
 bool netlink_ask(struct netlink *n, const void *bytes, size_t count, netlink_part_fn *fn,
                  void *arg);
 
+/* Builds a request in bytes (NETLINK_REQUEST_BYTES): its header, to which attributes are put. */
+struct nlmsghdr *netlink_start(char *bytes, int type, int flags);
+/* Sends it, and hands the parts of the answer to fn as netlink_ask does. */
+bool netlink_request(struct netlink *n, struct nlmsghdr *h, netlink_part_fn *fn, void *arg);
+/* The same for a list that the kernel shall restrict to what the request names
+ * (NETLINK_GET_STRICT_CHK); read again if it changed while it was read, so that a part may come
+ * twice. */
+bool netlink_dump(struct netlink *n, struct nlmsghdr *h, netlink_part_fn *fn, void *arg);
+
 /* Adds an address with our mark, or, if `replace`, adds it or changes it to that mark and lifetime.
  * valid_s: seconds after which the kernel removes it (within a second more). No duplicate
  * address detection, which is the caller's, and no route to its prefix. An IPv6 address is
@@ -93,7 +103,8 @@ enum netlink_event_kind {
     NETLINK_ADDR_SET,
     NETLINK_ADDR_GONE,
     NETLINK_LINK_SET,
-    NETLINK_LINK_GONE
+    NETLINK_LINK_GONE,
+    NETLINK_ROUTE_GONE, /* of ours: a route or a rule */
 };
 
 struct netlink_event {

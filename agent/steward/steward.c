@@ -194,6 +194,8 @@ static void steward_on_event(void *arg, const struct netlink_event *e)
         struct steward_hold *h = &st->table.holds[i];
         if (is_link)
             steward_hold_apply_link(&st->io, h, &e->link, e->kind == NETLINK_LINK_GONE);
+        else if (e->kind == NETLINK_ROUTE_GONE)
+            steward_hold_apply_route(h);
         else if (!is_ours)
             steward_hold_apply_addr(h, &e->addr);
     }

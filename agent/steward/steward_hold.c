@@ -1,6 +1,8 @@
 #include "agent/steward/steward_hold.h"
 
 #include "agent/base/address.h"
+#include "agent/steward/route.h"
+#include "agent/steward/rule.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -30,9 +32,41 @@ static bool hold_remove_addresses(struct steward_io *io, struct steward_hold *h)
     return steward_addresses_remove(io, &h->addresses);
 }
 
+static int hold_add_routes(struct steward_io *io, struct steward_hold *h, size_t *at)
+{
+    return route_add_all(&io->netlink, h->vip.routes, h->vip.routes_count, at);
+}
+
+static bool hold_remove_routes(struct steward_io *io, struct steward_hold *h)
+{
+    return route_remove_all(&io->netlink, h->vip.routes, h->vip.routes_count);
+}
+
+static int hold_verify_routes(struct steward_io *io, struct steward_hold *h)
+{
+    return route_verify(&io->netlink, h->vip.routes, h->vip.routes_count);
+}
+
+static int hold_add_rules(struct steward_io *io, struct steward_hold *h, size_t *at)
+{
+    return rule_add_all(&io->netlink, h->vip.rules, h->vip.rules_count, at);
+}
+
+static bool hold_remove_rules(struct steward_io *io, struct steward_hold *h)
+{
+    return rule_remove_all(&io->netlink, h->vip.rules, h->vip.rules_count);
+}
+
+static int hold_verify_rules(struct steward_io *io, struct steward_hold *h)
+{
+    return rule_verify(&io->netlink, h->vip.rules, h->vip.rules_count);
+}
+
 /* In the order in which they are added; they are removed in the other. */
 static const struct hold_part hold_parts[] = {
     {STEWARD_PART_ADDRESS, hold_add_addresses, hold_remove_addresses, NULL},
+    {STEWARD_PART_ROUTE, hold_add_routes, hold_remove_routes, hold_verify_routes},
+    {STEWARD_PART_RULE, hold_add_rules, hold_remove_rules, hold_verify_rules},
 };
 enum { HOLD_PARTS = sizeof hold_parts / sizeof *hold_parts };
 
@@ -114,11 +148,26 @@ void steward_hold_init(struct steward_hold *h, const struct steward_vip *vip)
     steward_addresses_init(&h->addresses, vip);
 }
 
+/* Routes and rules that are not as before go; what is the same is added again at once. */
+static void hold_remove_changed(struct steward_io *io, const struct steward_hold *h,
+                                const struct steward_vip *vip)
+{
+    if (memcmp(h->vip.rules, vip->rules, sizeof vip->rules) != 0)
+        rule_remove_all(&io->netlink, h->vip.rules, h->vip.rules_count);
+    if (memcmp(h->vip.routes, vip->routes, sizeof vip->routes) != 0)
+        route_remove_all(&io->netlink, h->vip.routes, h->vip.routes_count);
+}
+
 void steward_hold_change(struct steward_io *io, struct steward_hold *h,
                          const struct steward_vip *vip)
 {
-    (void)io;
+    bool held = h->hold.state == HOLD_HELD;
+    size_t at;
+    if (held)
+        hold_remove_changed(io, h, vip);
     h->vip = *vip;
+    if (held && (hold_add_routes(io, h, &at) != 0 || hold_add_rules(io, h, &at) != 0))
+        hold_missing(&h->hold, steward_now_us());
     memset(h->tracks, 0, sizeof h->tracks);
 }
 
@@ -529,6 +578,11 @@ void steward_hold_apply_claim(struct steward_io *io, struct steward_hold *h,
         hold_report(io, h, r);
         return;
     }
+}
+
+void steward_hold_apply_route(struct steward_hold *h)
+{
+    h->is_unread |= h->vip.routes_count + h->vip.rules_count > 0;
 }
 
 void steward_hold_apply_addr(struct steward_hold *h, const struct netlink_addr *addr)

@@ -64,6 +64,9 @@ void steward_hold_apply_claim(struct steward_io *io, struct steward_hold *h,
 /* Something happened to an address of this host: the hold is unread, if that bears on it. */
 void steward_hold_apply_addr(struct steward_hold *h, const struct netlink_addr *addr);
 
+/* A route or a rule of ours was removed, perhaps by us. */
+void steward_hold_apply_route(struct steward_hold *h);
+
 /* To see whether all parts are still there, and still ours: begin, hand it every address of the
  * host, and judge. all: even if nothing happened. False: it is not held, or nothing happened. */
 bool steward_hold_read_begin(struct steward_hold *h, bool all);

@@ -1,5 +1,8 @@
 #include "tests/unit/fake_kernel.h"
 
+#include "agent/steward/route.h"
+#include "agent/steward/rule.h"
+
 #include "agent/base/address.h"
 
 #include <assert.h>
@@ -210,4 +213,52 @@ bool announce_probe(const struct announce *a, int ifindex, const uint8_t mac[ANN
     (void)ip;
     fake_kernel.probes++;
     return done(ifindex == FAKE_IFINDEX || ifindex == fake_kernel.other_link.index ? 0 : ENODEV);
+}
+
+/* ---- routes and rules: only their number counts ---- */
+
+int route_add_all(struct netlink *n, const struct steward_vip_route *all, size_t count, size_t *at)
+{
+    (void)n, (void)all;
+    *at = 0;
+    if (count > 0 && fake_kernel.route_error != 0)
+        return fake_kernel.route_error;
+    fake_kernel.routes = count;
+    return 0;
+}
+
+bool route_remove_all(struct netlink *n, const struct steward_vip_route *all, size_t count)
+{
+    (void)n, (void)all, (void)count;
+    fake_kernel.routes = 0;
+    return true;
+}
+
+int route_verify(struct netlink *n, const struct steward_vip_route *all, size_t count)
+{
+    (void)n, (void)all;
+    return fake_kernel.routes >= count ? 0 : ENOENT;
+}
+
+int rule_add_all(struct netlink *n, const struct steward_vip_rule *all, size_t count, size_t *at)
+{
+    (void)n, (void)all;
+    *at = 0;
+    if (count > 0 && fake_kernel.rule_error != 0)
+        return fake_kernel.rule_error;
+    fake_kernel.rules = count;
+    return 0;
+}
+
+bool rule_remove_all(struct netlink *n, const struct steward_vip_rule *all, size_t count)
+{
+    (void)n, (void)all, (void)count;
+    fake_kernel.rules = 0;
+    return true;
+}
+
+int rule_verify(struct netlink *n, const struct steward_vip_rule *all, size_t count)
+{
+    (void)n, (void)all;
+    return fake_kernel.rules >= count ? 0 : ENOENT;
 }

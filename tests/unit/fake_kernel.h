@@ -30,6 +30,8 @@ struct fake_kernel {
     int64_t fence_ms;       /* of the last fence_arm */
     unsigned networks;      /* routes to them */
     uint8_t network_prefix;
+    size_t routes, rules;        /* of ours that are there */
+    int route_error, rule_error; /* what adding one fails with; 0: it does not */
     unsigned sets, deletes, passes, forgets, probes, announcements;
 };
 

@@ -209,6 +209,80 @@ START_TEST(what_cannot_be_added_fails_and_leaves_nothing)
 }
 END_TEST
 
+/* ---- routes and rules ---- */
+
+static const struct steward_vip router = {
+    .name = "web",
+    .addresses_count = 1,
+    .addresses = {{{[10] = 0xff, [11] = 0xff, 10, 0, 0, 100}, 32, "vip0"}},
+    .routes_count = 2,
+    .rules_count = 1};
+
+START_TEST(routes_and_rules_come_and_go_with_the_addresses)
+{
+    set_table(&router, 1);
+    ask(STEWARD_HOLD, 1000);
+    expect(STEWARD_HELD);
+    ck_assert_uint_eq(fake_kernel.routes, 2);
+    ck_assert_uint_eq(fake_kernel.rules, 1);
+    ask(STEWARD_DROP, 0);
+    expect_dropped(DROP_ASKED);
+    ck_assert_uint_eq(fake_kernel.routes + fake_kernel.rules, 0);
+}
+END_TEST
+
+START_TEST(a_route_or_rule_that_is_refused_takes_all_back_and_is_named)
+{
+    set_table(&router, 1);
+    fake_kernel.route_error = ENETUNREACH;
+    ask(STEWARD_HOLD, 1000);
+    struct steward_report r = told();
+    ck_assert_int_eq(r.kind, STEWARD_FAILED);
+    ck_assert_int_eq(r.error, ENETUNREACH);
+    ck_assert_int_eq(r.part, STEWARD_PART_ROUTE);
+    ck_assert(!is_there());
+    fake_kernel.route_error = 0;
+    fake_kernel.rule_error = EEXIST;
+    ask(STEWARD_HOLD, 1000);
+    r = told();
+    ck_assert_int_eq(r.error, EEXIST);
+    ck_assert_int_eq(r.part, STEWARD_PART_RULE);
+    ck_assert(!is_there());
+    ck_assert_uint_eq(fake_kernel.routes, 0);
+}
+END_TEST
+
+START_TEST(a_route_that_somebody_removes_is_restored)
+{
+    set_table(&router, 1);
+    ask(STEWARD_HOLD, 1000);
+    expect(STEWARD_HELD);
+    fake_kernel.routes = 1;
+    steward_hold_apply_route(&table.holds[0]);
+    steward_table_verify(&table, &io);
+    pass_until(100);
+    expect(STEWARD_RESTORED);
+    ck_assert_uint_eq(fake_kernel.routes, 2);
+}
+END_TEST
+
+START_TEST(a_reload_changes_routes_in_place)
+{
+    struct steward_vip changed = router;
+    set_table(&router, 1);
+    ask(STEWARD_HOLD, 1000);
+    expect(STEWARD_HELD);
+    unsigned sets = fake_kernel.sets;
+    changed.routes_count = 1;
+    changed.routes[0].metric = 7;
+    set_table(&changed, 1);
+    ck_assert_uint_eq(fake_kernel.routes, 1);
+    ck_assert_uint_eq(fake_kernel.sets, sets);
+    ck_assert(is_there());
+    ck_assert_int_eq(told().kind, 0);
+}
+END_TEST
+
 START_TEST(a_kernel_that_keeps_no_marks_is_found_out)
 {
     fake_kernel.markless = true;
@@ -403,6 +477,10 @@ int main(void)
     t = tcase_create("trouble");
     tcase_add_checked_fixture(t, setup, teardown);
     tcase_add_test(t, what_cannot_be_added_fails_and_leaves_nothing);
+    tcase_add_test(t, routes_and_rules_come_and_go_with_the_addresses);
+    tcase_add_test(t, a_route_or_rule_that_is_refused_takes_all_back_and_is_named);
+    tcase_add_test(t, a_route_that_somebody_removes_is_restored);
+    tcase_add_test(t, a_reload_changes_routes_in_place);
     tcase_add_test(t, a_kernel_that_keeps_no_marks_is_found_out);
     tcase_add_test(t, an_operators_address_is_neither_taken_nor_fenced_nor_deleted);
     tcase_add_test(t, without_frames_nothing_is_held_on_ethernet);
