@@ -10,6 +10,7 @@
 #include "agent/peers.h"
 #include "agent/reload.h"
 #include "agent/scripts/handlers.h"
+#include "agent/state/store.h"
 #include "agent/vip/quorum.h"
 #include "agent/vip/vips.h"
 
@@ -28,6 +29,7 @@ static void agent_on_taken(void *arg, const struct gossip_event *event)
 {
     struct agent *a = arg;
     char addr[ADDRESS_TEXT_BYTES];
+    bool forgotten = event->kind == GOSSIP_EVENT_ID_TAKEN && store_forget_identity(a->store);
     if (event->kind == GOSSIP_EVENT_NAME_TAKEN)
         log_error(
             "the name \"%s\" is taken by a member at %s; give this member another name (-n, or "
@@ -35,10 +37,11 @@ static void agent_on_taken(void *arg, const struct gossip_event *event)
             event->member.profile->name,
             address_text(event->member.profile->addr.ip, event->member.profile->addr.port, addr));
     else
-        log_error("an agent at %s uses the identity of this member; if %s was copied from another "
-                  "host, empty it and start again",
-                  address_text(event->addr.ip, event->addr.port, addr), a->config->state_dir);
-    a->exit_status = AGENT_EXIT_TAKEN;
+        log_error("an agent at %s uses the identity of this member: %s was copied from its host, "
+                  "or to it; this member has a new identity from its next start on%s",
+                  address_text(event->addr.ip, event->addr.port, addr), a->config->state_dir,
+                  forgotten ? "" : ", if the file identity there is removed");
+    a->exit_status = forgotten ? EXIT_FAILURE : AGENT_EXIT_TAKEN;
     event_base_loopbreak(host_base(a->host));
 }
 

@@ -16,6 +16,7 @@
 #include "agent/scripts/hooks.h"
 #include "agent/scripts/runner_link.h"
 #include "agent/state/host_number.h"
+#include "agent/state/machine.h"
 #include "agent/state/store.h"
 #include "agent/steward/steward.h"
 #include "agent/vip/locks.h"
@@ -128,7 +129,8 @@ static bool start_core(struct agent *a, char *error)
 {
     const struct config *c = a->config;
     struct store_identity identity;
-    if (!store_identity(a->store, &identity, error))
+    struct machine here = machine_read("");
+    if (!store_tie(a->store, &here, error) || !store_identity(a->store, &identity, error))
         return false;
     struct gossip_config core = {
         .cluster = c->cluster,

@@ -28,9 +28,10 @@ static void newcomer_challenge(struct gossip *g, const struct wire_message *m,
 void admission_digest(struct gossip *g, const struct wire_message *m,
                       const struct gossip_route *from)
 {
+    /* A member's key from elsewhere: that member by another way, or a copy of it. */
     if (proof_sender(g, m->sender, from) != MEMBER_NONE)
         sync_digest(g, m, from);
-    else if (m->sender != g->key && member_by_key(&g->members, m->sender) == MEMBER_NONE)
+    else if (m->sender != g->key)
         admission_send_challenge(g, from, 0, proof_cookie(g, m->sender, &from->addr));
 }
 
@@ -164,20 +165,27 @@ void admission_refused(struct gossip *g, const struct wire_message *m,
                        const struct gossip_route *from)
 {
     bool contested = contest_is_token(g, m->refuse.token);
+    bool introduced = m->refuse.token == 0 &&
+                      proof_sender(g, m->sender, from) != MEMBER_NONE; /* as CHALLENGE asked */
     struct wire_reader records = m->records;
     struct wire_record record;
-    if (!contested && !join_target_of(g, m->refuse.token))
+    if (!contested && !introduced && !join_target_of(g, m->refuse.token))
         return;
     if (!wire_next_record(&records, &record) || !record.full)
         return;
     if (record.key != g->key &&
         strcmp(record.profile.name, core_member(g, g->self)->profile->name) != 0)
         return;
+    /* A copy of a member that is in a cluster which does not let us in: we have less to lose, and
+     * are another from our next start on, whoever was earlier. */
+    bool yields = record.key == g->key &&
+                  (introduced || g->contest.yields || member_live_count(&g->members) == 1);
     bool is_holder = from->via == GOSSIP_STREAM && m->sender == record.key &&
                      profile_addr_equal(&from->addr, &record.profile.addr);
-    if (!is_holder)
+    if (!is_holder) {
         contest_begin(g, &record);
-    else if (contest_is_earlier(g, &record, m->refuse.generation))
+        g->contest.yields = yields;
+    } else if (yields || contest_is_earlier(g, &record, m->refuse.generation))
         admission_stop(g, &record);
     else if (contested)
         contest_end(g);

@@ -71,7 +71,8 @@
  * merges by itself. A leaving member says so, stays a moment to be heard, and is `left`. Of two
  * hosts with one name or id the earlier start keeps it, and the later stops: not because it is
  * asked to, but after it has asked the earlier over a stream. The time that each has run decides
- * who was earlier: hosts' clocks differ.
+ * who was earlier: hosts' clocks differ. But a copy of a member's id that the member's cluster does
+ * not let in yields to the member in any case: its host gives it another id.
  *
  * TIMING. Everything follows from `detect`, in tuning.c; gossip/detector/DETECTOR.md has the model,
  * how the numbers were found, what each part is worth, and where it breaks. A crash is first missed

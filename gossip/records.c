@@ -151,7 +151,10 @@ static void record_apply_self(struct gossip *g, const struct wire_record *record
 {
     const struct member *self = core_member(g, g->self);
     const struct fact held = member_fact(self), *claim = &record->fact;
-    if (claim->generation > held.generation) {
+    bool elsewhere =
+        record->full && !profile_addr_equal(&record->profile.addr, &self->profile->addr);
+    bool is_copy = elsewhere && claim->generation == held.generation;
+    if (claim->generation > held.generation || is_copy) {
         if (record->full)
             contest_begin(g, record);
     } else if (self->status == GOSSIP_ALIVE && member_fact_beats(claim, &held)) {
@@ -227,6 +230,10 @@ static void record_apply_known(struct gossip *g, uint32_t slot, const struct wir
         if (held.status == GOSSIP_SUSPECT)
             suspicion_confirm(g, slot, record->observer);
         record_apply_prune(g, slot, record);
+        /* A copy of it that has started in the same moment: it shall find out. */
+        if (record->full && record_is_live(record) &&
+            !profile_addr_equal(&record->profile.addr, &core_member(g, slot)->profile->addr))
+            record_send_claim(g, slot, record);
     } else if (member_fact_beats(&held, received)) {
         record_apply_stale(g, slot, record, source);
     }

@@ -5,6 +5,7 @@
 #include "agent/base/directory.h"
 #include "agent/base/file.h"
 #include "agent/base/log.h"
+#include "agent/state/machine.h"
 #include "agent/state/statefile.h"
 
 #include <errno.h>
@@ -18,6 +19,8 @@
 #define FORMAT_VERSION 1
 #define IDENTITY_FILE "identity"
 #define IDENTITY_HEADING "muster-state"
+#define MACHINE_FILE "machine"
+#define MACHINE_HEADING "muster-machine"
 #define PEERS_FILE "peers"
 #define PEERS_HEADING "muster-peers"
 #define LEASES_FILE "leases"
@@ -51,6 +54,14 @@ static void identity_write(const struct store_identity *identity, struct statefi
     f->len = 0;
     statefile_add(f, IDENTITY_HEADING " %d\nid %s\ngeneration %" PRIu64 "\n", FORMAT_VERSION, id,
                   identity->generation);
+    statefile_add_sum(f);
+}
+
+static void machine_write(const struct machine *machine, struct statefile *f)
+{
+    f->len = 0;
+    statefile_add(f, MACHINE_HEADING " %d\nid %016" PRIx64 "\nboard %016" PRIx64 "\n",
+                  FORMAT_VERSION, machine->id, machine->board);
     statefile_add_sum(f);
 }
 
@@ -94,6 +105,17 @@ static bool identity_parse(const struct statefile *f, void *into)
         identity->id[i] = (uint8_t)strtoul(byte, NULL, 16);
     }
     identity_write(identity, &again);
+    return statefile_same(f, &again);
+}
+
+static bool machine_parse(const struct statefile *f, void *into)
+{
+    struct machine *machine = into;
+    struct statefile again;
+    if (sscanf(f->bytes, MACHINE_HEADING " %*u id %" SCNx64 " board %" SCNx64, &machine->id,
+               &machine->board) != 2)
+        return false;
+    machine_write(machine, &again);
     return statefile_same(f, &again);
 }
 
@@ -251,6 +273,50 @@ static bool store_write(const struct store *s, const char *name, const struct st
                      "%s/%s: cannot be written: %s; make room and let the agent's user write "
                      "there, or choose another directory with -s",
                      s->dir, name, strerror(errno));
+}
+
+bool store_forget_identity(struct store *s)
+{
+    return file_set_aside(s->directory.dir_fd, IDENTITY_FILE);
+}
+
+static bool store_part_with(struct store *s, char *error)
+{
+    if (store_forget_identity(s)) {
+        log_warn("%s: its identity is of another machine: this disk is a copy; this machine gets "
+                 "an identity of its own, and the other is kept as " IDENTITY_FILE ".bad",
+                 s->dir);
+        return true;
+    }
+    return errno == ENOENT || error_set(error,
+                                        "%s/" IDENTITY_FILE
+                                        ": of another machine, and cannot be set aside: %s; remove "
+                                        "it",
+                                        s->dir, strerror(errno));
+}
+
+bool store_tie(struct store *s, const struct machine *here, char *error)
+{
+    struct machine tied = {0};
+    struct statefile f;
+    enum store_found found =
+        store_read(s, MACHINE_FILE, MACHINE_HEADING, machine_parse, &tied, error);
+    if (found == STORE_UNREADABLE)
+        return false;
+    if (found != STORE_FOUND)
+        tied = (struct machine){0};
+    bool differs = machine_differs(&tied, here);
+    if (differs && !store_part_with(s, error))
+        return false;
+    struct machine now = {here->id, here->board};
+    if (!differs) { /* what is not known now may be known again */
+        now.id = here->id != 0 ? here->id : tied.id;
+        now.board = here->board != 0 ? here->board : tied.board;
+    }
+    if (now.id == tied.id && now.board == tied.board)
+        return true;
+    machine_write(&now, &f);
+    return store_write(s, MACHINE_FILE, &f, error);
 }
 
 bool store_identity(struct store *s, struct store_identity *identity, char *error)

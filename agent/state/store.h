@@ -19,6 +19,7 @@
 
 #define STORE_PEERS_MAX 32 /* addresses kept to rejoin by; any one is enough */
 
+struct machine;
 struct store;
 struct worker;
 
@@ -42,6 +43,13 @@ struct store *store_open(const char *state_dir, char *error);
 void store_free(struct store *s);
 
 /* Reading and writing at start-up: these block. */
+
+/* Ties the identity to this machine. One that is of another machine, for the disk is a copy, is set
+ * aside, so that store_identity makes a new one; that is logged. To be called before that. False
+ * with `error` filled: it cannot be read, set aside or written. */
+bool store_tie(struct store *s, const struct machine *here, char *error);
+/* Sets the identity aside, because another agent runs with it: the next start has a new one. */
+bool store_forget_identity(struct store *s);
 
 /* The identity to run with, already on disk when this returns: the id found or a new random one,
  * the generation above every earlier one (the larger of last + 1 and the wall clock in ms, so that

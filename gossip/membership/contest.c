@@ -4,6 +4,8 @@
 #include "gossip/membership/profile.h"
 #include "gossip/membership/view.h"
 
+#include <string.h>
+
 enum {
     TRIES = 3, /* connections may get lost */
     RETRY_MS = 700,
@@ -18,7 +20,14 @@ bool contest_is_earlier(const struct gossip *g, const struct wire_record *record
     int64_t later_us = view_began_us(g, record) - self->started_us;
     if (later_us > VIEW_SAME_TIME_US || later_us < -VIEW_SAME_TIME_US)
         return later_us < 0;
-    return first != g->first_generation ? first < g->first_generation : record->key < g->key;
+    if (first != g->first_generation)
+        return first < g->first_generation;
+    if (record->key != g->key)
+        return record->key < g->key;
+    /* Copies that started in the same millisecond. */
+    int order =
+        memcmp(record->profile.addr.ip, self->profile->addr.ip, sizeof self->profile->addr.ip);
+    return order != 0 ? order < 0 : record->profile.addr.port < self->profile->addr.port;
 }
 
 void contest_begin(struct gossip *g, const struct wire_record *record)

@@ -13,6 +13,7 @@ struct contest {
     uint64_t token;      /* 0: none is under way */
     uint64_t generation; /* the other's, if it has our id */
     bool outdo;          /* over: we are to take a generation above that one */
+    bool yields;         /* to the other agent of our id, if it lives, whoever was earlier */
     unsigned tries;
     int64_t next_us;
     int64_t rest_us; /* no other begins before */
@@ -20,7 +21,8 @@ struct contest {
 
 /* True if the agent of that record, which has our name or id, started before us. The times that
  * both say to have run decide, for their clocks may differ; of starts at about the same time the
- * generation (`first`: the one that the other started with) and the key. */
+ * generation (`first`: the one that the other started with) and the key, of copies the
+ * address. */
 bool contest_is_earlier(const struct gossip *g, const struct wire_record *record, uint64_t first);
 
 /* A member has told us of another agent with our name or id: checks it, unless a check is under way

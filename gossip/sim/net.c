@@ -289,6 +289,7 @@ static void net_make_core(struct net *net, uint32_t node)
         .tuning = net->config.tuning,
     };
     memcpy(config.self.id, n->host.id, sizeof n->host.id);
+    memcpy(config.secret, &node, sizeof node); /* of nodes with one id, too */
     enum gossip_error error;
     n->core = gossip_new(&config, net_local_us(net, node), &error);
     n->timer_us = INT64_MAX;

@@ -260,6 +260,44 @@ START_TEST(a_copied_host_is_told_that_its_id_is_taken)
 }
 END_TEST
 
+START_TEST(a_copy_that_started_earlier_where_nobody_saw_it_yields_to_the_member)
+{
+    for_seeds(20)
+    {
+        struct net *net = scenario_lan(6);
+        net_clone(net, 5, 3);
+        net_start(net, 5, 5);
+        net_run_ms(net, 20000);
+        for (uint32_t node = 0; node < 5; node++)
+            net_start(net, node, 0);
+        net_run_ms(net, 5000);
+        net_join(net, 5, (uint32_t)scenario_seed % 3);
+        net_run_ms(net, 15000);
+        expect(net_core(net, 3) && !net_core(net, 5));
+        expect(scenario_count(net, GOSSIP_EVENT_FAILED) == 0);
+        expect_addressed(net, 5, 3);
+    }
+}
+END_TEST
+
+START_TEST(of_copies_that_start_in_one_moment_one_stays)
+{
+    for_seeds(20)
+    {
+        struct net *net = scenario_start(9, 6);
+        for (uint32_t node = 3; node < 9; node++)
+            net_clone(net, node, 3);
+        for (uint32_t node = 3; node < 9; node++)
+            net_start(net, node, (uint32_t)(scenario_seed + node) % 3);
+        net_run_ms(net, 20000);
+        unsigned running = 0;
+        for (uint32_t node = 3; node < 9; node++)
+            running += net_core(net, node) != NULL;
+        expect(running == 1);
+    }
+}
+END_TEST
+
 static enum gossip_error forget(struct net *net, uint32_t node, const char *name, bool prune)
 {
     enum gossip_error error = gossip_force_leave(net_core(net, node), net_now_us(net), name, prune);
@@ -330,6 +368,8 @@ int main(void)
     suite_add_tcase(s, t);
     t = tcase_create("forget");
     tcase_set_timeout(t, SCENARIO_TIMEOUT_S);
+    tcase_add_test(t, a_copy_that_started_earlier_where_nobody_saw_it_yields_to_the_member);
+    tcase_add_test(t, of_copies_that_start_in_one_moment_one_stays);
     tcase_add_test(t, a_force_left_member_is_left_or_gone_everywhere);
     tcase_add_test(t, a_member_force_left_while_it_was_only_cut_off_comes_back);
     suite_add_tcase(s, t);

@@ -1,4 +1,5 @@
 #include "agent/state/host_number.h"
+#include "agent/state/machine.h"
 
 #include "tests/unit/store_fixture.h"
 
@@ -69,6 +70,119 @@ START_TEST(directory_without_permission_is_refused)
 END_TEST
 
 /* ---- identity ---- */
+
+/* A file below a root of our own. */
+static void root_file(const char *name, const char *text)
+{
+    char path[128];
+    snprintf(path, sizeof path, "%s/root%s", dir, name);
+    for (char *slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+        *slash = '\0';
+        mkdir(path, 0700);
+        *slash = '/';
+    }
+    FILE *f = fopen(path, "w");
+    ck_assert_ptr_nonnull(f);
+    fputs(text, f);
+    fclose(f);
+}
+
+static struct machine root_machine(const char *id, const char *board)
+{
+    char root[64];
+    snprintf(root, sizeof root, "%s/root", dir);
+    root_file("/etc/machine-id", id);
+    root_file("/sys/class/dmi/id/product_uuid", board);
+    return machine_read(root);
+}
+
+#define ID "0123456789abcdef0123456789abcdef"
+#define OTHER_ID "0123456789abcdef0123456789abcdee"
+#define BOARD "4c4c4544-0042-3510-8056-b4c04f565131"
+
+START_TEST(a_machine_is_known_by_its_id_and_its_board_and_by_neither_if_that_is_none)
+{
+    struct machine none = root_machine("", ""), one = root_machine(ID "\n", BOARD "\n");
+    ck_assert(none.id == 0 && none.board == 0);
+    ck_assert(one.id != 0 && one.board != 0);
+    struct machine again = root_machine(ID, "4C4C4544-0042-3510-8056-B4C04F565131");
+    ck_assert(again.id == one.id && again.board == one.board);
+    static const char *const bad[] = {"uninitialized\n", ID "0", "0123456789abcdef", ID "\n\n",
+                                      "0123456789abcdef0123456789abcdeg"};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        ck_assert_uint_eq(root_machine(bad[i], bad[i]).id, 0);
+    char nowhere[64];
+    snprintf(nowhere, sizeof nowhere, "%s/nowhere", dir);
+    ck_assert_uint_eq(machine_read(nowhere).id, 0);
+    ck_assert(!machine_differs(&one, &none) && !machine_differs(&one, &again));
+    struct machine other = root_machine(OTHER_ID, BOARD);
+    ck_assert(machine_differs(&one, &other));
+    other = root_machine(ID, "4c4c4544-0042-3510-8056-b4c04f565132");
+    ck_assert(machine_differs(&one, &other));
+}
+END_TEST
+
+/* Ties the directory to the machine, and returns the first byte of the identity. */
+static uint64_t tie(const struct machine *here)
+{
+    uint64_t id;
+    struct store *s = must_open();
+    ck_assert_msg(store_tie(s, here, error), "%s", error);
+    ck_assert_msg(store_identity(s, &identity, error), "%s", error);
+    store_free(s);
+    memcpy(&id, identity.id, sizeof id);
+    return id;
+}
+
+START_TEST(an_identity_stays_on_its_machine_and_is_another_on_another)
+{
+    struct machine one = {1, 0}, with_board = {1, 5}, unknown = {0, 0}, other = {2, 5};
+    uint64_t id = tie(&unknown);
+    ck_assert(!exists("machine"));
+    ck_assert(tie(&one) == id && tie(&with_board) == id && tie(&unknown) == id);
+    ck_assert(tie(&one) == id && !exists("identity.bad"));
+    struct machine copied_id = {1, 6};
+    ck_assert_uint_ne(tie(&copied_id), id);
+    ck_assert(exists("identity.bad"));
+    uint64_t next = tie(&copied_id);
+    ck_assert_uint_ne(tie(&other), next);
+    next = tie(&other);
+    ck_assert_uint_eq(tie(&other), next);
+}
+END_TEST
+
+START_TEST(a_damaged_tie_is_made_anew_and_an_unreadable_one_refused)
+{
+    struct machine one = {1, 0};
+    uint64_t id = tie(&one);
+    write_file("machine", "muster-machine 1\nid x\n", 22);
+    ck_assert_uint_eq(tie(&one), id);
+    ck_assert(exists("machine.bad"));
+    struct machine other = {2, 0};
+    ck_assert_uint_ne(tie(&other), id);
+    struct store *s = must_open();
+    unlink(path_of("machine"));
+    ck_assert_int_eq(mkdir(path_of("machine"), 0700), 0);
+    unlink(path_of("machine.bad"));
+    ck_assert_int_eq(mkdir(path_of("machine.bad"), 0700), 0);
+    write_file("machine.bad/x", "", 0);
+    ck_assert(!store_tie(s, &one, error));
+    ck_assert_ptr_nonnull(strstr(error, "machine"));
+    store_free(s);
+}
+END_TEST
+
+START_TEST(an_identity_that_is_forgotten_is_another_after_the_next_start)
+{
+    struct machine one = {1, 0};
+    uint64_t id = tie(&one);
+    struct store *s = must_open();
+    ck_assert(store_forget_identity(s));
+    ck_assert(!store_forget_identity(s));
+    store_free(s);
+    ck_assert_uint_ne(tie(&one), id);
+}
+END_TEST
 
 START_TEST(host_number_stays_and_is_another_for_a_copied_directory)
 {
@@ -303,6 +417,10 @@ int main(void)
     tcase_add_test(t, lock_without_a_readable_pid_still_holds);
     tcase_add_test(t, directory_that_is_a_file_is_refused);
     tcase_add_test(t, directory_without_permission_is_refused);
+    tcase_add_test(t, a_machine_is_known_by_its_id_and_its_board_and_by_neither_if_that_is_none);
+    tcase_add_test(t, an_identity_stays_on_its_machine_and_is_another_on_another);
+    tcase_add_test(t, a_damaged_tie_is_made_anew_and_an_unreadable_one_refused);
+    tcase_add_test(t, an_identity_that_is_forgotten_is_another_after_the_next_start);
     tcase_add_test(t, host_number_stays_and_is_another_for_a_copied_directory);
     tcase_add_test(t, identity_stays_and_its_generation_grows);
     tcase_add_test(t, identities_of_two_directories_differ);
