@@ -221,6 +221,8 @@ static bool address_set(struct steward_io *io, const struct steward_address *a, 
     int64_t now_us = steward_now_us(), seconds = lifetime_s(are_ended, until_us - now_us);
     if (until_us <= now_us)
         return errno = ETIME, false;
+    if (addr.ifindex == 0) /* its link is gone, or another one by now */
+        return errno = ENODEV, false;
     *kernel_until_us = now_us + seconds * SECOND_US;
     return netlink_addr_set(&io->netlink, &addr, (uint32_t)seconds, replace);
 }
@@ -317,18 +319,19 @@ int steward_addresses_add(struct steward_io *io, struct steward_addresses *s, in
 void steward_addresses_refresh(struct steward_io *io, struct steward_addresses *s, int64_t until_us)
 {
     int64_t kernel_until_us = INT64_MAX;
+    bool all_set = true;
     for (size_t i = 0; i < s->count; i++)
         address_arm(io, &s->all[i], (until_us - steward_now_us()) / 1000);
     bool are_ended = addresses_are_ended(io, s);
     if (!lifetime_is_due(s, are_ended, until_us))
         return;
     for (size_t i = 0; i < s->count; i++) {
-        int64_t its_us;
-        if (!address_set(io, &s->all[i], are_ended, until_us, &its_us, true))
-            return;
+        int64_t its_us = INT64_MAX;
+        all_set &= address_set(io, &s->all[i], are_ended, until_us, &its_us, true);
         kernel_until_us = its_us < kernel_until_us ? its_us : kernel_until_us;
     }
-    s->kernel_until_us = kernel_until_us;
+    if (all_set)
+        s->kernel_until_us = kernel_until_us;
 }
 
 /* ---- removing ---- */

@@ -50,7 +50,7 @@ start_steward() {
         <"$T/requests" >"$T/driver" 2>"$T/driver.err" &
     driver=$!
     exec 7>"$T/requests"
-    wait_for 5 grep -q ready "$T/driver" || { t_fail 'the steward did not start'; cat $T/driver $T/driver.err; exit 1; }
+    wait_for 5 grep -q ready "$T/driver" || { t_fail 'the steward did not start'; exit 1; }
     steward=$(awk '$2 == "steward" { print $3 }' "$T/driver")
     STEWARDS+=("$driver" "$steward")
 }

@@ -80,6 +80,8 @@ bool netlink_addr_set(struct netlink *n, const struct netlink_addr *addr, uint32
     fake_kernel.sets++;
     if (fake_kernel.set_error != 0 && fake_kernel.sets > fake_kernel.sets_in_order)
         return done(fake_kernel.set_error);
+    if (addr->ifindex != FAKE_IFINDEX && addr->ifindex != fake_kernel.other_link.index)
+        return done(ENODEV);
     if (a && !replace)
         return done(EEXIST);
     if (!a) {

@@ -436,6 +436,20 @@ START_TEST(a_held_interface_that_is_renamed_or_gone_takes_the_vip_along)
 }
 END_TEST
 
+START_TEST(a_renewal_while_one_link_is_gone_renews_the_others)
+{
+    fake_kernel.no_guard = true;
+    ask_pair(STEWARD_HOLD, 1000);
+    expect(STEWARD_HELD);
+    unsigned sets = fake_kernel.sets;
+    fake_kernel.no_link = true;
+    steward_hold_apply_link(&io, &holds[0], &fake_kernel.link, true);
+    ask_pair(STEWARD_HOLD, 3000);
+    ck_assert_uint_eq(fake_kernel.sets, sets + 1);
+    ck_assert_uint_eq(fake_kernel.valid_s, 4);
+}
+END_TEST
+
 START_TEST(a_link_that_returns_is_told_though_the_addresses_stayed)
 {
     ask_pair(STEWARD_HOLD, 60000);
@@ -502,6 +516,7 @@ int main(void)
     tcase_add_test(t, what_has_not_changed_is_told_once);
     tcase_add_test(t, a_tracked_interface_stands_in_the_way_but_may_be_a_port);
     tcase_add_test(t, a_held_interface_that_is_renamed_or_gone_takes_the_vip_along);
+    tcase_add_test(t, a_renewal_while_one_link_is_gone_renews_the_others);
     tcase_add_test(t, a_link_that_returns_is_told_though_the_addresses_stayed);
     tcase_add_test(t, what_the_link_took_along_is_put_back_when_it_returns_and_told_once);
     suite_add_tcase(s, t);
