@@ -26,12 +26,19 @@ static const struct fields_entry vip_entries[] = {
     VIP(left_ms, FIELDS_UNSIGNED),
     VIP(waiting, FIELDS_OBJECT),
     VIP(voters, FIELDS_OBJECT),
+    VIP(since, FIELDS_TEXT),
+    VIP(why, FIELDS_TEXT),
+    VIP(failure, FIELDS_TEXT),
+    VIP(addresses, FIELDS_OBJECT),
+    VIP(routes, FIELDS_OBJECT),
+    VIP(rules, FIELDS_OBJECT),
+    VIP(track, FIELDS_OBJECT),
 };
 static const struct fields vip_own_fields = FIELDS(vip_entries);
 
 static const char *vip_read(const msgpack_object *map, msgpack_zone *zone, struct vip *vip)
 {
-    *vip = (struct vip){.state = "", .obstacle = ""};
+    *vip = (struct vip){.state = "", .obstacle = "", .since = "", .why = "", .failure = ""};
     const char *wrong = fields_read(map, &vip_fields, zone, &vip->record);
     return wrong ? wrong : fields_read(map, &vip_own_fields, zone, vip);
 }

@@ -17,7 +17,9 @@ struct vip {
     const char *obstacle; /* why this host is no candidate; "": it is one */
     bool quorum, gate;
     uint64_t version, priority, lease_ms, left_ms;
+    const char *since, *why, *failure;
     const msgpack_object *waiting, *voters;
+    const msgpack_object *addresses, *routes, *rules, *track;
 };
 
 struct vip_list {

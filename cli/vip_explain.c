@@ -29,14 +29,42 @@ static bool host_at(const msgpack_object *list, size_t i, msgpack_zone *zone, st
            !fields_read(&array.ptr[i], &host_fields, zone, host);
 }
 
+/* A row for each text of a list. */
+static void print_parts(const char *name, const msgpack_object *list)
+{
+    msgpack_object_array array;
+    if (!list || !fields_array(list, &array))
+        return;
+    for (uint32_t i = 0; i < array.size; i++)
+        if (array.ptr[i].type == MSGPACK_OBJECT_STR)
+            print_row(i == 0 ? name : "", "%.*s", (int)array.ptr[i].via.str.size,
+                      array.ptr[i].via.str.ptr);
+}
+
+static void print_holder(const struct vip *vip)
+{
+    const struct vip_record *r = &vip->record;
+    print_row("holder", "%s, epoch %" PRIu64, *r->holder ? r->holder : "nobody", r->epoch);
+    if (*vip->since)
+        print_row("since", "%s%s%s", vip->since, *vip->why ? ": " : "", vip->why);
+}
+
 static void vip_explain_print(const struct vip *vip, msgpack_zone *zone)
 {
     const struct vip_record *r = &vip->record;
     struct vip_host host;
     print_row("vip", "%s", r->name);
     print_row("address", "%s on %s", r->address, r->interface);
-    print_row("holder", "%s, epoch %" PRIu64, *r->holder ? r->holder : "nobody", r->epoch);
+    msgpack_object_array addresses;
+    if (vip->addresses && fields_array(vip->addresses, &addresses) && addresses.size > 1)
+        print_parts("addresses", vip->addresses);
+    print_parts("routes", vip->routes);
+    print_parts("rules", vip->rules);
+    print_parts("track", vip->track);
+    print_holder(vip);
     print_row("here", "%s%s%s", vip->state, *vip->obstacle ? ": " : "", vip->obstacle);
+    if (*vip->failure)
+        print_row("failure", "%s", vip->failure);
     if (vip->left_ms)
         print_row("lease", "%" PRIu64 " ms, %" PRIu64 " ms left, priority %" PRIu64, vip->lease_ms,
                   vip->left_ms, vip->priority);

@@ -16,6 +16,7 @@
     X(EVENT_VIP_ACQUIRED, "vip-acquired")                                                          \
     X(EVENT_VIP_RELEASED, "vip-released")                                                          \
     X(EVENT_VIP_CONFLICT, "vip-conflict")                                                          \
+    X(EVENT_VIP_RESTORED, "vip-restored")                                                          \
     X(EVENT_QUORUM_LOST, "quorum-lost")                                                            \
     X(EVENT_QUORUM_REGAINED, "quorum-regained")
 

@@ -1,10 +1,13 @@
+#include "agent/config/ip_words.h"
 #include "agent/control/control_command.h"
+#include "agent/events/journal.h"
 #include "agent/vip/managed_vip.h"
 #include "agent/vip/quorum.h"
 #include "agent/vip/vips.h"
 #include "gossip/lease/leases.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static void put_summary(struct rpc_out *out, const struct vips_view *view)
@@ -38,7 +41,23 @@ const char *control_vips_list(struct control_request *r)
 
 /* ---- explain ---- */
 
-enum { NOTE_BYTES = 80 };
+enum { NOTE_BYTES = 80 + GOSSIP_NAME_BYTES_MAX };
+
+/* A list may have short names where the members go by long ones, or the reverse. */
+static const char *voter_not_seen(const struct gossip *g, const char *name, char into[NOTE_BYTES])
+{
+    size_t bytes = strcspn(name, ".");
+    struct gossip_member m;
+    for (size_t cursor = 0; gossip_next_member(g, &cursor, &m);) {
+        const char *other = m.profile->name;
+        if (strcspn(other, ".") == bytes && strncmp(other, name, bytes) == 0) {
+            snprintf(into, NOTE_BYTES, "not seen; there is a member \"%s\": name the voter so",
+                     other);
+            return into;
+        }
+    }
+    return "not seen";
+}
 
 static const char *voter_note(const struct gossip *g, const char *name, char into[NOTE_BYTES])
 {
@@ -46,7 +65,7 @@ static const char *voter_note(const struct gossip *g, const char *name, char int
     struct gossip_voters ours = voters_range(voters);
     struct gossip_member m;
     if (!gossip_find(g, name, &m))
-        return "not seen";
+        return voter_not_seen(g, name, into);
     if (m.status > GOSSIP_SUSPECT)
         return gossip_status_text(m.status);
     const struct gossip_voters *theirs = &m.profile->voters;
@@ -91,6 +110,66 @@ static void put_successors(struct rpc_out *out, const struct leases_state *lease
     rpc_end(out);
 }
 
+/* Why the holder has it, since when, and what went wrong here. */
+static void put_why(struct rpc_out *out, const struct vips_view *view)
+{
+    char since[JOURNAL_TIME_BYTES] = "";
+    if (view->since_ms > 0)
+        journal_time_text(view->since_ms, since);
+    rpc_put_text(out, "since", since);
+    rpc_put_text(out, "why", view->why ? view->why : "");
+    rpc_put_text(out, "failure", view->failure ? view->failure : "");
+}
+
+/* A text that was printed into memory, as an element of a list. */
+struct part_text {
+    FILE *out;
+    char *bytes;
+    size_t len;
+};
+
+static FILE *part_begin(struct part_text *t)
+{
+    *t = (struct part_text){.bytes = NULL};
+    t->out = open_memstream(&t->bytes, &t->len);
+    return t->out;
+}
+
+static void part_put(struct rpc_out *out, struct part_text *t)
+{
+    fclose(t->out);
+    rpc_put_text(out, NULL, t->bytes + strspn(t->bytes, " "));
+    free(t->bytes);
+}
+
+/* What comes and goes with it, each as the configuration can have it. */
+static void put_parts(struct rpc_out *out, const struct vip_spec *spec)
+{
+    struct part_text text;
+    rpc_array_begin(out, "addresses");
+    for (size_t i = 0; i < spec->addresses_count && part_begin(&text); i++) {
+        ip_words_print_address(&spec->addresses[i], text.out);
+        part_put(out, &text);
+    }
+    rpc_end(out);
+    rpc_array_begin(out, "routes");
+    for (size_t i = 0; i < spec->routes_count && part_begin(&text); i++) {
+        ip_words_print_route(&spec->routes[i], text.out);
+        part_put(out, &text);
+    }
+    rpc_end(out);
+    rpc_array_begin(out, "rules");
+    for (size_t i = 0; i < spec->rules_count && part_begin(&text); i++) {
+        ip_words_print_rule(&spec->rules[i], text.out);
+        part_put(out, &text);
+    }
+    rpc_end(out);
+    rpc_array_begin(out, "track");
+    for (size_t i = 0; i < spec->track_count; i++)
+        rpc_put_text(out, NULL, spec->track[i]);
+    rpc_end(out);
+}
+
 static bool get_name(struct control_request *r, const char *key, char *name)
 {
     *name = '\0';
@@ -109,6 +188,8 @@ const char *control_vips_explain(struct control_request *r)
     rpc_map_begin(out, NULL);
     put_summary(out, &view);
     rpc_put_text(out, "obstacle", view.ineligible_because ? view.ineligible_because : "");
+    put_why(out, &view);
+    put_parts(out, view.spec);
     rpc_put_boolean(out, "quorum", quorum_is_there(parts->quorum));
     rpc_put_boolean(out, "gate", vips_has_fence(parts->vips));
     rpc_put_unsigned(out, "version", voters_range(leases_voters(host_view(parts->host))).newest);

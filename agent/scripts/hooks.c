@@ -10,7 +10,8 @@ static struct handler_spec hook_of(const struct vip_spec *vip, char *name)
 {
     return (struct handler_spec){
         .name = name,
-        .kinds = 1u << EVENT_VIP_ACQUIRED | 1u << EVENT_VIP_RELEASED | 1u << EVENT_VIP_CONFLICT,
+        .kinds = 1u << EVENT_VIP_ACQUIRED | 1u << EVENT_VIP_RELEASED | 1u << EVENT_VIP_CONFLICT |
+                 1u << EVENT_VIP_RESTORED,
         .run = vip->hook,
         .vip = vip->name,
         .timeout_ms = vip->timeout_ms,

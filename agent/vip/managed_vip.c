@@ -1,6 +1,7 @@
 #include "agent/vip/managed_vip.h"
 
 #include "agent/base/address.h"
+#include "agent/base/clock.h"
 #include "agent/base/log.h"
 #include "agent/vip/steward_link.h"
 
@@ -68,17 +69,74 @@ bool managed_vip_request(struct vips_shared *s, const struct managed_vip *m,
 }
 
 /* No preemption while backing off: the address must have been up here first. */
-void managed_vip_claim(struct vips_shared *s, const struct managed_vip *m, bool observes)
+static bool managed_vip_can_preempt(const struct managed_vip *m)
 {
+    return m->spec->preempt && m->vip.back_off_us == 0 && m->ready_us != 0 &&
+           host_now_us() - m->ready_us >= (int64_t)m->spec->preempt_delay_ms * 1000;
+}
+
+bool managed_vip_may_preempt(const struct managed_vip *m)
+{
+    return m->vip.state == VIP_WAITING && !m->preempts && managed_vip_can_preempt(m);
+}
+
+void managed_vip_claim(struct vips_shared *s, struct managed_vip *m, bool observes)
+{
+    if (observes)
+        m->ready_us = 0;
+    else if (m->ready_us == 0)
+        m->ready_us = host_now_us();
+    m->preempts = managed_vip_can_preempt(m);
     struct leases_options options = {.name = m->lease,
                                      .length_ms = m->spec->lease_ms,
                                      .priority = m->spec->priority,
-                                     .preempts = m->spec->preempt && m->vip.back_off_us == 0,
+                                     .preempts = m->preempts,
                                      .host = s->host_number,
                                      .observes = observes};
     enum gossip_error error = leases_claim(host_core(s->host), host_now_us(), &options);
     if (error != GOSSIP_OK)
         log_error("vip \"%s\": %s", m->spec->name, gossip_error_text(error));
+}
+
+/* ---- why it is where it is ---- */
+
+static const char *lost_because(const struct vips_shared *s, const char *holder)
+{
+    struct gossip_member m;
+    if (!gossip_find(host_view(s->host), holder, &m))
+        return "is no member any more";
+    switch (m.status) {
+    case GOSSIP_FAILED:
+        return "failed";
+    case GOSSIP_LEAVING:
+    case GOSSIP_LEFT:
+        return "left";
+    case GOSSIP_ALIVE:
+    case GOSSIP_SUSPECT:
+        break;
+    }
+    return "released it or could not renew its lease";
+}
+
+void managed_vip_note_lease(struct vips_shared *s, struct managed_vip *m,
+                            const struct leases_state *lease)
+{
+    const char *before = m->vip.holder;
+    const char *self = m->vip.self, *now = lease->held ? self : lease->holder;
+    if (*now == '\0' || lease->epoch == m->noted_epoch)
+        return;
+    m->noted_epoch = lease->epoch;
+    if (lease->held && lease->resumed)
+        snprintf(m->why, sizeof m->why, "%s was started again within its lease", self);
+    else if (lease->held && lease->taken_over)
+        snprintf(m->why, sizeof m->why, "%s handed it over", *m->last ? m->last : "its holder");
+    else if (*before != '\0' && strcmp(before, now) != 0)
+        snprintf(m->why, sizeof m->why, "%s %s", before, lost_because(s, before));
+    else if (*m->last != '\0' && strcmp(m->last, now) != 0)
+        snprintf(m->why, sizeof m->why, "%s %s", m->last, lost_because(s, m->last));
+    else
+        snprintf(m->why, sizeof m->why, "it was free");
+    snprintf(m->last, sizeof m->last, "%s", now);
 }
 
 static void managed_vip_release(struct vips_shared *s, const struct managed_vip *m,
@@ -126,7 +184,8 @@ void managed_vip_apply(struct vips_shared *s, struct managed_vip *m, unsigned ac
         enum event_kind kind;
     } published[] = {{VIP_CONFLICT, EVENT_VIP_CONFLICT},
                      {VIP_RELEASED, EVENT_VIP_RELEASED},
-                     {VIP_ACQUIRED, EVENT_VIP_ACQUIRED}};
+                     {VIP_ACQUIRED, EVENT_VIP_ACQUIRED},
+                     {VIP_RESTORED, EVENT_VIP_RESTORED}};
     if (actions & VIP_UP)
         managed_vip_hold(s, m, actions);
     if (m->vip.state != VIP_STOPPING)
@@ -139,6 +198,8 @@ void managed_vip_apply(struct vips_shared *s, struct managed_vip *m, unsigned ac
         managed_vip_release(s, m, actions);
     if (actions & (VIP_CLAIM | VIP_OBSERVE))
         managed_vip_claim(s, m, actions & VIP_OBSERVE);
+    if (actions & (VIP_RELEASED | VIP_ACQUIRED))
+        m->since_ms = clock_us(CLOCK_REALTIME) / 1000;
     for (size_t i = 0; i < sizeof published / sizeof *published; i++)
         if (actions & published[i].action)
             managed_vip_publish(s, m, published[i].kind);
@@ -157,6 +218,7 @@ unsigned managed_vip_report(struct vips_shared *s, struct managed_vip *m,
     int64_t now_us = s->reported_us;
     switch ((enum steward_report_kind)report->kind) {
     case STEWARD_HELD:
+        m->failure[0] = '\0';
         if (m->vip.state != VIP_STOPPING) /* else this answers a request from before the stop */
             managed_vip_await_answer(s, m, false);
         return vip_report(&m->vip, now_us, VIP_IS_UP);
@@ -170,6 +232,7 @@ unsigned managed_vip_report(struct vips_shared *s, struct managed_vip *m,
     case STEWARD_CONFLICT:
         return report->flag ? VIP_CONFLICT : vip_report(&m->vip, now_us, VIP_IS_FOREIGN);
     case STEWARD_RESTORED:
+        return vip_report(&m->vip, now_us, VIP_IS_RESTORED);
     case STEWARD_ADOPTED:
     case STEWARD_OBSTACLE:
     case STEWARD_READY:

@@ -6,6 +6,7 @@
 #include "agent/config/vip_spec.h"
 #include "agent/host.h"
 #include "agent/rpc/schema.h"
+#include "agent/steward/steward_failure.h"
 #include "agent/steward/steward_protocol.h"
 #include "agent/vip/vip.h"
 
@@ -21,6 +22,8 @@ struct vips_shared {
     uint32_t host_number;
 };
 
+#define MANAGED_VIP_TEXT_BYTES 256
+
 struct managed_vip {
     struct vip vip;
     const struct vip_spec *spec;
@@ -31,7 +34,15 @@ struct managed_vip {
     bool requested;     /* a hold was sent since the lease was won */
     bool reply_pending; /* a hold or drop was sent, and no answer came yet */
     bool fits;
-    bool removed; /* from the configuration */
+    bool removed;     /* from the configuration */
+    bool preempts;    /* as last claimed */
+    int64_t ready_us; /* a candidate since then, without a break; 0: it is none */
+    char obstacle[MANAGED_VIP_TEXT_BYTES]; /* the steward's, why it could not be held; "": none */
+    char failure[STEWARD_FAILURE_BYTES];   /* the last one; "": it was up since */
+    char why[MANAGED_VIP_TEXT_BYTES];      /* the last holder that is known has it */
+    char last[GOSSIP_NAME_BYTES_MAX + 1];  /* that holder; "": none is known */
+    uint64_t noted_epoch;                  /* of it */
+    int64_t since_ms;                      /* UTC, as the event says; 0: not known */
 };
 
 /* An address as events and answers show it. */
@@ -44,8 +55,13 @@ void managed_vip_note_request(struct vips_shared *s);
 /* Sends a request about this address. False: the socket is full, or the steward gone. */
 bool managed_vip_request(struct vips_shared *s, const struct managed_vip *m,
                          enum steward_request_kind kind, unsigned flags);
+/* True: it could preempt by now, and has not claimed so. */
+bool managed_vip_may_preempt(const struct managed_vip *m);
 /* Claims its lease, or only observes it. */
-void managed_vip_claim(struct vips_shared *s, const struct managed_vip *m, bool observes);
+void managed_vip_claim(struct vips_shared *s, struct managed_vip *m, bool observes);
+/* Notes why the next holder has it: before vip_lease. */
+void managed_vip_note_lease(struct vips_shared *s, struct managed_vip *m,
+                            const struct leases_state *lease);
 /* Carries out actions of vip.h. */
 void managed_vip_apply(struct vips_shared *s, struct managed_vip *m, unsigned actions);
 /* True: the report is about an earlier epoch. */

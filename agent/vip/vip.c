@@ -138,6 +138,9 @@ unsigned vip_report(struct vip *v, int64_t now_us, enum vip_report_kind kind)
         v->here = true;
         v->foreign = true;
         return VIP_CONFLICT;
+    case VIP_IS_RESTORED:
+        v->here = true;
+        return v->state == VIP_HOLDING ? VIP_RESTORED : 0;
     }
     return 0;
 }

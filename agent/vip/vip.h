@@ -52,7 +52,8 @@ enum vip_action {
     VIP_ACQUIRED = 64, /* publish it */
     VIP_RELEASED = 128,
     VIP_CONFLICT = 256,
-    VIP_YIELD = 512,  /* release the lease to no successor: its next holder probes first */
+    VIP_YIELD = 512, /* release the lease to no successor: its next holder probes first */
+    VIP_RESTORED = 2048,
     VIP_RENEW = 1024, /* with VIP_UP: the address is held already; do not start it */
 };
 
@@ -64,7 +65,7 @@ unsigned vip_lease(struct vip *v, int64_t now_us, const struct leases_state *lea
 /* Hands it to that member; "": to the best that waits. */
 unsigned vip_move(struct vip *v, int64_t now_us, const char *successor);
 /* A report of the steward. VIP_IS_FOREIGN does not mean down: that report follows. */
-enum vip_report_kind { VIP_IS_UP, VIP_IS_DOWN, VIP_IS_REFUSED, VIP_IS_FOREIGN };
+enum vip_report_kind { VIP_IS_UP, VIP_IS_DOWN, VIP_IS_REFUSED, VIP_IS_FOREIGN, VIP_IS_RESTORED };
 unsigned vip_report(struct vip *v, int64_t now_us, enum vip_report_kind kind);
 /* Called periodically: ends a back-off that is over. */
 unsigned vip_tick(struct vip *v, int64_t now_us);

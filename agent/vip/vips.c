@@ -4,6 +4,7 @@
 #include "agent/base/log.h"
 #include "agent/config/config.h"
 #include "agent/host.h"
+#include "agent/steward/steward_failure.h"
 #include "agent/vip/managed_vip.h"
 #include "agent/vip/steward_link.h"
 
@@ -36,6 +37,16 @@ struct vips {
 
 /* ---- eligibility ---- */
 
+/* What is held goes on as the steward decides: a link may return within its grace. */
+static const char *vips_cannot_begin_because(const struct managed_vip *m)
+{
+    if (m->vip.state > VIP_WAITING)
+        return NULL;
+    if (host_now_us() < (int64_t)m->spec->start_delay_ms * 1000)
+        return "this host has not been up for start_delay yet";
+    return m->obstacle[0] != '\0' ? m->obstacle : NULL;
+}
+
 static const char *vips_ineligible_because(const struct vips *v, const struct managed_vip *m)
 {
     if (v->stopping)
@@ -48,7 +59,9 @@ static const char *vips_ineligible_because(const struct vips *v, const struct ma
         return "this host's tags do not match";
     if (!vip_spec_may_hold(m->spec))
         return "it requires checks, which this version does not have";
-    return managed_vip_has_steward(&v->shared, m) ? NULL : "the steward does not answer";
+    if (!managed_vip_has_steward(&v->shared, m))
+        return "the steward does not answer";
+    return vips_cannot_begin_because(m);
 }
 
 /* ---- the addresses ---- */
@@ -102,8 +115,16 @@ static void vips_on_report(struct vips *v, const struct steward_report *report)
     vips_note_report(v);
     if (m)
         steward_link_log(report, m->spec);
-    if (m && !managed_vip_is_late(m, report))
+    if (!m)
+        return;
+    if (report->kind == STEWARD_FAILED)
+        steward_failure_describe(report, m->spec, m->failure);
+    if (report->kind == STEWARD_OBSTACLE) { /* it is of no epoch */
+        steward_obstacle_describe(report, m->obstacle, sizeof m->obstacle);
+        vips_review(v);
+    } else if (!managed_vip_is_late(m, report)) {
         managed_vip_apply(&v->shared, m, managed_vip_report(&v->shared, m, report));
+    }
 }
 
 static void vips_on_ready(struct vips *v, const struct steward_report *report)
@@ -174,6 +195,8 @@ static void vips_on_timer(int fd, short what, void *arg)
     for (size_t i = 0; i < v->count; i++) {
         struct managed_vip *m = &v->all[i];
         managed_vip_apply(&v->shared, m, m->actions | vip_tick(&m->vip, host_now_us()));
+        if (managed_vip_may_preempt(m))
+            managed_vip_claim(&v->shared, m, false);
     }
     host_dirty(v->shared.host);
 }
@@ -184,8 +207,10 @@ static void vips_on_lease(void *arg, const struct leases_state *lease)
 {
     struct vips *v = arg;
     struct managed_vip *m = vips_by_lease(v, lease->name);
-    if (m)
-        managed_vip_apply(&v->shared, m, vip_lease(&m->vip, host_now_us(), lease));
+    if (!m)
+        return;
+    managed_vip_note_lease(&v->shared, m, lease);
+    managed_vip_apply(&v->shared, m, vip_lease(&m->vip, host_now_us(), lease));
 }
 
 /* A member that was isolated may have stale neighbour entries for the addresses. */
@@ -409,7 +434,14 @@ static void vips_fill_view(const struct vips *v, const struct managed_vip *m,
     *view = (struct vips_view){.spec = m->spec,
                                .vip = &m->vip,
                                .fits = m->fits,
-                               .ineligible_because = vips_ineligible_because(v, m)};
+                               .ineligible_because = vips_ineligible_because(v, m),
+                               .failure = m->failure,
+                               .why = m->vip.holder[0] != '\0' ? m->why : "",
+                               .since_ms = m->since_ms};
+    if (!view->ineligible_because && m->vip.retry_us != 0)
+        view->ineligible_because =
+            m->vip.foreign ? "another host claims the address; it is tried again in a moment"
+                           : "it could not be held here; it is tried again in a moment";
     leases_get(host_view(v->shared.host), host_now_us(), m->lease, &view->lease);
 }
 

@@ -54,7 +54,10 @@ struct vips_view {
     const struct vip_spec *spec;
     const struct vip *vip;
     bool fits;                      /* this host's tags match */
-    const char *ineligible_because; /* static; NULL: this host is eligible */
+    const char *ineligible_because; /* NULL: this host is eligible */
+    const char *failure;            /* the last one here, since it was up last; "": none */
+    const char *why;                /* the holder has it; "": nobody has it */
+    int64_t since_ms;               /* the holder has it, or nobody has: UTC; 0: not known */
     struct leases_state lease;
 };
 /* *cursor starts 0. */

@@ -115,7 +115,8 @@ static const struct {
     {"handler h {\n on = {\"member-join\",\n \"member-gone\"} }",
      ":3: handler \"h\": on \"member-gone\": no such event; known are member-join member-leave "
      "member-failed member-update member-reap member-suspect member-unreachable "
-     "member-reachable vip-acquired vip-released vip-conflict quorum-lost quorum-regained"},
+     "member-reachable vip-acquired vip-released vip-conflict vip-restored quorum-lost "
+     "quorum-regained"},
     {"handler h {\n run = \"page.sh\" }",
      ":2: handler \"h\": run \"page.sh\": not an absolute path; use one such as "
      "\"/etc/muster/hooks/page.sh\", without arguments"},

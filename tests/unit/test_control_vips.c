@@ -10,8 +10,14 @@
 #include <string.h>
 
 static struct peer p;
-static struct vip_address address = {.interface = "eth0"};
+static struct vip_address address = {
+    .ip = {[10] = 0xff, [11] = 0xff, 10, 0, 0, 100}, .prefix_bits = 32, .interface = "eth0"};
+static struct vip_route route = {.via = {[10] = 0xff, [11] = 0xff, 192, 0, 2, 254}, .table = 100};
 static struct vip_spec spec = {.name = (char[]){"web"},
+                               .routes = &route,
+                               .routes_count = 1,
+                               .track = {(char[]){"eth1"}},
+                               .track_count = 1,
                                .addresses = &address,
                                .addresses_count = 1,
                                .priority = 90,
@@ -59,10 +65,16 @@ START_TEST(an_explanation_says_why_it_is_where_it_is)
     *lease = (struct leases_state){
         .held = true, .until_us = fake.now_us + 500000, .waiting = 1, .successors = {{"c", 80}}};
     fake_vips.views[0].ineligible_because = "this host is drained";
+    fake_vips.views[0].why = "c failed";
+    fake_vips.views[0].since_ms = INT64_C(1796126400000);
     peer_ask(&p, 1, "vip-explain");
     peer_say(&p, "m1 ss", "Name", "web");
     peer_expect_answer(&p, 1, "");
-    peer_expect(&p, "{" SUMMARY ", \"obstacle\"=>\"this host is drained\", \"quorum\"=>true, "
+    peer_expect(&p, "{" SUMMARY ", \"obstacle\"=>\"this host is drained\", "
+                    "\"since\"=>\"2026-12-01T12:00:00.000Z\", \"why\"=>\"c failed\", "
+                    "\"failure\"=>\"\", \"addresses\"=>[\"10.0.0.100/32 dev eth0\"], "
+                    "\"routes\"=>[\"default via 192.0.2.254 table 100\"], \"rules\"=>[], "
+                    "\"track\"=>[\"eth1\"], \"quorum\"=>true, "
                     "\"gate\"=>false, \"version\"=>0, \"priority\"=>90, "
                     "\"lease_ms\"=>1000, \"left_ms\"=>500, "
                     "\"waiting\"=>[{\"name\"=>\"c\", \"priority\"=>80}], \"voters\"=>[]}");

@@ -39,9 +39,10 @@ static const struct journal_entry *append_any(void)
 START_TEST(kinds_have_the_names_of_events)
 {
     static const char *const names[EVENT_KINDS_COUNT] = {
-        "member-join",    "member-leave",       "member-failed",    "member-update", "member-reap",
-        "member-suspect", "member-unreachable", "member-reachable", "vip-acquired",  "vip-released",
-        "vip-conflict",   "quorum-lost",        "quorum-regained",
+        "member-join",  "member-leave",    "member-failed",      "member-update",
+        "member-reap",  "member-suspect",  "member-unreachable", "member-reachable",
+        "vip-acquired", "vip-released",    "vip-conflict",       "vip-restored",
+        "quorum-lost",  "quorum-regained",
     };
     for (unsigned k = 0; k < EVENT_KINDS_COUNT; k++) {
         enum event_kind parsed = EVENT_KINDS_COUNT;
