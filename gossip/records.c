@@ -153,7 +153,9 @@ static void record_apply_self(struct gossip *g, const struct wire_record *record
     const struct fact held = member_fact(self), *claim = &record->fact;
     bool elsewhere =
         record->full && !profile_addr_equal(&record->profile.addr, &self->profile->addr);
-    bool is_copy = elsewhere && claim->generation == held.generation;
+    /* An earlier version of ours may be from before our address changed. */
+    bool is_copy =
+        elsewhere && claim->generation == held.generation && claim->incarnation == held.incarnation;
     if (claim->generation > held.generation || is_copy) {
         if (record->full)
             contest_begin(g, record);

@@ -103,15 +103,19 @@ static size_t voter_label_bytes(const char *name)
 
 bool leases_find_alike(const struct gossip *g, const char *voter, struct gossip_member *member)
 {
-    size_t cursor = 0, bytes = voter_label_bytes(voter);
-    if (gossip_find(g, voter, member))
+    size_t bytes = voter_label_bytes(voter);
+    if (member_by_name(&g->members, voter) != MEMBER_NONE)
         return false;
-    while (gossip_next_member(g, &cursor, member)) {
-        const char *name = member->profile->name;
+    for (uint32_t slot = 0; slot < g->members.used; slot++) {
+        const struct member *m = &g->members.slots[slot];
+        if (!m->profile || !member_is_live(m))
+            continue;
+        const char *name = m->profile->name;
         bool one_is_short = voter[bytes] == '\0' || name[voter_label_bytes(name)] == '\0';
-        if (member->status <= GOSSIP_SUSPECT && one_is_short && voter_label_bytes(name) == bytes &&
-            strncmp(name, voter, bytes) == 0)
-            return true;
+        if (!one_is_short || voter_label_bytes(name) != bytes || strncmp(name, voter, bytes) != 0)
+            continue;
+        *member = member_public(m);
+        return true;
     }
     return false;
 }

@@ -333,53 +333,6 @@ START_TEST(every_truncation_is_refused)
 }
 END_TEST
 
-START_TEST(the_names_of_voters_come_back_and_nothing_else_is_taken)
-{
-    static const char names[][GOSSIP_NAME_BYTES_MAX + 1] = {"db1", "a", "db2.example.org"};
-    struct gossip_voters voters = {1, 2, 3};
-    struct packet p;
-    struct wire_message m;
-    struct wire_writer w = begin(&p, WIRE_VOTERS);
-    ck_assert(wire_put_names(&w, &voters, true, names, COUNT(names)));
-    finish(&p, &w);
-    ck_assert_int_eq(wire_decode(p.bytes, p.len, cluster, &m), GOSSIP_OK);
-    ck_assert(m.names.asks && m.names.voters.oldest == 1 && m.names.voters.newest == 2 &&
-              m.names.voters.hash == 3);
-    char name[GOSSIP_NAME_BYTES_MAX + 1];
-    for (size_t i = 0; i < COUNT(names); i++) {
-        ck_assert(wire_next_name(&m.names.list, name));
-        ck_assert_str_eq(name, names[i]);
-    }
-    ck_assert(!wire_next_name(&m.names.list, name));
-    static const size_t ends[] = {41, 45, 47, 63};
-    ck_assert_uint_eq(p.len, ends[3]);
-    for (size_t len = 0; len <= p.len; len++) {
-        bool good = len == ends[0] || len == ends[1] || len == ends[2] || len == ends[3];
-        ck_assert_int_eq(decode(p.bytes, len, &m), good ? GOSSIP_OK : GOSSIP_ERROR_MALFORMED);
-    }
-    static const struct {
-        size_t at;
-        uint8_t value;
-    } changes[] = {{24, 2}, {24, 0x81}, {28, 3}, {41, 0}, {41, 129}, {42, ' '}, {43, 0}};
-    for (size_t i = 0; i < COUNT(changes); i++) {
-        struct packet changed = p;
-        changed.bytes[changes[i].at] = changes[i].value;
-        ck_assert_msg(decode_packet(&changed) == GOSSIP_ERROR_MALFORMED, "change %zu", i);
-    }
-    w = begin(&p, WIRE_VOTERS);
-    ck_assert(wire_put_names(&w, &voters, false, NULL, 0));
-    for (unsigned i = 0; i <= LEASE_VOTERS_MAX; i++) {
-        wire_put(&w, 1, 1);
-        wire_put(&w, 'a', 1);
-        finish(&p, &w);
-        ck_assert_int_eq(decode_packet(&p),
-                         i < LEASE_VOTERS_MAX ? GOSSIP_OK : GOSSIP_ERROR_MALFORMED);
-    }
-    w = (struct wire_writer){p.bytes, p.bytes, p.bytes + 17 + 4 + 1};
-    ck_assert(!wire_put_names(&w, &voters, true, names, COUNT(names)));
-}
-END_TEST
-
 START_TEST(a_foreign_header_is_refused_for_what_it_is)
 {
     struct packet p;
@@ -618,7 +571,6 @@ int main(void)
     suite_add_tcase(s, c);
     c = tcase_create("refusal");
     tcase_add_test(c, every_truncation_is_refused);
-    tcase_add_test(c, the_names_of_voters_come_back_and_nothing_else_is_taken);
     tcase_add_test(c, a_foreign_header_is_refused_for_what_it_is);
     tcase_add_test(c, statuses_and_flags_that_cannot_be_are_refused);
     tcase_add_test(c, unknown_flags_of_bodies_are_refused);

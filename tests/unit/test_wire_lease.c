@@ -130,6 +130,56 @@ START_TEST(what_has_no_room_is_not_written)
 }
 END_TEST
 
+START_TEST(the_names_of_voters_come_back_and_nothing_else_is_taken)
+{
+    static const char names[][GOSSIP_NAME_BYTES_MAX + 1] = {"db1", "a", "db2.example.org"};
+    struct gossip_voters voters = {1, 2, 3};
+    struct wire_message m;
+    char name[GOSSIP_NAME_BYTES_MAX + 1];
+    struct wire_writer w = wire_begin(bytes, sizeof bytes, WIRE_VOTERS, 1, 2, 3);
+    ck_assert(wire_put_names(&w, &voters, true, names, 3));
+    ck_assert_int_eq(wire_decode(bytes, (size_t)(w.at - w.start), 1, &m), GOSSIP_OK);
+    ck_assert(m.names.asks && m.names.voters.oldest == 1 && m.names.voters.newest == 2 &&
+              m.names.voters.hash == 3);
+    for (size_t i = 0; i < 3; i++) {
+        ck_assert(wire_next_name(&m.names.list, name));
+        ck_assert_str_eq(name, names[i]);
+    }
+    ck_assert(!wire_next_name(&m.names.list, name));
+    for (size_t length = 0; length <= 63; length++) {
+        bool good = length == 41 || length == 45 || length == 47 || length == 63;
+        ck_assert_int_eq(decode(length), good ? GOSSIP_OK : GOSSIP_ERROR_MALFORMED);
+    }
+    static const struct {
+        size_t at;
+        uint8_t value;
+    } changes[] = {{24, 2}, {24, 0x81}, {28, 3}, {41, 0}, {41, 129}, {42, ' '}, {43, 0}};
+    for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
+        uint8_t was = bytes[changes[i].at];
+        bytes[changes[i].at] = changes[i].value;
+        ck_assert_msg(decode(63) == GOSSIP_ERROR_MALFORMED, "change %zu", i);
+        bytes[changes[i].at] = was;
+    }
+}
+END_TEST
+
+START_TEST(of_voters_there_are_so_many_names_and_no_more)
+{
+    struct gossip_voters voters = {1, 2, 3};
+    struct wire_writer w = wire_begin(bytes, sizeof bytes, WIRE_VOTERS, 1, 2, 3);
+    ck_assert(wire_put_names(&w, &voters, false, NULL, 0));
+    for (unsigned i = 0; i <= LEASE_VOTERS_MAX; i++) {
+        wire_put(&w, 1, 1);
+        wire_put(&w, 'a', 1);
+        ck_assert_int_eq(decode((size_t)(w.at - w.start)),
+                         i < LEASE_VOTERS_MAX ? GOSSIP_OK : GOSSIP_ERROR_MALFORMED);
+    }
+    static const char name[1][GOSSIP_NAME_BYTES_MAX + 1] = {"db1"};
+    w = (struct wire_writer){bytes, bytes, bytes + 17 + 3};
+    ck_assert(!wire_put_names(&w, &voters, true, name, 1));
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("wire_lease");
@@ -139,6 +189,8 @@ int main(void)
     tcase_add_test(t, one_that_is_cut_short_is_refused);
     tcase_add_test(t, a_value_that_cannot_be_is_refused);
     tcase_add_test(t, what_has_no_room_is_not_written);
+    tcase_add_test(t, the_names_of_voters_come_back_and_nothing_else_is_taken);
+    tcase_add_test(t, of_voters_there_are_so_many_names_and_no_more);
     suite_add_tcase(s, t);
     return unit_run(s);
 }
