@@ -202,7 +202,7 @@ static bool start_listeners(struct agent *a, char *error)
     if (a->control_fd >= 0)
         a->events_fd = directory_listen(&run, "events.sock", SOCKET_MODE, group, error);
     if (a->events_fd >= 0 && wants_rpc)
-        a->rpc_fd = net_bind(&a->config->rpc, SOCK_STREAM, false, error);
+        a->rpc_fd = net_bind_ahead(&a->config->rpc, SOCK_STREAM, false, error);
     return a->events_fd >= 0 && (!wants_rpc || a->rpc_fd >= 0);
 }
 

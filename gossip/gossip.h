@@ -96,7 +96,10 @@
 #define GOSSIP_CLUSTER_BYTES_MAX 128 /* the cluster's name, only its hash travels */
 #define GOSSIP_TAG_KEY_BYTES_MAX 64  /* becomes an environment variable's name */
 #define GOSSIP_TAGS_BYTES_MAX 512    /* all keys and values with their NULs; Serf's limit too */
-#define GOSSIP_PACKET_BYTES_MAX 1400 /* fits an Ethernet frame below IPv6, UDP and sealing */
+#define GOSSIP_PACKET_BYTES_MAX 1400 /* a datagram taken in: earlier agents send as many */
+/* A datagram sent: IPv6's least MTU of 1,280 (RFC 8200 section 5) less its header and UDP's. A path
+ * of less than an Ethernet's 1,500 bytes may lose what is larger without a word. */
+#define GOSSIP_DATAGRAM_BYTES_MAX 1232
 #define GOSSIP_FRAME_BYTES_MAX 16384 /* one message on a stream */
 #define GOSSIP_MEMBERS_MAX 16384     /* table slots, remembered failed and left ones included */
 #define GOSSIP_JOINS_MAX 256         /* addresses being dialled at one time */
@@ -247,13 +250,16 @@ struct gossip_route {
     struct gossip_addr addr;
     enum gossip_via via;
     uint32_t conn;
+    /* The caller's own address, as in gossip_addr, that a datagram came to: the answer leaves from
+     * there. All zero: of no matter. */
+    uint8_t local[16];
 };
 
 /* A packet to send. bytes: borrowed, valid until the next call on g. */
 struct gossip_packet {
     struct gossip_route route;
     const uint8_t *bytes;
-    size_t len; /* at most GOSSIP_PACKET_BYTES_MAX, on a stream GOSSIP_FRAME_BYTES_MAX */
+    size_t len; /* at most GOSSIP_DATAGRAM_BYTES_MAX, on a stream GOSSIP_FRAME_BYTES_MAX */
 };
 
 /* Takes in one datagram or frame. Anything but GOSSIP_OK (MALFORMED, VERSION, CLUSTER): the

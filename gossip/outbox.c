@@ -28,7 +28,7 @@ void outbox_free(struct outbox *o)
 
 struct wire_writer outbox_begin(struct gossip *g, enum wire_kind kind, enum gossip_via via)
 {
-    size_t bytes = via == GOSSIP_STREAM ? GOSSIP_FRAME_BYTES_MAX : GOSSIP_PACKET_BYTES_MAX;
+    size_t bytes = via == GOSSIP_STREAM ? GOSSIP_FRAME_BYTES_MAX : GOSSIP_DATAGRAM_BYTES_MAX;
     return wire_begin(g->scratch, bytes, kind, g->cluster, g->key, g->view);
 }
 

@@ -110,9 +110,9 @@
 #define WIRE_DIGEST_BYTES_MIN (WIRE_HEADER_BYTES + 8 + 8 + 1 + 8)
 
 _Static_assert(WIRE_HEADER_BYTES + WIRE_DELTA_BYTES_MAX + WIRE_RECORD_BYTES_MAX <
-                   GOSSIP_PACKET_BYTES_MAX,
+                   GOSSIP_DATAGRAM_BYTES_MAX,
                "any one record fits a packet");
-_Static_assert(WIRE_DIGEST_BYTES_MIN - 8 + 8 * WIRE_BUCKETS_MAX < GOSSIP_PACKET_BYTES_MAX,
+_Static_assert(WIRE_DIGEST_BYTES_MIN - 8 + 8 * WIRE_BUCKETS_MAX < GOSSIP_DATAGRAM_BYTES_MAX,
                "a digest fits a packet");
 _Static_assert(WIRE_CHALLENGE_BYTES <= WIRE_DIGEST_BYTES_MIN,
                "what a stranger is answered is no longer than what it sent");

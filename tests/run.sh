@@ -129,6 +129,7 @@ processes() {
 namespaces() {
     netns gcc steward
     netns gcc own_addresses
+    netns gcc network
     netns gcc router
     netns gcc steward_host
     MUSTER_BUILD=build/gcc step failover-demo examples/failover-demo.sh

@@ -183,6 +183,20 @@ static void endpoint_advertise(struct endpoint *e, const struct own_choice *choi
     endpoint_rejoin(e, choice);
 }
 
+/* What others know as our address is also where our packets come from, if this host has it: behind
+ * a translation of addresses it has not, and the kernel chooses. */
+static void endpoint_set_source(struct endpoint *e)
+{
+    static const uint8_t none[ADDRESS_IP_BYTES];
+    const uint8_t *ip = gossip_self(host_view(e->host)).profile->addr.ip;
+    if (!own_addresses_have(&e->own, ip))
+        ip = none;
+    if (e->udp) {
+        udp_set_source(e->udp, ip);
+        stream_set_source(e->stream, ip);
+    }
+}
+
 /* ---- changes ---- */
 
 static void endpoint_arm(struct endpoint *e, int ms)
@@ -201,6 +215,7 @@ static void endpoint_on_timer(int fd, short what, void *arg)
     if (!endpoint_listen(e, &choice, error))
         endpoint_wait(e, error);
     endpoint_advertise(e, &choice);
+    endpoint_set_source(e);
     endpoint_arm(e, e->udp ? FOLLOWING_MS : WAITING_MS);
 }
 
@@ -252,8 +267,10 @@ struct endpoint *endpoint_new(struct host *host, char *error)
     e->changes_fd = -1;
     struct own_choice choice = endpoint_choice(e);
     error_set(error, "cannot watch this host's addresses: out of memory");
-    if (endpoint_watch(e) && endpoint_listen(e, &choice, error))
+    if (endpoint_watch(e) && endpoint_listen(e, &choice, error)) {
+        endpoint_set_source(e);
         return e;
+    }
     endpoint_free(e);
     return NULL;
 }

@@ -35,7 +35,8 @@ struct connection {
 struct stream {
     struct host *host;
     int family;
-    struct gossip_addr source; /* we connect from there: the address that others know */
+    bool listens_on_all;
+    uint8_t source[ADDRESS_IP_BYTES]; /* we connect from there; all zero: the kernel chooses */
     struct evconnlistener *listener;
     struct event *rest; /* no descriptor was left to accept with */
     struct connection *connections;
@@ -75,7 +76,7 @@ static int stream_take_frame(struct evbuffer *input, uint8_t *into)
 static bool connection_receive(struct connection *c)
 {
     struct host *host = c->stream->host;
-    struct gossip_route from = {c->addr, GOSSIP_STREAM, c->id};
+    struct gossip_route from = {.addr = c->addr, .via = GOSSIP_STREAM, .conn = c->id};
     uint8_t frame[GOSSIP_FRAME_BYTES_MAX];
     int len;
     while ((len = stream_take_frame(bufferevent_get_input(c->io), frame)) > 0)
@@ -240,9 +241,9 @@ struct stream *stream_new(struct host *host, const struct gossip_addr *addr, boo
         return NULL;
     }
     s->host = host;
-    s->source = *addr;
-    s->source.port = 0;
-    s->family = ipv6 || !address_is_ipv4(addr->ip) ? AF_INET6 : AF_INET;
+    memcpy(s->source, addr->ip, sizeof s->source);
+    s->listens_on_all = address_is_any(addr->ip);
+    s->family = net_family(addr, ipv6);
     s->listener = evconnlistener_new(host_base(host), stream_on_accept, s,
                                      LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 0, fd);
     s->rest = evtimer_new(host_base(host), stream_on_rest, s);
@@ -274,14 +275,26 @@ void stream_free(struct stream *s)
     free(s);
 }
 
-/* From our own address where we listen on one: firewalls and their owners expect us there. */
-static bool stream_bind_source(const struct stream *s, int fd)
+void stream_set_source(struct stream *s, const uint8_t ip[ADDRESS_IP_BYTES])
+{
+    if (!s->listens_on_all || memcmp(s->source, ip, sizeof s->source) == 0)
+        return;
+    memcpy(s->source, ip, sizeof s->source);
+    for (struct connection *c = s->connections, *next; c; c = next) {
+        next = c->next;
+        if (c->outgoing)
+            connection_free(c);
+    }
+}
+
+/* From the address that others know: firewalls and their owners expect us there. */
+static bool stream_bind_source(const struct stream *s, int fd, const struct gossip_addr *to)
 {
     int on = 1;
-    if (address_is_any(s->source.ip))
-        return true;
+    if (!net_source_suits(s->source, to))
+        return s->listens_on_all;
     struct sockaddr_storage sa;
-    socklen_t len = address_to_socket(s->source.ip, s->source.port, s->family, &sa);
+    socklen_t len = address_to_socket(s->source, 0, s->family, &sa);
     setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
     return bind(fd, (struct sockaddr *)&sa, len) == 0;
 }
@@ -294,7 +307,8 @@ static struct connection *connection_open(struct stream *s, const struct gossip_
     int fd = len ? socket(s->family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0) : -1;
     if (fd < 0)
         return NULL;
-    if (!stream_bind_source(s, fd) ||
+    net_limit_segments(fd);
+    if (!stream_bind_source(s, fd, addr) ||
         (connect(fd, (struct sockaddr *)&sa, len) != 0 && errno != EINPROGRESS)) {
         close(fd);
         return NULL;

@@ -27,6 +27,10 @@ struct stream *stream_new(struct host *host, const struct gossip_addr *addr, boo
 /* NULL: nothing. */
 void stream_free(struct stream *s);
 
+/* As udp_set_source, for connections to others. Those that left from another address are closed: it
+ * may be gone, and what is sent on them lost. */
+void stream_set_source(struct stream *s, const uint8_t ip[16]);
+
 /* Sends a frame on packet->route.conn, or on a connection to its address, made if there is none. */
 void stream_send(struct stream *s, const struct gossip_packet *packet);
 

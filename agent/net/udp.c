@@ -8,6 +8,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <event2/event.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -23,11 +24,18 @@ struct batch {
     struct iovec vectors[UDP_BATCH];
     struct sockaddr_storage addrs[UDP_BATCH];
     uint8_t bytes[UDP_BATCH][RECEIVE_BYTES];
+    /* The address of ours that a datagram came to, or leaves from. */
+    _Alignas(struct cmsghdr) uint8_t control[UDP_BATCH][CMSG_SPACE(sizeof(struct in6_pktinfo))];
 };
+_Static_assert(sizeof(struct in_pktinfo) <= sizeof(struct in6_pktinfo), "one room for either");
+_Static_assert(CMSG_SPACE(sizeof(struct in6_pktinfo)) % _Alignof(struct cmsghdr) == 0,
+               "each of them is aligned");
 
 struct udp {
     struct host *host;
     int fd, family;
+    bool listens_on_all; /* so that source matters */
+    uint8_t source[ADDRESS_IP_BYTES];
     struct event *readable;
     unsigned out_count;
     struct batch in, out;
@@ -67,6 +75,19 @@ static void udp_on_flush(void *arg)
     udp_flush(arg);
 }
 
+/* The kernel tells which address of ours a datagram came to. An IPv4 one is mapped where the socket
+ * is of both families. Datagrams are never larger than any path carries: none is marked "do not
+ * fragment", so that a link of less than that cuts them. */
+static void udp_set_options(int fd, int family)
+{
+    int on = 1, may_fragment = IP_PMTUDISC_DONT;
+    if (family == AF_INET6)
+        setsockopt(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, &on, sizeof on);
+    else
+        setsockopt(fd, IPPROTO_IP, IP_PKTINFO, &on, sizeof on);
+    setsockopt(fd, IPPROTO_IP, IP_MTU_DISCOVER, &may_fragment, sizeof may_fragment);
+}
+
 struct udp *udp_new(struct host *host, const struct gossip_addr *addr, bool ipv6, char *error)
 {
     int fd = net_bind(addr, SOCK_DGRAM, ipv6, error);
@@ -80,7 +101,9 @@ struct udp *udp_new(struct host *host, const struct gossip_addr *addr, bool ipv6
     }
     u->host = host;
     u->fd = fd;
-    u->family = ipv6 || !address_is_ipv4(addr->ip) ? AF_INET6 : AF_INET;
+    u->family = net_family(addr, ipv6);
+    u->listens_on_all = address_is_any(addr->ip);
+    udp_set_options(fd, u->family);
     batch_init(&u->in);
     batch_init(&u->out);
     u->readable = event_new(host_base(host), fd, EV_READ | EV_PERSIST, udp_on_readable, u);
@@ -107,26 +130,92 @@ void udp_free(struct udp *u)
     free(u);
 }
 
+/* The address of ours that it came to; zero where the kernel does not say. */
+static void udp_read_local(struct msghdr *header, uint8_t local[ADDRESS_IP_BYTES])
+{
+    for (struct cmsghdr *c = CMSG_FIRSTHDR(header); c; c = CMSG_NXTHDR(header, c)) {
+        if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_PKTINFO) {
+            struct in_pktinfo info;
+            memcpy(&info, CMSG_DATA(c), sizeof info);
+            address_from_ipv4(&info.ipi_spec_dst, local);
+        } else if (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_PKTINFO) {
+            struct in6_pktinfo info;
+            memcpy(&info, CMSG_DATA(c), sizeof info);
+            memcpy(local, &info.ipi6_addr, ADDRESS_IP_BYTES);
+        }
+    }
+}
+
+static void udp_prepare(struct udp *u)
+{
+    for (int i = 0; i < UDP_BATCH; i++) {
+        struct msghdr *header = &u->in.headers[i].msg_hdr;
+        header->msg_namelen = sizeof u->in.addrs[i];
+        header->msg_control = u->listens_on_all ? u->in.control[i] : NULL;
+        header->msg_controllen = u->listens_on_all ? sizeof u->in.control[i] : 0;
+    }
+}
+
 static void udp_receive(struct udp *u, int count)
 {
     for (int i = 0; i < count; i++) {
         struct gossip_route from = {.via = GOSSIP_DATAGRAM};
+        if (u->listens_on_all)
+            udp_read_local(&u->in.headers[i].msg_hdr, from.local);
         if (address_from_socket(&u->in.addrs[i], from.addr.ip, &from.addr.port))
             gossip_receive(host_core(u->host), host_now_us(), &from, u->in.bytes[i],
                            u->in.headers[i].msg_len);
-        u->in.headers[i].msg_hdr.msg_namelen = sizeof u->in.addrs[i];
     }
 }
 
 void udp_drain(struct udp *u)
 {
     for (int batch = 0; batch < DRAIN_BATCHES_MAX; batch++) {
+        udp_prepare(u);
         int count = recvmmsg(u->fd, u->in.headers, UDP_BATCH, MSG_DONTWAIT, NULL);
         if (count > 0)
             udp_receive(u, count);
         if (count < UDP_BATCH)
             return;
     }
+}
+
+static void udp_write_local(struct udp *u, struct msghdr *header, const uint8_t *source)
+{
+    struct cmsghdr *c = CMSG_FIRSTHDR(header);
+    struct in_pktinfo info = {.ipi_ifindex = 0};
+    struct in6_pktinfo info6 = {.ipi6_ifindex = 0};
+    if (u->family == AF_INET6) {
+        memcpy(&info6.ipi6_addr, source, sizeof info6.ipi6_addr);
+        *c = (struct cmsghdr){CMSG_LEN(sizeof info6), IPPROTO_IPV6, IPV6_PKTINFO};
+        memcpy(CMSG_DATA(c), &info6, sizeof info6);
+        header->msg_controllen = CMSG_SPACE(sizeof info6);
+    } else {
+        memcpy(&info.ipi_spec_dst, source + ADDRESS_IPV4_AT, sizeof info.ipi_spec_dst);
+        *c = (struct cmsghdr){CMSG_LEN(sizeof info), IPPROTO_IP, IP_PKTINFO};
+        memcpy(CMSG_DATA(c), &info, sizeof info);
+        header->msg_controllen = CMSG_SPACE(sizeof info);
+    }
+}
+
+/* What firewalls and the other member expect: an answer from the address that was asked, anything
+ * else from the address that we publish. */
+static void udp_choose_source(struct udp *u, unsigned at, const struct gossip_route *to)
+{
+    struct msghdr *header = &u->out.headers[at].msg_hdr;
+    const uint8_t *source = address_is_any(to->local) ? u->source : to->local;
+    header->msg_control = NULL;
+    header->msg_controllen = 0;
+    if (!u->listens_on_all || !net_source_suits(source, &to->addr))
+        return;
+    header->msg_control = u->out.control[at];
+    header->msg_controllen = sizeof u->out.control[at];
+    udp_write_local(u, header, source);
+}
+
+void udp_set_source(struct udp *u, const uint8_t ip[ADDRESS_IP_BYTES])
+{
+    memcpy(u->source, ip, sizeof u->source);
 }
 
 void udp_send(struct udp *u, const struct gossip_packet *packet)
@@ -140,6 +229,7 @@ void udp_send(struct udp *u, const struct gossip_packet *packet)
     /* An IPv6 member seen from an IPv4-only agent is out of reach, like one behind a cut. */
     if (header->msg_hdr.msg_namelen == 0)
         return;
+    udp_choose_source(u, at, &packet->route);
     assert(packet->len <= GOSSIP_PACKET_BYTES_MAX);
     memcpy(u->out.bytes[at], packet->bytes, packet->len);
     u->out.vectors[at].iov_len = packet->len;

@@ -19,6 +19,10 @@ struct udp;
 struct udp *udp_new(struct host *host, const struct gossip_addr *addr, bool ipv6, char *error);
 void udp_free(struct udp *u);
 
+/* Where it listens on every address: an answer leaves from the address that its question came to,
+ * and anything else from this one, which must be of this host; all zero: the kernel chooses. */
+void udp_set_source(struct udp *u, const uint8_t ip[16]);
+
 /* Hands everything that waits to the core, up to a bound that keeps a flood from starving the rest
  * of the loop. */
 void udp_drain(struct udp *u);

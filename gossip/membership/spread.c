@@ -3,7 +3,7 @@
 #include "gossip/core.h"
 
 enum {
-    RECORDS_MAX = GOSSIP_PACKET_BYTES_MAX / WIRE_SHORT_BYTES, /* more never fit a packet */
+    RECORDS_MAX = GOSSIP_DATAGRAM_BYTES_MAX / WIRE_SHORT_BYTES, /* more never fit a packet */
     DRAWS_MAX = 16, /* for a member not yet drawn in a round: N in vain mean that none is left */
 };
 

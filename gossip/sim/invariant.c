@@ -110,7 +110,7 @@ const char *invariant_limits(const struct gossip *g, const struct net_burst *b)
 {
     const struct outbox *o = &g->outbox;
     uint32_t slots = g->members.used; /* of members that were forgotten in this step, too */
-    HOLDS(b->datagram_bytes_most <= GOSSIP_PACKET_BYTES_MAX);
+    HOLDS(b->datagram_bytes_most <= GOSSIP_DATAGRAM_BYTES_MAX);
     HOLDS(b->frame_bytes_most <= GOSSIP_FRAME_BYTES_MAX);
     HOLDS(b->packets <= INVARIANT_PACKETS_MAX(slots));
     HOLDS(b->events <= INVARIANT_EVENTS_MAX(slots));

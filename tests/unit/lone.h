@@ -112,7 +112,7 @@ static inline void lone_note_packet(struct lone *l, const struct gossip_packet *
 {
     ck_assert_uint_lt(l->sent_count, LONE_SENT_MAX);
     ck_assert_uint_le(packet->len, packet->route.via == GOSSIP_STREAM ? GOSSIP_FRAME_BYTES_MAX
-                                                                      : GOSSIP_PACKET_BYTES_MAX);
+                                                                      : GOSSIP_DATAGRAM_BYTES_MAX);
     struct sent *s = &l->sent[l->sent_count++];
     s->route = packet->route;
     s->len = packet->len;

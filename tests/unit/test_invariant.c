@@ -176,7 +176,7 @@ END_TEST
 
 static void break_datagram(void)
 {
-    burst.datagram_bytes_most = GOSSIP_PACKET_BYTES_MAX + 1;
+    burst.datagram_bytes_most = GOSSIP_DATAGRAM_BYTES_MAX + 1;
 }
 
 static void break_frame(void)
@@ -258,7 +258,7 @@ START_TEST(limits_themselves_may_be_reached)
 {
     burst = (struct net_burst){.packets = INVARIANT_PACKETS_MAX(NODES),
                                .events = INVARIANT_EVENTS_MAX(NODES),
-                               .datagram_bytes_most = GOSSIP_PACKET_BYTES_MAX,
+                               .datagram_bytes_most = GOSSIP_DATAGRAM_BYTES_MAX,
                                .frame_bytes_most = GOSSIP_FRAME_BYTES_MAX};
     ck_assert_ptr_null(invariant_limits(g, &burst));
 }

@@ -253,7 +253,7 @@ END_TEST
 
 START_TEST(a_newcomer_by_stream_is_let_in_at_once_if_it_listens_where_it_comes_from)
 {
-    struct gossip_route route = {nobody.profile.addr, GOSSIP_STREAM, 7};
+    struct gossip_route route = {.addr = nobody.profile.addr, .via = GOSSIP_STREAM, .conn = 7};
     route.addr.port = 40000;
     struct wire_writer w = lone_begin_join(l, &nobody, 5, 0);
     ck_assert(wire_put_full(&w, &nobody.row, 0));

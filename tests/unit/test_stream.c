@@ -200,6 +200,31 @@ START_TEST(packets_to_an_address_share_a_connection_from_our_own_address)
 }
 END_TEST
 
+START_TEST(connections_from_an_address_that_is_published_no_more_are_made_anew)
+{
+    char error[ERROR_BYTES];
+    struct gossip_addr any = {.port = (uint16_t)(20000 + getpid() % 20000)};
+    int listener = fake_socket(SOCK_STREAM, PEER);
+    stream_free(s);
+    s = stream_new(h, &any, false, error);
+    ck_assert_msg(s != NULL, "%s", error);
+    const uint8_t hosts[] = {AGENT, OTHER};
+    for (size_t i = 0; i < sizeof hosts; i++) {
+        struct gossip_addr source = fake_addr(hosts[i]);
+        struct sockaddr_in from;
+        socklen_t len = sizeof from;
+        stream_set_source(s, source.ip);
+        send_to(PEER, 0, 'a', 2);
+        int fd = accept_one(listener);
+        ck_assert_int_ge(fd, 0);
+        ck_assert_int_eq(getpeername(fd, (struct sockaddr *)&from, &len), 0);
+        ck_assert_mem_eq(&from.sin_addr, source.ip + 12, 4);
+        close(fd);
+    }
+    close(listener);
+}
+END_TEST
+
 START_TEST(nobody_listening_is_a_packet_lost_and_the_next_one_tries_anew)
 {
     send_to(PEER, 0, 'a', 2);
@@ -369,6 +394,7 @@ int main(void)
     tcase_set_timeout(t, 60);
     tcase_add_test(t, an_answer_goes_back_on_the_connection_and_is_lost_with_it);
     tcase_add_test(t, packets_to_an_address_share_a_connection_from_our_own_address);
+    tcase_add_test(t, connections_from_an_address_that_is_published_no_more_are_made_anew);
     tcase_add_test(t, nobody_listening_is_a_packet_lost_and_the_next_one_tries_anew);
     tcase_add_test(t, one_address_gets_no_more_than_its_share_of_connections);
     tcase_add_test(t, connections_that_others_hold_open_do_not_keep_us_from_connecting);

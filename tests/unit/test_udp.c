@@ -168,6 +168,82 @@ START_TEST(an_address_in_use_is_an_error_that_names_it)
 }
 END_TEST
 
+/* One that listens on every address, at a port of this process's own. */
+static struct gossip_addr listen_on_all(bool ipv6)
+{
+    char error[ERROR_BYTES];
+    struct gossip_addr any = {.port = (uint16_t)(20000 + getpid() % 20000)};
+    udp_free(u);
+    u = udp_new(h, &any, ipv6, error);
+    ck_assert_msg(u != NULL, "%s", error);
+    return any;
+}
+
+/* The source of the next datagram to the peer. */
+static void expect_from(const struct gossip_addr *from)
+{
+    struct sockaddr_storage sa = {0};
+    struct gossip_addr got = {.port = 0};
+    socklen_t len = sizeof sa;
+    uint8_t byte;
+    poll(&(struct pollfd){.fd = peer, .events = POLLIN}, 1, 10000);
+    ck_assert_int_eq(recvfrom(peer, &byte, 1, MSG_DONTWAIT, (struct sockaddr *)&sa, &len), 1);
+    ck_assert(address_from_socket(&sa, got.ip, &got.port));
+    ck_assert_mem_eq(&got, from, sizeof got);
+}
+
+static void answers_leave_from_the_address_that_was_asked(bool ipv6)
+{
+    struct gossip_addr to = listen_on_all(ipv6), asked = fake_addr(AGENT);
+    struct sockaddr_storage sa;
+    asked.port = to.port;
+    socklen_t len = address_to_socket(asked.ip, asked.port, AF_INET, &sa);
+    ck_assert_int_eq(sendto(peer, "q", 1, 0, (struct sockaddr *)&sa, len), 1);
+    ck_assert(fake_host_receives(h, 1));
+    ck_assert_mem_eq(h->received[0].from.local, asked.ip, sizeof asked.ip);
+    struct gossip_packet answer = {
+        .route = h->received[0].from, .bytes = (const uint8_t *)"a", .len = 1};
+    udp_send(u, &answer);
+    udp_flush(u);
+    expect_from(&asked);
+}
+
+START_TEST(an_answer_leaves_from_the_address_that_was_asked)
+{
+    answers_leave_from_the_address_that_was_asked(false);
+}
+END_TEST
+
+START_TEST(an_answer_to_ipv4_does_so_on_a_socket_of_both_families)
+{
+    answers_leave_from_the_address_that_was_asked(true);
+}
+END_TEST
+
+START_TEST(what_is_no_answer_leaves_from_the_address_that_is_published)
+{
+    struct gossip_addr from = fake_addr(OTHER), to = fake_addr(PEER);
+    from.port = listen_on_all(false).port;
+    udp_set_source(u, from.ip);
+    send_to(&to, 'x', 1);
+    udp_flush(u);
+    expect_from(&from);
+}
+END_TEST
+
+/* A peer on loopback; what we publish is of a family that it does not have. */
+START_TEST(a_source_that_does_not_suit_is_left_to_the_kernel)
+{
+    const struct gossip_addr v6 = {.ip = {0x20, 0x01, 0x0d, 0xb8, [15] = 1}};
+    struct gossip_addr to = fake_addr(PEER), from = {.port = listen_on_all(false).port};
+    udp_set_source(u, v6.ip);
+    send_to(&to, 'x', 1);
+    udp_flush(u);
+    address_from_ipv4((uint8_t[]){127, 0, 0, 1}, from.ip);
+    expect_from(&from);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("udp");
@@ -182,6 +258,10 @@ int main(void)
     tcase_add_test(t, one_that_cannot_be_sent_does_not_hold_back_those_behind_it);
     tcase_add_test(t, a_stop_with_datagrams_waiting_both_ways_frees_all);
     tcase_add_test(t, an_address_in_use_is_an_error_that_names_it);
+    tcase_add_test(t, an_answer_leaves_from_the_address_that_was_asked);
+    tcase_add_test(t, an_answer_to_ipv4_does_so_on_a_socket_of_both_families);
+    tcase_add_test(t, what_is_no_answer_leaves_from_the_address_that_is_published);
+    tcase_add_test(t, a_source_that_does_not_suit_is_left_to_the_kernel);
     suite_add_tcase(s, t);
     return unit_run(s);
 }
