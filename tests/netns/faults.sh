@@ -73,6 +73,7 @@ blocked_log           fast  nobody reads what the agents log
 vips_200              slow  200 addresses
 second_link           fast  its holder has a second link to the same network
 mac_change            fast  the MAC of the holder changes
+dhcp_renewal          fast  a DHCP client flushes the interface of the holder, and adds its address again
 link_bounce           fast  its link goes down and comes back
 ipv6                  fast  an IPv6 address, and a pulled cable
 ipv6_bounce           fast  an IPv6 address, and a link that comes back
@@ -90,6 +91,8 @@ fi
 . "$here/../netns/rows_hosts.sh"
 # shellcheck source=tests/netns/rows_around.sh
 . "$here/../netns/rows_around.sh"
+# shellcheck source=tests/netns/rows_interfaces.sh
+. "$here/../netns/rows_interfaces.sh"
 
 all_rows() { awk -v slow="$1" 'NF && ($2 != "slow" || slow) { print $1 }' <<<"$table"; }
 
