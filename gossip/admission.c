@@ -25,6 +25,30 @@ static void newcomer_challenge(struct gossip *g, const struct wire_message *m,
     admission_send_challenge(g, &to, m->join.token, proof_cookie(g, m->sender, addr));
 }
 
+/* A newcomer that names another host's address than its own never gets the cookie, and would not
+ * know why. */
+static void newcomer_say_seen(struct gossip *g, const struct wire_message *m,
+                              const struct gossip_route *from, const struct gossip_addr *addr)
+{
+    if (m->join.token == 0 || memcmp(from->addr.ip, addr->ip, sizeof addr->ip) == 0)
+        return;
+    struct wire_writer w = outbox_begin(g, WIRE_SEEN, from->via);
+    wire_put(&w, m->join.token, 8);
+    for (size_t i = 0; i < sizeof from->addr.ip; i++)
+        wire_put(&w, from->addr.ip[i], 1);
+    wire_put(&w, from->addr.port, 2);
+    outbox_send(g, from, &w);
+}
+
+void admission_seen(struct gossip *g, const struct wire_message *m, const struct gossip_route *from)
+{
+    (void)from;
+    if (join_is_token(g, m->seen.token) &&
+        memcmp(m->seen.addr.ip, core_member(g, g->self)->profile->addr.ip,
+               sizeof m->seen.addr.ip) != 0)
+        outbox_event(g, GOSSIP_EVENT_SEEN_ELSEWHERE, NULL, &m->seen.addr);
+}
+
 void admission_digest(struct gossip *g, const struct wire_message *m,
                       const struct gossip_route *from)
 {
@@ -136,10 +160,12 @@ void admission_request(struct gossip *g, const struct wire_message *m,
     if (!wire_next_record(&records, &record) || !record.full || record.key != m->sender)
         return;
     const struct gossip_addr *addr = &record.profile.addr;
-    if (proof_by_stream(from, addr) || m->join.cookie == proof_cookie(g, m->sender, addr))
+    if (proof_by_stream(from, addr) || m->join.cookie == proof_cookie(g, m->sender, addr)) {
         newcomer_let_in(g, m, from, &record);
-    else
-        newcomer_challenge(g, m, addr);
+        return;
+    }
+    newcomer_challenge(g, m, addr);
+    newcomer_say_seen(g, m, from, addr);
 }
 
 /* An earlier agent has our id or name: this one must stop. The host is told once. */

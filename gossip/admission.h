@@ -22,6 +22,9 @@ void admission_request(struct gossip *g, const struct wire_message *join,
 /* A CHALLENGE has come. */
 void admission_challenged(struct gossip *g, const struct wire_message *challenge,
                           const struct gossip_route *from);
+/* A SEEN has come: the host learns from where others see it, if that is not what it publishes. */
+void admission_seen(struct gossip *g, const struct wire_message *seen,
+                    const struct gossip_route *from);
 /* A REFUSE has come. */
 void admission_refused(struct gossip *g, const struct wire_message *refuse,
                        const struct gossip_route *from);

@@ -161,6 +161,7 @@ static const struct {
     [WIRE_LEASE] = {leases_receive, false},
     [WIRE_CHALLENGE] = {admission_challenged, true},
     [WIRE_VOTERS] = {strangers_receive, false},
+    [WIRE_SEEN] = {admission_seen, true},
 };
 
 /* The records of a JOIN and of a REFUSE are claims, which admission.c weighs; those of a DELTA

@@ -294,15 +294,17 @@ enum gossip_event_kind {
     GOSSIP_EVENT_MERGED,       /* two clusters have become one: the member that the other came by */
     GOSSIP_EVENT_OTHER_VOTERS, /* members go by other voters of our version: one of them
                                 * (leases_next_other_voters) */
-    GOSSIP_EVENT_NAME_TAKEN,   /* an earlier member has our name: member; this one must stop */
-    GOSSIP_EVENT_ID_TAKEN,     /* another agent runs with our id: addr; this one must stop */
-    GOSSIP_EVENT_GONE,         /* gossip_leave is done: stop now */
+    GOSSIP_EVENT_SEEN_ELSEWHERE, /* a join came to a member from addr, and not from the address that
+                                  * we publish */
+    GOSSIP_EVENT_NAME_TAKEN,     /* an earlier member has our name: member; this one must stop */
+    GOSSIP_EVENT_ID_TAKEN,       /* another agent runs with our id: addr; this one must stop */
+    GOSSIP_EVENT_GONE,           /* gossip_leave is done: stop now */
 };
 
 struct gossip_event {
     enum gossip_event_kind kind;
     struct gossip_member member; /* as of the change; its profile valid until the next call */
-    struct gossip_addr addr;     /* JOINED, ID_TAKEN */
+    struct gossip_addr addr;     /* JOINED, SEEN_ELSEWHERE, ID_TAKEN */
 };
 
 /* Takes out the next event, oldest first. False: none waits. Drain after every call. */

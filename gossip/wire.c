@@ -319,6 +319,12 @@ static void wire_take_body(struct wire_reader *r, struct wire_message *m)
         m->refuse.token = wire_take_integer(r, 8);
         m->refuse.generation = wire_take_integer(r, 8);
         return;
+    case WIRE_SEEN:
+        m->seen.token = wire_take_integer(r, 8);
+        for (size_t i = 0; i < sizeof m->seen.addr.ip; i++)
+            m->seen.addr.ip[i] = (uint8_t)wire_take_integer(r, 1);
+        m->seen.addr.port = (uint16_t)wire_take_integer(r, 2);
+        return;
     case WIRE_LEASE:
         wire_take_leases(r, m);
         return;

@@ -25,14 +25,23 @@
  *               8 each
  *     DELTA     echo 8, nonce 8 (0 unless an answer is wanted), flags 1, log2 of the bucket count
  *               1, a bit per bucket (whole bytes)
+ *     SEEN      token 8 of the JOIN it answers, ip 16, port 2: the JOIN came from there, and names
+ *               another address
  *     VOTERS    flags 1 (1: send me yours), the sender's configurations of voters as in LEASE 16;
- * then, in the place of records, the names in the newest: length 1, name LEASE     the
- * configurations of voters that the sender goes by: oldest 4, newest 4, hash 8; then, in the place
- * of records: kind 1, name's hash 8, round 8, claim 8, and by its kind PREPARE   owner 8, priority
- * 1, time 4 (us), host 4, life 8 PROMISE   epoch 8 PROPOSE owner 8, epoch 8, priority 1, time 4,
- * host 4, life 8 ACCEPT    - REFUSE    promised round 8, held: round 8, claim 8, owner 8, epoch 8,
- * priority 1, time 4 RELEASE   successor 8, ended 1 WAITING   priority 1, time 4 (0: waits no
- * longer), preempts 1 HANDOVER  - MOVE      successor 8 QUERY     -
+ *               then, in the place of records, the names in the newest: length 1, name
+ *     LEASE     the configurations of voters that the sender goes by: oldest 4, newest 4, hash 8;
+ *               then, in the place of records: kind 1, name's hash 8, round 8, claim 8, and by kind
+ *
+ *         PREPARE   owner 8, priority 1, time 4 (us), host 4, life 8
+ *         PROMISE   epoch 8
+ *         PROPOSE   owner 8, epoch 8, priority 1, time 4, host 4, life 8
+ *         ACCEPT    -
+ *         REFUSE    promised round 8, held: round 8, claim 8, owner 8, epoch 8, priority 1, time 4
+ *         RELEASE   successor 8, ended 1
+ *         WAITING   priority 1, time 4 (0: waits no longer), preempts 1
+ *         HANDOVER  -
+ *         MOVE      successor 8
+ *         QUERY     -
  *
  * A record is one fact about one member, short when the profile need not travel:
  *
@@ -62,14 +71,15 @@
  *     ACK         28           -                    -
  *     EVIDENCE    37           -                    one datagram
  *     UPDATES     24           -                    one datagram
- *     JOIN        99 and more  CHALLENGE, 40        the same; all that we know for a cookie
+ *     JOIN        99 and more  CHALLENGE, 40;       the same; all that we know for a cookie
+ *                              SEEN, 50
  *     DIGEST      49 and more  CHALLENGE, 40        a DIGEST of the same size; DELTAs for a nonce
  *     DELTA       43 and more  -                    DELTAs for a nonce
  *     REFUSE      40 and more  -                    -
  *     LEASE       40 and more  -                    one datagram
  *     CHALLENGE   40           -                    JOIN, our own record
- *     VOTERS      43 and more  -                    VOTERS; by stream if it is longer than a
- * datagram
+ *     SEEN        50           -                    -
+ *     VOTERS      43 and more  -                    VOTERS; by stream if too long for a datagram
  *
  * A stream's answers go back on it. A new stream is opened only to a member's address, to one that
  * the operator has named, or to that of an agent of our name or id that a member has told us of
@@ -129,6 +139,7 @@ enum wire_kind {
     WIRE_LEASE,
     WIRE_CHALLENGE,
     WIRE_VOTERS, /* agents that do not know it count it as malformed, and answer nothing */
+    WIRE_SEEN,   /* likewise */
     WIRE_KINDS
 };
 
@@ -208,6 +219,10 @@ struct wire_message {
         struct {
             uint64_t token, generation;
         } refuse;
+        struct {
+            uint64_t token;
+            struct gossip_addr addr;
+        } seen;
         struct gossip_voters voters; /* LEASE */
         struct {
             struct gossip_voters voters;

@@ -37,6 +37,7 @@ struct endpoint {
     struct gossip_addr towards[CONFIG_JOINS_MAX + STORE_PEERS_MAX];
     struct gossip_addr *taken; /* TAKEN_MAX */
     char waits[ERROR_BYTES];
+    uint8_t seen[ADDRESS_IP_BYTES]; /* the last that was warned of */
 };
 
 /* ---- what the choice depends on ---- */
@@ -197,6 +198,23 @@ static void endpoint_set_source(struct endpoint *e)
     }
 }
 
+/* A wrong advertise, or a translation of addresses on the way. */
+static void endpoint_on_seen(void *arg, const struct gossip_event *event)
+{
+    struct endpoint *e = arg;
+    char seen[ADDRESS_TEXT_BYTES], own[ADDRESS_TEXT_BYTES];
+    const uint8_t *ip = event->addr.ip;
+    if (memcmp(e->seen, ip, sizeof e->seen) == 0)
+        return;
+    memcpy(e->seen, ip, sizeof e->seen);
+    address_ip_text(ip, seen);
+    address_ip_text(gossip_self(host_view(e->host)).profile->addr.ip, own);
+    log_warn(
+        "members see this one at %s, and it publishes %s; if they cannot reach it there, write "
+        "advertise = \"%s\"",
+        seen, own, seen);
+}
+
 /* ---- changes ---- */
 
 static void endpoint_arm(struct endpoint *e, int ms)
@@ -269,6 +287,7 @@ struct endpoint *endpoint_new(struct host *host, char *error)
     error_set(error, "cannot watch this host's addresses: out of memory");
     if (endpoint_watch(e) && endpoint_listen(e, &choice, error)) {
         endpoint_set_source(e);
+        host_on_event(host, GOSSIP_EVENT_SEEN_ELSEWHERE, endpoint_on_seen, e);
         return e;
     }
     endpoint_free(e);
@@ -279,6 +298,7 @@ void endpoint_free(struct endpoint *e)
 {
     if (!e)
         return;
+    host_on_event(e->host, GOSSIP_EVENT_SEEN_ELSEWHERE, NULL, NULL);
     endpoint_close(e);
     if (e->changes)
         event_free(e->changes);

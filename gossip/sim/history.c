@@ -31,6 +31,7 @@ const char *history_kind_text(enum gossip_event_kind kind)
         [GOSSIP_EVENT_JOINED] = "joined",
         [GOSSIP_EVENT_MERGED] = "merged",
         [GOSSIP_EVENT_OTHER_VOTERS] = "other-voters",
+        [GOSSIP_EVENT_SEEN_ELSEWHERE] = "seen-elsewhere",
         [GOSSIP_EVENT_NAME_TAKEN] = "name-taken",
         [GOSSIP_EVENT_ID_TAKEN] = "id-taken",
         [GOSSIP_EVENT_GONE] = "gone",

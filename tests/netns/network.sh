@@ -6,7 +6,7 @@
 # MUSTER_BUILD: the folder with musterd, muster and tests/netns/oracle (default: build/gcc)
 # shellcheck disable=SC2154,SC2034
 
-ROWS='rpc_later renewal answers_from small_path'
+ROWS='rpc_later renewal answers_from seen_elsewhere small_path'
 if [ "${1-}" = --list ]; then
     tr ' ' '\n' <<<"$ROWS"
     exit 0
@@ -91,6 +91,14 @@ NFT
     t_wait 'two see each other' 10 sees_count h2 alive 2
     sleep 3
     t_check 'and datagrams pass' eval "! grep -q 'is UDP port 7949 blocked' '$T'/h[12]/log"
+}
+row_seen_elsewhere() {
+    configure h1
+    conf h2 "advertise = \"$NET.99\""
+    start h1 h2
+    t_wait 'an agent that publishes an address of nobody is told from where it is seen' 10 \
+        log_has h2 "members see this one at $NET.2, and it publishes $NET.99"
+    t_check 'and what to write' log_has h2 "write advertise = \"$NET.2\""
 }
 # 39 agents in h1, and one more behind a path that swallows what is long.
 row_small_path() {

@@ -96,6 +96,10 @@ static struct wire_writer begin(const struct origin *o, enum wire_kind kind)
     case WIRE_VOTERS:
         wire_put_names(&w, &(struct gossip_voters){1, 1, 1}, true, NULL, 0);
         break;
+    case WIRE_SEEN:
+        for (int i = 0; i < 26; i++)
+            wire_put(&w, (uint64_t)i, 1);
+        break;
     case WIRE_UPDATES:
     case WIRE_KINDS:
         break;
@@ -251,6 +255,57 @@ START_TEST(a_newcomer_is_let_in_when_it_has_returned_the_cookie)
 }
 END_TEST
 
+/* It listens at 10.0.0.99, so it says; the packet is from elsewhere. */
+START_TEST(a_newcomer_that_names_another_address_learns_from_where_it_is_seen)
+{
+    struct peer elsewhere;
+    peer_init(&elsewhere, 98);
+    for (int via = GOSSIP_DATAGRAM; via <= GOSSIP_STREAM; via++) {
+        struct gossip_route route = peer_route(&elsewhere);
+        route.via = (enum gossip_via)via;
+        struct wire_writer w = lone_begin_join(l, &nobody, 5, 0);
+        ck_assert(wire_put_full(&w, &nobody.row, 0));
+        lone_clear(l);
+        gossip_receive(l->g, l->now_us, &route, w.start, (size_t)(w.at - w.start));
+        lone_drain(l);
+        const struct sent *seen = lone_last(l, WIRE_SEEN, &elsewhere);
+        ck_assert_ptr_nonnull(seen);
+        ck_assert_int_eq(seen->route.via, via);
+        ck_assert_uint_eq(seen->message.seen.token, 5);
+        ck_assert_mem_eq(&seen->message.seen.addr, &elsewhere.profile.addr,
+                         sizeof elsewhere.profile.addr);
+        ck_assert_int_eq(lone_status(l, &nobody), -1);
+    }
+    struct wire_writer w = lone_begin_join(l, &nobody, 5, 0);
+    ck_assert(wire_put_full(&w, &nobody.row, 0));
+    lone_clear(l);
+    lone_receive(l, &nobody, &w);
+    ck_assert_uint_eq(lone_sent(l, WIRE_SEEN), 0);
+}
+END_TEST
+
+/* To a token that we have not drawn nothing is believed. */
+START_TEST(where_we_are_seen_is_told_if_a_join_of_ours_was_answered)
+{
+    gossip_join(l->g, l->now_us, &nobody.profile.addr);
+    lone_run_ms(l, 0);
+    const struct sent *join = lone_last(l, WIRE_JOIN, &nobody);
+    ck_assert_ptr_nonnull(join);
+    const uint64_t token = join->message.join.token;
+    for (int ours = 0; ours <= 1; ours++) {
+        struct wire_writer w = lone_begin(l, &nobody, WIRE_SEEN);
+        wire_put(&w, token + !ours, 8);
+        for (size_t i = 0; i < 16; i++)
+            wire_put(&w, members[1].profile.addr.ip[i], 1);
+        wire_put(&w, 7949, 2);
+        lone_clear(l);
+        lone_receive(l, &nobody, &w);
+        ck_assert_uint_eq(l->events_count, (size_t)ours);
+    }
+    ck_assert_int_eq(l->events[0].kind, GOSSIP_EVENT_SEEN_ELSEWHERE);
+}
+END_TEST
+
 START_TEST(a_newcomer_by_stream_is_let_in_at_once_if_it_listens_where_it_comes_from)
 {
     struct gossip_route route = {.addr = nobody.profile.addr, .via = GOSSIP_STREAM, .conn = 7};
@@ -330,6 +385,8 @@ int main(void)
     t = tcase_create("proof");
     tcase_add_checked_fixture(t, setup, teardown);
     tcase_add_test(t, a_newcomer_is_let_in_when_it_has_returned_the_cookie);
+    tcase_add_test(t, a_newcomer_that_names_another_address_learns_from_where_it_is_seen);
+    tcase_add_test(t, where_we_are_seen_is_told_if_a_join_of_ours_was_answered);
     tcase_add_test(t, a_newcomer_by_stream_is_let_in_at_once_if_it_listens_where_it_comes_from);
     tcase_add_test(t, a_member_that_is_asked_by_another_introduces_itself);
     tcase_add_test(t, a_member_is_one_where_it_has_answered_a_ping_from);

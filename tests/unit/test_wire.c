@@ -53,7 +53,7 @@ static void put_body(struct wire_writer *w, enum wire_kind kind)
     static const unsigned bytes[WIRE_KINDS] = {
         [WIRE_PING] = 13,  [WIRE_ACK] = 4,        [WIRE_EVIDENCE] = 13, [WIRE_UPDATES] = 0,
         [WIRE_JOIN] = 16,  [WIRE_DIGEST] = 25,    [WIRE_DELTA] = 19,    [WIRE_REFUSE] = 16,
-        [WIRE_LEASE] = 16, [WIRE_CHALLENGE] = 16, [WIRE_VOTERS] = 17,
+        [WIRE_LEASE] = 16, [WIRE_CHALLENGE] = 16, [WIRE_VOTERS] = 17,   [WIRE_SEEN] = 26,
     };
     for (unsigned i = 0; i < bytes[kind]; i++)
         wire_put(w, 0, 1);
