@@ -4,10 +4,13 @@
 
 #include <arpa/inet.h>
 #include <assert.h>
+#include <fcntl.h>
 #include <linux/filter.h>
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
+#include <net/if.h>
 #include <netinet/icmp6.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -35,7 +38,9 @@ enum {
     ND_MAC_OPTION_BYTES = 8,
     IPV4_BYTES = 4,
     FRAME_READ_BYTES = 1518, /* what is longer is not about one address */
-    HOPS = 255,              /* RFC 4861, 7.1: what has passed a router is not of this link */
+    ND_ROUTER = 0x80,
+    ND_OVERRIDE = 0x20, /* what is cached */
+    HOPS = 255,         /* RFC 4861, 7.1: what has passed a router is not of this link */
 };
 _Static_assert(ND_OPTIONS_AT + ND_MAC_OPTION_BYTES == ANNOUNCE_FRAME_BYTES_MAX, "the longest");
 
@@ -110,11 +115,11 @@ static size_t build_nd(uint8_t *frame, const uint8_t *mac, const uint8_t *to, si
     return ND_AT + nd_bytes;
 }
 
-static size_t build_na(const uint8_t *mac, const uint8_t *ip, uint8_t *frame)
+static size_t build_na(const uint8_t *mac, const uint8_t *ip, bool is_router, uint8_t *frame)
 {
     memcpy(frame + IP6_SOURCE_AT, ip, ANNOUNCE_IP_BYTES);
     frame[ND_AT] = ND_NEIGHBOR_ADVERT;
-    frame[ND_FLAGS_AT] = 0x20; /* it overrides what is cached */
+    frame[ND_FLAGS_AT] = (uint8_t)(ND_OVERRIDE | (is_router ? ND_ROUTER : 0));
     memcpy(frame + ND_TARGET_AT, ip, ANNOUNCE_IP_BYTES);
     frame[ND_OPTIONS_AT] = ND_OPT_TARGET_LINKADDR;
     frame[ND_OPTIONS_AT + 1] = 1; /* eight bytes */
@@ -134,12 +139,13 @@ static size_t build_ns(const uint8_t *mac, const uint8_t *ip, uint8_t *frame)
 }
 
 size_t announce_build(enum announce_kind kind, const uint8_t mac[ANNOUNCE_MAC_BYTES],
-                      const uint8_t ip[ANNOUNCE_IP_BYTES], uint8_t frame[ANNOUNCE_FRAME_BYTES_MAX])
+                      const uint8_t ip[ANNOUNCE_IP_BYTES], bool is_router,
+                      uint8_t frame[ANNOUNCE_FRAME_BYTES_MAX])
 {
     memset(frame, 0, ANNOUNCE_FRAME_BYTES_MAX);
     assert(address_is_ipv4(ip) == (kind <= ANNOUNCE_ARP_PROBE));
     if (kind == ANNOUNCE_NA)
-        return build_na(mac, ip, frame);
+        return build_na(mac, ip, is_router, frame);
     if (kind == ANNOUNCE_NS)
         return build_ns(mac, ip, frame);
     return build_arp(kind, mac, ip, frame);
@@ -252,11 +258,27 @@ void announce_close(struct announce *a)
     a->arp_fd = a->nd_fd = -1;
 }
 
+/* As the kernel's own advertisements say it: the interface forwards IPv6. */
+static bool announce_is_router(int ifindex)
+{
+    char name[IF_NAMESIZE], path[64 + IF_NAMESIZE], forwards = '0';
+    if (!if_indextoname((unsigned)ifindex, name))
+        return false;
+    snprintf(path, sizeof path, "/proc/sys/net/ipv6/conf/%s/forwarding", name);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return false;
+    bool known = read(fd, &forwards, 1) == 1;
+    close(fd);
+    return known && forwards != '0';
+}
+
 static bool send_frame(const struct announce *a, enum announce_kind kind, int ifindex,
                        const uint8_t *mac, const uint8_t *ip)
 {
     uint8_t frame[ANNOUNCE_FRAME_BYTES_MAX];
-    size_t bytes = announce_build(kind, mac, ip, frame);
+    bool is_router = kind == ANNOUNCE_NA && announce_is_router(ifindex);
+    size_t bytes = announce_build(kind, mac, ip, is_router, frame);
     struct sockaddr_ll to = {
         .sll_family = AF_PACKET, .sll_ifindex = ifindex, .sll_halen = ANNOUNCE_MAC_BYTES};
     memcpy(to.sll_addr, frame, ANNOUNCE_MAC_BYTES);
@@ -290,5 +312,7 @@ int announce_receive(int fd, struct announce_claim *claim)
     if (n < 0)
         return -1;
     claim->ifindex = from.sll_ifindex;
-    return from.sll_pkttype != PACKET_OUTGOING && announce_parse(frame, (size_t)n, claim);
+    bool is_for_us = from.sll_pkttype == PACKET_HOST || from.sll_pkttype == PACKET_BROADCAST ||
+                     from.sll_pkttype == PACKET_MULTICAST;
+    return is_for_us && announce_parse(frame, (size_t)n, claim);
 }

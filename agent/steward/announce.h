@@ -28,9 +28,11 @@ struct announce_claim {
 /* ---- frames, pure ---- */
 
 /* Writes an Ethernet frame of that kind, from `mac`, about `ip`, which must be of the kind's
- * family. Returns its length in bytes. */
+ * family. is_router: of ANNOUNCE_NA, the R flag (RFC 4861, 4.4): hosts drop a router that says it
+ * is none. Returns its length in bytes. */
 size_t announce_build(enum announce_kind kind, const uint8_t mac[ANNOUNCE_MAC_BYTES],
-                      const uint8_t ip[ANNOUNCE_IP_BYTES], uint8_t frame[ANNOUNCE_FRAME_BYTES_MAX]);
+                      const uint8_t ip[ANNOUNCE_IP_BYTES], bool is_router,
+                      uint8_t frame[ANNOUNCE_FRAME_BYTES_MAX]);
 
 /* True: the frame claims an address, an ARP of either operation by its sender, or a neighbour
  * advertisement by its target; *claim is filled but for ifindex. False: it is anything else, a
@@ -54,8 +56,9 @@ bool announce_send(const struct announce *a, int ifindex, const uint8_t mac[ANNO
 bool announce_probe(const struct announce *a, int ifindex, const uint8_t mac[ANNOUNCE_MAC_BYTES],
                     const uint8_t ip[ANNOUNCE_IP_BYTES]);
 
-/* Takes one frame from either of the sockets. 1: *claim is filled; 0: it claimed nothing; -1:
- * nothing waits. */
+/* Takes one frame from either of the sockets. What was for another host, as are frames of a VLAN
+ * that this host has no interface of, claims nothing. 1: *claim is filled; 0: it claimed nothing;
+ * -1: nothing waits. */
 int announce_receive(int fd, struct announce_claim *claim);
 
 #endif

@@ -38,7 +38,11 @@ static void end_what_is_over(struct hold *h, int64_t now_us)
 
 static void hold_start(struct hold *h, int64_t now_us, uint64_t epoch, int64_t until_us, bool probe)
 {
+    int64_t every_us = h->every_us;
+    uint8_t spread = h->spread;
     hold_init(h);
+    h->every_us = every_us;
+    h->spread = spread;
     h->state = probe ? HOLD_PROBING : HOLD_ADDING;
     h->epoch = epoch;
     h->until_us = until_us;
@@ -116,9 +120,15 @@ void hold_missing(struct hold *h, int64_t now_us)
     h->next_us = max(h->next_us, now_us);
 }
 
+bool hold_is_same_claim(const struct hold *h, int64_t now_us)
+{
+    return h->state == HOLD_HELD && h->defended_us != INT64_MIN &&
+           now_us - h->defended_us < HOLD_SAME_CLAIM_US;
+}
+
 bool hold_conflict(struct hold *h, int64_t now_us)
 {
-    if (!hold_is_active(h))
+    if (!hold_is_active(h) || hold_is_same_claim(h, now_us))
         return false;
     bool defended = h->defended_us != INT64_MIN && now_us - h->defended_us < HOLD_DEFEND_US;
     if (h->state == HOLD_PROBING || defended) {
@@ -158,12 +168,26 @@ static bool link_is_there(const struct hold *h)
     return h->link_until_us == INT64_MAX;
 }
 
-/* When the next of the row is due; INT64_MAX: all have been, or nobody can hear it. */
+/* When the next is due, of the row or after it; INT64_MAX: none, or nobody can hear it. */
 static int64_t announce_due(const struct hold *h)
 {
-    return h->announced < ANNOUNCEMENTS && link_is_there(h)
-               ? h->announce_us + announcements_us[h->announced]
-               : INT64_MAX;
+    if (!link_is_there(h))
+        return INT64_MAX;
+    if (h->announced < ANNOUNCEMENTS)
+        return h->announce_us + announcements_us[h->announced];
+    return h->every_us > 0 ? h->again_us : INT64_MAX;
+}
+
+/* Vips that were acquired together are not announced together for ever: the first time after the
+ * row comes earlier, for each by another part of the period. */
+static void announce_note(struct hold *h, int64_t now_us)
+{
+    bool was_row = h->announced < ANNOUNCEMENTS;
+    /* One that was held up is not made up for. */
+    while (h->announced < ANNOUNCEMENTS && announce_due(h) <= now_us)
+        h->announced++;
+    if (h->announced == ANNOUNCEMENTS)
+        h->again_us = now_us + h->every_us - (was_row ? h->every_us * h->spread / 512 : 0);
 }
 
 static enum hold_step next_held(struct hold *h, int64_t now_us)
@@ -183,9 +207,7 @@ static enum hold_step next_held(struct hold *h, int64_t now_us)
     }
     if (now_us < announce_due(h))
         return HOLD_WAIT;
-    /* One that was held up is not made up for. */
-    while (announce_due(h) <= now_us)
-        h->announced++;
+    announce_note(h, now_us);
     return HOLD_ANNOUNCE;
 }
 

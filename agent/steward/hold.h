@@ -26,6 +26,7 @@
 #define HOLD_PROBE_GAP_US_MAX 40000
 #define HOLD_PROBE_GAP_US_MIN 10000
 #define HOLD_PROBE_PARTS 16              /* the gap's share of the time that it is to be held */
+#define HOLD_SAME_CLAIM_US 200000        /* a request and a reply are one announcement */
 #define HOLD_DEFEND_US INT64_C(10000000) /* RFC 5227, 1.1: DEFEND_INTERVAL */
 #define HOLD_REPROBE_US INT64_C(3000000) /* so often the link is asked while it is held */
 #define HOLD_LINK_GRACE_US 250000        /* a link that returns within that was not lost */
@@ -53,9 +54,12 @@ struct hold {
     unsigned probes;       /* sent */
     unsigned announced;    /* announcements since announce_us */
     int64_t announce_us;   /* when it was added, or last asked for a new row */
+    int64_t every_us;      /* after the row, so often; 0: not any more. Set by the caller */
+    int64_t again_us;      /* after the row: the next one */
     int64_t reprobe_us;    /* HELD: the link is asked again */
     int64_t defended_us;   /* INT64_MIN: never */
     int64_t link_until_us; /* dropped then, unless the link returns; INT64_MAX: it is there */
+    uint8_t spread;        /* set by the caller, another for each */
     bool refresh, defend, restoring;
 };
 
@@ -80,6 +84,8 @@ void hold_added(struct hold *h, int64_t now_us, bool there);
 void hold_removed(struct hold *h, int64_t now_us, bool gone);
 /* Somebody else has taken it off the link. */
 void hold_missing(struct hold *h, int64_t now_us);
+/* True: a claim that comes now belongs to the one that was just answered. */
+bool hold_is_same_claim(const struct hold *h, int64_t now_us);
 /* Another host says that it has the address. Defended once (RFC 5227, 2.4 b). True: it is dropped
  * for that. */
 bool hold_conflict(struct hold *h, int64_t now_us);

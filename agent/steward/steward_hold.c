@@ -145,6 +145,8 @@ void steward_hold_init(struct steward_hold *h, const struct steward_vip *vip)
 {
     *h = (struct steward_hold){.vip = *vip, .key = steward_vip_key(vip)};
     hold_init(&h->hold);
+    h->hold.every_us = (int64_t)vip->announce_every_ms * 1000;
+    h->hold.spread = (uint8_t)h->key;
     steward_addresses_init(&h->addresses, vip);
 }
 
@@ -166,6 +168,7 @@ void steward_hold_change(struct steward_io *io, struct steward_hold *h,
     if (held)
         hold_remove_changed(io, h, vip);
     h->vip = *vip;
+    h->hold.every_us = (int64_t)vip->announce_every_ms * 1000;
     if (held && (hold_add_routes(io, h, &at) != 0 || hold_add_rules(io, h, &at) != 0))
         hold_missing(&h->hold, steward_now_us());
     memset(h->tracks, 0, sizeof h->tracks);
@@ -567,7 +570,8 @@ void steward_hold_apply_claim(struct steward_io *io, struct steward_hold *h,
         if (claim->ifindex != a->link.index ||
             memcmp(claim->ip, a->spec.ip, sizeof claim->ip) != 0 ||
             memcmp(claim->mac, a->link.mac, sizeof claim->mac) == 0 ||
-            !steward_io_is_foreign(io, claim->mac))
+            !steward_io_is_foreign(io, claim->mac) ||
+            hold_is_same_claim(&h->hold, steward_now_us()))
             continue;
         struct steward_report r = {.kind = STEWARD_CONFLICT,
                                    .epoch = h->hold.epoch,

@@ -48,7 +48,8 @@ void steward_vip_describe(const struct vip_spec *s, struct steward_vip *into)
     *into = (struct steward_vip){.addresses_count = (uint8_t)s->addresses_count,
                                  .routes_count = (uint8_t)s->routes_count,
                                  .rules_count = (uint8_t)s->rules_count,
-                                 .tracks_count = (uint8_t)s->track_count};
+                                 .tracks_count = (uint8_t)s->track_count,
+                                 .announce_every_ms = s->announce_every_ms};
     snprintf(into->name, sizeof into->name, "%s", s->name);
     for (size_t i = 0; i < s->addresses_count; i++) {
         const struct vip_address *a = &s->addresses[i];

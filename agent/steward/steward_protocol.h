@@ -112,6 +112,7 @@ struct steward_vip_rule {
 struct steward_vip {
     char name[STEWARD_NAME_BYTES_MAX + 1];
     uint8_t addresses_count, routes_count, rules_count, tracks_count;
+    uint32_t announce_every_ms; /* 0: only when something changes */
     struct steward_vip_address addresses[STEWARD_ADDRESSES_MAX]; /* at least one */
     struct steward_vip_route routes[STEWARD_ROUTES_MAX];
     struct steward_vip_rule rules[STEWARD_RULES_MAX];

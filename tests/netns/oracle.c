@@ -137,7 +137,7 @@ static uint16_t checksum(const uint8_t *bytes, size_t count, uint32_t sum)
 /* As a host that looks for the address would send it: the answer goes to its source. */
 static size_t build_solicitation(uint8_t *frame)
 {
-    announce_build(ANNOUNCE_NS, mac_of_nobody, o.ip, frame);
+    announce_build(ANNOUNCE_NS, mac_of_nobody, o.ip, false, frame);
     uint8_t *ip6 = frame + ETH_HLEN, *icmp = ip6 + 40, *option = icmp + OPTIONS_AT + 16;
     memcpy(ip6 + 8, link_local_of_nobody, sizeof link_local_of_nobody);
     option[0] = ND_OPT_SOURCE_LINKADDR;
@@ -158,7 +158,7 @@ static void send_probe(void)
 {
     uint8_t frame[ANNOUNCE_FRAME_BYTES_MAX];
     struct sockaddr_ll to = {.sll_family = AF_PACKET, .sll_ifindex = o.ifindex};
-    size_t bytes = o.ipv4 ? announce_build(ANNOUNCE_ARP_PROBE, mac_of_nobody, o.ip, frame)
+    size_t bytes = o.ipv4 ? announce_build(ANNOUNCE_ARP_PROBE, mac_of_nobody, o.ip, false, frame)
                           : build_solicitation(frame);
     sendto(o.link_fd, frame, bytes, MSG_DONTWAIT, (struct sockaddr *)&to, sizeof to);
     o.probes++;

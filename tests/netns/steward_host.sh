@@ -241,6 +241,57 @@ changes_that_were_lost() {
     link del many0
 }
 
+# ---- what others on the link are told, and say ----
+
+# The client's entry of a neighbour says whether that is a router.
+is_router_there() { ip -n "$CLIENT" -6 neigh show "$IP6" | grep -q router; }
+an_advertisement_of_a_router() {
+    h sysctl -qw net.ipv6.conf.vip0.forwarding=1
+    ip -n "$CLIENT" -6 addr add fd77::2/64 dev cli0 nodad
+    start_steward
+    hold 1 60000
+    sleep 1.8 # between two announcements after the takeover
+    c ping -6 -c 1 -W 2 "$IP6" >"$T/ping" 2>&1
+    t_check "the kernel's own advertisement is that of a router" is_router_there
+    ask announce 1
+    sleep 0.3
+    t_check 'and so is an announcement: clients keep their default route' is_router_there
+    end_steward
+    h sysctl -qw net.ipv6.conf.vip0.forwarding=0
+    ip -n "$CLIENT" -6 addr del fd77::2/64 dev cli0
+}
+# claim IP TAG...: ARP of a host that has the address, as a request and a reply, in that VLAN or in none.
+claim() {
+    # shellcheck disable=SC2016  # a program in another language
+    c perl -e 'my ($ip, $tag) = @ARGV;
+        open(my $f, "/sys/class/net/cli0/ifindex") or die; chomp(my $index = <$f>);
+        socket(my $s, 17, 3, 0) or die "socket: $!";
+        my $mac = "\x02\0\0\0\0\x77";
+        for my $operation (1, 2) {
+            my $frame = ("\xff" x 6) . $mac . ($tag ? pack("n n", 0x8100, $tag) : "") .
+                pack("n n n C C n", 0x0806, 1, 0x0800, 6, 4, $operation) . $mac .
+                pack("C4", split(/\./, $ip)) . ("\0" x 6) . pack("C4", split(/\./, $ip));
+            send($s, $frame, 0, pack("S n i S C C a8", 17, 0x0806, $index, 1, 0, 6, "\xff" x 6)) or die "send: $!";
+        }' "$@"
+}
+frames_of_another_network() {
+    begin "$IP4/32@vip0"
+    claim "$IP4" 5
+    sleep 0.3
+    claim "$IP4" 5
+    sleep 0.3
+    t_check 'a host of another VLAN that has the address is no conflict' told_none conflict 0
+    t_check 'and it is held' has "$IP4"
+    claim "$IP4"
+    t_wait 'a host of this network is one' 2 told conflict 0
+    sleep 0.3
+    t_check 'its request and its reply are one conflict, which is defended' eval \
+        'told_times 1 conflict 0 && told_none dropped 0 && has "$IP4"'
+    claim "$IP4"
+    t_wait 'the next is one too many' 2 told dropped 0 'why conflict'
+    end_steward
+}
+
 # ---- what the rest of the host is told ----
 
 guard_of() { cat "/proc/$steward/task/$steward/children"; }
@@ -280,7 +331,8 @@ nothing_is_left_when_both_are_killed() {
 for test in all_or_none an_address_elsewhere_on_this_host the_hosts_own_address_is_first_and_stays \
     others_of_the_network_stay_when_one_goes a_host_without_an_address_of_the_network_reaches_it \
     an_interface_that_is_made_later an_interface_in_a_bridge an_interface_that_is_tracked \
-    a_link_that_flaps changes_that_were_lost no_word_while_nothing_changes \
+    a_link_that_flaps changes_that_were_lost an_advertisement_of_a_router frames_of_another_network \
+    no_word_while_nothing_changes \
     nothing_is_left_when_both_are_killed; do
     $test
 done

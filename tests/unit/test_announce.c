@@ -23,7 +23,7 @@ START_TEST(an_arp_announcement_asks_for_the_address_it_claims)
                                     0xcc, 8,    6,    0,    1,    8,    0,  6, 4,  0,    1,
                                     2,    0,    0,    0xaa, 0xbb, 0xcc, 10, 0, 0,  100,  0,
                                     0,    0,    0,    0,    0,    10,   0,  0, 100};
-    expect(bytes, sizeof bytes, announce_build(ANNOUNCE_ARP_REQUEST, mac, ipv4, frame));
+    expect(bytes, sizeof bytes, announce_build(ANNOUNCE_ARP_REQUEST, mac, ipv4, false, frame));
 }
 END_TEST
 
@@ -33,7 +33,7 @@ START_TEST(the_reply_form_names_its_sender_twice)
                                     0xcc, 8,    6,    0,    1,    8,    0,  6, 4,  0,    2,
                                     2,    0,    0,    0xaa, 0xbb, 0xcc, 10, 0, 0,  100,  2,
                                     0,    0,    0xaa, 0xbb, 0xcc, 10,   0,  0, 100};
-    expect(bytes, sizeof bytes, announce_build(ANNOUNCE_ARP_REPLY, mac, ipv4, frame));
+    expect(bytes, sizeof bytes, announce_build(ANNOUNCE_ARP_REPLY, mac, ipv4, false, frame));
 }
 END_TEST
 
@@ -43,7 +43,7 @@ START_TEST(an_arp_probe_names_no_sender)
                                     0xcc, 8,    6,    0,    1,    8,    0, 6, 4,  0,    1,
                                     2,    0,    0,    0xaa, 0xbb, 0xcc, 0, 0, 0,  0,    0,
                                     0,    0,    0,    0,    0,    10,   0, 0, 100};
-    expect(bytes, sizeof bytes, announce_build(ANNOUNCE_ARP_PROBE, mac, ipv4, frame));
+    expect(bytes, sizeof bytes, announce_build(ANNOUNCE_ARP_PROBE, mac, ipv4, false, frame));
     ck_assert(!announce_parse(frame, sizeof bytes, &claim));
 }
 END_TEST
@@ -57,7 +57,18 @@ START_TEST(an_advertisement_overrides_and_names_the_link_address)
         0,    0,    0,    0, 0,    0,    0,    0,    1,    136,  0,    0xcc, 0xcc, 0x20, 0,
         0,    0,    0xfd, 0, 0,    1,    0,    0,    0,    0,    0,    0,    0,    0,    0x12,
         0x34, 0x56, 0x78, 2, 1,    2,    0,    0,    0xaa, 0xbb, 0xcc};
-    expect(bytes, sizeof bytes, announce_build(ANNOUNCE_NA, mac, ipv6, frame));
+    expect(bytes, sizeof bytes, announce_build(ANNOUNCE_NA, mac, ipv6, false, frame));
+}
+END_TEST
+
+/* A host removes its default route by one that says that it is no router (RFC 4861, 7.2.5). */
+START_TEST(an_advertisement_of_a_router_says_so)
+{
+    announce_build(ANNOUNCE_NA, mac, ipv6, false, frame);
+    ck_assert_uint_eq(frame[58], 0x20);
+    size_t built = announce_build(ANNOUNCE_NA, mac, ipv6, true, frame);
+    ck_assert_uint_eq(frame[58], 0xa0);
+    ck_assert(announce_parse(frame, built, &claim));
 }
 END_TEST
 
@@ -69,7 +80,7 @@ START_TEST(a_solicitation_comes_from_nobody_and_goes_to_the_group_of_the_address
         0,    0,    0,    0,    0,    0,    0xff, 2, 0, 0,    0,    0,    0,    0,    0,    0,
         0,    1,    0xff, 0x34, 0x56, 0x78, 135,  0, 0, 0,    0,    0,    0,    0,    0xfd, 0,
         0,    1,    0,    0,    0,    0,    0,    0, 0, 0,    0x12, 0x34, 0x56, 0x78};
-    size_t built = announce_build(ANNOUNCE_NS, mac, ipv6, frame);
+    size_t built = announce_build(ANNOUNCE_NS, mac, ipv6, false, frame);
     ck_assert_uint_eq(built, sizeof bytes);
     frame[56] = frame[57] = 0; /* its checksum, which only the parser's test knows */
     ck_assert_mem_eq(frame, bytes, built);
@@ -80,7 +91,7 @@ END_TEST
 START_TEST(claims_are_read_from_both_forms_of_arp)
 {
     for (enum announce_kind kind = ANNOUNCE_ARP_REQUEST; kind <= ANNOUNCE_ARP_REPLY; kind++) {
-        size_t built = announce_build(kind, mac, ipv4, frame);
+        size_t built = announce_build(kind, mac, ipv4, false, frame);
         memset(&claim, 0, sizeof claim);
         ck_assert(announce_parse(frame, built, &claim));
         ck_assert_mem_eq(claim.ip, ipv4, sizeof ipv4);
@@ -92,7 +103,7 @@ END_TEST
 START_TEST(an_arp_that_is_not_whole_or_not_of_ipv4_claims_nothing)
 {
     static const size_t at[] = {12, 14, 16, 18, 19, 20, 21}; /* type, formats, lengths, operation */
-    size_t built = announce_build(ANNOUNCE_ARP_REPLY, mac, ipv4, frame);
+    size_t built = announce_build(ANNOUNCE_ARP_REPLY, mac, ipv4, false, frame);
     for (size_t bytes = 0; bytes < built; bytes++)
         ck_assert(!announce_parse(frame, bytes, &claim));
     for (size_t i = 0; i < sizeof at / sizeof at[0]; i++) {
@@ -106,7 +117,7 @@ END_TEST
 
 START_TEST(claims_are_read_from_advertisements)
 {
-    size_t built = announce_build(ANNOUNCE_NA, mac, ipv6, frame);
+    size_t built = announce_build(ANNOUNCE_NA, mac, ipv6, false, frame);
     memset(frame + 6, 7, sizeof mac); /* the option counts, and not who brings it */
     ck_assert(announce_parse(frame, built, &claim));
     ck_assert_mem_eq(claim.ip, ipv6, sizeof ipv6);
@@ -116,7 +127,7 @@ END_TEST
 
 START_TEST(every_flipped_bit_of_an_advertisement_makes_it_void)
 {
-    size_t built = announce_build(ANNOUNCE_NA, mac, ipv6, frame);
+    size_t built = announce_build(ANNOUNCE_NA, mac, ipv6, false, frame);
     for (size_t bit = 8 * 22; bit < 8 * built; bit++) {
         frame[bit / 8] ^= (uint8_t)(1 << bit % 8);
         ck_assert_msg(!announce_parse(frame, built, &claim), "bit %zu", bit);
@@ -129,7 +140,7 @@ END_TEST
 
 START_TEST(an_advertisement_that_is_cut_claims_nothing)
 {
-    size_t built = announce_build(ANNOUNCE_NA, mac, ipv6, frame);
+    size_t built = announce_build(ANNOUNCE_NA, mac, ipv6, false, frame);
     for (size_t bytes = 0; bytes < built; bytes++)
         ck_assert(!announce_parse(frame, bytes, &claim));
 }
@@ -138,7 +149,7 @@ END_TEST
 START_TEST(padding_behind_a_frame_changes_nothing)
 {
     uint8_t padded[ANNOUNCE_FRAME_BYTES_MAX + 40];
-    size_t built = announce_build(ANNOUNCE_NA, mac, ipv6, frame);
+    size_t built = announce_build(ANNOUNCE_NA, mac, ipv6, false, frame);
     memset(padded, 0x55, sizeof padded);
     memcpy(padded, frame, built);
     ck_assert(announce_parse(padded, sizeof padded, &claim));
@@ -154,6 +165,7 @@ int main(void)
     tcase_add_test(t, the_reply_form_names_its_sender_twice);
     tcase_add_test(t, an_arp_probe_names_no_sender);
     tcase_add_test(t, an_advertisement_overrides_and_names_the_link_address);
+    tcase_add_test(t, an_advertisement_of_a_router_says_so);
     tcase_add_test(t, a_solicitation_comes_from_nobody_and_goes_to_the_group_of_the_address);
     suite_add_tcase(s, t);
     t = tcase_create("claims");

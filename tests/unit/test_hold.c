@@ -366,6 +366,48 @@ START_TEST(announcements_that_were_held_up_come_once)
 }
 END_TEST
 
+START_TEST(it_is_announced_now_and_then_while_it_is_held)
+{
+    tested.every_us = 10000 * MS;
+    ck_assert(hold(60000, false));
+    pass_until(3000);
+    said[0] = '\0';
+    pass_until(35000);
+    expect("announce 13000, announce 23000, announce 33000, ");
+    hold_announce(&tested, now_us);
+    pass_until(38000);
+    said[0] = '\0';
+    pass_until(50000);
+    expect("announce 48000, ");
+}
+END_TEST
+
+START_TEST(those_of_several_are_not_all_at_one_time)
+{
+    tested.every_us = 10240 * MS;
+    tested.spread = 255;
+    ck_assert(hold(60000, false));
+    pass_until(3000);
+    said[0] = '\0';
+    pass_until(20000);
+    expect("announce 8140, announce 18380, ");
+}
+END_TEST
+
+START_TEST(a_request_and_a_reply_of_one_announcement_are_one_conflict)
+{
+    hold_for_long();
+    ck_assert(!hold_conflict(&tested, now_us));
+    now_us += 100;
+    ck_assert(!hold_conflict(&tested, now_us));
+    pass_until(5100);
+    expect("announce 5000, ");
+    ck_assert_int_eq(tested.state, HOLD_HELD);
+    pass_until(6000);
+    ck_assert(hold_conflict(&tested, now_us));
+}
+END_TEST
+
 START_TEST(what_is_free_has_nothing_to_do)
 {
     hold_drop(&tested, now_us, DROP_ASKED);
@@ -421,6 +463,9 @@ int main(void)
     tcase_add_test(t, link_that_is_lost_is_not_asked);
     tcase_add_test(t, asked_again_it_announces_the_whole_row);
     tcase_add_test(t, announcements_that_were_held_up_come_once);
+    tcase_add_test(t, it_is_announced_now_and_then_while_it_is_held);
+    tcase_add_test(t, those_of_several_are_not_all_at_one_time);
+    tcase_add_test(t, a_request_and_a_reply_of_one_announcement_are_one_conflict);
     tcase_add_test(t, what_is_free_has_nothing_to_do);
     tcase_add_test(t, it_takes_on_another_epoch_and_a_new_life_starts_afresh);
     suite_add_tcase(s, t);
