@@ -1,8 +1,8 @@
 #include "agent/steward/steward_hold.h"
 
-#include "agent/base/address.h"
 #include "agent/steward/route.h"
 #include "agent/steward/rule.h"
+#include "agent/steward/steward_obstacle.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -253,47 +253,9 @@ bool steward_hold_flush(struct steward_io *io, struct steward_hold *h)
 
 /* ---- interfaces ---- */
 
-/* needs_ipv6, takes_packets: for an address of ours, and not if it is only tracked. */
-static enum steward_obstacle obstacle_of(const struct netlink_link *link, bool needs_ipv6,
-                                         bool takes_packets)
-{
-    if (link->index == 0)
-        return STEWARD_OBSTACLE_NO_INTERFACE;
-    if (!link->enabled)
-        return STEWARD_OBSTACLE_DOWN;
-    if (!link->up)
-        return STEWARD_OBSTACLE_NO_CARRIER;
-    if (link->is_port && takes_packets)
-        return STEWARD_OBSTACLE_PORT;
-    return link->no_ipv6 && needs_ipv6 ? STEWARD_OBSTACLE_NO_IPV6 : STEWARD_OBSTACLE_NONE;
-}
-
-static void hold_fill_obstacle(struct steward_report *r, enum steward_obstacle reason,
-                               enum steward_part part, size_t index, const char *interface)
-{
-    r->reason = (uint8_t)reason;
-    r->part = (uint8_t)part;
-    r->index = (uint8_t)index;
-    snprintf(r->where, sizeof r->where, "%s", interface);
-}
-
-/* The first thing that stands in the way, as an OBSTACLE. */
 static struct steward_report hold_obstacle(const struct steward_hold *h)
 {
-    struct steward_report r = {.kind = STEWARD_OBSTACLE, .vip = h->key};
-    enum steward_obstacle reason = STEWARD_OBSTACLE_NONE;
-    for (size_t i = 0; reason == STEWARD_OBSTACLE_NONE && i < h->addresses.count; i++) {
-        const struct steward_address *a = &h->addresses.all[i];
-        reason = obstacle_of(&a->link, !address_is_ipv4(a->spec.ip), true);
-        if (reason != STEWARD_OBSTACLE_NONE)
-            hold_fill_obstacle(&r, reason, STEWARD_PART_ADDRESS, i, a->spec.interface);
-    }
-    for (size_t i = 0; reason == STEWARD_OBSTACLE_NONE && i < h->vip.tracks_count; i++) {
-        reason = obstacle_of(&h->tracks[i], false, false);
-        if (reason != STEWARD_OBSTACLE_NONE)
-            hold_fill_obstacle(&r, reason, STEWARD_PART_TRACK, i, h->vip.tracks[i]);
-    }
-    return r;
+    return steward_obstacle_find(h->key, &h->addresses, &h->vip, h->tracks);
 }
 
 void steward_hold_report_obstacle(struct steward_hold *h)
@@ -305,8 +267,9 @@ void steward_hold_report_obstacle(struct steward_hold *h)
  * even where the addresses stayed. */
 static void hold_on_link_return(struct steward_io *io, struct steward_hold *h)
 {
+    if (h->hold.state == HOLD_HELD || h->hold.restoring)
+        h->restored_because = DROP_LINK;
     hold_verify(io, h);
-    h->restored_because = DROP_LINK;
     if (h->hold.state == HOLD_HELD)
         hold_report_restored(io, h);
 }
@@ -338,16 +301,20 @@ static void hold_look_at_link(struct steward_io *io, struct steward_hold *h,
 }
 
 /* The kernel knows by which other names a link goes (its altnames), which an event is not searched
- * for. True: it has been looked at. */
+ * for. One that was lost may be back by now, but has taken along what it had. True: it has been
+ * looked at. */
 static bool hold_take_link(struct steward_io *io, struct steward_hold *h,
                            struct netlink_link *known, const char *interface,
                            const struct netlink_link *link, bool gone)
 {
-    bool may_be_it = strcmp(link->name, interface) == 0 || known->index == link->index ||
-                     (known->index == 0 && !gone);
-    if (may_be_it)
+    bool is_it = strcmp(link->name, interface) == 0 || known->index == link->index;
+    if (is_it && (gone || !link->up))
+        hold_link(&h->hold, steward_now_us(), false);
+    if (is_it || (known->index == 0 && !gone)) {
         hold_look_at_link(io, h, known, interface);
-    return may_be_it;
+        return true;
+    }
+    return false;
 }
 
 void steward_hold_apply_link(struct steward_io *io, struct steward_hold *h,

@@ -213,6 +213,11 @@ a_link_that_flaps() {
     sleep 0.1
     link set vip0 up
     t_wait 'a flap of a link is reported, as it takes routes along' 2 told restored 0 'why link'
+    kill -STOP "$steward"
+    link set vip0 down
+    link set vip0 up
+    kill -CONT "$steward"
+    t_wait 'also one that was over before it was heard of' 2 told_times 2 restored 0
     t_check 'and nothing was dropped' told_none dropped 0
     end_steward
 }

@@ -431,8 +431,11 @@ START_TEST(a_link_whose_return_was_not_told_is_looked_at_before_it_is_given_up)
     down.up = false;
     ask(STEWARD_HOLD, 5000);
     expect(STEWARD_HELD);
+    fake_kernel.link.up = false;
     steward_hold_apply_link(&io, &holds[0], &down, false);
+    fake_kernel.link.up = true;
     pass_until(1000);
+    expect(STEWARD_RESTORED);
     ck_assert_int_eq(holds[0].hold.state, HOLD_HELD);
     fake_kernel.link.up = false;
     steward_hold_apply_link(&io, &holds[0], &down, false);

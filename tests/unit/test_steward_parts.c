@@ -466,6 +466,23 @@ START_TEST(a_link_that_returns_is_told_though_the_addresses_stayed)
 }
 END_TEST
 
+START_TEST(a_link_that_is_back_before_its_loss_is_heard_of_is_told_too)
+{
+    struct netlink_link was = fake_kernel.other_link;
+    was.enabled = was.up = false;
+    ask_pair(STEWARD_HOLD, 60000);
+    expect(STEWARD_HELD);
+    steward_hold_apply_link(&io, &holds[0], &was, false);
+    steward_hold_apply_link(&io, &holds[0], &fake_kernel.other_link, false);
+    pass_until(300);
+    struct steward_report r = told();
+    ck_assert_int_eq(r.kind, STEWARD_RESTORED);
+    ck_assert_int_eq(r.reason, DROP_LINK);
+    ck_assert_int_eq(told().kind, 0);
+    ck_assert_int_eq(holds[0].hold.state, HOLD_HELD);
+}
+END_TEST
+
 START_TEST(what_the_link_took_along_is_put_back_when_it_returns_and_told_once)
 {
     ask_pair(STEWARD_HOLD, 60000);
@@ -518,6 +535,7 @@ int main(void)
     tcase_add_test(t, a_held_interface_that_is_renamed_or_gone_takes_the_vip_along);
     tcase_add_test(t, a_renewal_while_one_link_is_gone_renews_the_others);
     tcase_add_test(t, a_link_that_returns_is_told_though_the_addresses_stayed);
+    tcase_add_test(t, a_link_that_is_back_before_its_loss_is_heard_of_is_told_too);
     tcase_add_test(t, what_the_link_took_along_is_put_back_when_it_returns_and_told_once);
     suite_add_tcase(s, t);
     return unit_run(s);
