@@ -526,3 +526,13 @@ static void attempts_answered(struct attempts *all, const struct gossip_addr *ad
         attempt_rest(a);
     }
 }
+
+size_t attempts_addresses(const struct attempts *all, struct gossip_addr *into, size_t max)
+{
+    const struct attempt *a;
+    size_t count = 0;
+    LIST_FOREACH (a, &all->all, entry)
+        for (size_t i = 0; i < a->count && count < max; i++)
+            into[count++] = a->addrs[i];
+    return count;
+}

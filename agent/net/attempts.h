@@ -32,5 +32,8 @@ void attempts_peers(struct attempts *all, const struct gossip_addr *peers, size_
 void attempts_once(struct attempts *all, const char *host, host_done_fn *done, void *arg);
 /* Gives up all that was asked for with this arg; done is not called for them. */
 void attempts_forget(struct attempts *all, const void *arg);
+/* The addresses of the hosts to join, as far as they are looked up; at most max. Returns how many.
+ */
+size_t attempts_addresses(const struct attempts *all, struct gossip_addr *into, size_t max);
 
 #endif

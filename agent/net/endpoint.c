@@ -23,7 +23,10 @@ enum {
     FOLLOWING_MS = 3000, /* ... while it listens: members that joined may show a better address */
     CALM_MS = 50,        /* a change of addresses seldom comes alone */
     TAKEN_MAX = GOSSIP_MEMBERS_MAX,
+    LOOKED_UP_MAX = CONFIG_JOINS_MAX,
 };
+
+static const char endpoint_no_address[] = "this host has no address yet that others could reach";
 
 struct endpoint {
     struct host *host;
@@ -34,15 +37,17 @@ struct endpoint {
     int changes_fd;           /* rtnetlink: addresses and links; -1: the timer must do */
     struct event *changes, *timer;
     struct own_addresses own;
-    struct gossip_addr towards[CONFIG_JOINS_MAX + STORE_PEERS_MAX];
+    struct gossip_addr towards[STORE_PEERS_MAX + CONFIG_JOINS_MAX + LOOKED_UP_MAX];
     struct gossip_addr *taken; /* TAKEN_MAX */
     char waits[ERROR_BYTES];
-    uint8_t seen[ADDRESS_IP_BYTES]; /* the last that was warned of */
+    bool has_no_address;              /* that others could reach */
+    uint8_t seen[ADDRESS_IP_BYTES];   /* the last that was warned of */
+    uint8_t shared[ADDRESS_IP_BYTES]; /* likewise */
 };
 
 /* ---- what the choice depends on ---- */
 
-/* Hosts to join that are given as numbers; names are looked up elsewhere. */
+/* Hosts to join that are given as numbers; names are looked up by the attempts. */
 static size_t endpoint_add_joins(const struct config *c, struct gossip_addr *into)
 {
     size_t count = 0;
@@ -76,6 +81,9 @@ static struct own_choice endpoint_choice(struct endpoint *e)
             e->taken[choice.taken_count++] = m.profile->addr;
     }
     choice.towards_count += endpoint_add_joins(c, e->towards + choice.towards_count);
+    if (e->attempts)
+        choice.towards_count +=
+            attempts_addresses(e->attempts, e->towards + choice.towards_count, LOOKED_UP_MAX);
     own_addresses_read(&e->own);
     return choice;
 }
@@ -172,11 +180,51 @@ static void endpoint_rejoin(struct endpoint *e, const struct own_choice *choice)
         attempts_peers(e->attempts, choice->taken, count);
 }
 
+/* Where all hosts to join are at loopback addresses, the whole cluster is on this host. */
+static bool endpoint_needs_others(const struct config *c)
+{
+    for (size_t i = 0; i < c->join_count; i++) {
+        struct gossip_addr addr;
+        if (!address_parse(c->join[i], addr.ip, &addr.port) || !address_is_loopback(addr.ip))
+            return true;
+    }
+    return false;
+}
+
+static void endpoint_note_address(struct endpoint *e, bool has)
+{
+    bool lacks = !has && endpoint_needs_others(host_config(e->host));
+    if (lacks && !e->has_no_address)
+        log_warn("%s; waits for one", endpoint_no_address);
+    e->has_no_address = lacks;
+}
+
+/* Each host may have such an address, as that of a bridge for containers; or it is a mistake. */
+static void endpoint_note_shared(struct endpoint *e, const struct own_choice *choice)
+{
+    char text[ADDRESS_TEXT_BYTES];
+    for (size_t i = 0; i < choice->taken_count; i++) {
+        const struct gossip_addr *other = &choice->taken[i];
+        if (other->port != choice->config->bind.port || address_is_loopback(other->ip) ||
+            !own_addresses_have(choice->own, other->ip) ||
+            memcmp(e->shared, other->ip, sizeof e->shared) == 0)
+            continue;
+        memcpy(e->shared, other->ip, sizeof e->shared);
+        log_warn("%s is an address of this host, and another member publishes it as its own; give "
+                 "each host an address of its own by bind or advertise",
+                 address_ip_text(other->ip, text));
+        return;
+    }
+}
+
 static void endpoint_advertise(struct endpoint *e, const struct own_choice *choice)
 {
     struct gossip_addr before = gossip_self(host_view(e->host)).profile->addr, addr = before;
     char was[ADDRESS_TEXT_BYTES], is[ADDRESS_TEXT_BYTES];
-    if (!own_address_advertise(choice, &addr) || memcmp(&addr, &before, sizeof addr) == 0 ||
+    bool has = own_address_advertise(choice, &addr);
+    endpoint_note_shared(e, choice);
+    endpoint_note_address(e, has || e->waits[0] != '\0');
+    if (!has || memcmp(&addr, &before, sizeof addr) == 0 ||
         gossip_set_addr(host_core(e->host), host_now_us(), &addr) != GOSSIP_OK)
         return;
     log_info("the address of this member is %s now; it was %s",
@@ -318,5 +366,7 @@ void endpoint_set_attempts(struct endpoint *e, struct attempts *attempts)
 
 const char *endpoint_waits_for(const struct endpoint *e)
 {
-    return e->waits[0] == '\0' ? NULL : e->waits;
+    if (e->waits[0] != '\0')
+        return e->waits;
+    return e->has_no_address ? endpoint_no_address : NULL;
 }

@@ -6,7 +6,7 @@
 # MUSTER_BUILD: the folder with musterd, muster and tests/netns/oracle (default: build/gcc)
 # shellcheck disable=SC2154,SC2034
 
-ROWS='rpc_later renewal answers_from seen_elsewhere small_path'
+ROWS='no_address rpc_later renewal answers_from seen_elsewhere shared small_path'
 if [ "${1-}" = --list ]; then
     tr ' ' '\n' <<<"$ROWS"
     exit 0
@@ -42,6 +42,16 @@ all_at() {
 
 # ---- not there yet ----
 
+row_no_address() {
+    conf h1
+    conf h2
+    here h1 del "$NET.1/24"
+    start h1 h2
+    t_wait 'an agent without an address says that it waits for one' 5 \
+        log_has h1 'no address yet that others could reach; waits for one'
+    here h1 add "$NET.1/24"
+    t_wait 'and is a member when it comes' 5 sees_count h2 alive 2
+}
 row_rpc_later() {
     configure h1 "control { rpc = \"$NET.77:7373\"  rpc_auth = \"secret\" }"
     start h1
@@ -99,6 +109,17 @@ row_seen_elsewhere() {
     t_wait 'an agent that publishes an address of nobody is told from where it is seen' 10 \
         log_has h2 "members see this one at $NET.2, and it publishes $NET.99"
     t_check 'and what to write' log_has h2 "write advertise = \"$NET.2\""
+}
+# The address that h1 publishes is on h2 too, as is the one of a bridge for containers on every host.
+row_shared() {
+    configure h1
+    conf h2
+    ip -n h2 link add docker0 type dummy
+    start h1 h2
+    t_wait 'two see each other' 10 sees_count h2 alive 2
+    ip -n h2 addr add "$NET.1/32" dev docker0
+    t_wait 'a host that has the address of another member says so' 5 \
+        log_has h2 "$NET.1 is an address of this host, and another member publishes it"
 }
 # 39 agents in h1, and one more behind a path that swallows what is long.
 row_small_path() {
