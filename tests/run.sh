@@ -116,7 +116,7 @@ compute() {
 }
 
 real_both='two_agents restart bad_input reload handlers leave user lock serf_cli ipv6 embed supervisors'
-real_once='rejoin copied forged serf_forms serf_npm watchers hooks aws_eip readme sim slow unreachable'
+real_once='rejoin copied strangers forged serf_forms serf_npm watchers hooks aws_eip readme sim slow unreachable'
 processes() {
     local script
     for script in $real_both $real_once; do real gcc "$script"; done
