@@ -168,8 +168,9 @@ static void net_deliver(struct net *net, uint32_t from, uint32_t to,
     queue_push(&net->queue, (struct happening){
                                 .at_us = net->now_us + after_us,
                                 .node = to,
-                                .from = {net->nodes[from].host.addr, packet->route.via,
-                                         packet->route.via == GOSSIP_STREAM ? from + 1 : 0},
+                                .from = {.addr = net->nodes[from].host.addr,
+                                         .via = packet->route.via,
+                                         .conn = packet->route.via == GOSSIP_STREAM ? from + 1 : 0},
                                 .len = (uint32_t)packet->len,
                                 .bytes = bytes,
                             });

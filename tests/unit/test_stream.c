@@ -72,7 +72,9 @@ static void send_to(uint8_t host, uint32_t conn, uint8_t byte, size_t len)
     static uint8_t bytes[GOSSIP_FRAME_BYTES_MAX];
     memset(bytes, byte, len);
     struct gossip_packet packet = {
-        .route = {fake_addr(host), GOSSIP_STREAM, conn}, .bytes = bytes, .len = len};
+        .route = {.addr = fake_addr(host), .via = GOSSIP_STREAM, .conn = conn},
+        .bytes = bytes,
+        .len = len};
     stream_send(s, &packet);
 }
 
