@@ -14,7 +14,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { VIPS = 4, ACTION_BYTES = 5, ACTION_BYTES_MAX = 1 + ACTION_BYTES + 30 };
+enum { VIPS = 4, OTHER_IFINDEX = 8, ACTION_BYTES = 5, ACTION_BYTES_MAX = 1 + ACTION_BYTES + 30 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -39,12 +39,22 @@ static void start(void)
     REQUIRE(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0, pair) == 0);
     agent_fd = pair[0];
     io = (struct steward_io){.fd = pair[1], .fence_works = true};
+    fake_kernel.other_link = fake_kernel.link;
+    fake_kernel.other_link.index = OTHER_IFINDEX;
+    snprintf(fake_kernel.other_link.name, sizeof fake_kernel.other_link.name, "vip1");
     for (uint32_t i = 0; i < VIPS; i++) {
         vips[i] = (struct steward_vip){.name = "vip", .addresses_count = 1};
         vips[i].addresses[0] = (struct steward_vip_address){.prefix = 128, .interface = "vip0"};
         vips[i].addresses[0].ip[0] = 0xfd;
         vips[i].addresses[0].ip[15] = (uint8_t)i;
     }
+    /* One is several, of both families on both links. */
+    vips[0].addresses_count = 3;
+    vips[0].addresses[1] = (struct steward_vip_address){{0xfd, [15] = 99}, 64, "vip1"};
+    vips[0].addresses[2] =
+        (struct steward_vip_address){{[10] = 0xff, [11] = 0xff, 10, 0, 0, 100}, 24, "vip1"};
+    vips[1].tracks_count = 1;
+    snprintf(vips[1].tracks[0], sizeof vips[1].tracks[0], "vip1");
     REQUIRE(steward_table_prepare(&table, vips, VIPS));
     steward_table_commit(&table, &io);
     holds = table.holds;
@@ -72,11 +82,19 @@ static void settle(void)
     }
 }
 
+static bool any_is_there(const struct steward_vip *vip)
+{
+    for (size_t i = 0; i < vip->addresses_count; i++)
+        if (fake_addr_find(vip->addresses[i].ip, true))
+            return true;
+    return false;
+}
+
 static void check(void)
 {
     for (size_t i = 0; i < VIPS; i++) {
         const struct hold *w = &holds[i].hold;
-        bool there = fake_addr_find(vips[i].addresses[0].ip, true);
+        bool there = any_is_there(&vips[i]);
         REQUIRE(!hold_is_active(w) || fake_kernel.now_us < w->until_us || fake_kernel.call_us > 0);
         REQUIRE(!there || w->state != HOLD_FREE);
         REQUIRE(!there || w->state != HOLD_DROPPING || fake_kernel.now_us < w->next_us ||
@@ -121,11 +139,17 @@ static void claim(uint8_t which, uint8_t mac)
 
 static void change_link(uint8_t how)
 {
-    fake_kernel.link.up = how & 1;
-    fake_kernel.link.mac[5] = how >> 4;
-    fake_kernel.no_link = (how & 6) == 6;
+    struct netlink_link *link = how & 8 ? &fake_kernel.other_link : &fake_kernel.link;
+    link->enabled = link->up = how & 1;
+    link->mac[5] = how >> 4;
+    if (how & 8)
+        link->index = (how & 6) == 6 ? 0 : OTHER_IFINDEX;
+    else
+        fake_kernel.no_link = (how & 6) == 6;
+    struct netlink_link changed = *link;
+    changed.index = how & 8 ? OTHER_IFINDEX : FAKE_IFINDEX;
     for (size_t i = 0; i < VIPS; i++)
-        steward_hold_apply_link(&io, &holds[i], &fake_kernel.link, fake_kernel.no_link);
+        steward_hold_apply_link(&io, &holds[i], &changed, (how & 6) == 6);
 }
 
 static void change_kernel(uint8_t how)
@@ -138,10 +162,26 @@ static void change_kernel(uint8_t how)
     fake_kernel.call_us = how & 64 ? 7000 : 0;
 }
 
+/* The host's own, on the link of an IPv4 address of ours, and whatever a check finds. */
+static void change_own(uint8_t last)
+{
+    struct netlink_addr own = {.ifindex = OTHER_IFINDEX, .prefix = 24, .is_global = true};
+    memcpy(own.ip, vips[0].addresses[2].ip, sizeof own.ip);
+    own.ip[15] = last & 1;
+    if (!fake_addr_remove(&own))
+        fake_addr_add(&own);
+    if (last & 2)
+        steward_table_check(&table, &io);
+}
+
 /* An operator's hand. */
 static void change_addr(uint8_t which, bool add)
 {
     struct netlink_addr ours = addr_of(which, NETLINK_MARK), theirs = addr_of(which, 0);
+    if (which & 64) {
+        change_own(which);
+        return;
+    }
     fake_addr_remove(&ours);
     if (add)
         fake_addr_add(&theirs);
@@ -181,7 +221,7 @@ static void end(void)
     settle();
     for (size_t i = 0; i < VIPS; i++) {
         REQUIRE(holds[i].hold.state == HOLD_FREE);
-        REQUIRE(!fake_addr_find(vips[i].addresses[0].ip, true));
+        REQUIRE(!any_is_there(&vips[i]));
     }
 }
 
