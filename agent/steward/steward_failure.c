@@ -12,7 +12,7 @@ static const char *failure_reason(int error, bool ipv6)
         return ipv6 ? "IPv6 is switched off on the interface (sysctl disable_ipv6)"
                     : strerror(error);
     case EPERM:
-        return "not permitted: the steward needs CAP_NET_ADMIN and CAP_NET_RAW";
+        return "Operation not permitted (the steward needs CAP_NET_ADMIN and CAP_NET_RAW)";
     case EOPNOTSUPP:
         return ipv6 ? "the kernel has no IPv6, or keeps no mark on an address (Linux before 5.18)"
                     : "the kernel keeps no mark on an address (Linux before 5.18)";

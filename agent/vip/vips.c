@@ -108,6 +108,20 @@ static void vips_note_report(struct vips *v)
     v->shared.requested_us = 0;
 }
 
+/* A host whose tags do not match needs no interface. */
+static void vips_on_obstacle(struct vips *v, struct managed_vip *m,
+                             const struct steward_report *report)
+{
+    char text[sizeof m->obstacle];
+    steward_obstacle_describe(report, text, sizeof text);
+    if (m->spec->fits && text[0] != '\0' && strcmp(text, m->obstacle) != 0)
+        log_warn("vip \"%s\": cannot be held here: %s", m->spec->name, text);
+    else if (m->spec->fits && text[0] == '\0' && m->obstacle[0] != '\0')
+        log_info("vip \"%s\": can be held here again", m->spec->name);
+    memcpy(m->obstacle, text, sizeof text);
+    vips_review(v);
+}
+
 /* A report about an address that was removed from the configuration is late: skip it. */
 static void vips_on_report(struct vips *v, const struct steward_report *report)
 {
@@ -119,12 +133,10 @@ static void vips_on_report(struct vips *v, const struct steward_report *report)
         return;
     if (report->kind == STEWARD_FAILED)
         steward_failure_describe(report, m->spec, m->failure);
-    if (report->kind == STEWARD_OBSTACLE) { /* it is of no epoch */
-        steward_obstacle_describe(report, m->obstacle, sizeof m->obstacle);
-        vips_review(v);
-    } else if (!managed_vip_is_late(m, report)) {
+    if (report->kind == STEWARD_OBSTACLE) /* it is of no epoch */
+        vips_on_obstacle(v, m, report);
+    else if (!managed_vip_is_late(m, report))
         managed_vip_apply(&v->shared, m, managed_vip_report(&v->shared, m, report));
-    }
 }
 
 static void vips_on_ready(struct vips *v, const struct steward_report *report)

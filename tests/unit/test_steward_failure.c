@@ -35,7 +35,8 @@ START_TEST(what_the_kernel_refuses_is_said_in_words_that_help)
     expect(EACCES, STEWARD_PART_ADDRESS, 1, "",
            "fd00::1 on eth1: IPv6 is switched off on the interface (sysctl disable_ipv6)");
     expect(EPERM, STEWARD_PART_ADDRESS, 0, "",
-           "10.0.0.100 on eth0: not permitted: the steward needs CAP_NET_ADMIN and CAP_NET_RAW");
+           "10.0.0.100 on eth0: Operation not permitted "
+           "(the steward needs CAP_NET_ADMIN and CAP_NET_RAW)");
     expect(EOPNOTSUPP, STEWARD_PART_ADDRESS, 0, "",
            "10.0.0.100 on eth0: the kernel keeps no mark on an address (Linux before 5.18)");
     expect(ENOBUFS, STEWARD_PART_ADDRESS, 0, "", "10.0.0.100 on eth0: No buffer space available");
