@@ -59,7 +59,8 @@ static bool load_defaults(struct config_draft *d)
 
 static bool load_all(struct config_draft *d, const struct config_options *o)
 {
-    return load_defaults(d) && config_file_read(d, o->file != NULL) && options_override(d, o) &&
+    return load_defaults(d) && config_file_read(d, o->file != NULL) &&
+           config_apply_host(d, o->name) && options_override(d, o) &&
            config_finish(d, o->keep_user);
 }
 
@@ -80,6 +81,8 @@ struct config *config_load(const struct config_options *options, char *error)
     d->divided = options->divided;
     d->for_root = options->check && !options->keep_user && geteuid() != 0;
     bool ok = load_all(d, options);
+    for (size_t i = 0; i < d->files_count; i++)
+        free(d->files[i]);
     free(d);
     if (ok)
         return c;
@@ -107,6 +110,7 @@ void config_free(struct config *c)
         section_free(c, section);
     free(c->handlers);
     free(c->vips);
+    free(c->hosts);
     free(c->file);
     free(c->notes);
     free(c);

@@ -38,6 +38,9 @@
 #define CONFIG_VIPS_MAX 256
 #define CONFIG_VALUE_BYTES_MAX 4095 /* a path's limit; all other values are shorter still */
 
+#define CONFIG_INCLUDES_MAX 16 /* patterns of files */
+#define CONFIG_HOSTS_MAX 256   /* sections of hosts */
+
 /* Where an address is to be found on this host, if it is not given itself: the host may get it
  * later, or another one. */
 struct config_where {
@@ -46,11 +49,22 @@ struct config_where {
     vip_interface interface; /* not "": the address of that interface */
 };
 
+/* What one host has in place of the top of the file. The title comes first (config_table.h). */
+struct host_spec {
+    char *name;
+    char tags[GOSSIP_TAGS_BYTES_MAX]; /* beside those of the top, and over them */
+    uint16_t tags_bytes;
+    struct gossip_addr bind, advertise;
+    struct config_where bind_where, advertise_where;
+};
+
 /* All strings are owned and never NULL unless said so. */
 #define CONFIG_CLUSTER_UNNAMED "default" /* of a file that names none */
 
 struct config {
-    char *file; /* the file read, NULL if none */
+    char *file;                         /* the file read, NULL if none */
+    char *include[CONFIG_INCLUDES_MAX]; /* patterns of files that were read too */
+    size_t include_count;
     char *name;
     char *cluster;
     struct gossip_addr bind; /* all zero ip: every address, unless bind_where names an interface */
@@ -75,6 +89,8 @@ struct config {
     struct quorum_spec quorum;
     struct vip_spec *vips; /* none without a quorum */
     size_t vips_count;
+    struct host_spec *hosts; /* what is other on these hosts; of this one it is in force above */
+    size_t hosts_count;
     char *notes; /* what -t could not judge, a line each; NULL: nothing */
 };
 

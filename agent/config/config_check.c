@@ -42,10 +42,10 @@ bool config_section_begin(struct config_draft *d, enum config_section_id section
     struct config_place at = {
         .draft = d, .file = d->path, .line = line, .section = s->name, .title = title};
     if (s->max == 0) {
-        int *first_line = &d->lines[section][0].section;
-        if (*first_line > 0)
-            return config_refuse(&at, "given twice, first on line %d; merge them", *first_line);
-        *first_line = line;
+        struct config_place first = config_draft_section(d, section, 0);
+        if (first.line > 0)
+            return config_refuse_second(&at, &first, "merge them");
+        config_draft_note(d, section, 0, NULL, line);
         return true;
     }
     size_t count = config_section_count(d->config, section);
@@ -53,10 +53,15 @@ bool config_section_begin(struct config_draft *d, enum config_section_id section
         return config_refuse(&at, "%s", gossip_error_text(GOSSIP_ERROR_NAME));
     if (count == s->max)
         return config_refuse(&at, "more than %zu %s", s->max, s->many);
+    for (size_t i = 0; i < count; i++) {
+        struct config_place first = config_draft_section(d, section, i);
+        if (strcmp(first.title, title) == 0)
+            return config_refuse_second(&at, &first, "give each section its own name");
+    }
     char **element = section_grow(d->config, s);
     if (!element || !(*element = strdup(title)))
         return config_refuse(&at, "out of memory");
-    d->lines[section][count].section = line;
+    config_draft_note(d, section, count, NULL, line);
     return config_section_defaults(d, section, element);
 }
 
@@ -208,13 +213,18 @@ static bool check_vip(struct config_draft *d, size_t index)
     return true;
 }
 
+static bool check_nothing(struct config_draft *d, size_t index)
+{
+    (void)d, (void)index;
+    return true;
+}
+
 bool config_section_end(struct config_draft *d, enum config_section_id section)
 {
     static bool (*const checks[CONFIG_SECTIONS])(struct config_draft *, size_t) = {
-        [CONFIG_HANDLER] = check_handler,
-        [CONFIG_CONTROL] = check_control,
-        [CONFIG_QUORUM] = check_quorum,
-        [CONFIG_VIP] = check_vip,
+        [CONFIG_HANDLER] = check_handler, [CONFIG_CONTROL] = check_control,
+        [CONFIG_QUORUM] = check_quorum,   [CONFIG_VIP] = check_vip,
+        [CONFIG_HOST] = check_nothing,
     };
     size_t index = config_section_count(d->config, section) - 1;
     const void *element = config_section_element(d->config, section, index);
@@ -224,6 +234,57 @@ bool config_section_end(struct config_draft *d, enum config_section_id section)
         if (key->missing && config_key_is_unset(key, element))
             return config_refuse(&at, "%s is missing; %s", key->name, key->missing);
     return checks[section](d, index);
+}
+
+/* ---- this host's section ---- */
+
+/* The value of a host's key takes the place of the one at the top. */
+static void host_override(struct config_draft *d, size_t index, const char *name)
+{
+    const struct config_key *own = config_key_find(CONFIG_HOST, name);
+    const struct config_key *top = config_key_find(CONFIG_TOP, name);
+    const struct host_spec *host = &d->config->hosts[index];
+    const struct config_lines *lines = &d->lines[CONFIG_HOST][index];
+    size_t at = config_key_index(own), to = config_key_index(top);
+    if (lines->keys[at] == 0)
+        return;
+    memcpy(config_key_value(top, d->config), config_key_value(own, host), top->bytes);
+    memcpy(config_key_also(top, d->config), config_key_also(own, host), top->also_bytes);
+    d->lines[CONFIG_TOP][0].keys[to] = lines->keys[at];
+    d->lines[CONFIG_TOP][0].files[to] = lines->files[at];
+}
+
+/* Tags come beside those of the top, and over those of the same key. */
+static bool host_add_tags(struct config_draft *d, size_t index)
+{
+    struct config *c = d->config;
+    const struct host_spec *host = &c->hosts[index];
+    const char *at = NULL, *key, *value;
+    while (gossip_tag_next(host->tags, host->tags_bytes, &at, &key, &value)) {
+        enum gossip_error error = gossip_tags_set(c->tags, &c->tags_bytes, key, value);
+        if (error != GOSSIP_OK) {
+            struct config_place place =
+                config_draft_place(d, config_key_find(CONFIG_HOST, "tags"), index, key);
+            return config_refuse(&place, "%s", gossip_error_text(error));
+        }
+    }
+    return true;
+}
+
+bool config_apply_host(struct config_draft *d, const char *name)
+{
+    char host[HOST_NAME_BYTES] = "";
+    const struct config *c = d->config;
+    gethostname(host, sizeof host - 1);
+    name = name ? name : c->name ? c->name : host;
+    for (size_t i = 0; i < c->hosts_count; i++) {
+        if (strcmp(c->hosts[i].name, name) != 0)
+            continue;
+        host_override(d, i, "bind");
+        host_override(d, i, "advertise");
+        return host_add_tags(d, i);
+    }
+    return true;
 }
 
 /* ---- the whole configuration ---- */

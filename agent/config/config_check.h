@@ -18,4 +18,7 @@ bool config_section_end(struct config_draft *d, enum config_section_id section);
  * the addresses. */
 bool config_finish(struct config_draft *d, bool keep_user);
 
+/* Once the file is read: takes on what its section of this host says. name: of -n; NULL: none. */
+bool config_apply_host(struct config_draft *d, const char *name);
+
 #endif

@@ -75,7 +75,28 @@ bool config_note(const struct config_place *at, const char *format, ...)
     return true;
 }
 
+bool config_refuse_second(const struct config_place *at, const struct config_place *first,
+                          const char *advice)
+{
+    if (strcmp(first->file, at->file) == 0)
+        return config_refuse(at, "given twice, first on line %d; %s", first->line, advice);
+    return config_refuse(at, "given twice, first in %s:%d; %s", first->file, first->line, advice);
+}
+
 /* ---- places ---- */
+
+void config_draft_note(struct config_draft *d, enum config_section_id section, size_t index,
+                       const struct config_key *key, int line)
+{
+    struct config_lines *l = &d->lines[section][index];
+    if (!key) {
+        l->section = line;
+        l->section_file = d->path;
+        return;
+    }
+    l->keys[config_key_index(key)] = line;
+    l->files[config_key_index(key)] = d->path;
+}
 
 int *config_draft_line(struct config_draft *d, const struct config_key *key, size_t index)
 {
@@ -85,10 +106,11 @@ int *config_draft_line(struct config_draft *d, const struct config_key *key, siz
 struct config_place config_draft_section(struct config_draft *d, enum config_section_id section,
                                          size_t index)
 {
+    const struct config_lines *l = &d->lines[section][index];
     return (struct config_place){
         .draft = d,
-        .file = d->path,
-        .line = d->lines[section][index].section,
+        .file = l->section_file ? l->section_file : d->path,
+        .line = l->section,
         .section = config_sections[section].name,
         .title = config_section_title(d->config, section, index),
     };
@@ -98,7 +120,9 @@ struct config_place config_draft_place(struct config_draft *d, const struct conf
                                        size_t index, const char *value)
 {
     struct config_place at = config_draft_section(d, key->section, index);
+    const char *file = d->lines[key->section][index].files[config_key_index(key)];
     at.line = *config_draft_line(d, key, index);
+    at.file = file ? file : at.file;
     at.key = key->name;
     at.value = value;
     if (at.line == CONFIG_LINE_OPTION)

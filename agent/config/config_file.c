@@ -8,14 +8,16 @@
 #include <confuse.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <glob.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define FILE_BYTES_MAX (1 << 20) /* the longest that makes sense is a hundredth of it */
-#define KEY_BYTES_MAX 32         /* of a slip for which the right key is looked for */
+#define FILE_BYTES_MAX (1 << 20)       /* the longest that makes sense is a hundredth of it */
+#define BYTE_ORDER_MARK "\xef\xbb\xbf" /* some editors put it before UTF-8 */
+#define KEY_BYTES_MAX 32               /* of a slip for which the right key is looked for */
 
 /* One file being read. libConfuse passes its callbacks no argument of ours. */
 struct reading {
@@ -176,13 +178,13 @@ static int on_value(cfg_t *cfg, cfg_opt_t *opt, const char *value, void *result)
         return -1;
     const struct config *c = reading->draft->config;
     size_t index = config_section_count(c, section) - 1;
-    int *first_line = config_draft_line(reading->draft, key, index);
-    if (*first_line > 0 && opt->nvalues == 1) { /* not a list's next element */
-        config_refuse(&at, "given twice, first on line %d; keep one of them", *first_line);
+    struct config_place first = config_draft_place(reading->draft, key, index, NULL);
+    if (first.line > 0 && opt->nvalues == 1 && !key->gathers) { /* not a list's next element */
+        config_refuse_second(&at, &first, "keep one of them");
         return -1;
     }
-    if (*first_line == 0)
-        *first_line = cfg->line;
+    if (first.line == 0)
+        config_draft_note(reading->draft, section, index, key, cfg->line);
     return config_take(key, config_section_element(c, section, index), value, &at) ? 0 : -1;
 }
 
@@ -194,7 +196,8 @@ static bool check_emptied(cfg_t *cfg)
     const struct config_key *key = NULL;
     while ((key = config_key_next(section, key))) {
         struct config_place at = config_draft_place(reading->draft, key, index, NULL);
-        if (at.line > 0 && cfg_size(cfg, key->name) == 0)
+        if (at.line > 0 && strcmp(at.file, reading->draft->path) == 0 &&
+            cfg_size(cfg, key->name) == 0)
             return config_refuse(&at, "given again further on, as {}; keep one of them");
     }
     return true;
@@ -279,6 +282,8 @@ static bool read_all(int fd, char *text, struct config_place *at)
     if (len > FILE_BYTES_MAX)
         return config_refuse(at, "larger than %d bytes; is it the right file?", FILE_BYTES_MAX);
     text[len] = '\0';
+    if (strncmp(text, BYTE_ORDER_MARK, strlen(BYTE_ORDER_MARK)) == 0)
+        memset(text, ' ', strlen(BYTE_ORDER_MARK));
     if (strlen(text) == len)
         return true;
     at->line = 1;
@@ -309,6 +314,102 @@ static bool read_open(struct config_draft *d, int fd)
     return ok;
 }
 
+/* ---- files that others include ---- */
+
+/* Keeps a path for messages. NULL: refused. */
+static const char *file_add(struct config_draft *d, const char *path, const struct config_place *at)
+{
+    if (d->files_count == CONFIG_FILES_MAX) {
+        config_refuse(at, "more than %d files; merge some of them", CONFIG_FILES_MAX);
+        return NULL;
+    }
+    d->files[d->files_count] = strdup(path);
+    if (!d->files[d->files_count]) {
+        config_refuse(at, "out of memory");
+        return NULL;
+    }
+    return d->files[d->files_count++];
+}
+
+/* True: a file that was read before, under whatever name. */
+static bool file_is_read(const struct config_draft *d, const char *path)
+{
+    struct stat one, other;
+    if (stat(path, &one) != 0)
+        return false;
+    for (size_t i = 0; i < d->files_count; i++)
+        if (stat(d->files[i], &other) == 0 && one.st_dev == other.st_dev &&
+            one.st_ino == other.st_ino)
+            return true;
+    return false;
+}
+
+static bool include_one(struct config_draft *d, const char *path, const struct config_place *at)
+{
+    if (file_is_read(d, path))
+        return config_refuse(at, "%s is read already: it includes itself, or is included twice",
+                             path);
+    const char *kept = file_add(d, path, at);
+    if (!kept)
+        return false;
+    int fd = open(kept, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    d->path = kept;
+    bool ok = fd >= 0 ? read_open(d, fd)
+                      : config_refuse(at, "%s: %s; make it readable for the agent's user", kept,
+                                      strerror(errno));
+    if (fd >= 0)
+        close(fd);
+    return ok;
+}
+
+/* Relative to the file that includes. False: out of memory. */
+static char *include_pattern(const char *value, const struct config_place *at)
+{
+    const char *slash = value[0] == '/' ? NULL : strrchr(at->file, '/');
+    char *pattern = NULL;
+    if (asprintf(&pattern, "%.*s%s", slash ? (int)(slash + 1 - at->file) : 0, at->file, value) < 0)
+        return NULL;
+    return pattern;
+}
+
+/* A pattern may match nothing; a name must be there. */
+static bool include_all(struct config_draft *d, const char *value, const struct config_place *at)
+{
+    glob_t found = {.gl_pathc = 0};
+    char *pattern = include_pattern(value, at);
+    if (!pattern)
+        return config_refuse(at, "out of memory");
+    int result = glob(pattern, 0, NULL, &found);
+    bool ok = true;
+    if (result == GLOB_NOMATCH && !strpbrk(value, "*?["))
+        ok =
+            config_refuse(at, "no such file; a pattern, such as \"conf.d/*.conf\", may match none");
+    else if (result != 0 && result != GLOB_NOMATCH)
+        ok = config_refuse(at, "cannot be looked for: %s", strerror(errno));
+    for (size_t i = 0; ok && i < found.gl_pathc; i++)
+        ok = include_one(d, found.gl_pathv[i], at);
+    globfree(&found);
+    free(pattern);
+    return ok;
+}
+
+/* What is included may include more. */
+static bool include_rest(struct config_draft *d)
+{
+    const struct config *c = d->config;
+    bool ok = true;
+    for (size_t i = 0; ok && i < c->include_count; i++) {
+        struct config_place at = {.draft = d,
+                                  .file = d->includes[i].file,
+                                  .line = d->includes[i].line,
+                                  .key = "include",
+                                  .value = c->include[i]};
+        ok = include_all(d, c->include[i], &at);
+    }
+    d->path = d->files[0];
+    return ok;
+}
+
 bool config_file_read(struct config_draft *d, bool must_exist)
 {
     struct config_place at = {.draft = d, .file = d->path};
@@ -318,9 +419,10 @@ bool config_file_read(struct config_draft *d, bool must_exist)
     if (fd < 0)
         return config_refuse(&at, "%s; name a file with -c that the agent's user may read",
                              strerror(errno));
-    bool ok = read_open(d, fd);
+    d->path = file_add(d, d->path, &at);
+    bool ok = d->path && read_open(d, fd);
     close(fd);
-    if (!ok)
+    if (!ok || !include_rest(d))
         return false;
     d->config->file = strdup(d->path);
     return d->config->file || config_refuse(&at, "out of memory");

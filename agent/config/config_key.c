@@ -49,6 +49,7 @@ const char *config_section_title(const struct config *c, enum config_section_id 
 {
     _Static_assert(offsetof(struct handler_spec, name) == 0, "a title comes first");
     _Static_assert(offsetof(struct vip_spec, name) == 0, "a title comes first");
+    _Static_assert(offsetof(struct host_spec, name) == 0, "a title comes first");
     if (config_sections[section].max == 0 || index >= config_section_count(c, section))
         return NULL;
     return *(char **)config_section_element(c, section, index);

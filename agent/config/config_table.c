@@ -14,7 +14,8 @@
 #define STARTER "(the user that starts musterd)"
 
 _Static_assert(CONFIG_VIPS_MAX <= LEASES_MAX, "each has a lease");
-_Static_assert(CONFIG_HANDLERS_MAX <= CONFIG_VIPS_MAX, "lines are kept for as many structs");
+_Static_assert(CONFIG_HANDLERS_MAX <= CONFIG_VIPS_MAX && CONFIG_HOSTS_MAX <= CONFIG_VIPS_MAX,
+               "lines are kept for as many structs");
 
 #define BYTES(owner, field) sizeof(((struct owner *)NULL)->field)
 #define KEY(in, owner, key, of_type, field)                                                        \
@@ -26,12 +27,16 @@ _Static_assert(CONFIG_HANDLERS_MAX <= CONFIG_VIPS_MAX, "lines are kept for as ma
 #define CONTROL(key, type, field) KEY(CONFIG_CONTROL, config, key, type, field)
 #define QUORUM(key, type, field) KEY(CONFIG_QUORUM, quorum_spec, key, type, field), .reloads = true
 #define VIP(key, type, field) KEY(CONFIG_VIP, vip_spec, key, type, field), .reloads = true
+#define HOST(key, type, field) KEY(CONFIG_HOST, host_spec, key, type, field), .reloads = true
 #define WITH(owner, field) .also = offsetof(struct owner, field), .also_bytes = BYTES(owner, field)
 #define OPTION(text, field) .option = text, .option_at = offsetof(struct config_options, field)
 #define OPTIONS(text, field, count)                                                                \
     OPTION(text, field), .option_count_at = offsetof(struct config_options, count)
 
 const struct config_key config_keys[] = {
+    {TOP("include", includes, include), WITH(config, include_count), .max = CONFIG_INCLUDES_MAX,
+     .unset = "(nothing)", .many = "patterns; let one match several files", .gathers = true,
+     .reloads = true},
     {TOP("name", name, name), OPTION("-n", name)},
     {TOP("cluster", text, cluster), .max = GOSSIP_CLUSTER_BYTES_MAX,
      .initial = CONFIG_CLUSTER_UNNAMED},
@@ -106,6 +111,12 @@ const struct config_key config_keys[] = {
      .initial = "1s"},
     {VIP("timeout", duration, timeout_ms), .min = 1, .max = SCRIPT_MS_MAX, .initial = "30s"},
     {VIP("user", user, user), WITH(vip_spec, account), .unset = STARTER, .for_holder = true},
+
+    {HOST("tags", tags, tags), WITH(host_spec, tags_bytes), .unset = "(none)"},
+    {HOST("bind", bind, bind), WITH(host_spec, bind_where), .min = CONFIG_DEFAULT_PORT,
+     .unset = "(as above)"},
+    {HOST("advertise", advertise, advertise), WITH(host_spec, advertise_where),
+     .unset = "(as above)"},
     {.name = NULL},
 };
 
@@ -122,4 +133,6 @@ const struct config_section config_sections[CONFIG_SECTIONS] = {
     [CONFIG_QUORUM] = {.name = "quorum", .at = offsetof(struct config, quorum)},
     [CONFIG_VIP] = {SEVERAL("vip", vips, vip_spec, vips_count), .max = CONFIG_VIPS_MAX,
                     .many = "addresses; let one agent hold no more"},
+    [CONFIG_HOST] = {SEVERAL("host", hosts, host_spec, hosts_count), .max = CONFIG_HOSTS_MAX,
+                     .many = "hosts; put what they share at the top"},
 };

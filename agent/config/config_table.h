@@ -36,6 +36,7 @@ struct config_key {
      * NULL: none. */
     const char *option;
     size_t option_at, option_count_at;
+    bool gathers;     /* a list that may be given again: what is given is added */
     bool only_option; /* no key of the file */
 };
 

@@ -102,6 +102,17 @@ static bool hosts_take(const struct config_key *key, void *element, const char *
     return config_type_list_add(key, element, value, at);
 }
 
+static bool includes_take(const struct config_key *key, void *element, const char *value,
+                          const struct config_place *at)
+{
+    size_t index = *ALSO(size_t, key, element);
+    if (!config_type_list_add(key, element, value, at))
+        return false;
+    at->draft->includes[index].file = at->file;
+    at->draft->includes[index].line = at->line;
+    return true;
+}
+
 /* ---- tags ---- */
 
 static bool tags_take(const struct config_key *key, void *element, const char *value,
@@ -634,6 +645,7 @@ TYPE(events, CONFIG_PLAIN, true, .take = events_take, .print = events_print);
 TYPE(flag, CONFIG_PLAIN, .take = flag_take);
 TYPE(group, CONFIG_STRING, .take = text_take, .look_up = group_look_up, .print = text_print);
 TYPE(hosts, CONFIG_STRINGS, true, .take = hosts_take, .print = list_print);
+TYPE(includes, CONFIG_STRINGS, true, .take = includes_take, .print = list_print);
 TYPE(interface, CONFIG_STRING, .take = interface_take, .print = text_print);
 TYPE(interfaces, CONFIG_STRINGS, true, .take = interfaces_take, .print = list_print);
 TYPE(level, CONFIG_PLAIN, .take = level_take, .print = level_print);

@@ -35,11 +35,11 @@ extern const struct config_type config_type_address, /* with a port, of this hos
     config_type_advertise,                           /* that others can reach */
     config_type_bind,                                /* also every address, of one family */
     config_type_flag, config_type_duration, config_type_events, config_type_group,
-    config_type_hosts, config_type_interface, config_type_interfaces, config_type_level,
-    config_type_name,       /* a member's, as all names */
-    config_type_names,      /* each once */
-    config_type_number,     /* a whole one, in 32 bits or in 8 */
-    config_type_priorities, /* of members, or of all that are not named */
+    config_type_hosts, config_type_includes, config_type_interface, config_type_interfaces,
+    config_type_level, config_type_name, /* a member's, as all names */
+    config_type_names,                   /* each once */
+    config_type_number,                  /* a whole one, in 32 bits or in 8 */
+    config_type_priorities,              /* of members, or of all that are not named */
     config_type_script, config_type_tags, config_type_text, config_type_user,
     config_type_vip_address, /* the same array, of one */
     config_type_vip_addresses, config_type_vip_routes, config_type_vip_rules;

@@ -379,6 +379,7 @@ START_TEST(printed_defaults_say_where_they_come_from)
     struct config *c = must_load("");
 
     assert_printed(c, "file = muster.conf\n"
+                      "include = (nothing)\n"
                       "name = host1\n"
                       "cluster = default\n"
                       "bind = 0.0.0.0:7949\n"
@@ -410,6 +411,7 @@ START_TEST(printed_values_are_all_there_but_for_the_secret)
         "control { group = root rpc = \"[::1]:7373\" rpc_auth = hidden }\n");
 
     assert_printed(c, "file = muster.conf\n"
+                      "include = (nothing)\n"
                       "name = db1\n"
                       "cluster = prod\n"
                       "bind = [::]:8000\n"
@@ -438,7 +440,8 @@ START_TEST(printed_values_are_all_there_but_for_the_secret)
     config_free(c);
     options.bind = "10.0.0.1:80";
     c = must_load("");
-    assert_printed(c, "file = muster.conf\nname = host1\ncluster = default\nbind = 10.0.0.1:80\n");
+    assert_printed(c, "file = muster.conf\ninclude = (nothing)\nname = host1\ncluster = "
+                      "default\nbind = 10.0.0.1:80\n");
     config_free(c);
 }
 END_TEST

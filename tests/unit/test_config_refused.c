@@ -79,9 +79,10 @@ static const struct {
     {"nmae = \"x\"", ":1: \"nmae\": no such key; did you mean \"name\"?"},
     {"\ndetcet = \"1s\"", ":2: \"detcet\": no such key; did you mean \"detect\"?"},
     {"contrl { }", ":1: \"contrl\": no such key; did you mean \"control\"?"},
-    {"keyring = \"/etc/muster/keyring\"", ":1: \"keyring\": no such key; known here are name "
-                                          "cluster bind advertise join tags detect log_level "
-                                          "user handler control quorum vip"},
+    {"keyring = \"/etc/muster/keyring\"",
+     ":1: \"keyring\": no such key; known here are include name "
+     "cluster bind advertise join tags detect log_level "
+     "user handler control quorum vip host"},
     {HANDLER "\n tiemout = \"1s\" }",
      ":2: handler \"h\": \"tiemout\": no such key; did you mean \"timeout\"?"},
     {"control { name = x }",
@@ -186,9 +187,7 @@ static const struct {
                                "'${...}' in single quotes if it is "
                                "meant as it stands"},
     {"name = ${HOSTNAME}", ":1: the environment is not looked up; write the value itself"},
-    {"include(\"/etc/passwd\")", ":1: \"include\": no such key; known here are name cluster bind "
-                                 "advertise join tags detect log_level "
-                                 "user handler control quorum vip"},
+    {"include(\"/etc/passwd\")", ":1: \"include\": no = follows; write KEY = \"VALUE\""},
 };
 
 START_TEST(wrong_value_is_refused_with_its_place_and_advice)

@@ -98,7 +98,8 @@ static struct config *load_all_sections(void)
 {
     return must_load("handler page { on = {\"member-join\"} run = \"/bin/true\" }\n"
                      "quorum { voters = {db1} }\n"
-                     "vip web { address = \"10.0.0.30/32\" interface = lo }\n");
+                     "vip web { address = \"10.0.0.30/32\" interface = lo }\n"
+                     "host db2 { tags = {\"a=b\"} }\n");
 }
 
 START_TEST(every_key_is_printed)
