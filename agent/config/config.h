@@ -2,7 +2,8 @@
  *
  * The room, in the order to read it:
  *   config_table    every key, one row each: where a new key goes
- *   config_type     how a value is taken from text, looked up on this host, and printed
+ *   config_type     how a value is taken from text, looked up on this host, and printed;
+ *                   config_where: bind and advertise
  *   config_check    what depends on several keys, on options or on this host
  *   config_file     the file, by libConfuse; config_scan: what libConfuse has no switch for
  *   config_draft    a configuration as it grows, and messages with FILE:LINE

@@ -15,13 +15,8 @@
 #include <unistd.h>
 
 #define SUCH_AS "such as \"10.0.0.30/32\""
-#define WHERE_BYTES 64
 #define HOST_BYTES 256
 #define INTERFACES_BYTES 256 /* their names, in a message */
-
-/* A field of the struct of the key's section, and what belongs to it. */
-#define FIELD(type, key, element) ((type *)config_key_value(key, element))
-#define ALSO(type, key, element) ((type *)config_key_also(key, element))
 
 /* ---- text ---- */
 
@@ -37,12 +32,12 @@ static bool text_take(const struct config_key *key, void *element, const char *v
 {
     if (key->max > 0 && strlen(value) > key->max)
         return config_refuse(at, "too long; use at most %" PRIu32 " bytes", key->max);
-    return text_keep(FIELD(char *, key, element), value, at);
+    return text_keep(CONFIG_FIELD(char *, key, element), value, at);
 }
 
 static void text_print(const struct config_key *key, const void *element, FILE *out)
 {
-    const char *text = *FIELD(char *, key, element);
+    const char *text = *CONFIG_FIELD(char *, key, element);
     fprintf(out, " %s", text ? text : "(none)");
 }
 
@@ -51,7 +46,7 @@ static bool name_take(const struct config_key *key, void *element, const char *v
 {
     if (!gossip_name_valid(value, strlen(value)))
         return config_refuse(at, "%s", gossip_error_text(GOSSIP_ERROR_NAME));
-    return text_keep(FIELD(char *, key, element), value, at);
+    return text_keep(CONFIG_FIELD(char *, key, element), value, at);
 }
 
 /* ---- lists of texts ---- */
@@ -59,8 +54,8 @@ static bool name_take(const struct config_key *key, void *element, const char *v
 static bool config_type_list_add(const struct config_key *key, void *element, const char *value,
                                  const struct config_place *at)
 {
-    size_t *count = ALSO(size_t, key, element);
-    char **list = FIELD(char *, key, element);
+    size_t *count = CONFIG_ALSO(size_t, key, element);
+    char **list = CONFIG_FIELD(char *, key, element);
     if (*count == key->max)
         return config_refuse(at, "more than %" PRIu32 " %s", key->max, key->many);
     list[*count] = NULL;
@@ -72,8 +67,8 @@ static bool config_type_list_add(const struct config_key *key, void *element, co
 
 static void list_print(const struct config_key *key, const void *element, FILE *out)
 {
-    for (size_t i = 0; i < *ALSO(size_t, key, element); i++)
-        fprintf(out, "%s %s", i > 0 ? "," : "", FIELD(char *, key, element)[i]);
+    for (size_t i = 0; i < *CONFIG_ALSO(size_t, key, element); i++)
+        fprintf(out, "%s %s", i > 0 ? "," : "", CONFIG_FIELD(char *, key, element)[i]);
 }
 
 static bool names_take(const struct config_key *key, void *element, const char *value,
@@ -81,8 +76,8 @@ static bool names_take(const struct config_key *key, void *element, const char *
 {
     if (!gossip_name_valid(value, strlen(value)))
         return config_refuse(at, "%s%s", gossip_error_text(GOSSIP_ERROR_NAME), key->hint);
-    for (size_t i = 0; i < *ALSO(size_t, key, element); i++)
-        if (strcmp(FIELD(char *, key, element)[i], value) == 0)
+    for (size_t i = 0; i < *CONFIG_ALSO(size_t, key, element); i++)
+        if (strcmp(CONFIG_FIELD(char *, key, element)[i], value) == 0)
             return config_refuse(at, "named twice; once is enough");
     return config_type_list_add(key, element, value, at);
 }
@@ -105,7 +100,7 @@ static bool hosts_take(const struct config_key *key, void *element, const char *
 static bool includes_take(const struct config_key *key, void *element, const char *value,
                           const struct config_place *at)
 {
-    size_t index = *ALSO(size_t, key, element);
+    size_t index = *CONFIG_ALSO(size_t, key, element);
     if (!config_type_list_add(key, element, value, at))
         return false;
     at->draft->includes[index].file = at->file;
@@ -118,8 +113,8 @@ static bool includes_take(const struct config_key *key, void *element, const cha
 static bool tags_take(const struct config_key *key, void *element, const char *value,
                       const struct config_place *at)
 {
-    char *tags = FIELD(char, key, element), tag[GOSSIP_TAG_KEY_BYTES_MAX + 1];
-    uint16_t *tags_bytes = ALSO(uint16_t, key, element);
+    char *tags = CONFIG_FIELD(char, key, element), tag[GOSSIP_TAG_KEY_BYTES_MAX + 1];
+    uint16_t *tags_bytes = CONFIG_ALSO(uint16_t, key, element);
     size_t bytes = strcspn(value, "=");
     if (value[bytes] == '\0' || bytes > GOSSIP_TAG_KEY_BYTES_MAX)
         return config_refuse(at, "%s", gossip_error_text(GOSSIP_ERROR_TAGS));
@@ -134,8 +129,8 @@ static bool tags_take(const struct config_key *key, void *element, const char *v
 static void tags_print(const struct config_key *key, const void *element, FILE *out)
 {
     const char *at = NULL, *tag, *value, *comma = "";
-    while (gossip_tag_next(FIELD(char, key, element), *ALSO(uint16_t, key, element), &at, &tag,
-                           &value)) {
+    while (gossip_tag_next(CONFIG_FIELD(char, key, element), *CONFIG_ALSO(uint16_t, key, element),
+                           &at, &tag, &value)) {
         fprintf(out, "%s %s=%s", comma, tag, value);
         comma = ",";
     }
@@ -151,9 +146,9 @@ static bool number_take(const struct config_key *key, void *element, const char 
         return config_refuse(at, "not a whole number from %" PRIu32 " to %" PRIu32, key->min,
                              key->max);
     if (key->bytes == sizeof(uint8_t))
-        *FIELD(uint8_t, key, element) = (uint8_t)number;
+        *CONFIG_FIELD(uint8_t, key, element) = (uint8_t)number;
     else
-        *FIELD(uint32_t, key, element) = number;
+        *CONFIG_FIELD(uint32_t, key, element) = number;
     return true;
 }
 
@@ -161,7 +156,7 @@ static void number_print(const struct config_key *key, const void *element, FILE
 {
     bool small = key->bytes == sizeof(uint8_t);
     fprintf(out, " %" PRIu32,
-            small ? *FIELD(uint8_t, key, element) : *FIELD(uint32_t, key, element));
+            small ? *CONFIG_FIELD(uint8_t, key, element) : *CONFIG_FIELD(uint32_t, key, element));
 }
 
 /* The words are libConfuse's, in any case of letters: true, yes, on; false, no, off. */
@@ -171,7 +166,7 @@ static bool flag_take(const struct config_key *key, void *element, const char *v
     int parsed = cfg_parse_boolean(value);
     if (parsed < 0)
         return config_refuse(at, "neither yes nor no; use true or false");
-    *FIELD(bool, key, element) = parsed > 0;
+    *CONFIG_FIELD(bool, key, element) = parsed > 0;
     return true;
 }
 
@@ -191,26 +186,26 @@ static bool duration_take(const struct config_key *key, void *element, const cha
     if (ms > key->max)
         return config_refuse(at, "above the largest possible %s; use a duration such as \"%s\"",
                              most, key->initial);
-    *FIELD(uint32_t, key, element) = ms;
+    *CONFIG_FIELD(uint32_t, key, element) = ms;
     return true;
 }
 
 static void duration_print(const struct config_key *key, const void *element, FILE *out)
 {
     char text[DURATION_TEXT_BYTES];
-    fprintf(out, " %s", duration_text(*FIELD(uint32_t, key, element), text));
+    fprintf(out, " %s", duration_text(*CONFIG_FIELD(uint32_t, key, element), text));
 }
 
 static bool level_take(const struct config_key *key, void *element, const char *value,
                        const struct config_place *at)
 {
-    return log_level_parse(value, FIELD(enum log_level, key, element)) ||
+    return log_level_parse(value, CONFIG_FIELD(enum log_level, key, element)) ||
            config_refuse(at, "not a level; use \"error\", \"warn\", \"info\" or \"debug\"");
 }
 
 static void level_print(const struct config_key *key, const void *element, FILE *out)
 {
-    fprintf(out, " %s", log_level_text(*FIELD(enum log_level, key, element)));
+    fprintf(out, " %s", log_level_text(*CONFIG_FIELD(enum log_level, key, element)));
 }
 
 static bool events_take(const struct config_key *key, void *element, const char *value,
@@ -222,7 +217,7 @@ static bool events_take(const struct config_key *key, void *element, const char 
         return config_refuse(at, "no such event; known are" EVENT_KINDS(LISTED));
 #undef LISTED
     }
-    *FIELD(unsigned, key, element) |= 1u << kind;
+    *CONFIG_FIELD(unsigned, key, element) |= 1u << kind;
     return true;
 }
 
@@ -230,7 +225,7 @@ static void events_print(const struct config_key *key, const void *element, FILE
 {
     const char *comma = "";
     for (unsigned kind = 0; kind < EVENT_KINDS_COUNT; kind++) {
-        if ((*FIELD(unsigned, key, element) & 1u << kind) == 0)
+        if ((*CONFIG_FIELD(unsigned, key, element) & 1u << kind) == 0)
             continue;
         fprintf(out, "%s %s", comma, event_kind_text(kind));
         comma = ",";
@@ -248,119 +243,15 @@ static bool address_take(const struct config_key *key, void *element, const char
                                  "as \"10.0.0.11\", \"10.0.0.11:7949\" or \"[2001:db8::11]:7949\"");
     if (address_is_multicast(addr.ip))
         return config_refuse(at, "a multicast or reserved address; use one of this host's");
-    *FIELD(struct gossip_addr, key, element) = addr;
+    *CONFIG_FIELD(struct gossip_addr, key, element) = addr;
     return true;
 }
 
 static void address_print(const struct config_key *key, const void *element, FILE *out)
 {
-    const struct gossip_addr *addr = FIELD(struct gossip_addr, key, element);
+    const struct gossip_addr *addr = CONFIG_FIELD(struct gossip_addr, key, element);
     char text[ADDRESS_TEXT_BYTES];
     fprintf(out, " %s", address_text(addr->ip, addr->port, text));
-}
-
-/* Cuts off the port of NETWORK:PORT, [NETWORK]:PORT and INTERFACE:PORT, and the brackets. False: it
- * is no port. */
-static bool where_split_port(char *text, uint16_t *port)
-{
-    char *end = text[0] == '[' ? strchr(text, ']') : NULL, *slash = strchr(text, '/');
-    char *colon = end ? end + 1 : strrchr(text, ':');
-    uint32_t number = *port;
-    if (text[0] == '[' && (!end || (*colon != '\0' && *colon != ':')))
-        return false;
-    if (!colon || *colon == '\0' || (!end && slash && colon < slash)) /* of an IPv6 network */
-        colon = NULL;
-    if (colon && (!text_parse_number(colon + 1, UINT16_MAX, &number) || number == 0))
-        return false;
-    *port = (uint16_t)number;
-    if (colon)
-        *colon = '\0';
-    if (end) {
-        *end = '\0';
-        memmove(text, text + 1, strlen(text));
-    }
-    return true;
-}
-
-/* An address, or where it is to be found: "10.0.0.0/24", "eth1". */
-static bool where_take(const char *value, struct gossip_addr *addr, struct config_where *where,
-                       const struct config_place *at)
-{
-    char text[WHERE_BYTES];
-    uint8_t bits;
-    *where = (struct config_where){.ipv6 = false};
-    if (address_parse(value, addr->ip, &addr->port))
-        return !address_is_multicast(addr->ip) ||
-               config_refuse(at, "a multicast or reserved address; use one of this host's");
-    snprintf(text, sizeof text, "%s", value);
-    bool taken = strlen(value) < sizeof text && where_split_port(text, &addr->port);
-    if (taken && address_parse_prefix(text, addr->ip, &bits)) {
-        where->network_bits = bits;
-        return true;
-    }
-    memset(addr->ip, 0, sizeof addr->ip);
-    if (!taken || (text[0] >= '0' && text[0] <= '9') || !ip_words_interface(text))
-        return config_refuse(at, "not an address, a network or an interface of this host, with or "
-                                 "without a port; use one such as \"10.0.0.11\", "
-                                 "\"[2001:db8::11]:7949\", \"10.0.0.0/24\" or \"eth1\"");
-    memcpy(where->interface, text, strlen(text) + 1);
-    return config_note_interface(text, at);
-}
-
-static void where_print(const struct gossip_addr *addr, const struct config_where *where, FILE *out)
-{
-    char text[ADDRESS_TEXT_BYTES];
-    if (where->interface[0] != '\0')
-        fprintf(out, " %s:%u (the address of that interface)", where->interface, addr->port);
-    else if (where->network_bits > 0)
-        fprintf(out, " %s/%u, port %u (the address in that network)",
-                address_ip_text(addr->ip, text), where->network_bits, addr->port);
-    else
-        fprintf(out, " %s", address_text(addr->ip, addr->port, text));
-}
-
-static bool advertise_take(const struct config_key *key, void *element, const char *value,
-                           const struct config_place *at)
-{
-    struct gossip_addr *addr = FIELD(struct gossip_addr, key, element);
-    struct config_where *where = ALSO(struct config_where, key, element);
-    addr->port = 0;
-    if (!where_take(value, addr, where, at))
-        return false;
-    return where->interface[0] != '\0' || !address_is_any(addr->ip) ||
-           config_refuse(at, "not an address that others could reach; use one of this host's, "
-                             "or leave it out to have it found from the interfaces");
-}
-
-static void advertise_print(const struct config_key *key, const void *element, FILE *out)
-{
-    where_print(FIELD(struct gossip_addr, key, element), ALSO(struct config_where, key, element),
-                out);
-}
-
-/* Every address is all zero bytes, and its family beside it. */
-static bool bind_take(const struct config_key *key, void *element, const char *value,
-                      const struct config_place *at)
-{
-    struct gossip_addr *addr = FIELD(struct gossip_addr, key, element);
-    struct config_where *where = ALSO(struct config_where, key, element);
-    addr->port = (uint16_t)key->min;
-    if (!where_take(value, addr, where, at))
-        return false;
-    where->ipv6 = where->interface[0] == '\0' && !address_is_ipv4(addr->ip);
-    if (address_is_any(addr->ip))
-        memset(addr->ip, 0, sizeof addr->ip);
-    return true;
-}
-
-static void bind_print(const struct config_key *key, const void *element, FILE *out)
-{
-    const struct gossip_addr *addr = FIELD(struct gossip_addr, key, element);
-    const struct config_where *where = ALSO(struct config_where, key, element);
-    if (address_is_any(addr->ip) && where->interface[0] == '\0' && !where->ipv6)
-        fprintf(out, " 0.0.0.0:%u", addr->port);
-    else
-        where_print(addr, where, out);
 }
 
 /* Are all bits behind the prefix ones, or all zeros? */
@@ -395,8 +286,8 @@ static bool prefix_is_of_host(const uint8_t *ip, unsigned bits, const struct con
 
 /* Room for one more element in an array of the key. NULL: refused. */
 #define ARRAY_ADD(type, key, element, at)                                                          \
-    ((type *)array_add(FIELD(void *, key, element), ALSO(size_t, key, element), sizeof(type), key, \
-                       at))
+    ((type *)array_add(CONFIG_FIELD(void *, key, element), CONFIG_ALSO(size_t, key, element),      \
+                       sizeof(type), key, at))
 static void *array_add(void **all, size_t *count, size_t bytes, const struct config_key *key,
                        const struct config_place *at)
 {
@@ -429,15 +320,15 @@ static bool vip_address_take(const struct config_key *key, void *element, const 
 /* The first of them, which stands for the vip. */
 static void vip_address_print(const struct config_key *key, const void *element, FILE *out)
 {
-    const struct vip_address *first = *FIELD(struct vip_address *, key, element);
+    const struct vip_address *first = *CONFIG_FIELD(struct vip_address *, key, element);
     char text[ADDRESS_PREFIX_TEXT_BYTES];
     fprintf(out, " %s", address_prefix_text(first->ip, first->prefix_bits, text));
 }
 
 static void vip_addresses_print(const struct config_key *key, const void *element, FILE *out)
 {
-    const struct vip_address *all = *FIELD(struct vip_address *, key, element);
-    for (size_t i = 0; i < *ALSO(size_t, key, element); i++) {
+    const struct vip_address *all = *CONFIG_FIELD(struct vip_address *, key, element);
+    for (size_t i = 0; i < *CONFIG_ALSO(size_t, key, element); i++) {
         fputs(i > 0 ? "," : "", out);
         ip_words_print_address(&all[i], out);
     }
@@ -458,8 +349,8 @@ static bool vip_routes_take(const struct config_key *key, void *element, const c
 
 static void vip_routes_print(const struct config_key *key, const void *element, FILE *out)
 {
-    const struct vip_route *all = *FIELD(struct vip_route *, key, element);
-    for (size_t i = 0; i < *ALSO(size_t, key, element); i++) {
+    const struct vip_route *all = *CONFIG_FIELD(struct vip_route *, key, element);
+    for (size_t i = 0; i < *CONFIG_ALSO(size_t, key, element); i++) {
         fputs(i > 0 ? "," : "", out);
         ip_words_print_route(&all[i], out);
     }
@@ -480,8 +371,8 @@ static bool vip_rules_take(const struct config_key *key, void *element, const ch
 
 static void vip_rules_print(const struct config_key *key, const void *element, FILE *out)
 {
-    const struct vip_rule *all = *FIELD(struct vip_rule *, key, element);
-    for (size_t i = 0; i < *ALSO(size_t, key, element); i++) {
+    const struct vip_rule *all = *CONFIG_FIELD(struct vip_rule *, key, element);
+    for (size_t i = 0; i < *CONFIG_ALSO(size_t, key, element); i++) {
         fputs(i > 0 ? "," : "", out);
         ip_words_print_rule(&all[i], out);
     }
@@ -513,8 +404,8 @@ static bool priorities_take(const struct config_key *key, void *element, const c
         return config_refuse(at, "not a whole number from 0 to %d", UINT8_MAX);
     memcpy(taken.host, value, bytes);
     taken.value = (uint8_t)parsed;
-    struct vip_priority *into = priority_of(*FIELD(struct vip_priority *, key, element),
-                                            *ALSO(size_t, key, element), taken.host);
+    struct vip_priority *into = priority_of(*CONFIG_FIELD(struct vip_priority *, key, element),
+                                            *CONFIG_ALSO(size_t, key, element), taken.host);
     if (into && equals)
         return config_refuse(at, "\"%s\" has a priority already; give each host one", taken.host);
     into = into ? into : ARRAY_ADD(struct vip_priority, key, element, at);
@@ -525,8 +416,8 @@ static bool priorities_take(const struct config_key *key, void *element, const c
 
 static void priorities_print(const struct config_key *key, const void *element, FILE *out)
 {
-    const struct vip_priority *all = *FIELD(struct vip_priority *, key, element);
-    for (size_t i = 0; i < *ALSO(size_t, key, element); i++)
+    const struct vip_priority *all = *CONFIG_FIELD(struct vip_priority *, key, element);
+    for (size_t i = 0; i < *CONFIG_ALSO(size_t, key, element); i++)
         fprintf(out, "%s %s%s%u", i > 0 ? "," : "", all[i].host, *all[i].host ? "=" : "",
                 all[i].value);
 }
@@ -536,15 +427,15 @@ static void priorities_print(const struct config_key *key, const void *element, 
 static bool group_look_up(const struct config_key *key, void *element,
                           const struct config_place *at)
 {
-    return getgrnam(*FIELD(char *, key, element)) ||
+    return getgrnam(*CONFIG_FIELD(char *, key, element)) ||
            config_refuse(at, "no such group on this host; make it, or use another");
 }
 
 static bool user_look_up(const struct config_key *key, void *element, const struct config_place *at)
 {
-    struct account **account = ALSO(struct account *, key, element);
+    struct account **account = CONFIG_ALSO(struct account *, key, element);
     const char *why;
-    *account = account_find(*FIELD(char *, key, element), &why);
+    *account = account_find(*CONFIG_FIELD(char *, key, element), &why);
     if (!*account && why)
         return config_refuse(at, "cannot be looked up: %s", why);
     return *account ||
@@ -565,7 +456,7 @@ static bool interface_is_name(const char *value, const struct config_place *at)
 static bool interface_take(const struct config_key *key, void *element, const char *value,
                            const struct config_place *at)
 {
-    return interface_is_name(value, at) && text_keep(FIELD(char *, key, element), value, at);
+    return interface_is_name(value, at) && text_keep(CONFIG_FIELD(char *, key, element), value, at);
 }
 
 static bool interfaces_take(const struct config_key *key, void *element, const char *value,
@@ -607,13 +498,13 @@ static bool script_take(const struct config_key *key, void *element, const char 
     if (value[0] != '/')
         return config_refuse(at, "not an absolute path; use one such as "
                                  "\"/etc/muster/hooks/page.sh\", without arguments");
-    return text_keep(FIELD(char *, key, element), value, at);
+    return text_keep(CONFIG_FIELD(char *, key, element), value, at);
 }
 
 static bool script_look_up(const struct config_key *key, void *element,
                            const struct config_place *at)
 {
-    const char *path = *FIELD(char *, key, element);
+    const char *path = *CONFIG_FIELD(char *, key, element);
     const struct config_draft *d = at->draft;
     struct stat st;
     if (d->divided)
@@ -638,8 +529,6 @@ static bool script_look_up(const struct config_key *key, void *element,
 #define TYPE(name, ...) const struct config_type config_type_##name = {__VA_ARGS__}
 
 TYPE(address, CONFIG_PLAIN, .take = address_take, .print = address_print);
-TYPE(advertise, CONFIG_PLAIN, .take = advertise_take, .print = advertise_print);
-TYPE(bind, CONFIG_PLAIN, .take = bind_take, .print = bind_print);
 TYPE(duration, CONFIG_PLAIN, .take = duration_take, .print = duration_print);
 TYPE(events, CONFIG_PLAIN, true, .take = events_take, .print = events_print);
 TYPE(flag, CONFIG_PLAIN, .take = flag_take);

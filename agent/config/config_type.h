@@ -44,6 +44,10 @@ extern const struct config_type config_type_address, /* with a port, of this hos
     config_type_vip_address, /* the same array, of one */
     config_type_vip_addresses, config_type_vip_routes, config_type_vip_rules;
 
+/* For types: the field of a key in the struct of its section, and what belongs to it. */
+#define CONFIG_FIELD(type, key, element) ((type *)config_key_value(key, element))
+#define CONFIG_ALSO(type, key, element) ((type *)config_key_also(key, element))
+
 /* Notes that this host has no such interface now; at: where it is named. False: out of memory. */
 bool config_note_interface(const char *name, const struct config_place *at);
 /* Checks what holds for every value, takes it, and looks it up unless that is for later. */
