@@ -68,6 +68,14 @@ static void agent_on_datagrams(void *arg, const struct gossip_event *event)
         log_info("%s: answers on UDP again", p->name);
 }
 
+static void agent_on_views_differ(void *arg, const struct gossip_event *event)
+{
+    (void)arg;
+    log_warn("%s: pings pass, and what it knows of other members does not come, by UDP nor TCP; is "
+             "there a tunnel on the way that loses packets of less than 1,280 bytes?",
+             event->member.profile->name);
+}
+
 static void agent_on_left(void *arg)
 {
     const struct agent *a = arg;
@@ -212,6 +220,7 @@ static void agent_subscribe(struct agent *a)
     host_on_event(a->host, GOSSIP_EVENT_ID_TAKEN, agent_on_taken, a);
     host_on_event(a->host, GOSSIP_EVENT_DATAGRAMS_LOST, agent_on_datagrams, a);
     host_on_event(a->host, GOSSIP_EVENT_DATAGRAMS_PASS, agent_on_datagrams, a);
+    host_on_event(a->host, GOSSIP_EVENT_VIEWS_DIFFER, agent_on_views_differ, a);
     host_subscribe(a->host, HOST_EVENTS, agent_on_events, a->events);
     host_subscribe(a->host, HOST_SCRIPTS, agent_on_scripts, a->handlers);
 }

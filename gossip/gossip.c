@@ -142,6 +142,7 @@ static void receive_delta(struct gossip *g, const struct wire_message *m,
     if (!sync_is_asked_for(g, m))
         return;
     join_answered(g, m->delta.echo, m->sender);
+    sync_succeeded(g);
     sync_delta(g, m, from);
 }
 

@@ -289,8 +289,10 @@ enum gossip_event_kind {
     GOSSIP_EVENT_REAP,           /* a failed or left member is remembered no longer */
     GOSSIP_EVENT_DATAGRAMS_LOST, /* a member that we observe answers on streams only */
     GOSSIP_EVENT_DATAGRAMS_PASS, /* ... and on datagrams again */
-    GOSSIP_EVENT_JOINED,         /* a gossip_join was answered: addr; member: ourselves, if we
-                                  * answered it */
+    GOSSIP_EVENT_VIEWS_DIFFER, /* pings pass between us and a member, and what would make our views
+                                * equal is lost for long: long packets are */
+    GOSSIP_EVENT_JOINED,       /* a gossip_join was answered: addr; member: ourselves, if we
+                                * answered it */
     GOSSIP_EVENT_MERGED,       /* two clusters have become one: the member that the other came by */
     GOSSIP_EVENT_OTHER_VOTERS, /* members go by other voters of our version: one of them
                                 * (leases_next_other_voters) */

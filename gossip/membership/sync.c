@@ -75,6 +75,7 @@ void sync_compare(struct gossip *g, uint32_t slot, uint64_t view, const struct g
     }
     if (view == g->view) {
         s->differs_since_us = 0;
+        s->fruitless = 0;
         return;
     }
     if (s->differs_since_us == 0)
@@ -86,6 +87,13 @@ void sync_compare(struct gossip *g, uint32_t slot, uint64_t view, const struct g
     struct gossip_route to = sync_route(g, slot, from);
     sync_send_digest(g, slot, &to, 0, sync_log2(member_live_count(&g->members)));
     g->stats.syncs++;
+    if (++s->fruitless == SYNC_FRUITLESS)
+        outbox_event(g, GOSSIP_EVENT_VIEWS_DIFFER, core_member(g, slot), NULL);
+}
+
+void sync_succeeded(struct gossip *g)
+{
+    g->sync.fruitless = 0;
 }
 
 static bool delta_is_wanted(const struct delta *d, const struct member *m)

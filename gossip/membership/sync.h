@@ -21,11 +21,16 @@
 /* Members a bucket, at the least: below, the hashes weigh more than what they save. */
 #define SYNC_BUCKET_MEMBERS 8
 
+/* Exchanges in succession that brought nothing, while views differed all the time: what they carry
+ * is lost on the way. A loss of a third of all packets does that once in 250 times. */
+#define SYNC_FRUITLESS 20
+
 struct sync {
     int64_t differs_since_us; /* 0: the last view that we saw was ours */
     uint64_t view;            /* ours, as of the last comparison */
     int64_t changed_us;       /* when it came to be that */
     int64_t exchanged_us;     /* the last exchange begun */
+    unsigned fruitless;       /* exchanges begun since the last DELTA, or since views were equal */
 };
 
 /* Compares the hash of a packet from a slot's member with ours. Starts an exchange when they differ
@@ -42,6 +47,8 @@ void sync_digest(struct gossip *g, const struct wire_message *digest,
  */
 void sync_delta(struct gossip *g, const struct wire_message *delta,
                 const struct gossip_route *from);
+/* A DELTA that was asked for has come: exchanges are not in vain. */
+void sync_succeeded(struct gossip *g);
 /* True if we have asked the sender of this DELTA for it: it returns our nonce, or the token of a
  * join of ours. */
 bool sync_is_asked_for(const struct gossip *g, const struct wire_message *delta);

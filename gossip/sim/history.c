@@ -28,6 +28,7 @@ const char *history_kind_text(enum gossip_event_kind kind)
         [GOSSIP_EVENT_REAP] = "reap",
         [GOSSIP_EVENT_DATAGRAMS_LOST] = "datagrams-lost",
         [GOSSIP_EVENT_DATAGRAMS_PASS] = "datagrams-pass",
+        [GOSSIP_EVENT_VIEWS_DIFFER] = "views-differ",
         [GOSSIP_EVENT_JOINED] = "joined",
         [GOSSIP_EVENT_MERGED] = "merged",
         [GOSSIP_EVENT_OTHER_VOTERS] = "other-voters",

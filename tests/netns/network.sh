@@ -6,7 +6,7 @@
 # MUSTER_BUILD: the folder with musterd, muster and tests/netns/oracle (default: build/gcc)
 # shellcheck disable=SC2154,SC2034
 
-ROWS='no_address rpc_later renewal answers_from seen_elsewhere shared small_path'
+ROWS='no_address rpc_later renewal answers_from seen_elsewhere shared small_path tiny_path'
 if [ "${1-}" = --list ]; then
     tr ' ' '\n' <<<"$ROWS"
     exit 0
@@ -121,17 +121,20 @@ row_shared() {
         log_has h2 "$NET.1 is an address of this host, and another member publishes it"
 }
 # 39 agents in h1, and one more behind a path that swallows what is long.
-row_small_path() {
-    local i list=
-    nft -f - <<'NFT'
+# swallow BYTES: what is longer is lost on the way to h2, and from there.
+swallow() {
+    nft -f - <<NFT
 table bridge small {
     chain forward {
         type filter hook forward priority 0;
-        iifname "v-h2" meta length gt 1280 drop
-        oifname "v-h2" meta length gt 1280 drop
+        iifname "v-h2" meta length gt $1 drop
+        oifname "v-h2" meta length gt $1 drop
     }
 }
 NFT
+}
+forty() {
+    local i
     for i in h1 h2; do ip -n "$i" link set eth0 gso_max_segs 1; done
     for ((i = 1; i <= 39; i++)); do
         here h1 add "$NET.$((100 + i))/32"
@@ -141,8 +144,18 @@ NFT
     t_wait '39 see each other' 20 sees_count m1 alive 39
     ip netns exec h2 "$BUILD/musterd" -n far -b "$NET.2" -j "$NET.101" -T "pad=$(printf %0200d 0)" \
         -r "$T/far/run" -s "$T/far/state" >"$T/far.log" 2>&1 &
+}
+row_small_path() {
+    swallow 1280
+    forty
     t_wait 'the joiner sees all' 10 sees_count far alive 40
     t_wait 'and all see the joiner' 10 all_forty
+}
+# Less than any path must carry: it cannot work, and is said.
+row_tiny_path() {
+    swallow 600
+    forty
+    t_wait 'what is lost is named' 40 grep -q 'loses packets of less than 1,280 bytes' "$T/far.log"
 }
 all_forty() {
     local i

@@ -105,6 +105,42 @@ START_TEST(one_that_lags_behind_asks_even_while_its_view_changes)
 }
 END_TEST
 
+/* All pings but no exchange pass. True: it was said, once, by the end. */
+static bool differ_for(int exchanges, int delta_at)
+{
+    size_t said = 0;
+    for (unsigned i = 0; i < PEERS; i++)
+        peers[i].answers = false; /* their answers would say that all agree */
+    for (int i = 0; i < exchanges; i++) {
+        lone_clear(l);
+        receive_view(&peers[0], 1);
+        lone_run_ms(l, delay_ms + 10);
+        receive_view(&peers[0], 1);
+        if (i == delta_at) {
+            struct wire_writer w = lone_begin_delta(l, &peers[0], 0);
+            lone_receive(l, &peers[0], &w);
+        }
+        for (size_t j = 0; j < l->events_count; j++)
+            said += l->events[j].kind == GOSSIP_EVENT_VIEWS_DIFFER;
+    }
+    ck_assert_uint_le(said, 1);
+    return said;
+}
+
+START_TEST(exchanges_that_bring_nothing_for_long_are_told)
+{
+    ck_assert(!differ_for(SYNC_FRUITLESS - 3, -1));
+    ck_assert(differ_for(6, -1));
+}
+END_TEST
+
+START_TEST(one_that_brings_something_begins_the_count_anew)
+{
+    ck_assert(!differ_for(SYNC_FRUITLESS - 3, -1));
+    ck_assert(!differ_for(6, 0));
+}
+END_TEST
+
 START_TEST(views_of_strangers_and_of_newcomers_are_not_compared)
 {
     struct peer stranger;
@@ -386,6 +422,8 @@ int main(void)
     tcase_add_test(t, exchanges_are_limited_in_their_rate);
     tcase_add_test(t, two_camps_are_noticed);
     tcase_add_test(t, one_that_lags_behind_asks_even_while_its_view_changes);
+    tcase_add_test(t, exchanges_that_bring_nothing_for_long_are_told);
+    tcase_add_test(t, one_that_brings_something_begins_the_count_anew);
     tcase_add_test(t, views_of_strangers_and_of_newcomers_are_not_compared);
     tcase_add_test(t, the_hash_is_of_the_live_and_of_their_versions_only);
     suite_add_tcase(s, t);
