@@ -6,7 +6,7 @@
 # MUSTER_BUILD: the folder with musterd, muster and tests/netns/oracle (default: build/gcc)
 # shellcheck disable=SC2154,SC2034
 
-ROWS='no_address rpc_later renewal answers_from seen_elsewhere shared small_path tiny_path'
+ROWS='no_address tentative rpc_later renewal answers_from answers_from_ipv6 seen_elsewhere shared small_path tiny_path'
 if [ "${1-}" = --list ]; then
     tr ' ' '\n' <<<"$ROWS"
     exit 0
@@ -51,6 +51,18 @@ row_no_address() {
         log_has h1 'no address yet that others could reach; waits for one'
     here h1 add "$NET.1/24"
     t_wait 'and is a member when it comes' 5 sees_count h2 alive 2
+}
+# An IPv6 address cannot be bound while the kernel looks whether another host has it.
+row_tentative() {
+    ip netns exec h1 sysctl -q net.ipv6.conf.eth0.accept_dad=1 net.ipv6.conf.eth0.dad_transmits=3
+    here h2 add fd88::2/64 nodad
+    mkdir -p "$T/h1" "$T/h2"
+    echo 'name = "h1"  cluster = "rig"  bind = "fd88::1"  join = {"fd88::2"}' >"$T/h1/conf"
+    echo 'name = "h2"  cluster = "rig"  bind = "fd88::2"' >"$T/h2/conf"
+    here h1 add fd88::1/64
+    start h1 h2
+    t_check 'the address is tentative at the start' log_has h1 'this host does not have the address fd88::1'
+    t_wait 'the agent is a member when it is not' 10 sees_count h2 alive 2
 }
 row_rpc_later() {
     configure h1 "control { rpc = \"$NET.77:7373\"  rpc_auth = \"secret\" }"
@@ -120,6 +132,29 @@ row_shared() {
     t_wait 'a host that has the address of another member says so' 5 \
         log_has h2 "$NET.1 is an address of this host, and another member publishes it"
 }
+row_answers_from_ipv6() {
+    for i in 1 2; do
+        here "h$i" add "fd88::$i/64" nodad
+        here "h$i" add "fd99::$i/64" nodad
+    done
+    ip netns exec h2 nft -f - <<'NFT'
+table ip6 fw {
+    chain in {
+        type filter hook input priority 0; policy accept;
+        ct state established,related accept
+        meta l4proto udp drop
+    }
+}
+NFT
+    ip -n h1 -6 route add fd88::2/128 dev eth0 src fd99::1
+    mkdir -p "$T/h1" "$T/h2"
+    echo 'name = "h1"  cluster = "rig"  bind = "::"  advertise = "fd88::1"' >"$T/h1/conf"
+    echo 'name = "h2"  cluster = "rig"  bind = "fd88::2"  join = {"fd88::1"}' >"$T/h2/conf"
+    start h1 h2
+    t_wait 'two see each other' 10 sees_count h2 alive 2
+    sleep 3
+    t_check 'and datagrams pass' eval "! grep -q 'is UDP port 7949 blocked' '$T'/h[12]/log"
+}
 # 39 agents in h1, and one more behind a path that swallows what is long.
 # swallow BYTES: what is longer is lost on the way to h2, and from there.
 swallow() {
@@ -142,7 +177,8 @@ forty() {
             -r "$T/m$i/run" -s "$T/m$i/state" >"$T/m$i.log" 2>&1 &
     done
     t_wait '39 see each other' 20 sees_count m1 alive 39
-    ip netns exec h2 "$BUILD/musterd" -n far -b "$NET.2" -j "$NET.101" -T "pad=$(printf %0200d 0)" \
+    echo 'detect = "500ms"' >"$T/far.conf"
+    ip netns exec h2 "$BUILD/musterd" -c "$T/far.conf" -n far -b "$NET.2" -j "$NET.101" -T "pad=$(printf %0200d 0)" \
         -r "$T/far/run" -s "$T/far/state" >"$T/far.log" 2>&1 &
 }
 row_small_path() {
