@@ -7,6 +7,7 @@
 #include "agent/control/control.h"
 #include "agent/leave.h"
 #include "agent/net/attempts.h"
+#include "agent/net/endpoint.h"
 #include "agent/peers.h"
 #include "agent/reload.h"
 #include "agent/scripts/handlers.h"
@@ -193,6 +194,12 @@ static void agent_request_leave(void *arg)
     agent_leave(arg);
 }
 
+static const char *agent_waits_for(void *arg)
+{
+    const struct agent *a = arg;
+    return endpoint_waits_for(a->endpoint);
+}
+
 static void agent_forget_request(void *arg, const void *done_arg)
 {
     const struct agent *a = arg;
@@ -204,6 +211,7 @@ const struct control_requests agent_requests = {
     .join = agent_request_join,
     .reload = agent_request_reload,
     .leave = agent_request_leave,
+    .waits_for = agent_waits_for,
     .forget = agent_forget_request,
 };
 

@@ -36,6 +36,8 @@ struct control_requests {
     void (*reload)(void *arg, host_done_fn *done, void *done_arg);
     /* Begins the graceful leave. */
     void (*leave)(void *arg);
+    /* What the agent waits for before it can be reached, for people; NULL: nothing. */
+    const char *(*waits_for)(void *arg);
     /* The caller with done_arg waits no longer: done is not called. */
     void (*forget)(void *arg, const void *done_arg);
 };

@@ -109,6 +109,9 @@ static void put_agent(struct rpc_out *out, const struct control *c)
     rpc_put_text(out, "cluster", config->cluster);
     rpc_put_text(out, "addr", address_text(self.profile->addr.ip, self.profile->addr.port, addr));
     rpc_put_text(out, "status", gossip_status_text(self.status));
+    const char *waits_for = c->parts.requests->waits_for(c->parts.requests_arg);
+    if (waits_for)
+        rpc_put_text(out, "waits_for", waits_for);
     rpc_put_text(out, "id", record_id_text(self.profile, id));
     rpc_put_unsigned(out, "generation", self.profile->generation);
     rpc_put_unsigned(out, "incarnation", self.incarnation);

@@ -49,8 +49,10 @@ row_no_address() {
     start h1 h2
     t_wait 'an agent without an address says that it waits for one' 5 \
         log_has h1 'no address yet that others could reach; waits for one'
+    t_check 'as muster info does' eval "m h1 info | grep -q 'waits_for *this host has no address yet'"
     here h1 add "$NET.1/24"
     t_wait 'and is a member when it comes' 5 sees_count h2 alive 2
+    t_wait 'and waits no more' 5 eval "! m h1 info | grep -q waits_for"
 }
 # An IPv6 address cannot be bound while the kernel looks whether another host has it.
 row_tentative() {

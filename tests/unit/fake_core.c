@@ -211,7 +211,14 @@ static void request_reload(void *arg, host_done_fn *done, void *done_arg)
     done(done_arg, !fake.reload_error, fake.reload_error);
 }
 
+static const char *waits_for(void *arg)
+{
+    (void)arg;
+    return fake.waits_for;
+}
+
 static const struct control_requests requests = {
+    .waits_for = waits_for,
     .join = request_join,
     .reload = request_reload,
     .leave = request_leave,

@@ -34,6 +34,7 @@ extern struct fake_core {
     void *lease_arg;
     char forgotten[FAKE_NAME_BYTES]; /* the last name, "NAME prune" with prune */
     enum gossip_error forget_error, set_tags_error;
+    const char *waits_for;
     const char *reload_error; /* NULL: reloads succeed */
     int64_t now_us, step_us;  /* host_now_us: now, and by how much it moves at each look */
     uint64_t rtt_us;          /* gossip_detect_ms_min is then twice that, in milliseconds */

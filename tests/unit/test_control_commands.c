@@ -313,6 +313,18 @@ START_TEST(info_has_its_sections)
 }
 END_TEST
 
+START_TEST(info_says_what_is_waited_for)
+{
+    fake.waits_for = "bind: this host does not have the address 10.0.0.1";
+    peer_ask(&p, 1, "info");
+    peer_expect_answer(&p, 1, "");
+    ck_assert_ptr_nonnull(strstr(peer_next(&p),
+                                 "\"status\"=>\"alive\", \"waits_for\"=>\"bind: this "
+                                 "host does not have the address 10.0.0.1\""));
+    fake.waits_for = NULL;
+}
+END_TEST
+
 START_TEST(info_tells_how_long_answers_take_and_what_detect_could_be)
 {
     fake.rtt_us = 400000;
@@ -386,6 +398,7 @@ int main(void)
     tcase_add_test(t, reload_says_what_is_wrong);
     tcase_add_test(t, stats_have_the_sections_and_keys_that_serf_has);
     tcase_add_test(t, info_has_its_sections);
+    tcase_add_test(t, info_says_what_is_waited_for);
     tcase_add_test(t, info_tells_how_long_answers_take_and_what_detect_could_be);
     tcase_add_test(t, explain_tells_what_the_core_knows);
     suite_add_tcase(s, t);
