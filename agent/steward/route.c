@@ -92,7 +92,7 @@ struct route_found {
     uint32_t table, metric;
 };
 
-static void found_take_ip(const struct route_found *f, const struct nlattr *attr, uint8_t *ip)
+static void route_take_ip(const struct route_found *f, const struct nlattr *attr, uint8_t *ip)
 {
     if (f->ipv4 && mnl_attr_get_payload_len(attr) == 4)
         address_from_ipv4(mnl_attr_get_payload(attr), ip);
@@ -105,10 +105,10 @@ static int found_take_attr(const struct nlattr *attr, void *arg)
     struct route_found *f = arg;
     switch (mnl_attr_get_type(attr)) {
     case RTA_DST:
-        found_take_ip(f, attr, f->to);
+        route_take_ip(f, attr, f->to);
         break;
     case RTA_GATEWAY:
-        found_take_ip(f, attr, f->via);
+        route_take_ip(f, attr, f->via);
         f->has_via = true;
         break;
     case RTA_TABLE:
@@ -123,8 +123,8 @@ static int found_take_attr(const struct nlattr *attr, void *arg)
     return MNL_CB_OK;
 }
 
-static bool found_is(const struct route_found *f, const struct rtmsg *m,
-                     const struct steward_vip_route *r)
+static bool route_found_is(const struct route_found *f, const struct rtmsg *m,
+                           const struct steward_vip_route *r)
 {
     return m->rtm_family == r->family && m->rtm_dst_len == r->to_bits &&
            f->table == route_table(r) && f->metric == route_metric(r) &&
@@ -142,7 +142,7 @@ static int search_take(const struct nlmsghdr *h, void *arg)
     struct route_found found = {.ipv4 = m->rtm_family == AF_INET, .table = m->rtm_table};
     mnl_attr_parse(h, sizeof *m, found_take_attr, &found);
     for (size_t i = 0; i < s->count; i++)
-        if (found_is(&found, m, &s->all[i]))
+        if (route_found_is(&found, m, &s->all[i]))
             s->found |= UINT64_C(1) << i;
     return MNL_CB_OK;
 }

@@ -55,7 +55,7 @@ struct rule_found {
     uint8_t mark;
 };
 
-static void found_take_ip(const struct rule_found *f, const struct nlattr *attr, uint8_t *ip)
+static void rule_take_ip(const struct rule_found *f, const struct nlattr *attr, uint8_t *ip)
 {
     if (f->rule.family == AF_INET && mnl_attr_get_payload_len(attr) == 4)
         address_from_ipv4(mnl_attr_get_payload(attr), ip);
@@ -69,10 +69,10 @@ static int rule_take_attr(const struct nlattr *attr, void *arg)
     struct steward_vip_rule *r = &f->rule;
     switch (mnl_attr_get_type(attr)) {
     case FRA_SRC:
-        found_take_ip(f, attr, r->from);
+        rule_take_ip(f, attr, r->from);
         break;
     case FRA_DST:
-        found_take_ip(f, attr, r->to);
+        rule_take_ip(f, attr, r->to);
         break;
     case FRA_IIFNAME:
         if (mnl_attr_get_payload_len(attr) <= sizeof r->iif)
@@ -100,7 +100,7 @@ static int rule_take_attr(const struct nlattr *attr, void *arg)
 }
 
 /* An address that stands for any is all zero in the kernel, and perhaps a mapped one here. */
-static bool found_is(const struct steward_vip_rule *f, const struct steward_vip_rule *r)
+static bool rule_found_is(const struct steward_vip_rule *f, const struct steward_vip_rule *r)
 {
     return f->family == r->family && f->from_bits == r->from_bits && f->to_bits == r->to_bits &&
            (r->from_bits == 0 || memcmp(f->from, r->from, sizeof f->from) == 0) &&
@@ -121,7 +121,7 @@ static int rule_search_take(const struct nlmsghdr *h, void *arg)
                                         .table = m->table}};
     mnl_attr_parse(h, sizeof *m, rule_take_attr, &found);
     for (size_t i = 0; i < s->count; i++)
-        if (found.mark == NETLINK_MARK && found_is(&found.rule, &s->all[i]))
+        if (found.mark == NETLINK_MARK && rule_found_is(&found.rule, &s->all[i]))
             s->found |= UINT64_C(1) << i;
     return MNL_CB_OK;
 }
