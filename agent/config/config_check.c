@@ -431,8 +431,7 @@ static bool finish_holder(struct config_draft *d, size_t index)
         if (!key->type->look_up(key, spec, &at))
             return false;
     }
-    return finish_script(d, index, "hook", spec->hook) &&
-           finish_script(d, index, "before_hook", spec->before_hook);
+    return finish_script(d, index, "hook", spec->hook);
 }
 
 static bool finish_vip(struct config_draft *d, size_t index)

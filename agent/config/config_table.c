@@ -106,7 +106,6 @@ const struct config_key config_keys[] = {
     {VIP("requires", names, requires), WITH(vip_spec, requires_count), .max = VIP_REQUIRES_MAX,
      .unset = "(nothing)", .many = "checks", .hint = ""},
     {VIP("hook", script, hook), .unset = "(none)", .for_holder = true},
-    {VIP("before_hook", script, before_hook), .unset = "(none)", .for_holder = true},
     {VIP("lease", duration, lease_ms), .min = LEASE_LENGTH_MS_MIN, .max = LEASE_LENGTH_MS_MAX,
      .initial = "1s"},
     {VIP("timeout", duration, timeout_ms), .min = 1, .max = SCRIPT_MS_MAX, .initial = "30s"},

@@ -83,8 +83,7 @@ struct vip_spec {
     size_t rules_count;
     char *track[VIP_TRACK_MAX]; /* interfaces that must have a carrier, besides its own */
     size_t track_count;
-    char *hook;        /* NULL: none; else as a handler's `run` */
-    char *before_hook; /* likewise */
+    char *hook; /* NULL: none; else as a handler's `run` */
     uint32_t timeout_ms;
     char *user;              /* NULL: the user of the steward */
     struct account *account; /* of `user`; NULL without one */

@@ -153,6 +153,7 @@ static void vips_lose_steward(struct vips *v)
     v->readable = NULL;
     close(v->shared.fd);
     v->shared.fd = -1;
+    v->has_fence = false;
     vips_review(v);
     v->lost(v->lost_arg);
 }
@@ -222,6 +223,8 @@ static void vips_on_lease(void *arg, const struct leases_state *lease)
     if (!m)
         return;
     managed_vip_note_lease(&v->shared, m, lease);
+    if (!lease->held && m->vip.state > VIP_WAITING)
+        m->ready_us = 0; /* the delay of preemption begins anew */
     managed_vip_apply(&v->shared, m, vip_lease(&m->vip, host_now_us(), lease));
 }
 

@@ -227,9 +227,6 @@ START_TEST(what_is_not_there_yet_is_noted)
         {VIP "hook = \"/nowhere/vip.sh\" }",
          "muster.conf:2: vip \"web\": hook \"/nowhere/vip.sh\": no such file, so nothing is run "
          "until it is there; a script is named without arguments\n"},
-        {VIP "before_hook = \"/nowhere/vip.sh\" }",
-         "muster.conf:2: vip \"web\": before_hook \"/nowhere/vip.sh\": no such file, so nothing is "
-         "run until it is there; a script is named without arguments\n"},
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
         char text[256];
@@ -343,7 +340,6 @@ START_TEST(printed_vip_says_all_that_follows)
                    "vip.web.announce_every = 1m\n"
                    "vip.web.requires = (nothing)\n"
                    "vip.web.hook = (none)\n"
-                   "vip.web.before_hook = (none)\n"
                    "vip.web.lease = 1s\n"
                    "vip.web.timeout = 30s\n"
                    "vip.web.user = (the user that starts musterd)\n"
@@ -370,7 +366,6 @@ START_TEST(printed_vip_says_all_that_follows)
                    "vip.web.announce_every = 1m\n"
                    "vip.web.requires = postgres, disk\n"
                    "vip.web.hook = /bin/true\n"
-                   "vip.web.before_hook = (none)\n"
                    "vip.web.lease = 10s\n"
                    "vip.web.timeout = 30s\n"
                    "vip.web.user = root\n"

@@ -55,7 +55,7 @@ static const struct {
     {VIP "zzzzzzzzzzzz = x }",
      ":1: vip \"web\": \"zzzzzzzzzzzz\": no such key; known here are address addresses "
      "interface routes rules track match priority preempt preempt_delay start_delay announce_every "
-     "requires hook before_hook lease timeout user"},
+     "requires hook lease timeout user"},
     {"vip web { interface = eth0 }",
      ":1: vip \"web\": address is missing; give it with its prefix, "
      "such as address = \"10.0.0.30/32\""},

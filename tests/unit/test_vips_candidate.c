@@ -99,6 +99,37 @@ START_TEST(the_delay_begins_anew_when_it_was_no_candidate)
 }
 END_TEST
 
+/* A holder that was cut off does not take the address back the moment the cut ends. */
+START_TEST(the_delay_begins_anew_when_its_lease_was_lost)
+{
+    struct vip_spec eager = spec;
+    eager.preempt = true;
+    eager.preempt_delay_ms = 3000;
+    take_on(&eager, 1);
+    pass_and_tick(3100);
+    fake_leases_asked();
+    win();
+    say_word(STEWARD_HELD);
+    pass_and_tick(900);
+    lose("b");
+    ck_assert_ptr_null(strstr(fake_leases_asked(), "preempting"));
+    pass_and_tick(2900);
+    ck_assert_ptr_null(strstr(fake_leases_asked(), "preempting"));
+    pass_and_tick(200);
+    ck_assert_str_eq(fake_leases_asked(), "want vip/web 90 preempting\n");
+}
+END_TEST
+
+START_TEST(a_steward_that_is_gone_has_no_fence)
+{
+    ck_assert(vips_has_fence(v));
+    close(steward_fd);
+    steward_fd = -1;
+    tick();
+    ck_assert(!vips_has_fence(v));
+}
+END_TEST
+
 START_TEST(it_is_said_since_when_and_why_it_is_here)
 {
     ck_assert_str_eq(view().why, "");
@@ -144,6 +175,8 @@ int main(void)
     tcase_add_test(t, a_host_that_has_just_booted_is_no_candidate);
     tcase_add_test(t, preemption_waits_for_its_delay);
     tcase_add_test(t, the_delay_begins_anew_when_it_was_no_candidate);
+    tcase_add_test(t, the_delay_begins_anew_when_its_lease_was_lost);
+    tcase_add_test(t, a_steward_that_is_gone_has_no_fence);
     tcase_add_test(t, it_is_said_since_when_and_why_it_is_here);
     tcase_add_test(t, a_failure_is_said_until_it_is_up_again);
     suite_add_tcase(s, t);
