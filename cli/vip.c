@@ -94,7 +94,9 @@ static void print_list(const struct vip_list *list, msgpack_zone *zone)
         print_cell(&table, vip->state);
     }
     print_table(stdout, &table);
-    if (!list->quorum)
+    if (list->count == 0)
+        puts("no address is configured on this host: muster.conf(5), vip");
+    else if (!list->quorum)
         puts("too few voters are alive and agree: no address can be held");
     if (list->drained)
         puts("this host is drained: muster undrain");

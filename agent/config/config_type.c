@@ -5,6 +5,7 @@
 #include "agent/config/ip_words.h"
 
 #include <confuse.h>
+#include <ctype.h>
 #include <errno.h>
 #include <grp.h>
 #include <inttypes.h>
@@ -110,6 +111,27 @@ static bool includes_take(const struct config_key *key, void *element, const cha
 
 /* ---- tags ---- */
 
+/* As scripts see the keys: capitals, with '_' for all but letters and digits (muster.conf(5)). */
+static bool tags_are_one_variable(const char *a, const char *b)
+{
+    for (; *a && *b; a++, b++) {
+        bool of_a = isalnum((unsigned char)*a), of_b = isalnum((unsigned char)*b);
+        if (of_a != of_b || (of_a && toupper((unsigned char)*a) != toupper((unsigned char)*b)))
+            return false;
+    }
+    return *a == *b;
+}
+
+/* Another tag whose variable is the same; NULL: none. */
+static const char *tags_find_variable(const char *tags, uint16_t tags_bytes, const char *key)
+{
+    const char *at = NULL, *other, *value;
+    while (gossip_tag_next(tags, tags_bytes, &at, &other, &value))
+        if (strcmp(other, key) != 0 && tags_are_one_variable(other, key))
+            return other;
+    return NULL;
+}
+
 static bool tags_take(const struct config_key *key, void *element, const char *value,
                       const struct config_place *at)
 {
@@ -122,6 +144,12 @@ static bool tags_take(const struct config_key *key, void *element, const char *v
     tag[bytes] = '\0';
     if (at->file && tag_match_find(tags, *tags_bytes, tag)) /* an option may override */
         return config_refuse(at, "a tag \"%s\" is there already; give each key one value", tag);
+    const char *same = tags_find_variable(tags, *tags_bytes, tag);
+    if (same && !config_note(at,
+                             "in the environment of scripts \"%s\" and \"%s\" are one variable; "
+                             "rename one of them",
+                             same, tag))
+        return false;
     enum gossip_error error = gossip_tags_set(tags, tags_bytes, tag, value + bytes + 1);
     return error == GOSSIP_OK || config_refuse(at, "%s", gossip_error_text(error));
 }

@@ -156,6 +156,26 @@ START_TEST(advertise_takes_the_port_of_bind_whichever_comes_first)
 }
 END_TEST
 
+START_TEST(tags_that_scripts_see_as_one_are_noted)
+{
+    static const struct {
+        const char *tags;
+        bool is_noted;
+    } cases[] = {{"{\"a-b=1\", \"a.b=2\"}", true},
+                 {"{\"role=1\", \"ROLE=2\"}", true},
+                 {"{\"a_b=1\", \"A-B=2\"}", true},
+                 {"{\"a=1\", \"ab=2\"}", false},
+                 {"{\"a-b=1\", \"ab=2\"}", false}};
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        char text[64];
+        snprintf(text, sizeof text, "tags = %s", cases[i].tags);
+        struct config *c = must_load(text);
+        ck_assert_int_eq(c->notes && strstr(c->notes, "are one variable"), cases[i].is_noted);
+        config_free(c);
+    }
+}
+END_TEST
+
 START_TEST(bind_by_network_and_by_interface_is_taken)
 {
     static const struct {
@@ -477,6 +497,7 @@ static TCase *values(void)
     tcase_add_test(t, advertise_takes_the_port_of_bind_whichever_comes_first);
     tcase_add_test(t, values_may_be_quoted_either_way_and_lists_added_to);
     tcase_add_test(t, options_win_over_the_file);
+    tcase_add_test(t, tags_that_scripts_see_as_one_are_noted);
     tcase_add_test(t, bind_by_network_and_by_interface_is_taken);
     tcase_add_test(t, options_are_refused_by_their_own_name);
     tcase_add_test(t, run_directory_leaves_room_for_its_sockets);
