@@ -19,8 +19,8 @@
 /* A file that agents keep in their directories, also set aside or half written. */
 static bool privilege_is_ours(const char *name)
 {
-    static const char *const names[] = {"lock",         "identity",    "peers", "leases",
-                                        "control.sock", "events.sock", ".",     ".."};
+    static const char *const names[] = {"lock",         "identity",    "machine", "peers", "leases",
+                                        "control.sock", "events.sock", ".",       ".."};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         size_t bytes = strlen(names[i]);
         if (strncmp(name, names[i], bytes) == 0 &&

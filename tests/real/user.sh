@@ -50,9 +50,10 @@ conf 'tags = {"role=web"}'
 t_check 'the configuration is read again' m a reload
 t_check 'and taken on' [ "$(m a members --tag role=web --format '{name}')" = a ]
 t_check 'without a word of a change of user' eval '! log_has a "user cannot change"'
-conf 'handler "none" { on = {"member-reap"} run = "/root/none.sh" }'
+mkdir -m 700 "$T/private" && mkdir "$T/private/none.sh"
+conf "handler \"none\" { on = {\"member-reap\"} run = \"$T/private/none.sh\" }"
 m a reload >"$T/said" 2>&1
-t_check 'what only root can see is checked by root' eval "[ $? -eq 1 ] && grep -q 'a.conf:2:.*/root/none.sh' '$T/said'"
+t_check 'what only root can see is checked by root' eval "[ $? -eq 1 ] && grep -q 'a.conf:2:.*/private/none.sh' '$T/said'"
 chmod 600 "$T/a.conf"
 m a reload >"$T/said" 2>&1
 t_check 'a file that the user may not read changes nothing' eval "[ $? -eq 1 ] && grep -q 'a.conf' '$T/said'"
