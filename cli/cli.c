@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define DEFAULT_RUN_DIR "/run/muster"
+#define DEFAULT_RUN_DIR MUSTER_RUNSTATEDIR "/muster"
 #define MESSAGE_BYTES_MAX 2048
 
 static void cli_vsay(const struct cli *cli, const char *format, va_list arguments)

@@ -45,8 +45,8 @@ static void overview(const struct cli *cli, FILE *out)
     for (size_t i = 0; i < COMMANDS_COUNT; i++)
         fprintf(out, "  %-8s  %s\n", commands[i].name, commands[i].summary);
     fputs("\nOptions, before the command or after it:\n"
-          "  -r, --run-dir RUN_DIR   ask the agent of this run directory ($MUSTER_RUN_DIR, "
-          "/run/muster)\n"
+          "  -r, --run-dir RUN_DIR   ask the agent of this run directory "
+          "($MUSTER_RUN_DIR, " MUSTER_RUNSTATEDIR "/muster)\n"
           "  -s, --socket SOCKET     ask at this socket\n"
           "  -o, --output text|json  how to answer\n"
           "  -h, --help              show this, or how a command is used\n"

@@ -28,9 +28,9 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#define CONFIG_DEFAULT_FILE "/etc/muster/muster.conf"
-#define CONFIG_DEFAULT_RUN_DIR "/run/muster"
-#define CONFIG_DEFAULT_STATE_DIR "/var/lib/muster"
+#define CONFIG_DEFAULT_FILE MUSTER_SYSCONFDIR "/muster/muster.conf"
+#define CONFIG_DEFAULT_RUN_DIR MUSTER_RUNSTATEDIR "/muster"
+#define CONFIG_DEFAULT_STATE_DIR MUSTER_LOCALSTATEDIR "/lib/muster"
 #define CONFIG_DEFAULT_PORT 7949
 #define CONFIG_DEFAULT_USER "muster" /* where there is one */
 #define CONFIG_JOINS_MAX 64

@@ -13,7 +13,8 @@ cd "$(dirname "$0")/../.." || exit
 mapfile -t files < <(find agent cli gossip examples tests -name '*.[ch]' | sort)
 mapfile -t sources < <(printf '%s\n' "${files[@]}" | grep '\.c$')
 mapfile -t scripts < <(find .ci examples tests -type f \( -name '*.sh' -o -name run \) | sort; echo autogen.sh)
-flags=(-D_GNU_SOURCE -I. "-DPACKAGE_VERSION=\"0\"")
+flags=(-D_GNU_SOURCE -I. "-DPACKAGE_VERSION=\"0\"" "-DMUSTER_SYSCONFDIR=\"/etc\""
+    "-DMUSTER_LOCALSTATEDIR=\"/var\"" "-DMUSTER_RUNSTATEDIR=\"/run\"")
 # cppcheck reads no system headers, and cannot guess these macros.
 queue=$(echo '#include <sys/queue.h>' | cc -E -x c - | sed -n '/queue\.h/ { s/.*"\(.*\)".*/\1/p; q; }')
 failed=0

@@ -30,3 +30,7 @@ t_check 'make install put the programs and manual pages in their places' eval '
     cd "$T/installed/usr" && test -x sbin/musterd && test -x bin/muster &&
     test -f share/man/man1/muster.1 && test -f share/man/man8/musterd.8 &&
     test -f share/man/man5/muster.conf.5'
+t_check 'the unit, the user for systemd, and the examples too' eval '
+    cd "$T/installed/usr" && test -f lib/systemd/system/muster.service && test -f lib/sysusers.d/muster.conf &&
+    test -f share/doc/muster/examples/muster.conf && test -x share/doc/muster/examples/hooks/page.sh'
+t_check 'nothing below /etc is written over' eval '[ ! -e "$T/installed/etc" ]'
