@@ -5,7 +5,6 @@
 #include "agent/config/ip_words.h"
 
 #include <confuse.h>
-#include <ctype.h>
 #include <errno.h>
 #include <grp.h>
 #include <inttypes.h>
@@ -111,27 +110,6 @@ static bool includes_take(const struct config_key *key, void *element, const cha
 
 /* ---- tags ---- */
 
-/* As scripts see the keys: capitals, with '_' for all but letters and digits (muster.conf(5)). */
-static bool tags_are_one_variable(const char *a, const char *b)
-{
-    for (; *a && *b; a++, b++) {
-        bool of_a = isalnum((unsigned char)*a), of_b = isalnum((unsigned char)*b);
-        if (of_a != of_b || (of_a && toupper((unsigned char)*a) != toupper((unsigned char)*b)))
-            return false;
-    }
-    return *a == *b;
-}
-
-/* Another tag whose variable is the same; NULL: none. */
-static const char *tags_find_variable(const char *tags, uint16_t tags_bytes, const char *key)
-{
-    const char *at = NULL, *other, *value;
-    while (gossip_tag_next(tags, tags_bytes, &at, &other, &value))
-        if (strcmp(other, key) != 0 && tags_are_one_variable(other, key))
-            return other;
-    return NULL;
-}
-
 static bool tags_take(const struct config_key *key, void *element, const char *value,
                       const struct config_place *at)
 {
@@ -144,7 +122,7 @@ static bool tags_take(const struct config_key *key, void *element, const char *v
     tag[bytes] = '\0';
     if (at->file && tag_match_find(tags, *tags_bytes, tag)) /* an option may override */
         return config_refuse(at, "a tag \"%s\" is there already; give each key one value", tag);
-    const char *same = tags_find_variable(tags, *tags_bytes, tag);
+    const char *same = tag_match_same_variable(tags, *tags_bytes, tag);
     if (same && !config_note(at,
                              "in the environment of scripts \"%s\" and \"%s\" are one variable; "
                              "rename one of them",
@@ -466,9 +444,15 @@ static bool user_look_up(const struct config_key *key, void *element, const stru
     *account = account_find(*CONFIG_FIELD(char *, key, element), &why);
     if (!*account && why)
         return config_refuse(at, "cannot be looked up: %s", why);
-    return *account ||
-           config_refuse(at,
-                         "no such user on this host; make it, or use another, such as \"nobody\"");
+    if (*account)
+        return true;
+    /* The agent's own must be there at once; a script's may come later, as from a directory
+     * service. */
+    if (key->section == CONFIG_TOP || strpbrk(*CONFIG_FIELD(char *, key, element), " :/"))
+        return config_refuse(
+            at, "no such user on this host; make it, or use another, such as \"nobody\"");
+    return config_note(at, "no such user on this host, so nothing is run until it is there and the "
+                           "configuration is read again");
 }
 
 static bool interface_is_name(const char *value, const struct config_place *at)

@@ -17,5 +17,8 @@ struct tag_match {
 const char *tag_match_find(const char *tags, uint16_t tags_bytes, const char *key);
 /* True if all of them are among `tags`. */
 bool tag_match_fits(const struct tag_match *m, const char *tags, uint16_t tags_bytes);
+/* Another tag that scripts see as the same variable as `key`: they see capitals, and '_' for all
+ * but letters and digits (muster.conf(5)). NULL: there is none. */
+const char *tag_match_same_variable(const char *tags, uint16_t tags_bytes, const char *key);
 
 #endif

@@ -173,6 +173,11 @@ static void handler_on_start(evutil_socket_t fd, short what, void *arg)
     struct handler *h = arg;
     struct waiting *first = TAILQ_FIRST(&h->queue);
     assert(first && !h->run);
+    if (h->spec.user && !h->spec.account) {
+        handler_drop_queue(h, "its user is not on this host; muster reload, once it is there");
+        handler_go_on(h, RETRY_MS);
+        return;
+    }
     const struct handler_request request = {
         .handler = h->spec.name,
         .path = h->spec.run,

@@ -40,14 +40,25 @@ static bool script_list_add(struct script_list *s, const char *path, const struc
     return script->path && (script->account || !account);
 }
 
+/* Its user is not on this host: nothing may be run in its place, and as root least of all. */
+static bool script_has_no_user(const char *user, const struct account *account)
+{
+    return user && !account;
+}
+
 bool script_list_fill(struct script_list *s, const struct config *c)
 {
     _Static_assert(SCRIPT_LIST_MAX >= CONFIG_HANDLERS_MAX + CONFIG_VIPS_MAX, "room for all");
     bool ok = true;
-    for (size_t i = 0; ok && i < c->handlers_count; i++)
-        ok = script_list_add(s, c->handlers[i].run, c->handlers[i].account);
-    for (size_t i = 0; ok && i < c->vips_count; i++)
-        ok = !c->vips[i].hook || script_list_add(s, c->vips[i].hook, c->vips[i].account);
+    for (size_t i = 0; ok && i < c->handlers_count; i++) {
+        const struct handler_spec *h = &c->handlers[i];
+        ok = script_has_no_user(h->user, h->account) || script_list_add(s, h->run, h->account);
+    }
+    for (size_t i = 0; ok && i < c->vips_count; i++) {
+        const struct vip_spec *v = &c->vips[i];
+        ok = !v->hook || script_has_no_user(v->user, v->account) ||
+             script_list_add(s, v->hook, v->account);
+    }
     return ok;
 }
 

@@ -35,8 +35,8 @@ config_refused 'event name' 'handler "h" { on = {"member-exploded"} run = "/bin/
     'bad.conf:1:.*"member-exploded"'
 config_refused 'handler without run' '\nhandler "h" { on = {"member-join"} }\n' 'bad.conf:2:.*run'
 config_refused 'handler user' \
-    'handler "h" { on = {"member-join"} run = "/bin/true" user = "no-such-user" }\n' \
-    'bad.conf:1:.*"no-such-user"'
+    'handler "h" { on = {"member-join"} run = "/bin/true" user = "no such user" }\n' \
+    'bad.conf:1:.*"no such user"'
 config_refused 'rpc off loopback without rpc_auth' 'control { rpc = "10.0.0.1:7373" }\n' \
     'bad.conf:1:.*rpc_auth'
 config_refused 'two voters' '\nquorum { voters = {"db1", "db2"} }\n' 'bad.conf:2:.*witness'
@@ -57,6 +57,9 @@ config_refused 'preempt_delay without preempt' "$web"'preempt_delay = "30s" }\n'
 printf '%b' "$quorum"'vip "web" {\ninterface = "nowhere0" address = "10.0.0.30/32"\nhook = "/nowhere/hook.sh" }\n' >"$T/later.conf"
 t_check '-t warns of an interface that is not there' \
     eval '"$BUILD/musterd" -t -c "$T/later.conf" | grep -q "^warning = .*later.conf:3: .*nowhere0.* lo"'
+printf 'handler "h" { on = {"member-join"} run = "/bin/true" user = "no-such-user" }\n' >"$T/user.conf"
+t_check '-t warns of a user that is not there' \
+    eval '"$BUILD/musterd" -t -c "$T/user.conf" | grep -q "^warning = .*user.conf:1: .*no-such-user"'
 t_check '-t warns of a hook that is not there' \
     eval '"$BUILD/musterd" -t -c "$T/later.conf" | grep -q "^warning = .*later.conf:4: .*/nowhere/hook.sh"'
 config_refused 'vip without a quorum' '\nvip "web" { address = "10.0.0.30/32" interface = "lo" }\n' \

@@ -74,6 +74,16 @@ t_check 'what it wrote as root is the user'\''s again' [ "$(stat -c %U "$T/a/sta
 t_check 'and it is who it was' [ "$(id_of)" = "$id" ]
 kill_agent a TERM
 
+# A user that comes later: nobody runs the script in its place.
+printf '#!/bin/sh\nid -un >"%s/ghost"\n' "$T" >"$T/ghost.sh"
+chmod 755 "$T/ghost.sh"
+conf "handler \"ghost\" { on = {\"member-join\"} run = \"$T/ghost.sh\" user = \"no-such-user\" }"
+start_ready a 127.1.16.1 -c "$T/a.conf"
+t_wait 'a script whose user is not there is not run, and that is said' 5 log_has a 'ghost.*its user is not on this host'
+t_check 'not as anybody else either' [ ! -e "$T/ghost" ]
+t_wait 'other scripts run' 5 log_has a 'handler "root": member-join a root'
+kill_agent a TERM
+
 mkdir "$T/other"
 : >"$T/other/precious"
 "$BUILD/musterd" -n o -b 127.1.16.3 -c "$T/a.conf" -r "$T/o" -s "$T/other" >"$T/said" 2>&1
