@@ -97,6 +97,7 @@ struct steward_vip_route {
     bool has_via, has_src, onlink;
     uint8_t to[STEWARD_IP_BYTES], via[STEWARD_IP_BYTES], src[STEWARD_IP_BYTES];
     char dev[IF_NAMESIZE];
+    uint8_t zero[3];
     uint32_t table; /* 0: main */
     uint32_t metric, mtu;
 };
@@ -105,6 +106,7 @@ struct steward_vip_rule {
     uint8_t from_bits, to_bits; /* 0: any */
     uint8_t from[STEWARD_IP_BYTES], to[STEWARD_IP_BYTES];
     char iif[IF_NAMESIZE];
+    uint8_t zero[1];
     uint32_t fwmark, fwmask, table, priority;
 };
 

@@ -3,6 +3,7 @@
 #include "agent/base/log.h"
 #include "agent/steward/steward_failure.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -41,6 +42,7 @@ static void steward_link_log_conflict(const struct steward_report *r, const char
 static void steward_link_log_failure(const struct steward_report *r, const struct vip_spec *spec)
 {
     char text[STEWARD_FAILURE_BYTES];
+    assert(spec); /* only READY is about none */
     /* Skip answers to renewals of an address that was dropped or removed: logged already. */
     if (r->error == ESTALE || r->error == ENXIO)
         return;

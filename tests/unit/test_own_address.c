@@ -4,6 +4,7 @@
 #include "agent/base/address.h"
 #include "tests/unit/unit.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
@@ -55,7 +56,7 @@ static struct own_address *has(const char *interface, const char *ip)
 {
     struct own_address *a = &all[own.count++];
     *a = (struct own_address){.running = true, .loopback = strcmp(interface, "lo") == 0};
-    strcpy(a->interface, interface);
+    snprintf(a->interface, sizeof a->interface, "%s", interface);
     parse(ip, a->ip);
     return a;
 }

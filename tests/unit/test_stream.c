@@ -213,7 +213,7 @@ START_TEST(connections_from_an_address_that_is_published_no_more_are_made_anew)
     const uint8_t hosts[] = {AGENT, OTHER};
     for (size_t i = 0; i < sizeof hosts; i++) {
         struct gossip_addr source = fake_addr(hosts[i]);
-        struct sockaddr_in from;
+        struct sockaddr_in from = {.sin_port = 0};
         socklen_t len = sizeof from;
         stream_set_source(s, source.ip);
         send_to(PEER, 0, 'a', 2);
