@@ -434,6 +434,15 @@ static bool finish_holder(struct config_draft *d, size_t index)
     return finish_script(d, index, "hook", spec->hook);
 }
 
+/* Tags that are set while the agent runs may make this host a candidate: its hook's user is looked
+ * up all the same, and what is missing is nobody's trouble yet. */
+static void finish_other(struct vip_spec *spec)
+{
+    const char *why;
+    if (spec->user)
+        spec->account = account_find(spec->user, &why);
+}
+
 static bool finish_vip(struct config_draft *d, size_t index)
 {
     struct config *c = d->config;
@@ -447,7 +456,10 @@ static bool finish_vip(struct config_draft *d, size_t index)
     for (size_t i = 0; i < spec->addresses_count; i++)
         if (!finish_address(d, index, &spec->addresses[i]))
             return false;
-    return !spec->fits || (finish_interfaces(d, index) && finish_holder(d, index));
+    if (spec->fits)
+        return finish_interfaces(d, index) && finish_holder(d, index);
+    finish_other(spec);
+    return true;
 }
 
 bool config_finish(struct config_draft *d, bool keep_user)

@@ -65,8 +65,8 @@ struct vip_spec {
     size_t addresses_count;
     char *interface;        /* of addresses without one of their own; NULL: each has its own */
     struct tag_match match; /* tags of the members that are candidates */
-    /* The tags of this host match, so it is a candidate. Otherwise the interface, the hook and the
-     * user were not looked up on this host, and `account` is NULL. */
+    /* The tags of this host in the file match. Otherwise the interface and the hook were not looked
+     * up on this host. Those that are set while the agent runs count then (agent/vip/vips.h). */
     bool fits;
     struct vip_priority *priorities;
     size_t priorities_count;
@@ -90,7 +90,8 @@ struct vip_spec {
     uint32_t lease_ms;
 };
 
-/* Whether this host may hold it: never while checks are required, as there are none yet. */
+/* Whether this host may hold it, by its file: never while checks are required, as there are none
+ * yet. */
 static inline bool vip_spec_may_hold(const struct vip_spec *s)
 {
     return s->fits && s->requires_count == 0;

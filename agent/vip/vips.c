@@ -55,9 +55,9 @@ static const char *vips_ineligible_because(const struct vips *v, const struct ma
         return "this host is drained";
     if (m->removed)
         return "it is not configured any more";
-    if (!m->spec->fits || !m->fits)
+    if (!m->fits)
         return "this host's tags do not match";
-    if (!vip_spec_may_hold(m->spec))
+    if (m->spec->requires_count > 0)
         return "it requires checks, which this version does not have";
     if (!managed_vip_has_steward(&v->shared, m))
         return "the steward does not answer";
@@ -114,9 +114,9 @@ static void vips_on_obstacle(struct vips *v, struct managed_vip *m,
 {
     char text[sizeof m->obstacle];
     steward_obstacle_describe(report, text, sizeof text);
-    if (m->spec->fits && text[0] != '\0' && strcmp(text, m->obstacle) != 0)
+    if (m->fits && text[0] != '\0' && strcmp(text, m->obstacle) != 0)
         log_warn("vip \"%s\": cannot be held here: %s", m->spec->name, text);
-    else if (m->spec->fits && text[0] == '\0' && m->obstacle[0] != '\0')
+    else if (m->fits && text[0] == '\0' && m->obstacle[0] != '\0')
         log_info("vip \"%s\": can be held here again", m->spec->name);
     memcpy(m->obstacle, text, sizeof text);
     vips_review(v);

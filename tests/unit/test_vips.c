@@ -378,6 +378,21 @@ START_TEST(a_host_whose_tags_do_not_match_any_more_gives_it_up)
 }
 END_TEST
 
+/* By its file this host is no candidate. */
+START_TEST(a_host_is_a_candidate_by_tags_that_are_set_while_it_runs)
+{
+    gossip_tags_set(spec.match.tags, &spec.match.bytes, "role", "db");
+    spec.fits = false;
+    tick();
+    ck_assert_str_eq(fake_leases_asked(), "watch vip/web\n");
+    gossip_set_tags(host_core(fake.host), fake.now_us, "role\0db", sizeof "role\0db");
+    tick();
+    ck_assert_str_eq(fake_leases_asked(), "want vip/web 90\n");
+    spec.match.bytes = 0;
+    spec.fits = true;
+}
+END_TEST
+
 /* ---- moving ---- */
 
 START_TEST(it_moves_to_the_heir_once_it_is_gone_here)
@@ -466,6 +481,7 @@ int main(void)
     tcase_add_test(t, a_lease_won_while_it_was_given_up_is_given_back);
     tcase_add_test(t, an_agent_that_stops_gives_all_up_for_good);
     tcase_add_test(t, a_host_whose_tags_do_not_match_any_more_gives_it_up);
+    tcase_add_test(t, a_host_is_a_candidate_by_tags_that_are_set_while_it_runs);
     tcase_add_test(t, it_moves_to_the_heir_once_it_is_gone_here);
     tcase_add_test(t, an_heir_that_does_not_wait_any_more_leaves_it_to_the_best);
     tcase_add_test(t, a_move_is_asked_of_the_holder_whoever_that_is);
