@@ -111,6 +111,27 @@ END_TEST
 
 /* ---- examples of clusters ---- */
 
+START_TEST(routers_share_what_belongs_together_and_the_witness_holds_nothing)
+{
+    static const struct {
+        const char *name;
+        unsigned priority;
+        bool may_hold;
+    } hosts[] = {{"r1", 150, true}, {"r2", 100, true}, {"witness1", 100, false}};
+    for (size_t i = 0; i < COUNT(hosts); i++) {
+        options.name = hosts[i].name;
+        struct config *c = must_load(read_example("router.conf"));
+        const struct vip_spec *v = &c->vips[0];
+        ck_assert_int_eq(vip_spec_may_hold(v), hosts[i].may_hold);
+        ck_assert_uint_eq(v->priority, hosts[i].priority);
+        ck_assert_uint_eq(v->addresses_count, 4);
+        ck_assert_uint_eq(v->routes_count, 3);
+        ck_assert_uint_eq(v->rules_count, 4);
+        config_free(c);
+    }
+}
+END_TEST
+
 START_TEST(three_nodes_share_an_address_and_any_may_hold_it)
 {
     read_example("three-nodes.conf");
@@ -216,6 +237,7 @@ int main(void)
     tcase_set_timeout(t, 120);
     tcase_add_test(t, example_is_right_as_it_is_shipped);
     tcase_add_test(t, example_is_right_with_all_that_is_commented_out);
+    tcase_add_test(t, routers_share_what_belongs_together_and_the_witness_holds_nothing);
     tcase_add_test(t, three_nodes_share_an_address_and_any_may_hold_it);
     tcase_add_test(t, witness_takes_the_file_of_the_two_nodes_and_never_holds_the_address);
     tcase_add_test(t, hook_that_is_commented_out_is_right);
