@@ -36,6 +36,13 @@ bool address_is_multicast(const uint8_t ip[ADDRESS_IP_BYTES])
     return address_is_ipv4(ip) ? ip[ADDRESS_IPV4_AT] >= 224 : ip[0] == 0xff;
 }
 
+bool address_is_link_local(const uint8_t ip[ADDRESS_IP_BYTES])
+{
+    if (address_is_ipv4(ip))
+        return ip[ADDRESS_IPV4_AT] == 169 && ip[ADDRESS_IPV4_AT + 1] == 254;
+    return ip[0] == 0xfe && (ip[1] & 0xc0) == 0x80;
+}
+
 /* ---- the kernel's form ---- */
 
 void address_from_ipv4(const void *ipv4, uint8_t ip[ADDRESS_IP_BYTES])
@@ -52,6 +59,15 @@ void address_network(const uint8_t ip[ADDRESS_IP_BYTES], uint8_t bits,
         size_t of_byte = kept > i * 8 ? kept - i * 8 : 0;
         network[i] = of_byte >= 8 ? ip[i] : (uint8_t)(ip[i] & ~(0xff >> of_byte));
     }
+}
+
+bool address_same_network(const uint8_t a[ADDRESS_IP_BYTES], const uint8_t b[ADDRESS_IP_BYTES],
+                          uint8_t bits)
+{
+    uint8_t of_a[ADDRESS_IP_BYTES], of_b[ADDRESS_IP_BYTES];
+    address_network(a, bits, of_a);
+    address_network(b, bits, of_b);
+    return address_is_ipv4(a) == address_is_ipv4(b) && memcmp(of_a, of_b, sizeof of_a) == 0;
 }
 
 socklen_t address_to_socket(const uint8_t ip[ADDRESS_IP_BYTES], uint16_t port, int family,

@@ -19,6 +19,8 @@ bool address_is_any(const uint8_t ip[ADDRESS_IP_BYTES]);       /* 0.0.0.0, :: */
 bool address_is_loopback(const uint8_t ip[ADDRESS_IP_BYTES]);  /* 127.0.0.0/8, ::1 */
 bool address_is_multicast(const uint8_t ip[ADDRESS_IP_BYTES]); /* 224.0.0.0/3, reserved ones and the
                                                                 * broadcast among them; ff00::/8 */
+/* 169.254.0.0/16 (RFC 3927), fe80::/10: another host's on each link. */
+bool address_is_link_local(const uint8_t ip[ADDRESS_IP_BYTES]);
 
 /* Maps the four bytes of an IPv4 address, network order. */
 void address_from_ipv4(const void *ipv4, uint8_t ip[ADDRESS_IP_BYTES]);
@@ -26,6 +28,9 @@ void address_from_ipv4(const void *ipv4, uint8_t ip[ADDRESS_IP_BYTES]);
 /* Fills in the network of `ip`: all but its first `bits`, of the family, are 0. */
 void address_network(const uint8_t ip[ADDRESS_IP_BYTES], uint8_t bits,
                      uint8_t network[ADDRESS_IP_BYTES]);
+/* True if both are of one family and their first `bits` are the same. */
+bool address_same_network(const uint8_t a[ADDRESS_IP_BYTES], const uint8_t b[ADDRESS_IP_BYTES],
+                          uint8_t bits);
 
 /* The kernel's form, for a socket of `family` (AF_INET, or AF_INET6, where IPv4 is mapped).
  * Returns its length; 0: an IPv6 address has no form on an AF_INET socket. */

@@ -143,11 +143,12 @@ static bool check_same_ip(const uint8_t *a, const uint8_t *b)
     return memcmp(a, b, ADDRESS_IP_BYTES) == 0;
 }
 
-/* A link-local address is another one on each link (RFC 4291, 2.5.6). */
+/* An IPv6 link-local address is another one on each link (RFC 4291, 2.5.6); an IPv4 address is the
+ * host's, whatever its interface. */
 static bool check_same_address(const struct vip_address *a, const struct vip_address *b)
 {
-    bool link_local = a->ip[0] == 0xfe && (a->ip[1] & 0xc0) == 0x80;
-    return check_same_ip(a->ip, b->ip) && (!link_local || strcmp(a->interface, b->interface) == 0);
+    bool of_link = !address_is_ipv4(a->ip) && address_is_link_local(a->ip);
+    return check_same_ip(a->ip, b->ip) && (!of_link || strcmp(a->interface, b->interface) == 0);
 }
 
 /* The vip that has an address before it stands at `at` in vip `index`; NULL: none. */

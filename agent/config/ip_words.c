@@ -142,14 +142,6 @@ static bool word_fwmark(struct ip_words *w, void *field)
 
 /* ---- networks ---- */
 
-static bool network_has_host_bits(const uint8_t *ip, unsigned bits)
-{
-    for (unsigned bit = bits + (address_is_ipv4(ip) ? 96 : 0); bit < 128; bit++)
-        if (ip[bit / 8] >> (7 - bit % 8) & 1)
-            return true;
-    return false;
-}
-
 /* "0.0.0.0/0" and "::/0", which address_parse_prefix does not take. */
 static bool network_is_any(const char *word, uint8_t *ip)
 {
@@ -163,6 +155,7 @@ static bool network_is_any(const char *word, uint8_t *ip)
 static bool word_network(struct ip_words *w, uint8_t *ip, uint8_t *bits)
 {
     uint16_t port = 0;
+    uint8_t network[ADDRESS_IP_BYTES];
     *bits = 0;
     if (!network_is_any(w->word, ip) && !address_parse_prefix(w->word, ip, bits)) {
         if (strpbrk(w->word, "[]") || !address_parse(w->word, ip, &port) || port != 0)
@@ -172,7 +165,8 @@ static bool word_network(struct ip_words *w, uint8_t *ip, uint8_t *bits)
                              w->word);
         *bits = address_is_ipv4(ip) ? 32 : 128;
     }
-    if (network_has_host_bits(ip, *bits))
+    address_network(ip, *bits, network);
+    if (memcmp(ip, network, sizeof network) != 0)
         return error_set(w->why, "\"%s\" has bits behind its prefix; the kernel refuses that",
                          w->word);
     if (!words_note_family(w, ip))

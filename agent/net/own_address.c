@@ -62,14 +62,6 @@ bool own_addresses_have(const struct own_addresses *o, const uint8_t ip[ADDRESS_
 
 /* ---- which of them can be meant ---- */
 
-/* 169.254.0.0/16 and fe80::/10 are other hosts' on other links. */
-static bool own_is_link_local(const uint8_t *ip)
-{
-    if (address_is_ipv4(ip))
-        return ip[ADDRESS_IPV4_AT] == 169 && ip[ADDRESS_IPV4_AT + 1] == 254;
-    return ip[0] == 0xfe && (ip[1] & 0xc0) == 0x80;
-}
-
 static bool own_is_vip(const struct config *c, const uint8_t *ip)
 {
     for (size_t i = 0; i < c->vips_count; i++)
@@ -92,21 +84,9 @@ static bool own_is_taken(const struct own_choice *choice, const uint8_t *ip)
 static bool own_is_usable(const struct own_choice *choice, const uint8_t *ip)
 {
     const struct own_address *a = own_find(choice->own, ip);
-    return a && a->running && !own_is_link_local(ip) &&
+    return a && a->running && !address_is_link_local(ip) &&
            (choice->config->bind_where.ipv6 || address_is_ipv4(ip)) &&
            !own_is_vip(choice->config, ip) && !own_is_taken(choice, ip);
-}
-
-/* The first bits of two addresses of one family. */
-static bool own_is_in_network(const uint8_t *ip, const uint8_t *network, unsigned bits)
-{
-    if (address_is_ipv4(ip) != address_is_ipv4(network))
-        return false;
-    bits += address_is_ipv4(ip) ? 96 : 0;
-    for (unsigned bit = 0; bit < bits; bit++)
-        if ((ip[bit / 8] ^ network[bit / 8]) >> (7 - bit % 8) & 1)
-            return false;
-    return true;
 }
 
 /* The first of its kind; of an interface with both families, IPv4. */
@@ -117,9 +97,10 @@ static const struct own_address *own_find_where(const struct own_choice *choice,
     const struct own_address *found = NULL;
     for (size_t i = 0; i < choice->own->count; i++) {
         const struct own_address *a = &choice->own->all[i];
-        bool fits = where->network_bits > 0
-                        ? own_is_in_network(a->ip, network->ip, where->network_bits)
-                        : strcmp(a->interface, where->interface) == 0 && !own_is_link_local(a->ip);
+        bool fits =
+            where->network_bits > 0
+                ? address_same_network(a->ip, network->ip, where->network_bits)
+                : strcmp(a->interface, where->interface) == 0 && !address_is_link_local(a->ip);
         if (!fits || own_is_vip(choice->config, a->ip))
             continue;
         if (!found || (address_is_ipv4(a->ip) && !address_is_ipv4(found->ip)))

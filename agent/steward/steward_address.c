@@ -40,12 +40,6 @@ int steward_addresses_find_links(struct steward_io *io, struct steward_addresses
 
 /* ---- what the kernel has ---- */
 
-/* fe80::/10 */
-static bool address_is_link_local(const uint8_t ip[STEWARD_IP_BYTES])
-{
-    return ip[0] == 0xfe && (ip[1] & 0xc0) == 0x80;
-}
-
 static struct netlink_addr address_wanted(const struct steward_address *a)
 {
     struct netlink_addr addr = {.ifindex = a->link.index,
@@ -72,26 +66,24 @@ void steward_addresses_read_begin(struct steward_addresses *s)
 /* The host's own, on an interface of ours: the kernel sends from the first that is global. */
 static void address_read_own(struct steward_address *a, const struct netlink_addr *own)
 {
-    uint8_t network[STEWARD_IP_BYTES], own_network[STEWARD_IP_BYTES];
     if (!address_is_ipv4(own->ip) || !address_is_ipv4(a->spec.ip) || !own->is_global ||
         own->ifindex != a->link.index)
         return;
     bool is_there = a->is_there && address_is_as_wanted(a, &a->ours);
     a->is_before_own |= is_there && !a->is_after_own;
     a->is_after_own |= !is_there;
-    address_network(a->spec.ip, own->prefix, network);
-    address_network(own->ip, own->prefix, own_network);
-    a->has_own_nearby |= memcmp(network, own_network, sizeof network) == 0;
+    a->has_own_nearby |= address_same_network(a->spec.ip, own->ip, own->prefix);
 }
 
-/* Not on our link, and so nobody's business: a link-local address of another interface; and a
- * single address on lo, which real servers behind LVS and hosts of an anycast address have. */
+/* Not on our link, and so nobody's business: an IPv6 link-local address of another interface;
+ * and a single address on lo, which real servers behind LVS and hosts of an anycast address have.
+ */
 static bool address_is_elsewhere(const struct steward_address *a, const struct netlink_addr *addr)
 {
     const uint8_t full = address_is_ipv4(addr->ip) ? IPV4_BITS : IPV6_BITS;
     if (addr->ifindex == a->link.index)
         return false;
-    if (address_is_link_local(addr->ip))
+    if (!address_is_ipv4(addr->ip) && address_is_link_local(addr->ip))
         return true;
     return addr->mark != NETLINK_MARK && addr->ifindex == NETLINK_LOOPBACK && addr->prefix == full;
 }

@@ -161,15 +161,27 @@ START_TEST(kinds_are_told_in_both_families)
 {
     static const struct {
         const char *text;
-        bool any, loopback, multicast;
+        bool any, loopback, multicast, link_local;
     } all[] = {
-        {"0.0.0.0", true, false, false},    {"::", true, false, false},
-        {"127.0.0.1", false, true, false},  {"127.255.0.9", false, true, false},
-        {"::1", false, true, false},        {"224.0.0.1", false, false, true},
-        {"240.0.0.1", false, false, true},  {"255.255.255.255", false, false, true},
-        {"ff02::1", false, false, true},    {"223.255.255.255", false, false, false},
-        {"128.0.0.1", false, false, false}, {"::2", false, false, false},
-        {"fe80::1", false, false, false},   {"10.0.0.0", false, false, false},
+        {.text = "0.0.0.0", .any = true},
+        {.text = "::", .any = true},
+        {.text = "127.0.0.1", .loopback = true},
+        {.text = "127.255.0.9", .loopback = true},
+        {.text = "::1", .loopback = true},
+        {.text = "224.0.0.1", .multicast = true},
+        {.text = "240.0.0.1", .multicast = true},
+        {.text = "255.255.255.255", .multicast = true},
+        {.text = "ff02::1", .multicast = true},
+        {.text = "169.254.0.1", .link_local = true},
+        {.text = "169.254.255.9", .link_local = true},
+        {.text = "fe80::1", .link_local = true},
+        {.text = "febf::1", .link_local = true},
+        {.text = "fec0::1"},
+        {.text = "169.253.0.1"},
+        {.text = "223.255.255.255"},
+        {.text = "128.0.0.1"},
+        {.text = "::2"},
+        {.text = "10.0.0.0"},
     };
 
     for (size_t i = 0; i < COUNT(all); i++) {
@@ -178,6 +190,7 @@ START_TEST(kinds_are_told_in_both_families)
         ck_assert_msg(address_is_any(addr.ip) == all[i].any, "%s", all[i].text);
         ck_assert_msg(address_is_loopback(addr.ip) == all[i].loopback, "%s", all[i].text);
         ck_assert_msg(address_is_multicast(addr.ip) == all[i].multicast, "%s", all[i].text);
+        ck_assert_msg(address_is_link_local(addr.ip) == all[i].link_local, "%s", all[i].text);
     }
 }
 END_TEST
@@ -200,6 +213,33 @@ START_TEST(network_keeps_the_first_bits_of_its_family)
         ck_assert(address_parse(cases[i].ip, ip, &port));
         address_network(ip, cases[i].bits, network);
         ck_assert_str_eq(address_ip_text(network, text), cases[i].network);
+    }
+}
+END_TEST
+
+START_TEST(addresses_of_one_network_have_its_bits_and_its_family)
+{
+    static const struct {
+        const char *a, *b;
+        uint8_t bits;
+        bool same;
+    } cases[] = {
+        {"10.1.2.1", "10.1.2.254", 24, true},
+        {"10.1.2.127", "10.1.2.128", 25, false},
+        {"10.1.2.1", "192.0.2.1", 0, true},
+        {"2001:db8::1", "2001:db8::2", 64, true},
+        {"2001:db8::1", "2001:db8:0:1::", 64, false},
+        {"10.1.2.1", "2001:db8::1", 0, false},
+        {"::", "10.1.2.1", 80, false},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        uint8_t a[ADDRESS_IP_BYTES], b[ADDRESS_IP_BYTES];
+        uint16_t port = 0;
+        ck_assert(address_parse(cases[i].a, a, &port) && address_parse(cases[i].b, b, &port));
+        ck_assert_msg(address_same_network(a, b, cases[i].bits) == cases[i].same, "%s %s",
+                      cases[i].a, cases[i].b);
+        ck_assert_msg(address_same_network(b, a, cases[i].bits) == cases[i].same, "%s %s",
+                      cases[i].b, cases[i].a);
     }
 }
 END_TEST
@@ -275,6 +315,7 @@ int main(void)
     tcase_add_test(t, host_is_as_long_as_dns_allows_and_no_longer);
     tcase_add_test(t, kinds_are_told_in_both_families);
     tcase_add_test(t, network_keeps_the_first_bits_of_its_family);
+    tcase_add_test(t, addresses_of_one_network_have_its_bits_and_its_family);
     tcase_add_test(t, prefix_needs_its_length_in_the_range_of_its_family);
     tcase_add_test(t, socket_address_of_either_family_comes_back_as_it_went);
     tcase_add_test(t, socket_of_another_family_has_no_address);
