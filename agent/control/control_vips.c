@@ -43,20 +43,14 @@ const char *control_vips_list(struct control_request *r)
 
 enum { NOTE_BYTES = 80 + GOSSIP_NAME_BYTES_MAX };
 
-/* A list may have short names where the members go by long ones, or the reverse. */
 static const char *voter_not_seen(const struct gossip *g, const char *name, char into[NOTE_BYTES])
 {
-    size_t bytes = strcspn(name, ".");
     struct gossip_member m;
-    for (size_t cursor = 0; gossip_next_member(g, &cursor, &m);) {
-        const char *other = m.profile->name;
-        if (strcspn(other, ".") == bytes && strncmp(other, name, bytes) == 0) {
-            snprintf(into, NOTE_BYTES, "not seen; there is a member \"%s\": name the voter so",
-                     other);
-            return into;
-        }
-    }
-    return "not seen";
+    if (!leases_find_alike(g, name, &m))
+        return "not seen";
+    snprintf(into, NOTE_BYTES, "not seen; there is a member \"%s\": name the voter so",
+             m.profile->name);
+    return into;
 }
 
 static const char *voter_note(const struct gossip *g, const char *name, char into[NOTE_BYTES])

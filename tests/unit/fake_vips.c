@@ -80,15 +80,19 @@ bool quorum_is_there(const struct quorum *q)
 
 const struct voters *leases_voters(const struct gossip *g)
 {
-    static const struct voters none;
     (void)g;
-    return &none;
+    return &fake_vips.voters;
 }
 
 int64_t leases_voter_silent_us(const struct gossip *g, int64_t now_us, const char *voter)
 {
     (void)g, (void)now_us, (void)voter;
     return 0;
+}
+
+bool leases_find_alike(const struct gossip *g, const char *voter, struct gossip_member *member)
+{
+    return strcmp(voter, fake_vips.alike[0]) == 0 && gossip_find(g, fake_vips.alike[1], member);
 }
 
 struct lock *locks_take(struct locks *l, const char *name, lock_changed_fn *changed, void *arg,

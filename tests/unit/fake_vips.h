@@ -5,6 +5,7 @@
 
 #include "agent/vip/locks.h"
 #include "agent/vip/vips.h"
+#include "gossip/lease/voters.h"
 
 #define FAKE_VIPS_MAX 4
 
@@ -14,6 +15,8 @@ extern struct fake_vips {
     bool quorum, drained, gate;
     const char *error; /* what is asked for is refused with that */
     char asked[512];   /* "move web b\n" and so on */
+    struct voters voters;
+    char alike[2][GOSSIP_NAME_BYTES_MAX + 1]; /* a voter, and the member that is meant */
     /* The lock that was taken last. */
     char lock_name[GOSSIP_NAME_BYTES_MAX + 1];
     lock_changed_fn *changed;

@@ -85,6 +85,29 @@ START_TEST(an_explanation_says_why_it_is_where_it_is)
 }
 END_TEST
 
+START_TEST(an_explanation_says_what_is_wrong_with_a_voter)
+{
+    static const char *const names[] = {"b", "c", "db1", "db2"};
+    ck_assert(voters_configure(&fake_vips.voters, 1, names, 4) == VOTERS_OK);
+    fake_member_add("b", GOSSIP_FAILED, "", 0);
+    fake_member_add("c", GOSSIP_ALIVE, "", 0);
+    fake_member_add("db1.example.org", GOSSIP_ALIVE, "", 0);
+    strcpy(fake_vips.alike[0], "db1");
+    strcpy(fake_vips.alike[1], "db1.example.org");
+    peer_ask(&p, 1, "vip-explain");
+    peer_say(&p, "m1 ss", "Name", "web");
+    peer_expect_answer(&p, 1, "");
+    const char *said = peer_next(&p), *voters = said ? strstr(said, "\"voters\"") : NULL;
+    ck_assert_ptr_nonnull(voters);
+    ck_assert_str_eq(voters, "\"voters\"=>["
+                             "{\"name\"=>\"b\", \"note\"=>\"failed\"}, "
+                             "{\"name\"=>\"c\", \"note\"=>\"no voter by its own configuration\"}, "
+                             "{\"name\"=>\"db1\", \"note\"=>\"not seen; there is a member "
+                             "\"db1.example.org\": name the voter so\"}, "
+                             "{\"name\"=>\"db2\", \"note\"=>\"not seen\"}]}");
+}
+END_TEST
+
 START_TEST(what_is_asked_for_is_done)
 {
     peer_ask(&p, 1, "vip-move");
@@ -227,6 +250,7 @@ int main(void)
     tcase_add_checked_fixture(t, setup, teardown);
     tcase_add_test(t, the_list_has_all_addresses_and_whether_they_can_be_held);
     tcase_add_test(t, an_explanation_says_why_it_is_where_it_is);
+    tcase_add_test(t, an_explanation_says_what_is_wrong_with_a_voter);
     tcase_add_test(t, what_is_asked_for_is_done);
     tcase_add_test(t, what_cannot_be_done_is_refused_with_its_reason);
     tcase_add_test(t, a_lock_is_told_of_until_the_connection_ends);
