@@ -203,7 +203,7 @@ void admission_refused(struct gossip *g, const struct wire_message *m,
         strcmp(record.profile.name, core_member(g, g->self)->profile->name) != 0)
         return;
     /* A copy of a member that is in a cluster which does not let us in: we have less to lose, and
-     * are another from our next start on, whoever was earlier. */
+     * are another from our next start on, even where that one started later. */
     bool yields = record.key == g->key &&
                   (introduced || g->contest.yields || member_live_count(&g->members) == 1);
     bool is_holder = from->via == GOSSIP_STREAM && m->sender == record.key &&

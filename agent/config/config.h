@@ -59,9 +59,9 @@ struct host_spec {
     struct config_where bind_where, advertise_where;
 };
 
-/* All strings are owned and never NULL unless said so. */
 #define CONFIG_CLUSTER_UNNAMED "default" /* of a file that names none */
 
+/* All strings are owned and never NULL unless said so. */
 struct config {
     char *file;                         /* the file read, NULL if none */
     char *include[CONFIG_INCLUDES_MAX]; /* patterns of files that were read too */

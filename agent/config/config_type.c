@@ -521,13 +521,14 @@ static bool script_look_up(const struct config_key *key, void *element,
     struct stat st;
     if (d->divided)
         return true;
-    if (stat(path, &st) != 0 && errno == EACCES && d->for_root)
+    int error = stat(path, &st) == 0 ? 0 : errno;
+    if (error == EACCES && d->for_root)
         return config_note(at, "only root can look at it; check that with -t as root");
-    if (stat(path, &st) != 0 && errno == ENOENT)
+    if (error == ENOENT)
         return config_note(at, "no such file, so nothing is run until it is there; a script is "
                                "named without arguments");
-    if (stat(path, &st) != 0)
-        return config_refuse(at, "%s; name a script, without arguments", strerror(errno));
+    if (error != 0)
+        return config_refuse(at, "%s; name a script, without arguments", strerror(error));
     if (!S_ISREG(st.st_mode))
         return config_refuse(at, "not a file; name a script");
     /* Root may execute what has any of these bits. */

@@ -327,12 +327,12 @@ static void attempt_persist(struct attempt *a)
         return;
     }
     a->rest_s -= a->rest_s < ATTEMPTS_ALONE_S_MAX ? a->rest_s : ATTEMPTS_ALONE_S_MAX;
-    bool due = a->rest_s == 0;
-    if (due)
-        attempt_rest(a);
-    else
+    if (a->rest_s > 0) {
         attempt_wait(a, ATTEMPTS_ALONE_S_MAX);
-    if (due && !a->lookup)
+        return;
+    }
+    attempt_rest(a);
+    if (!a->lookup)
         lookup_begin(a);
 }
 

@@ -7,7 +7,7 @@
 
 enum { IDLE_MS = 20 }; /* to end a thread that has nothing to do */
 
-struct lane {
+struct resolver_thread {
     struct worker *worker; /* NULL: not started */
     struct event *ran;
     unsigned waiting; /* jobs that were submitted and not delivered */
@@ -15,11 +15,11 @@ struct lane {
 
 struct resolver {
     struct event_base *base;
-    struct lane lanes[RESOLVER_THREADS_MAX];
+    struct resolver_thread threads[RESOLVER_THREADS_MAX];
 };
 
 struct resolver_job {
-    struct lane *lane;
+    struct resolver_thread *thread;
     worker_fn *run, *done;
     void *arg;
 };
@@ -32,29 +32,29 @@ struct resolver *resolver_new(struct event_base *base)
     return r;
 }
 
-static void lane_on_ran(evutil_socket_t fd, short what, void *arg)
+static void thread_on_ran(evutil_socket_t fd, short what, void *arg)
 {
     (void)fd, (void)what;
     worker_deliver(arg);
 }
 
-static void lane_stop(struct lane *lane, int timeout_ms)
+static void thread_stop(struct resolver_thread *thread, int timeout_ms)
 {
-    if (lane->ran)
-        event_free(lane->ran);
-    worker_free(lane->worker, timeout_ms);
-    *lane = (struct lane){0};
+    if (thread->ran)
+        event_free(thread->ran);
+    worker_free(thread->worker, timeout_ms);
+    *thread = (struct resolver_thread){0};
 }
 
-static bool lane_start(const struct resolver *r, struct lane *lane)
+static bool thread_start(const struct resolver *r, struct resolver_thread *thread)
 {
-    lane->worker = worker_new();
-    if (lane->worker)
-        lane->ran = event_new(r->base, worker_fd(lane->worker), EV_READ | EV_PERSIST, lane_on_ran,
-                              lane->worker);
-    bool ok = lane->ran && event_add(lane->ran, NULL) == 0;
+    thread->worker = worker_new();
+    if (thread->worker)
+        thread->ran = event_new(r->base, worker_fd(thread->worker), EV_READ | EV_PERSIST,
+                                thread_on_ran, thread->worker);
+    bool ok = thread->ran && event_add(thread->ran, NULL) == 0;
     if (!ok)
-        lane_stop(lane, IDLE_MS);
+        thread_stop(thread, IDLE_MS);
     return ok;
 }
 
@@ -65,29 +65,29 @@ void resolver_free(struct resolver *r, int timeout_ms)
         return;
     for (size_t i = 0; i < RESOLVER_THREADS_MAX; i++) {
         int64_t left_ms = (end_us - clock_us(CLOCK_MONOTONIC)) / 1000;
-        lane_stop(&r->lanes[i], left_ms > IDLE_MS ? (int)left_ms : IDLE_MS);
+        thread_stop(&r->threads[i], left_ms > IDLE_MS ? (int)left_ms : IDLE_MS);
     }
     free(r);
 }
 
 /* One that is free; else a new one; else the one with the fewest jobs. NULL: none can be started.
  */
-static struct lane *resolver_lane(struct resolver *r)
+static struct resolver_thread *resolver_pick(struct resolver *r)
 {
-    struct lane *least = NULL;
+    struct resolver_thread *least = NULL;
     for (size_t i = 0; i < RESOLVER_THREADS_MAX; i++) {
-        struct lane *lane = &r->lanes[i];
-        if (!lane->worker && !lane_start(r, lane))
+        struct resolver_thread *thread = &r->threads[i];
+        if (!thread->worker && !thread_start(r, thread))
             return least;
-        if (lane->waiting == 0)
-            return lane;
-        if (!least || lane->waiting < least->waiting)
-            least = lane;
+        if (thread->waiting == 0)
+            return thread;
+        if (!least || thread->waiting < least->waiting)
+            least = thread;
     }
     return least;
 }
 
-/* On the lane's thread. */
+/* On a thread. */
 static void resolver_run(void *arg)
 {
     const struct resolver_job *job = arg;
@@ -98,19 +98,19 @@ static void resolver_done(void *arg)
 {
     struct resolver_job job = *(struct resolver_job *)arg;
     free(arg);
-    job.lane->waiting--;
+    job.thread->waiting--;
     job.done(job.arg);
 }
 
 bool resolver_submit(struct resolver *r, worker_fn *run, worker_fn *done, void *arg)
 {
-    struct lane *lane = resolver_lane(r);
-    struct resolver_job *job = lane ? malloc(sizeof *job) : NULL;
+    struct resolver_thread *thread = resolver_pick(r);
+    struct resolver_job *job = thread ? malloc(sizeof *job) : NULL;
     if (!job)
         return false;
-    *job = (struct resolver_job){lane, run, done, arg};
-    if (worker_submit(lane->worker, resolver_run, resolver_done, job)) {
-        lane->waiting++;
+    *job = (struct resolver_job){thread, run, done, arg};
+    if (worker_submit(thread->worker, resolver_run, resolver_done, job)) {
+        thread->waiting++;
         return true;
     }
     free(job);

@@ -13,7 +13,7 @@ struct contest {
     uint64_t token;      /* 0: none is under way */
     uint64_t generation; /* the other's, if it has our id */
     bool outdo;          /* over: we are to take a generation above that one */
-    bool yields;         /* to the other agent of our id, if it lives, whoever was earlier */
+    bool yields; /* to the other agent of our id, if it lives, even one that started later */
     unsigned tries;
     int64_t next_us;
     int64_t rest_us; /* no other begins before */

@@ -1,7 +1,7 @@
 /* move: live members that say that their address has changed, as by a DHCP renewal. Such a member
- * has the id, the start and the name of one that is alive at another address. So has whoever copied
- * them; but then the old address answers. A move counts once nothing has come from the old address
- * for a while although it was probed. */
+ * has the id, the start and the name of one that is alive at another address. So has one that
+ * copied them; but then the old address answers. A move counts once nothing has come from the old
+ * address for a while although it was probed. */
 #ifndef GOSSIP_MOVE_H
 #define GOSSIP_MOVE_H
 

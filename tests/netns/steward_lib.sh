@@ -76,7 +76,7 @@ hold() {
 
 has() { ip -n "$HOLDER" -o addr show to "$1" | grep -q .; }
 has_not() { ! has "$1"; }
-# ended PID: whoever has inherited it may take its time to reap it.
+# ended PID: the process that it was left to may take its time to reap it.
 ended() { gone "$1" || grep -q '^State:[[:space:]]*Z' "/proc/$1/status"; }
 fenced() { told ready 0 'flag 1'; }
 

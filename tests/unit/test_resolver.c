@@ -32,7 +32,7 @@ static void on_done(void *arg)
     event_base_loopbreak(base);
 }
 
-/* Until so many are done. */
+/* Runs the loop until `count` jobs are done. */
 static void turn_until(unsigned count)
 {
     while (done_count < count && !event_base_got_exit(base)) {
