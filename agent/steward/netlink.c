@@ -22,7 +22,7 @@
 /* IFF_LOWER_UP of <linux/if.h>, which does not go with <net/if.h>. IFF_RUNNING follows it up to a
  * second later. */
 #define CARRIER (1 << 16)
-#define NETWORK_METRIC 100000 /* of our routes to networks: whoever has another prefers it */
+#define NETWORK_METRIC 100000 /* of our routes to networks: any other route is preferred */
 #define DUMP_TRIES 3          /* of a list that changed while it was read */
 
 /* ---- asking ---- */
@@ -93,6 +93,24 @@ struct nlmsghdr *netlink_start(char *bytes, int type, int flags)
     return h;
 }
 
+void netlink_put_ip(struct nlmsghdr *h, uint16_t type, const uint8_t ip[NETLINK_IP_BYTES])
+{
+    size_t from = address_is_ipv4(ip) ? ADDRESS_IPV4_AT : 0;
+    mnl_attr_put(h, type, NETLINK_IP_BYTES - from, ip + from);
+}
+
+bool netlink_get_ip(const struct nlattr *attr, int family, uint8_t ip[NETLINK_IP_BYTES])
+{
+    bool ipv4 = family == AF_INET;
+    if (mnl_attr_get_payload_len(attr) != NETLINK_IP_BYTES - (ipv4 ? ADDRESS_IPV4_AT : 0))
+        return false;
+    if (ipv4)
+        address_from_ipv4(mnl_attr_get_payload(attr), ip);
+    else
+        memcpy(ip, mnl_attr_get_payload(attr), NETLINK_IP_BYTES);
+    return true;
+}
+
 bool netlink_dump(struct netlink *n, struct nlmsghdr *h, netlink_part_fn *fn, void *arg)
 {
     int strict = 1, lenient = 0;
@@ -115,16 +133,14 @@ static struct nlmsghdr *start_addr(char *bytes, int type, int flags,
                                    const struct netlink_addr *addr)
 {
     bool ipv4 = address_is_ipv4(addr->ip);
-    const uint8_t *ip = ipv4 ? addr->ip + ADDRESS_IPV4_AT : addr->ip;
-    size_t ip_bytes = ipv4 ? sizeof addr->ip - ADDRESS_IPV4_AT : sizeof addr->ip;
     struct nlmsghdr *h = netlink_start(bytes, type, NLM_F_ACK | flags);
     struct ifaddrmsg *m = mnl_nlmsg_put_extra_header(h, sizeof *m);
     m->ifa_family = ipv4 ? AF_INET : AF_INET6;
     m->ifa_prefixlen = addr->prefix;
     m->ifa_scope = RT_SCOPE_UNIVERSE;
     m->ifa_index = (unsigned)addr->ifindex;
-    mnl_attr_put(h, IFA_LOCAL, ip_bytes, ip);
-    mnl_attr_put(h, IFA_ADDRESS, ip_bytes, ip);
+    netlink_put_ip(h, IFA_LOCAL, addr->ip);
+    netlink_put_ip(h, IFA_ADDRESS, addr->ip);
     return h;
 }
 
@@ -149,21 +165,10 @@ bool netlink_addr_delete(struct netlink *n, const struct netlink_addr *addr)
 }
 
 struct addr_attrs {
-    bool ipv4, has_ip, has_local;
+    int family;
+    bool has_ip, has_local;
     struct netlink_addr *addr;
 };
-
-static void take_ip(struct addr_attrs *a, const struct nlattr *attr)
-{
-    size_t ip_bytes = a->ipv4 ? sizeof a->addr->ip - ADDRESS_IPV4_AT : sizeof a->addr->ip;
-    if (mnl_attr_get_payload_len(attr) != ip_bytes)
-        return;
-    if (a->ipv4)
-        address_from_ipv4(mnl_attr_get_payload(attr), a->addr->ip);
-    else
-        memcpy(a->addr->ip, mnl_attr_get_payload(attr), sizeof a->addr->ip);
-    a->has_ip = true;
-}
 
 /* IFA_ADDRESS is the other end's where IFA_LOCAL is there too. */
 static int take_addr_attr(const struct nlattr *attr, void *arg)
@@ -171,7 +176,7 @@ static int take_addr_attr(const struct nlattr *attr, void *arg)
     struct addr_attrs *a = arg;
     int type = mnl_attr_get_type(attr);
     if (type == IFA_LOCAL || (type == IFA_ADDRESS && !a->has_local))
-        take_ip(a, attr);
+        a->has_ip |= netlink_get_ip(attr, a->family, a->addr->ip);
     a->has_local |= type == IFA_LOCAL;
     if (type == IFA_PROTO && mnl_attr_get_payload_len(attr) >= 1)
         a->addr->mark = mnl_attr_get_u8(attr);
@@ -188,7 +193,7 @@ bool netlink_decode_addr(const struct nlmsghdr *h, struct netlink_addr *addr)
                                   .prefix = m->ifa_prefixlen,
                                   .is_global = m->ifa_scope == RT_SCOPE_UNIVERSE,
                                   .is_secondary = m->ifa_flags & IFA_F_SECONDARY};
-    struct addr_attrs attrs = {.ipv4 = m->ifa_family == AF_INET, .addr = addr};
+    struct addr_attrs attrs = {.family = m->ifa_family, .addr = addr};
     mnl_attr_parse(h, sizeof *m, take_addr_attr, &attrs);
     return attrs.has_ip;
 }
@@ -241,8 +246,8 @@ static bool ask_network(struct netlink *n, int type, int flags, const struct net
     m->rtm_protocol = NETLINK_MARK;
     m->rtm_scope = RT_SCOPE_LINK;
     m->rtm_type = RTN_UNICAST;
-    mnl_attr_put(h, RTA_DST, sizeof network - ADDRESS_IPV4_AT, network + ADDRESS_IPV4_AT);
-    mnl_attr_put(h, RTA_PREFSRC, sizeof addr->ip - ADDRESS_IPV4_AT, addr->ip + ADDRESS_IPV4_AT);
+    netlink_put_ip(h, RTA_DST, network);
+    netlink_put_ip(h, RTA_PREFSRC, addr->ip);
     mnl_attr_put_u32(h, RTA_OIF, (uint32_t)addr->ifindex);
     mnl_attr_put_u32(h, RTA_PRIORITY, NETWORK_METRIC);
     return netlink_request(n, h, NULL, NULL);

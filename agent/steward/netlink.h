@@ -52,6 +52,7 @@ struct netlink_link {
 bool netlink_open(struct netlink *n, int protocol);
 void netlink_close(struct netlink *n);
 
+struct nlattr;
 struct nlmsghdr;
 typedef int netlink_part_fn(const struct nlmsghdr *part, void *arg); /* a libmnl callback */
 /* Sends messages that all carry the number n->seq, and hands the parts of the answer to fn (NULL:
@@ -61,6 +62,10 @@ bool netlink_ask(struct netlink *n, const void *bytes, size_t count, netlink_par
 
 /* Builds a request in bytes (NETLINK_REQUEST_BYTES): its header, to which attributes are put. */
 struct nlmsghdr *netlink_start(char *bytes, int type, int flags);
+/* Puts an IP of the length of its family. */
+void netlink_put_ip(struct nlmsghdr *h, uint16_t type, const uint8_t ip[NETLINK_IP_BYTES]);
+/* And back; false: its length is not that of `family`, and nothing changed. */
+bool netlink_get_ip(const struct nlattr *attr, int family, uint8_t ip[NETLINK_IP_BYTES]);
 /* Sends it, and hands the parts of the answer to fn as netlink_ask does. */
 bool netlink_request(struct netlink *n, struct nlmsghdr *h, netlink_part_fn *fn, void *arg);
 /* The same for a list that the kernel shall restrict to what the request names

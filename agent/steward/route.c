@@ -1,6 +1,6 @@
 #include "agent/steward/route.h"
 
-#include "agent/base/address.h"
+#include "agent/steward/steward_protocol.h"
 
 #include <errno.h>
 #include <libmnl/libmnl.h>
@@ -11,12 +11,6 @@
 #define METRIC_IPV6 1024 /* the kernel's, where none is given (IP6_RT_PRIO_USER) */
 
 /* ---- one route, to the kernel ---- */
-
-static void route_put_ip(struct nlmsghdr *h, uint16_t type, const uint8_t *ip)
-{
-    bool ipv4 = address_is_ipv4(ip);
-    mnl_attr_put(h, type, ipv4 ? 4 : STEWARD_IP_BYTES, ipv4 ? ip + ADDRESS_IPV4_AT : ip);
-}
 
 static uint32_t route_table(const struct steward_vip_route *r)
 {
@@ -41,11 +35,11 @@ static struct nlmsghdr *route_start(char *bytes, int type, int flags,
     m->rtm_type = RTN_UNICAST;
     m->rtm_flags = r->onlink ? RTNH_F_ONLINK : 0;
     if (r->to_bits > 0)
-        route_put_ip(h, RTA_DST, r->to);
+        netlink_put_ip(h, RTA_DST, r->to);
     if (r->has_via)
-        route_put_ip(h, RTA_GATEWAY, r->via);
+        netlink_put_ip(h, RTA_GATEWAY, r->via);
     if (r->has_src)
-        route_put_ip(h, RTA_PREFSRC, r->src);
+        netlink_put_ip(h, RTA_PREFSRC, r->src);
     if (ifindex > 0)
         mnl_attr_put_u32(h, RTA_OIF, (uint32_t)ifindex);
     mnl_attr_put_u32(h, RTA_TABLE, route_table(r));
@@ -82,34 +76,26 @@ static bool route_ask(struct netlink *n, int type, int flags, const struct stewa
 struct route_search {
     const struct steward_vip_route *all;
     size_t count;
-    uint64_t found; /* bits */
+    uint64_t *found; /* a bit of each */
 };
 
 /* What tells one route of ours from another. */
 struct route_found {
     uint8_t to[STEWARD_IP_BYTES], via[STEWARD_IP_BYTES];
-    bool ipv4, has_via;
+    uint8_t family, to_bits;
+    bool has_via;
     uint32_t table, metric;
 };
-
-static void route_take_ip(const struct route_found *f, const struct nlattr *attr, uint8_t *ip)
-{
-    if (f->ipv4 && mnl_attr_get_payload_len(attr) == 4)
-        address_from_ipv4(mnl_attr_get_payload(attr), ip);
-    else if (!f->ipv4 && mnl_attr_get_payload_len(attr) == STEWARD_IP_BYTES)
-        memcpy(ip, mnl_attr_get_payload(attr), STEWARD_IP_BYTES);
-}
 
 static int found_take_attr(const struct nlattr *attr, void *arg)
 {
     struct route_found *f = arg;
     switch (mnl_attr_get_type(attr)) {
     case RTA_DST:
-        route_take_ip(f, attr, f->to);
+        netlink_get_ip(attr, f->family, f->to);
         break;
     case RTA_GATEWAY:
-        route_take_ip(f, attr, f->via);
-        f->has_via = true;
+        f->has_via = netlink_get_ip(attr, f->family, f->via);
         break;
     case RTA_TABLE:
         f->table = mnl_attr_get_u32(attr);
@@ -123,11 +109,10 @@ static int found_take_attr(const struct nlattr *attr, void *arg)
     return MNL_CB_OK;
 }
 
-static bool route_found_is(const struct route_found *f, const struct rtmsg *m,
-                           const struct steward_vip_route *r)
+static bool route_found_is(const struct route_found *f, const struct steward_vip_route *r)
 {
-    return m->rtm_family == r->family && m->rtm_dst_len == r->to_bits &&
-           f->table == route_table(r) && f->metric == route_metric(r) &&
+    return f->family == r->family && f->to_bits == r->to_bits && f->table == route_table(r) &&
+           f->metric == route_metric(r) &&
            (r->to_bits == 0 || memcmp(f->to, r->to, sizeof f->to) == 0) &&
            f->has_via == r->has_via && (!r->has_via || memcmp(f->via, r->via, sizeof f->via) == 0);
 }
@@ -139,26 +124,28 @@ static int search_take(const struct nlmsghdr *h, void *arg)
     if (h->nlmsg_type != RTM_NEWROUTE || mnl_nlmsg_get_payload_len(h) < sizeof *m ||
         m->rtm_protocol != NETLINK_MARK)
         return MNL_CB_OK;
-    struct route_found found = {.ipv4 = m->rtm_family == AF_INET, .table = m->rtm_table};
+    struct route_found found = {
+        .family = m->rtm_family, .to_bits = m->rtm_dst_len, .table = m->rtm_table};
     mnl_attr_parse(h, sizeof *m, found_take_attr, &found);
     for (size_t i = 0; i < s->count; i++)
-        if (route_found_is(&found, m, &s->all[i]))
-            s->found |= UINT64_C(1) << i;
+        if (route_found_is(&found, &s->all[i]))
+            *s->found |= UINT64_C(1) << i;
     return MNL_CB_OK;
 }
 
-/* Of ours alone: a router has a million others. False with errno. */
-static bool route_search(struct netlink *n, struct route_search *s)
+/* Of ours alone: a router has a million others. */
+static bool route_find(struct netlink *n, const void *all, size_t count, uint64_t *found)
 {
     static const uint8_t families[] = {AF_INET, AF_INET6};
-    _Static_assert(STEWARD_ROUTES_MAX <= 64, "a bit each");
+    struct route_search s = {all, count, found};
+    _Static_assert(STEWARD_ROUTES_MAX <= ROUTING_MAX, "a bit each");
     for (size_t i = 0; i < sizeof families; i++) {
         char bytes[NETLINK_REQUEST_BYTES];
         struct nlmsghdr *h = netlink_start(bytes, RTM_GETROUTE, NLM_F_DUMP);
         struct rtmsg *m = mnl_nlmsg_put_extra_header(h, sizeof *m);
         m->rtm_family = families[i];
         m->rtm_protocol = NETLINK_MARK;
-        if (!netlink_dump(n, h, search_take, s) && errno != EOPNOTSUPP && errno != ENOENT)
+        if (!netlink_dump(n, h, search_take, &s) && errno != EOPNOTSUPP && errno != ENOENT)
             return false;
     }
     return true;
@@ -166,41 +153,16 @@ static bool route_search(struct netlink *n, struct route_search *s)
 
 /* ---- all of a vip ---- */
 
-int route_add_all(struct netlink *n, const struct steward_vip_route *all, size_t count, size_t *at)
+static bool route_add(struct netlink *n, const void *all, size_t i)
 {
-    struct route_search s = {.all = all, .count = count};
-    *at = 0;
-    if (count == 0)
-        return 0;
-    if (!route_search(n, &s))
-        return errno;
-    for (; *at < count; ++*at)
-        if (!(s.found >> *at & 1) &&
-            !route_ask(n, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, &all[*at]))
-            return errno;
-    return 0;
+    const struct steward_vip_route *routes = all;
+    return route_ask(n, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, &routes[i]);
 }
 
-bool route_remove_all(struct netlink *n, const struct steward_vip_route *all, size_t count)
+static bool route_remove(struct netlink *n, const void *all, size_t i)
 {
-    struct route_search s = {.all = all, .count = count};
-    if (count == 0)
-        return true;
-    if (!route_search(n, &s))
-        return false;
-    for (size_t i = 0; i < count; i++)
-        if (s.found >> i & 1)
-            route_ask(n, RTM_DELROUTE, 0, &all[i]);
-    s.found = 0;
-    return route_search(n, &s) && s.found == 0;
+    const struct steward_vip_route *routes = all;
+    return route_ask(n, RTM_DELROUTE, 0, &routes[i]);
 }
 
-int route_verify(struct netlink *n, const struct steward_vip_route *all, size_t count)
-{
-    struct route_search s = {.all = all, .count = count};
-    if (count == 0)
-        return 0;
-    if (!route_search(n, &s))
-        return errno;
-    return s.found == (count == 64 ? UINT64_MAX : (UINT64_C(1) << count) - 1) ? 0 : ENOENT;
-}
+const struct routing_kind route_kind = {route_find, route_add, route_remove};

@@ -1,6 +1,6 @@
 #include "agent/steward/rule.h"
 
-#include "agent/base/address.h"
+#include "agent/steward/steward_protocol.h"
 
 #include <errno.h>
 #include <libmnl/libmnl.h>
@@ -10,12 +10,6 @@
 #include <sys/socket.h>
 
 /* ---- one rule, to the kernel ---- */
-
-static void rule_put_ip(struct nlmsghdr *h, uint16_t type, const uint8_t *ip)
-{
-    bool ipv4 = address_is_ipv4(ip);
-    mnl_attr_put(h, type, ipv4 ? 4 : STEWARD_IP_BYTES, ipv4 ? ip + ADDRESS_IPV4_AT : ip);
-}
 
 static bool rule_ask(struct netlink *n, int type, int flags, const struct steward_vip_rule *r)
 {
@@ -27,9 +21,9 @@ static bool rule_ask(struct netlink *n, int type, int flags, const struct stewar
     m->dst_len = r->to_bits;
     m->action = FR_ACT_TO_TBL;
     if (r->from_bits > 0)
-        rule_put_ip(h, FRA_SRC, r->from);
+        netlink_put_ip(h, FRA_SRC, r->from);
     if (r->to_bits > 0)
-        rule_put_ip(h, FRA_DST, r->to);
+        netlink_put_ip(h, FRA_DST, r->to);
     if (r->iif[0] != '\0')
         mnl_attr_put_strz(h, FRA_IIFNAME, r->iif);
     if (r->fwmask > 0) {
@@ -47,7 +41,7 @@ static bool rule_ask(struct netlink *n, int type, int flags, const struct stewar
 struct rule_search {
     const struct steward_vip_rule *all;
     size_t count;
-    uint64_t found; /* bits */
+    uint64_t *found; /* a bit of each */
 };
 
 struct rule_found {
@@ -55,24 +49,16 @@ struct rule_found {
     uint8_t mark;
 };
 
-static void rule_take_ip(const struct rule_found *f, const struct nlattr *attr, uint8_t *ip)
-{
-    if (f->rule.family == AF_INET && mnl_attr_get_payload_len(attr) == 4)
-        address_from_ipv4(mnl_attr_get_payload(attr), ip);
-    else if (mnl_attr_get_payload_len(attr) == STEWARD_IP_BYTES)
-        memcpy(ip, mnl_attr_get_payload(attr), STEWARD_IP_BYTES);
-}
-
 static int rule_take_attr(const struct nlattr *attr, void *arg)
 {
     struct rule_found *f = arg;
     struct steward_vip_rule *r = &f->rule;
     switch (mnl_attr_get_type(attr)) {
     case FRA_SRC:
-        rule_take_ip(f, attr, r->from);
+        netlink_get_ip(attr, r->family, r->from);
         break;
     case FRA_DST:
-        rule_take_ip(f, attr, r->to);
+        netlink_get_ip(attr, r->family, r->to);
         break;
     case FRA_IIFNAME:
         if (mnl_attr_get_payload_len(attr) <= sizeof r->iif)
@@ -122,21 +108,21 @@ static int rule_search_take(const struct nlmsghdr *h, void *arg)
     mnl_attr_parse(h, sizeof *m, rule_take_attr, &found);
     for (size_t i = 0; i < s->count; i++)
         if (found.mark == NETLINK_MARK && rule_found_is(&found.rule, &s->all[i]))
-            s->found |= UINT64_C(1) << i;
+            *s->found |= UINT64_C(1) << i;
     return MNL_CB_OK;
 }
 
-/* False with errno. */
-static bool rule_search(struct netlink *n, struct rule_search *s)
+static bool rule_find(struct netlink *n, const void *all, size_t count, uint64_t *found)
 {
     static const uint8_t families[] = {AF_INET, AF_INET6};
-    _Static_assert(STEWARD_RULES_MAX <= 64, "a bit each");
+    struct rule_search s = {all, count, found};
+    _Static_assert(STEWARD_RULES_MAX <= ROUTING_MAX, "a bit each");
     for (size_t i = 0; i < sizeof families; i++) {
         char bytes[NETLINK_REQUEST_BYTES];
         struct nlmsghdr *h = netlink_start(bytes, RTM_GETRULE, NLM_F_DUMP);
         struct fib_rule_hdr *m = mnl_nlmsg_put_extra_header(h, sizeof *m);
         m->family = families[i];
-        if (!netlink_dump(n, h, rule_search_take, s) && errno != EOPNOTSUPP &&
+        if (!netlink_dump(n, h, rule_search_take, &s) && errno != EOPNOTSUPP &&
             errno != EAFNOSUPPORT)
             return false;
     }
@@ -145,41 +131,16 @@ static bool rule_search(struct netlink *n, struct rule_search *s)
 
 /* ---- all of a vip ---- */
 
-int rule_add_all(struct netlink *n, const struct steward_vip_rule *all, size_t count, size_t *at)
+static bool rule_add(struct netlink *n, const void *all, size_t i)
 {
-    struct rule_search s = {.all = all, .count = count};
-    *at = 0;
-    if (count == 0)
-        return 0;
-    if (!rule_search(n, &s))
-        return errno;
-    for (; *at < count; ++*at)
-        if (!(s.found >> *at & 1) &&
-            !rule_ask(n, RTM_NEWRULE, NLM_F_CREATE | NLM_F_EXCL, &all[*at]))
-            return errno;
-    return 0;
+    const struct steward_vip_rule *rules = all;
+    return rule_ask(n, RTM_NEWRULE, NLM_F_CREATE | NLM_F_EXCL, &rules[i]);
 }
 
-bool rule_remove_all(struct netlink *n, const struct steward_vip_rule *all, size_t count)
+static bool rule_remove(struct netlink *n, const void *all, size_t i)
 {
-    struct rule_search s = {.all = all, .count = count};
-    if (count == 0)
-        return true;
-    if (!rule_search(n, &s))
-        return false;
-    for (size_t i = 0; i < count; i++)
-        if (s.found >> i & 1)
-            rule_ask(n, RTM_DELRULE, 0, &all[i]);
-    s.found = 0;
-    return rule_search(n, &s) && s.found == 0;
+    const struct steward_vip_rule *rules = all;
+    return rule_ask(n, RTM_DELRULE, 0, &rules[i]);
 }
 
-int rule_verify(struct netlink *n, const struct steward_vip_rule *all, size_t count)
-{
-    struct rule_search s = {.all = all, .count = count};
-    if (count == 0)
-        return 0;
-    if (!rule_search(n, &s))
-        return errno;
-    return s.found == (count == 64 ? UINT64_MAX : (UINT64_C(1) << count) - 1) ? 0 : ENOENT;
-}
+const struct routing_kind rule_kind = {rule_find, rule_add, rule_remove};

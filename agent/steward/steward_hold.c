@@ -2,7 +2,7 @@
 
 #include "agent/steward/route.h"
 #include "agent/steward/rule.h"
-#include "agent/steward/steward_obstacle.h"
+#include "agent/steward/steward_eligibility.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -32,34 +32,50 @@ static bool hold_remove_addresses(struct steward_io *io, struct steward_hold *h)
     return steward_addresses_remove(io, &h->addresses);
 }
 
+static struct routing hold_routes(const struct steward_vip *v)
+{
+    return (struct routing){&route_kind, v->routes, v->routes_count};
+}
+
+static struct routing hold_rules(const struct steward_vip *v)
+{
+    return (struct routing){&rule_kind, v->rules, v->rules_count};
+}
+
 static int hold_add_routes(struct steward_io *io, struct steward_hold *h, size_t *at)
 {
-    return route_add_all(&io->netlink, h->vip.routes, h->vip.routes_count, at);
+    struct routing routes = hold_routes(&h->vip);
+    return routing_add(&io->netlink, &routes, at);
 }
 
 static bool hold_remove_routes(struct steward_io *io, struct steward_hold *h)
 {
-    return route_remove_all(&io->netlink, h->vip.routes, h->vip.routes_count);
+    struct routing routes = hold_routes(&h->vip);
+    return routing_remove(&io->netlink, &routes);
 }
 
 static int hold_verify_routes(struct steward_io *io, struct steward_hold *h)
 {
-    return route_verify(&io->netlink, h->vip.routes, h->vip.routes_count);
+    struct routing routes = hold_routes(&h->vip);
+    return routing_verify(&io->netlink, &routes);
 }
 
 static int hold_add_rules(struct steward_io *io, struct steward_hold *h, size_t *at)
 {
-    return rule_add_all(&io->netlink, h->vip.rules, h->vip.rules_count, at);
+    struct routing rules = hold_rules(&h->vip);
+    return routing_add(&io->netlink, &rules, at);
 }
 
 static bool hold_remove_rules(struct steward_io *io, struct steward_hold *h)
 {
-    return rule_remove_all(&io->netlink, h->vip.rules, h->vip.rules_count);
+    struct routing rules = hold_rules(&h->vip);
+    return routing_remove(&io->netlink, &rules);
 }
 
 static int hold_verify_rules(struct steward_io *io, struct steward_hold *h)
 {
-    return rule_verify(&io->netlink, h->vip.rules, h->vip.rules_count);
+    struct routing rules = hold_rules(&h->vip);
+    return routing_verify(&io->netlink, &rules);
 }
 
 /* In the order in which they are added; they are removed in the other. */
@@ -151,13 +167,13 @@ void steward_hold_init(struct steward_hold *h, const struct steward_vip *vip)
 }
 
 /* Routes and rules that are not as before go; what is the same is added again at once. */
-static void hold_remove_changed(struct steward_io *io, const struct steward_hold *h,
+static void hold_remove_changed(struct steward_io *io, struct steward_hold *h,
                                 const struct steward_vip *vip)
 {
     if (memcmp(h->vip.rules, vip->rules, sizeof vip->rules) != 0)
-        rule_remove_all(&io->netlink, h->vip.rules, h->vip.rules_count);
+        hold_remove_rules(io, h);
     if (memcmp(h->vip.routes, vip->routes, sizeof vip->routes) != 0)
-        route_remove_all(&io->netlink, h->vip.routes, h->vip.routes_count);
+        hold_remove_routes(io, h);
 }
 
 void steward_hold_change(struct steward_io *io, struct steward_hold *h,
@@ -247,20 +263,20 @@ static void hold_report_restored(struct steward_io *io, struct steward_hold *h)
 bool steward_hold_flush(struct steward_io *io, struct steward_hold *h)
 {
     bool flushed = due_flush(io, &h->due);
-    h->obstacle.is_due &= !h->retired;
-    return due_flush(io, &h->obstacle) && flushed;
+    h->eligibility.is_due &= !h->removed;
+    return due_flush(io, &h->eligibility) && flushed;
 }
 
 /* ---- interfaces ---- */
 
-static struct steward_report hold_obstacle(const struct steward_hold *h)
+static struct steward_report hold_eligibility(const struct steward_hold *h)
 {
-    return steward_obstacle_find(h->key, &h->addresses, &h->vip, h->tracks);
+    return steward_eligibility_find(h->key, &h->addresses, &h->vip, h->tracks);
 }
 
-void steward_hold_report_obstacle(struct steward_hold *h)
+void steward_hold_report_eligibility(struct steward_hold *h)
 {
-    h->obstacle = (struct steward_due){hold_obstacle(h), true};
+    h->eligibility = (struct steward_due){hold_eligibility(h), true};
 }
 
 /* A link that went down and returned has taken along what others had set up there, such as routes,
@@ -277,14 +293,14 @@ static void hold_on_link_return(struct steward_io *io, struct steward_hold *h)
 /* Its links have been looked at: the hold goes by them, and the agent is told of a change. */
 static void hold_apply_links(struct steward_io *io, struct steward_hold *h)
 {
-    struct steward_report now = hold_obstacle(h);
+    struct steward_report now = hold_eligibility(h);
     bool was_there = h->hold.link_until_us == INT64_MAX;
-    bool is_there = now.reason == STEWARD_OBSTACLE_NONE;
+    bool is_there = now.reason == STEWARD_INELIGIBLE_NONE;
     hold_link(&h->hold, steward_now_us(), is_there);
     if (is_there && !was_there && hold_is_active(&h->hold))
         hold_on_link_return(io, h);
-    if (memcmp(&h->obstacle.report, &now, sizeof now) != 0)
-        steward_hold_report_obstacle(h);
+    if (memcmp(&h->eligibility.report, &now, sizeof now) != 0)
+        steward_hold_report_eligibility(h);
 }
 
 /* A link that the kernel does not tell of stays as it was. */
@@ -426,16 +442,16 @@ static bool has_ethernet(const struct steward_hold *h)
 static int hold_error_of_links(struct steward_io *io, struct steward_hold *h)
 {
     steward_hold_look_at_links(io, h);
-    const struct steward_report *r = &h->obstacle.report;
+    const struct steward_report *r = &h->eligibility.report;
     h->error_part = r->part;
     h->error_index = r->index;
-    if (r->reason == STEWARD_OBSTACLE_NO_INTERFACE)
+    if (r->reason == STEWARD_INELIGIBLE_NO_INTERFACE)
         return ENODEV;
     if (has_ethernet(h) && io->announce.arp_fd < 0)
         return EPERM;
-    if (r->reason == STEWARD_OBSTACLE_NO_IPV6)
+    if (r->reason == STEWARD_INELIGIBLE_NO_IPV6)
         return EACCES;
-    return r->reason == STEWARD_OBSTACLE_NONE ? 0 : ENETDOWN;
+    return r->reason == STEWARD_INELIGIBLE_NONE ? 0 : ENETDOWN;
 }
 
 /* 0, or an errno. */
@@ -490,7 +506,7 @@ static void hold_take(struct steward_io *io, struct steward_hold *h,
 void steward_hold_apply(struct steward_io *io, struct steward_hold *h,
                         const struct steward_request *r, int error)
 {
-    if (error == 0 && h->retired && r->kind == STEWARD_HOLD)
+    if (error == 0 && h->removed && r->kind == STEWARD_HOLD)
         error = ENXIO;
     h->error_part = h->error_index = 0;
     if (error == 0)

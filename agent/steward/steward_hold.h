@@ -18,7 +18,7 @@ struct steward_hold {
     uint64_t key;  /* steward_vip_key */
     bool in_force; /* configured */
     bool prepared; /* configured by what may come into force */
-    bool retired;  /* neither: it goes, and then its slot */
+    bool removed;  /* neither: it goes, and then its slot */
     struct hold hold;
     struct steward_addresses addresses;
     bool is_unread; /* something happened to its parts since they were read */
@@ -27,7 +27,7 @@ struct steward_hold {
     int error;                                      /* why it could not be added */
     uint8_t error_part, error_index;                /* and which part of it */
     uint8_t restored_because;                       /* DROP_LINK, or DROP_ASKED: another program */
-    struct steward_due due, obstacle;
+    struct steward_due due, eligibility;
 };
 
 void steward_hold_init(struct steward_hold *h, const struct steward_vip *vip);
@@ -56,8 +56,8 @@ void steward_hold_apply_link(struct steward_io *io, struct steward_hold *h,
                              const struct netlink_link *link, bool gone);
 /* Looks at all interfaces of it, in place of changes that were lost. */
 void steward_hold_look_at_links(struct steward_io *io, struct steward_hold *h);
-/* Has the agent told what stands in the way, even where nothing has changed. */
-void steward_hold_report_obstacle(struct steward_hold *h);
+/* Has the agent told whether this host could hold it, even where nothing has changed. */
+void steward_hold_report_eligibility(struct steward_hold *h);
 /* Another host claims an address. */
 void steward_hold_apply_claim(struct steward_io *io, struct steward_hold *h,
                               const struct announce_claim *claim);

@@ -96,8 +96,8 @@ int steward_request_check(const void *bytes, size_t count, int64_t now_us,
 static bool report_is_in_range(const struct steward_report *r)
 {
     uint8_t reasons =
-        r->kind == STEWARD_OBSTACLE ? STEWARD_OBSTACLES_COUNT : (uint8_t)DROP_REASONS_COUNT;
-    return r->kind >= STEWARD_READY && r->kind <= STEWARD_OBSTACLE && r->reason < reasons &&
+        r->kind == STEWARD_ELIGIBILITY ? STEWARD_INELIGIBLE_COUNT : (uint8_t)DROP_REASONS_COUNT;
+    return r->kind >= STEWARD_READY && r->kind <= STEWARD_ELIGIBILITY && r->reason < reasons &&
            r->flag <= 1 && r->part < STEWARD_PARTS_COUNT && r->where[sizeof r->where - 1] == '\0';
 }
 
@@ -116,21 +116,21 @@ const char *steward_report_text(enum steward_report_kind kind)
         [STEWARD_READY] = "ready",       [STEWARD_HELD] = "held",
         [STEWARD_DROPPED] = "dropped",   [STEWARD_FAILED] = "failed",
         [STEWARD_CONFLICT] = "conflict", [STEWARD_RESTORED] = "restored",
-        [STEWARD_ADOPTED] = "adopted",   [STEWARD_OBSTACLE] = "obstacle",
+        [STEWARD_ADOPTED] = "adopted",   [STEWARD_ELIGIBILITY] = "eligibility",
     };
-    return kind >= STEWARD_READY && kind <= STEWARD_OBSTACLE ? texts[kind] : "unknown";
+    return kind >= STEWARD_READY && kind <= STEWARD_ELIGIBILITY ? texts[kind] : "unknown";
 }
 
-void steward_obstacle_describe(const struct steward_report *r, char *into, size_t bytes)
+void steward_eligibility_describe(const struct steward_report *r, char *into, size_t bytes)
 {
     static const char *const texts[] = {
-#define STEWARD_OBSTACLE_TEXT(name, text) text,
-        STEWARD_OBSTACLES(STEWARD_OBSTACLE_TEXT)
-#undef STEWARD_OBSTACLE_TEXT
+#define STEWARD_INELIGIBLE_TEXT(name, text) text,
+        STEWARD_INELIGIBLE_REASONS(STEWARD_INELIGIBLE_TEXT)
+#undef STEWARD_INELIGIBLE_TEXT
     };
-    assert(r->reason < STEWARD_OBSTACLES_COUNT);
+    assert(r->reason < STEWARD_INELIGIBLE_COUNT);
     const char *tracked = r->part == STEWARD_PART_TRACK ? "tracked " : "";
-    if (r->reason == STEWARD_OBSTACLE_NONE)
+    if (r->reason == STEWARD_INELIGIBLE_NONE)
         into[0] = '\0';
     else
         snprintf(into, bytes, "%sinterface %s %s", tracked, r->where, texts[r->reason]);

@@ -24,10 +24,9 @@
  *     RESTORED vip             somebody had removed the address here; it was put back and announced
  *     ADOPTED vip, epoch       the address is held since an earlier life of the agent, under that
  *                              epoch, and until the end of that life's last HOLD; a HOLD renews it
- *     OBSTACLE vip, reason, part, where
- *                              why this host could not hold the vip now, or, with reason NONE, that
- *                              it could: sent at first for each vip of the table, after each
- * COMMIT, and at each change
+ *     ELIGIBILITY vip, reason, part, where
+ *                              why this host could not hold the vip now; reason NONE: it could.
+ * Sent for each vip of the table at first and at each COMMIT, and when it changes
  *
  * A vip is one or more addresses, each on an interface, with the routes and rules that come with
  * them: all of it is held, or nothing. HELD says that all parts were read back from the kernel.
@@ -47,9 +46,10 @@
  *     STOP id            SIGTERM to its process group; SIGKILL follows by itself
  *     KILL id            SIGKILL to its process group, again and again until the script ends
  *     RELOAD id          read the configuration again; nothing that is in force goes, and an
- * address that is new in it may be held COMMIT id          what that RELOAD has read is in force;
- * earlier scripts can still be run ROLLBACK id        what that RELOAD has read, or still reads, is
- * dropped PRUNE              earlier scripts can be run no more
+ *                        address that is new in it may be held
+ *     COMMIT id          what that RELOAD has read is in force; earlier scripts can still be run
+ *     ROLLBACK id        what that RELOAD has read, or still reads, is dropped
+ *     PRUNE              earlier scripts can be run no more
  *
  * The steward reports:
  *
@@ -158,7 +158,7 @@ enum steward_part {
 
 /* Why a host could not hold a vip; the text follows "interface eth0" or "tracked interface eth0".
  */
-#define STEWARD_OBSTACLES(X)                                                                       \
+#define STEWARD_INELIGIBLE_REASONS(X)                                                              \
     X(NONE, "is in order")                                                                         \
     X(NO_INTERFACE, "is not there")                                                                \
     X(DOWN, "is not up")                                                                           \
@@ -166,11 +166,11 @@ enum steward_part {
     X(PORT, "is a port of a bridge or bond, and takes no packets itself")                          \
     X(NO_IPV6, "has IPv6 switched off (sysctl disable_ipv6)")
 
-enum steward_obstacle {
-#define STEWARD_OBSTACLE_ROW(name, text) STEWARD_OBSTACLE_##name,
-    STEWARD_OBSTACLES(STEWARD_OBSTACLE_ROW)
-#undef STEWARD_OBSTACLE_ROW
-        STEWARD_OBSTACLES_COUNT
+enum steward_ineligible {
+#define STEWARD_INELIGIBLE_ROW(name, text) STEWARD_INELIGIBLE_##name,
+    STEWARD_INELIGIBLE_REASONS(STEWARD_INELIGIBLE_ROW)
+#undef STEWARD_INELIGIBLE_ROW
+        STEWARD_INELIGIBLE_COUNT
 };
 
 enum steward_request_kind {
@@ -204,21 +204,21 @@ enum steward_report_kind {
     STEWARD_CONFLICT,
     STEWARD_RESTORED,
     STEWARD_ADOPTED,
-    STEWARD_OBSTACLE
+    STEWARD_ELIGIBILITY
 };
 
 struct steward_report {
     uint8_t version, kind;
-    uint8_t reason; /* DROPPED: enum drop_reason; OBSTACLE: enum steward_obstacle */
+    uint8_t reason; /* DROPPED: enum drop_reason; ELIGIBILITY: enum steward_ineligible */
     uint8_t flag;   /* READY: there is a fence; CONFLICT, FAILED: it is held or tried as before */
     int32_t error;  /* FAILED: an errno */
     uint64_t vip;   /* READY: 0 */
     uint64_t epoch; /* of what was held or asked for */
     uint8_t mac[STEWARD_MAC_BYTES]; /* CONFLICT */
-    uint8_t part;                   /* FAILED, CONFLICT, OBSTACLE: enum steward_part */
+    uint8_t part;                   /* FAILED, CONFLICT, ELIGIBILITY: enum steward_part */
     uint8_t index;                  /* of the part in its list of the vip */
-    char where[IF_NAMESIZE]; /* OBSTACLE, and FAILED for ENODEV, ENETDOWN: the interface; FAILED for
-                              * EEXIST: the one of this host that has the address; or "" */
+    char where[IF_NAMESIZE]; /* ELIGIBILITY, and FAILED for ENODEV, ENETDOWN: the interface; FAILED
+                              * for EEXIST: the one of this host that has the address; or "" */
 };
 _Static_assert(sizeof(struct steward_report) == 48, "no padding");
 
@@ -232,9 +232,9 @@ int steward_request_check(const void *bytes, size_t count, int64_t now_us,
 int steward_report_check(const void *bytes, size_t count, struct steward_report *r);
 /* "held", "dropped" and so on; static text. */
 const char *steward_report_text(enum steward_report_kind kind);
-/* Writes why the host of an OBSTACLE could not hold the vip, such as "tracked interface eth1 has no
- * carrier"; "" if it could. At most `bytes` with the NUL. */
-void steward_obstacle_describe(const struct steward_report *report, char *into, size_t bytes);
+/* Writes the reason of an ELIGIBILITY, such as "tracked interface eth1 has no
+ * carrier"; "" for NONE. At most `bytes` with the NUL. */
+void steward_eligibility_describe(const struct steward_report *report, char *into, size_t bytes);
 
 /* ---- scripts ---- */
 

@@ -30,8 +30,8 @@ static void table_sweep(struct steward_table *t)
 {
     for (size_t i = 0; i < t->count; i++) {
         struct steward_hold *h = &t->holds[i];
-        h->retired = !h->in_force && !h->prepared;
-        if (h->retired)
+        h->removed = !h->in_force && !h->prepared;
+        if (h->removed)
             hold_drop(&h->hold, steward_now_us(), DROP_ASKED);
     }
 }
@@ -105,7 +105,7 @@ void steward_table_look_at_links(struct steward_table *t, struct steward_io *io)
         if (!h->in_force)
             continue;
         steward_hold_look_at_links(io, h);
-        steward_hold_report_obstacle(h);
+        steward_hold_report_eligibility(h);
     }
 }
 
@@ -180,7 +180,7 @@ void steward_table_apply(struct steward_table *t, struct steward_io *io, const v
 }
 
 /* NULL: out of memory. */
-static struct steward_hold *table_add_retired(struct steward_table *t,
+static struct steward_hold *table_add_removed(struct steward_table *t,
                                               const struct steward_vip *vip)
 {
     struct steward_hold *more = reallocarray(t->holds, t->count + 1, sizeof *more);
@@ -189,7 +189,7 @@ static struct steward_hold *table_add_retired(struct steward_table *t,
     t->holds = more;
     struct steward_hold *h = &t->holds[t->count++];
     steward_hold_init(h, vip);
-    h->retired = true;
+    h->removed = true;
     return h;
 }
 
@@ -201,11 +201,11 @@ bool steward_table_adopt(struct steward_table *t, struct steward_io *io,
         return false;
     struct steward_hold *h = table_find(t, steward_vip_key(&given->vip));
     if (!h)
-        h = table_add_retired(t, &given->vip);
+        h = table_add_removed(t, &given->vip);
     if (!h)
         return false;
     steward_hold_adopt(io, h, given);
-    if (h->retired)
+    if (h->removed)
         hold_drop(&h->hold, steward_now_us(), DROP_ASKED);
     return true;
 }
@@ -227,7 +227,7 @@ int64_t steward_table_settle(struct steward_table *t, struct steward_io *io)
         steward_hold_settle(io, h);
         int64_t due_us = hold_deadline(&h->hold);
         deadline_us = due_us < deadline_us ? due_us : deadline_us;
-        if (h->retired && h->hold.state == HOLD_FREE && steward_hold_flush(io, h))
+        if (h->removed && h->hold.state == HOLD_FREE && steward_hold_flush(io, h))
             continue;
         if (kept != i)
             t->holds[kept] = *h;

@@ -234,7 +234,7 @@ unsigned managed_vip_report(struct vips_shared *s, struct managed_vip *m,
     case STEWARD_RESTORED:
         return vip_report(&m->vip, now_us, VIP_IS_RESTORED);
     case STEWARD_ADOPTED:
-    case STEWARD_OBSTACLE:
+    case STEWARD_ELIGIBILITY:
     case STEWARD_READY:
         return 0;
     }

@@ -37,12 +37,12 @@ struct managed_vip {
     bool removed;     /* from the configuration */
     bool preempts;    /* as last claimed */
     int64_t ready_us; /* a candidate since then, without a break; 0: it is none */
-    char obstacle[MANAGED_VIP_TEXT_BYTES]; /* the steward's, why it could not be held; "": none */
-    char failure[STEWARD_FAILURE_BYTES];   /* the last one; "": it was up since */
-    char why[MANAGED_VIP_TEXT_BYTES];      /* the last holder that is known has it */
-    char last[GOSSIP_NAME_BYTES_MAX + 1];  /* that holder; "": none is known */
-    uint64_t noted_epoch;                  /* of it */
-    int64_t since_ms;                      /* UTC, as the event says; 0: not known */
+    char ineligible_because[MANAGED_VIP_TEXT_BYTES]; /* the steward's reason; "": none */
+    char failure[STEWARD_FAILURE_BYTES];             /* the last one; "": it was up since */
+    char why[MANAGED_VIP_TEXT_BYTES];                /* the last holder that is known has it */
+    char last[GOSSIP_NAME_BYTES_MAX + 1];            /* that holder; "": none is known */
+    uint64_t noted_epoch;                            /* of it */
+    int64_t since_ms;                                /* UTC, as the event says; 0: not known */
 };
 
 /* An address as events and answers show it. */

@@ -83,7 +83,7 @@ void steward_link_log(const struct steward_report *r, const struct vip_spec *spe
                  name);
         return;
     case STEWARD_HELD:
-    case STEWARD_OBSTACLE:
+    case STEWARD_ELIGIBILITY:
         return;
     }
 }

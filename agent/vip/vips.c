@@ -44,7 +44,7 @@ static const char *vips_cannot_begin_because(const struct managed_vip *m)
         return NULL;
     if (host_now_us() < (int64_t)m->spec->start_delay_ms * 1000)
         return "this host has not been up for start_delay yet";
-    return m->obstacle[0] != '\0' ? m->obstacle : NULL;
+    return m->ineligible_because[0] != '\0' ? m->ineligible_because : NULL;
 }
 
 static const char *vips_ineligible_because(const struct vips *v, const struct managed_vip *m)
@@ -109,16 +109,16 @@ static void vips_note_report(struct vips *v)
 }
 
 /* A host whose tags do not match needs no interface. */
-static void vips_on_obstacle(struct vips *v, struct managed_vip *m,
-                             const struct steward_report *report)
+static void vips_on_eligibility(struct vips *v, struct managed_vip *m,
+                                const struct steward_report *report)
 {
-    char text[sizeof m->obstacle];
-    steward_obstacle_describe(report, text, sizeof text);
-    if (m->fits && text[0] != '\0' && strcmp(text, m->obstacle) != 0)
+    char text[sizeof m->ineligible_because];
+    steward_eligibility_describe(report, text, sizeof text);
+    if (m->fits && text[0] != '\0' && strcmp(text, m->ineligible_because) != 0)
         log_warn("vip \"%s\": cannot be held here: %s", m->spec->name, text);
-    else if (m->fits && text[0] == '\0' && m->obstacle[0] != '\0')
+    else if (m->fits && text[0] == '\0' && m->ineligible_because[0] != '\0')
         log_info("vip \"%s\": can be held here again", m->spec->name);
-    memcpy(m->obstacle, text, sizeof text);
+    memcpy(m->ineligible_because, text, sizeof text);
     vips_review(v);
 }
 
@@ -133,8 +133,8 @@ static void vips_on_report(struct vips *v, const struct steward_report *report)
         return;
     if (report->kind == STEWARD_FAILED)
         steward_failure_describe(report, m->spec, m->failure);
-    if (report->kind == STEWARD_OBSTACLE) /* it is of no epoch */
-        vips_on_obstacle(v, m, report);
+    if (report->kind == STEWARD_ELIGIBILITY) /* it is of no epoch */
+        vips_on_eligibility(v, m, report);
     else if (!managed_vip_is_late(m, report))
         managed_vip_apply(&v->shared, m, managed_vip_report(&v->shared, m, report));
 }

@@ -123,17 +123,17 @@ static void hear(void)
         return; /* the answer to a renewal */
     if (r.kind == STEWARD_HELD || r.kind == STEWARD_DROPPED)
         leases[vip].held = r.kind == STEWARD_HELD;
-    char obstacle[80] = "";
-    if (r.kind == STEWARD_OBSTACLE) {
-        obstacle[0] = ' ';
-        steward_obstacle_describe(&r, obstacle + 1, sizeof obstacle - 1);
+    char reason[80] = "";
+    if (r.kind == STEWARD_ELIGIBILITY) {
+        reason[0] = ' ';
+        steward_eligibility_describe(&r, reason + 1, sizeof reason - 1);
         r.reason = 0;
     }
     printf("%" PRId64 " %s %zu epoch %" PRIu64 " why %s flag %u error %s mac "
            "%02x:%02x:%02x:%02x:%02x:%02x part %u %u%s%s%s\n",
            now_us(), steward_report_text(r.kind), vip, r.epoch, drop_reason_text(r.reason), r.flag,
            r.error ? strerrorname_np(r.error) : "none", r.mac[0], r.mac[1], r.mac[2], r.mac[3],
-           r.mac[4], r.mac[5], r.part, r.index, r.where[0] ? " where " : "", r.where, obstacle);
+           r.mac[4], r.mac[5], r.part, r.index, r.where[0] ? " where " : "", r.where, reason);
 }
 
 static bool take_line(const char *line)

@@ -6,10 +6,10 @@
 
 link() { ip -n "$HOLDER" link "$@"; }
 addr() { ip -n "$HOLDER" addr "$@"; }
-obstacle() { awk '$2 == "obstacle" { sub(/.* where /, ""); o = $0 } END { print o }' "$T/driver"; }
-obstacle_is() { [[ "$(obstacle)" == *"$1" ]]; }
-# obstacle_is_none: the last line is a whole one, without an interface.
-obstacle_is_none() { [[ "$(obstacle)" == *'part 0 0'* ]]; }
+eligibility() { awk '$2 == "eligibility" { sub(/.* where /, ""); o = $0 } END { print o }' "$T/driver"; }
+ineligible_because() { [[ "$(eligibility)" == *"$1" ]]; }
+# is_eligible: the last line is a whole one, without an interface.
+is_eligible() { [[ "$(eligibility)" == *'part 0 0'* ]]; }
 has_own() { addr show dev vip0 | grep -q 'inet 10.77.0.1/24'; }
 # first_own: the first IPv4 address of the interface, from which the kernel sends.
 first_own() { [[ "$(addr show dev vip0 | awk '$1 == "inet" { print $2; exit }')" == 10.77.0.1/* ]]; }
@@ -47,7 +47,7 @@ all_or_none() {
     ask hold 0 60000
     t_wait 'one that the kernel refuses fails all, and is named' 2 told failed 0 'error EACCES .*part 1 1'
     t_check 'the one before it is gone' has_not "$IP4"
-    t_wait 'what is wrong is known before' 4 obstacle_is 'interface vip1 has IPv6 switched off (sysctl disable_ipv6)'
+    t_wait 'what is wrong is known before' 4 ineligible_because 'interface vip1 has IPv6 switched off (sysctl disable_ipv6)'
     end_steward
     link del vip1
 }
@@ -146,24 +146,24 @@ a_host_without_an_address_of_the_network_reaches_it() {
 an_interface_that_is_made_later() {
     local begun
     start_steward 10.78.0.100/24@late0
-    t_wait 'an interface that is not there is reported' 1 obstacle_is 'interface late0 is not there'
+    t_wait 'an interface that is not there is reported' 1 ineligible_because 'interface late0 is not there'
     begun=$(now_us)
     pair late0
-    t_wait 'made, it is seen' 1 obstacle_is 'interface late0 is not up'
+    t_wait 'made, it is seen' 1 ineligible_because 'interface late0 is not up'
     link set late0 up
-    t_wait 'and when it is up' 1 obstacle_is_none
+    t_wait 'and when it is up' 1 is_eligible
     at_most 'within milliseconds' $(($(now_us) - begun)) 300000
     hold 0 60000
     link set late0 name lan0
     t_wait 'renamed while it is held: given up' 1 told dropped 0 'why link'
     t_check 'and gone' has_not 10.78.0.100
     link property add dev lan0 altname late0
-    t_wait 'found by its altname' 1 obstacle_is_none
+    t_wait 'found by its altname' 1 is_eligible
     hold 0 60000
     t_check 'and held on it' has 10.78.0.100
     link set lan0 netns "$CLIENT"
     t_wait 'moved to another namespace: given up' 1 told_times 2 dropped 0
-    t_check 'the obstacle is told' obstacle_is 'interface late0 is not there'
+    t_check 'why it is ineligible is told' ineligible_because 'interface late0 is not there'
     link del p-late0
     end_steward
 }
@@ -174,9 +174,9 @@ an_interface_in_a_bridge() {
     hold 0 60000
     link set nic0 master br0
     t_wait 'put into a bridge while it is held: given up' 1 told dropped 0 'why link'
-    t_check 'and why' obstacle_is 'interface nic0 is a port of a bridge or bond, and takes no packets itself'
+    t_check 'and why' ineligible_because 'interface nic0 is a port of a bridge or bond, and takes no packets itself'
     link set nic0 nomaster
-    t_wait 'taken out of it, it is in order' 1 obstacle_is_none
+    t_wait 'taken out of it, it is in order' 1 is_eligible
     end_steward
     link del br0
     link del nic0
@@ -196,13 +196,13 @@ an_interface_that_is_tracked() {
     ip -n "$CLIENT" link set up1 down
     t_wait 'the uplink of a bridge is lost: given up' 3 told dropped 0 'why link'
     t_check 'the bridge itself has its carrier' eval 'link show br0 | grep -q LOWER_UP'
-    t_check 'and why' obstacle_is 'tracked interface up0 has no carrier'
+    t_check 'and why' ineligible_because 'tracked interface up0 has no carrier'
     ask hold 0 1000
     t_wait 'not held without it' 1 told failed 0 'error ENETDOWN .*part 4 0'
     ip -n "$CLIENT" link set up1 up
-    t_wait 'it returns' 3 obstacle_is_none
+    t_wait 'it returns' 3 is_eligible
     link del up0
-    t_wait 'it vanishes' 1 obstacle_is 'tracked interface up0 is not there'
+    t_wait 'it vanishes' 1 ineligible_because 'tracked interface up0 is not there'
     end_steward
     link del br0
     link del port0

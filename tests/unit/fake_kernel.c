@@ -217,50 +217,57 @@ bool announce_probe(const struct announce *a, int ifindex, const uint8_t mac[ANN
     return done(ifindex == FAKE_IFINDEX || ifindex == fake_kernel.other_link.index ? 0 : ENODEV);
 }
 
-/* ---- routes and rules: only their number counts ---- */
+/* ---- routes and rules: the first so many of a list are there ---- */
 
-int route_add_all(struct netlink *n, const struct steward_vip_route *all, size_t count, size_t *at)
+static bool fake_find(size_t there, size_t count, uint64_t *found)
 {
-    (void)n, (void)all;
-    *at = 0;
-    if (count > 0 && fake_kernel.route_error != 0)
-        return fake_kernel.route_error;
-    fake_kernel.routes = count;
-    return 0;
-}
-
-bool route_remove_all(struct netlink *n, const struct steward_vip_route *all, size_t count)
-{
-    (void)n, (void)all, (void)count;
-    fake_kernel.routes = 0;
+    for (size_t i = 0; i < there && i < count; i++)
+        *found |= UINT64_C(1) << i;
     return true;
 }
 
-int route_verify(struct netlink *n, const struct steward_vip_route *all, size_t count)
+static bool fake_route_find(struct netlink *n, const void *all, size_t count, uint64_t *found)
 {
     (void)n, (void)all;
-    return fake_kernel.routes >= count ? 0 : ENOENT;
+    return fake_find(fake_kernel.routes, count, found);
 }
 
-int rule_add_all(struct netlink *n, const struct steward_vip_rule *all, size_t count, size_t *at)
+static bool fake_route_add(struct netlink *n, const void *all, size_t i)
 {
     (void)n, (void)all;
-    *at = 0;
-    if (count > 0 && fake_kernel.rule_error != 0)
-        return fake_kernel.rule_error;
-    fake_kernel.rules = count;
-    return 0;
+    if (fake_kernel.route_error == 0)
+        fake_kernel.routes = i + 1;
+    return done(fake_kernel.route_error);
 }
 
-bool rule_remove_all(struct netlink *n, const struct steward_vip_rule *all, size_t count)
+static bool fake_route_remove(struct netlink *n, const void *all, size_t i)
 {
-    (void)n, (void)all, (void)count;
-    fake_kernel.rules = 0;
+    (void)n, (void)all, (void)i;
+    fake_kernel.routes--;
     return true;
 }
 
-int rule_verify(struct netlink *n, const struct steward_vip_rule *all, size_t count)
+const struct routing_kind route_kind = {fake_route_find, fake_route_add, fake_route_remove};
+
+static bool fake_rule_find(struct netlink *n, const void *all, size_t count, uint64_t *found)
 {
     (void)n, (void)all;
-    return fake_kernel.rules >= count ? 0 : ENOENT;
+    return fake_find(fake_kernel.rules, count, found);
 }
+
+static bool fake_rule_add(struct netlink *n, const void *all, size_t i)
+{
+    (void)n, (void)all;
+    if (fake_kernel.rule_error == 0)
+        fake_kernel.rules = i + 1;
+    return done(fake_kernel.rule_error);
+}
+
+static bool fake_rule_remove(struct netlink *n, const void *all, size_t i)
+{
+    (void)n, (void)all, (void)i;
+    fake_kernel.rules--;
+    return true;
+}
+
+const struct routing_kind rule_kind = {fake_rule_find, fake_rule_add, fake_rule_remove};

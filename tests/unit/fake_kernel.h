@@ -23,7 +23,7 @@ struct fake_kernel {
     uint32_t valid_s;            /* of the last address that was set */
     int set_error, delete_error; /* what the next calls fail with; 0: they do not */
     int addrs_error;
-    unsigned sets_in_order; /* so many are, before set_error */
+    unsigned sets_in_order; /* how many succeed before set_error counts */
     bool markless;          /* a kernel that keeps no marks */
     bool fence_fails, no_guard;
     int64_t guard_until_us; /* of the last guard_set; 0 after a guard_forget */

@@ -26,7 +26,7 @@ static struct steward_table table;
 static struct steward_hold *holds; /* its */
 static int agent_fd;
 static int64_t begun_us;
-static struct steward_report told_obstacle;
+static struct steward_report told_eligibility;
 
 /* As a configuration with these, and no others, that comes into force. */
 static inline void set_table(const struct steward_vip *all, size_t count)
@@ -39,7 +39,7 @@ static inline void setup(void)
 {
     int pair[2];
     fake_kernel_start();
-    told_obstacle = (struct steward_report){0};
+    told_eligibility = (struct steward_report){0};
     begun_us = fake_kernel.now_us;
     ck_assert_int_eq(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0, pair), 0);
     agent_fd = pair[0];
@@ -86,29 +86,29 @@ static inline void pass_until(int ms)
     fake_kernel.now_us = end_us;
 }
 
-/* The next report but for OBSTACLE, which is kept in told_obstacle; kind 0: there is none. */
+/* The next report but for ELIGIBILITY, which is kept in told_eligibility; kind 0: there is none. */
 static inline struct steward_report told(void)
 {
-    struct steward_report r = {.kind = STEWARD_OBSTACLE};
-    while (r.kind == STEWARD_OBSTACLE) {
+    struct steward_report r = {.kind = STEWARD_ELIGIBILITY};
+    while (r.kind == STEWARD_ELIGIBILITY) {
         uint8_t bytes[64];
         ssize_t n = recv(agent_fd, bytes, sizeof bytes, 0);
         if (n < 0)
             return (struct steward_report){0};
         ck_assert_int_eq(steward_report_check(bytes, (size_t)n, &r), 0);
-        if (r.kind == STEWARD_OBSTACLE)
-            told_obstacle = r;
+        if (r.kind == STEWARD_ELIGIBILITY)
+            told_eligibility = r;
     }
     return r;
 }
 
 /* What stands in the way of the first one, as the agent has been told. */
-static inline void expect_obstacle(const char *text)
+static inline void expect_eligibility(const char *text)
 {
     char said[80];
     steward_hold_flush(&io, &holds[0]);
     ck_assert_int_eq(told().kind, 0);
-    steward_obstacle_describe(&told_obstacle, said, sizeof said);
+    steward_eligibility_describe(&told_eligibility, said, sizeof said);
     ck_assert_str_eq(said, text);
 }
 

@@ -354,21 +354,21 @@ static void change_other_link(bool enabled, bool up, bool is_port)
 
 START_TEST(the_agent_is_told_what_stands_in_the_way_and_when_it_is_gone)
 {
-    expect_obstacle("");
+    expect_eligibility("");
     change_other_link(true, false, false);
-    expect_obstacle("interface vip1 has no carrier");
+    expect_eligibility("interface vip1 has no carrier");
     change_other_link(false, false, false);
-    expect_obstacle("interface vip1 is not up");
+    expect_eligibility("interface vip1 is not up");
     change_other_link(true, true, true);
-    expect_obstacle("interface vip1 is a port of a bridge or bond, and takes no packets itself");
+    expect_eligibility("interface vip1 is a port of a bridge or bond, and takes no packets itself");
     change_other_link(true, true, false);
-    expect_obstacle("");
+    expect_eligibility("");
     fake_kernel.no_link = true;
     steward_hold_apply_link(&io, &holds[0], &fake_kernel.link, true);
-    expect_obstacle("interface vip0 is not there");
+    expect_eligibility("interface vip0 is not there");
     fake_kernel.no_link = false;
     steward_hold_apply_link(&io, &holds[0], &fake_kernel.link, false);
-    expect_obstacle("");
+    expect_eligibility("");
 }
 END_TEST
 
@@ -376,10 +376,10 @@ START_TEST(ipv6_that_is_switched_off_is_in_the_way_of_ipv6_alone)
 {
     fake_kernel.link.no_ipv6 = true;
     steward_hold_apply_link(&io, &holds[0], &fake_kernel.link, false);
-    expect_obstacle("");
+    expect_eligibility("");
     fake_kernel.other_link.no_ipv6 = true;
     change_other_link(true, true, false);
-    expect_obstacle("interface vip1 has IPv6 switched off (sysctl disable_ipv6)");
+    expect_eligibility("interface vip1 has IPv6 switched off (sysctl disable_ipv6)");
     ask_pair(STEWARD_HOLD, 1000);
     expect_failed_part(EACCES, 1);
 }
@@ -387,12 +387,12 @@ END_TEST
 
 START_TEST(what_has_not_changed_is_told_once)
 {
-    expect_obstacle("");
-    told_obstacle = (struct steward_report){0};
+    expect_eligibility("");
+    told_eligibility = (struct steward_report){0};
     steward_hold_apply_link(&io, &holds[0], &fake_kernel.link, false);
     steward_hold_flush(&io, &holds[0]);
     ck_assert_int_eq(told().kind, 0);
-    ck_assert_int_eq(told_obstacle.kind, 0);
+    ck_assert_int_eq(told_eligibility.kind, 0);
 }
 END_TEST
 
@@ -406,11 +406,11 @@ START_TEST(a_tracked_interface_stands_in_the_way_but_may_be_a_port)
     steward_table_settle(&table, &io);
     steward_table_look_at_links(&table, &io);
     holds = table.holds;
-    expect_obstacle("");
+    expect_eligibility("");
     ask(STEWARD_HOLD, 60000);
     expect(STEWARD_HELD);
     change_other_link(true, false, true);
-    expect_obstacle("tracked interface vip1 has no carrier");
+    expect_eligibility("tracked interface vip1 has no carrier");
     pass_until(249);
     ck_assert(is_there());
     pass_until(250);
@@ -429,7 +429,7 @@ START_TEST(a_held_interface_that_is_renamed_or_gone_takes_the_vip_along)
     expect(STEWARD_HELD);
     snprintf(fake_kernel.other_link.name, sizeof fake_kernel.other_link.name, "lan0");
     steward_hold_apply_link(&io, &holds[0], &fake_kernel.other_link, false);
-    expect_obstacle("interface vip1 is not there");
+    expect_eligibility("interface vip1 is not there");
     pass_until(250);
     expect_dropped(DROP_LINK);
     ck_assert(none_is_there());

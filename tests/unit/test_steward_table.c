@@ -66,10 +66,10 @@ START_TEST(a_report_with_a_field_out_of_range_is_refused)
     struct steward_report r = {.version = STEWARD_VERSION, .kind = STEWARD_HELD, .vip = 1}, copy;
     ck_assert_int_eq(steward_report_check(&r, sizeof r, &copy), 0);
     ck_assert_int_eq(steward_report_check(&r, sizeof r - 1, &copy), EMSGSIZE);
-    r.kind = STEWARD_OBSTACLE + 1;
+    r.kind = STEWARD_ELIGIBILITY + 1;
     ck_assert_int_eq(steward_report_check(&r, sizeof r, &copy), EPROTO);
-    r.kind = STEWARD_OBSTACLE;
-    r.reason = STEWARD_OBSTACLES_COUNT;
+    r.kind = STEWARD_ELIGIBILITY;
+    r.reason = STEWARD_INELIGIBLE_COUNT;
     ck_assert_int_eq(steward_report_check(&r, sizeof r, &copy), EPROTO);
     r.kind = STEWARD_READY;
     r.reason = DROP_REASONS_COUNT;

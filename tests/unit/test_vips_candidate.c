@@ -1,9 +1,9 @@
 /* When this host is a candidate, when it preempts, and what is said of an address. */
 #include "tests/unit/vips_fixture.h"
 
-static struct steward_report obstacle(enum steward_obstacle reason)
+static struct steward_report eligibility(enum steward_ineligible reason)
 {
-    struct steward_report r = {.kind = STEWARD_OBSTACLE,
+    struct steward_report r = {.kind = STEWARD_ELIGIBILITY,
                                .reason = (uint8_t)reason,
                                .part = reason ? STEWARD_PART_ADDRESS : 0,
                                .where = "eth0"};
@@ -22,10 +22,10 @@ static void pass_and_tick(int ms)
 
 START_TEST(an_interface_that_is_not_there_makes_no_candidate_until_it_comes)
 {
-    say(obstacle(STEWARD_OBSTACLE_NO_INTERFACE));
+    say(eligibility(STEWARD_INELIGIBLE_NO_INTERFACE));
     ck_assert_str_eq(fake_leases_asked(), "watch vip/web\n");
     ck_assert_ptr_nonnull(strstr(view().ineligible_because, "eth0"));
-    say(obstacle(STEWARD_OBSTACLE_NONE));
+    say(eligibility(STEWARD_INELIGIBLE_NONE));
     ck_assert_str_eq(fake_leases_asked(), "want vip/web 90\n");
     ck_assert_ptr_null(view().ineligible_because);
 }
@@ -34,7 +34,7 @@ END_TEST
 START_TEST(a_link_that_is_lost_while_it_is_held_is_the_stewards_to_judge)
 {
     hold();
-    say(obstacle(STEWARD_OBSTACLE_NO_CARRIER));
+    say(eligibility(STEWARD_INELIGIBLE_NO_CARRIER));
     expect_not_asked();
     assert_state(VIP_HOLDING);
     ck_assert_str_eq(fake_leases_asked(), "");
@@ -91,8 +91,8 @@ START_TEST(the_delay_begins_anew_when_it_was_no_candidate)
     take_on(&eager, 1);
     fake_leases_asked();
     pass_and_tick(2900);
-    say(obstacle(STEWARD_OBSTACLE_NO_CARRIER));
-    say(obstacle(STEWARD_OBSTACLE_NONE));
+    say(eligibility(STEWARD_INELIGIBLE_NO_CARRIER));
+    say(eligibility(STEWARD_INELIGIBLE_NONE));
     ck_assert_str_eq(fake_leases_asked(), "watch vip/web\nwant vip/web 90\n");
     pass_and_tick(200);
     ck_assert_str_eq(fake_leases_asked(), "");
