@@ -159,6 +159,21 @@ struct gossip_addr fake_addr(uint8_t host)
     return addr;
 }
 
+struct gossip_addr fake_any(int type)
+{
+    char error[ERROR_BYTES];
+    struct gossip_addr any = {.port = 0};
+    struct sockaddr_storage sa;
+    socklen_t len = sizeof sa;
+    int fd = net_bind(&any, type, false, error);
+    assert(fd >= 0);
+    bool known = getsockname(fd, (struct sockaddr *)&sa, &len) == 0 &&
+                 address_from_socket(&sa, any.ip, &any.port);
+    assert(known);
+    close(fd);
+    return any;
+}
+
 int fake_socket(int type, uint8_t host)
 {
     char error[ERROR_BYTES];

@@ -38,6 +38,8 @@ void fake_host_turn(struct host *h);
 
 /* Port 7949 at a loopback address of this process's own; host: 1 to 254. */
 struct gossip_addr fake_addr(uint8_t host);
+/* Every address, at a port that no socket of that type has now at any of them. */
+struct gossip_addr fake_any(int type);
 /* A socket there, non-blocking; one of a stream listens. */
 int fake_socket(int type, uint8_t host);
 /* A stream from there to the other; blocks until it is made. */
